@@ -1,0 +1,1 @@
+"""Models: their networks, training, measurement and serving form."""

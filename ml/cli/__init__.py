@@ -1,0 +1,1 @@
+"""Commands about models, offered to the `roadmask` program as entry points."""

@@ -1,0 +1,110 @@
+"""Categories: what a mask's numbers mean, and the maps from other people's numbers.
+
+Source: the Cityscapes label table (Cordts et al., CVPR 2016, `cityscapesscripts.helpers.labels`)
+for label ids, train ids, category ids and colours; SegNet's 11 classes for CamVid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadmask.errors import UnknownCategory
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One label: its index in masks, its name, and the RGB colour it is shown in."""
+
+    index: int
+    name: str
+    color: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """An ordered set of categories with a palette and the index that means "no label"."""
+
+    name: str
+    categories: tuple[Category, ...]
+    void: int = 0
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Category names in index order."""
+        return tuple(category.name for category in self.categories)
+
+    @cached_property
+    def real(self) -> tuple[int, ...]:
+        """Indices of the categories that are scored: all but void."""
+        return tuple(c.index for c in self.categories if c.index != self.void)
+
+    @cached_property
+    def palette(self) -> NDArray[np.uint8]:
+        """RGB colours, uint8, shape (256, 3); indices beyond the taxonomy are black."""
+        palette = np.zeros((256, 3), np.uint8)
+        for category in self.categories:
+            palette[category.index] = category.color
+        return palette
+
+    def index(self, name: str) -> int:
+        """The index of a category by name. Raises `UnknownCategory`."""
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise UnknownCategory(
+                f"{name!r} is not a category of {self.name}; choose from {', '.join(self.names)}."
+            ) from None
+
+
+CITYSCAPES = Taxonomy(
+    name="cityscapes-8",
+    categories=tuple(
+        Category(index, name, color)
+        for index, (name, color) in enumerate(
+            (
+                ("void", (0, 0, 0)),
+                ("flat", (128, 64, 128)),
+                ("construction", (70, 70, 70)),
+                ("object", (220, 220, 0)),
+                ("nature", (107, 142, 35)),
+                ("sky", (70, 130, 180)),
+                ("human", (220, 20, 60)),
+                ("vehicle", (0, 0, 142)),
+            )
+        )
+    ),
+)
+
+
+def lookup(table: dict[int, int], default: int = CITYSCAPES.void) -> NDArray[np.uint8]:
+    """A uint8 lookup table of shape (256,) that sends every index not named to `default`."""
+    lut = np.full(256, default, np.uint8)
+    for source, target in table.items():
+        lut[source] = target
+    return lut
+
+
+def _ranges(*spans: tuple[int, int, int]) -> dict[int, int]:
+    return {i: category for first, last, category in spans for i in range(first, last + 1)}
+
+
+LABEL_ID_TO_CATEGORY = lookup(
+    _ranges((0, 6, 0), (7, 10, 1), (11, 16, 2), (17, 20, 3), (21, 22, 4), (23, 23, 5))
+    | _ranges((24, 25, 6), (26, 33, 7))
+)
+"""Cityscapes `gtFine_labelIds` (0..33, and 255 for the licence plate's -1) to category."""
+
+TRAIN_ID_TO_CATEGORY = lookup(
+    _ranges((0, 1, 1), (2, 4, 2), (5, 7, 3), (8, 9, 4), (10, 10, 5), (11, 12, 6), (13, 18, 7))
+)
+"""Cityscapes `gtFine_labelTrainIds` (0..18, 255 ignored) to category."""
+
+CAMVID11_TO_CATEGORY = lookup(dict(enumerate((5, 2, 3, 1, 1, 4, 3, 2, 7, 6, 6, 0))))
+"""CamVid's 11 SegNet classes (0..10, 11 unlabelled) to category."""

@@ -1,0 +1,93 @@
+"""Settings of every process, read from the environment (`ROADMASK_…`) once at its start."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a Roadmask process needs to know; each field is `ROADMASK_<FIELD>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="ROADMASK_", frozen=True, extra="ignore")
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    """Job records and Celery's queues."""
+
+    store: Literal["local", "minio"] = "local"
+    """Which object store holds images and masks."""
+
+    data_dir: Path = Path("roadmask-data")
+    """The folder of the local store (`objects/` below it) and of the embedded Redis."""
+
+    minio_endpoint: str = "127.0.0.1:9000"
+    """`host:port` of the S3 server as this process reaches it."""
+
+    minio_public_url: str = ""
+    """Base URL of the S3 server as clients reach it; presigned URLs are signed for it.
+    Empty: the same as `minio_endpoint`."""
+
+    minio_access_key: str = "roadmask"
+    minio_secret_key: SecretStr = SecretStr("")
+    minio_secure: bool = False
+    minio_region: str = "us-east-1"
+    minio_bucket: str = "roadmask"
+
+    public_url: str = "http://127.0.0.1:8000"
+    """Base URL of the API as clients reach it."""
+
+    secret: SecretStr = SecretStr("")
+    """Signs the local store's URLs. `roadmask up` makes one and keeps it in the data folder."""
+
+    api_key_hashes: list[str] = Field(default_factory=list)
+    """sha256 (hex) of each accepted API key, as a JSON list. Empty: no key is asked for."""
+
+    url_ttl_s: int = Field(900, ge=10, le=7 * 24 * 3600)
+    """How long signed URLs stay valid, seconds."""
+
+    max_upload_bytes: int = Field(64 * 2**20, ge=1)
+    """Largest file accepted, bytes."""
+
+    max_image_pixels: int = Field(50_000_000, ge=1)
+    """Largest image decoded, pixels (width times height)."""
+
+    max_open_items: int = Field(5_000_000, ge=1)
+    """Items that may wait in all open jobs before new ones are refused with `queue_full`."""
+
+    model: str = "default"
+    """The artifact a worker loads: a name of a shipped one, or a folder."""
+
+    worker_threads: int = Field(4, ge=1)
+    """Chunks one worker process holds at once."""
+
+    max_batch: int = Field(8, ge=1)
+    """Most images in one micro-batch."""
+
+    lease_s: float = Field(30.0, gt=0)
+    """How long a claimed chunk stays with a worker that gives no sign of life, seconds."""
+
+    item_deadline_s: float = Field(60.0, gt=0)
+    """Longest time one image may take once it is in hand, seconds."""
+
+    max_attempts: int = Field(3, ge=1)
+    """Attempts at one item before it fails as `worker_crashed`."""
+
+    reconcile_s: float = Field(2.0, gt=0)
+    """Pause between two rounds of the reconciler, seconds."""
+
+    retention_s: int = Field(7 * 24 * 3600, ge=60)
+    """How long the records of a finished job are kept, seconds."""
+
+    @cached_property
+    def objects_dir(self) -> Path:
+        """The root folder of the local store."""
+        return self.data_dir / "objects"
+
+    @cached_property
+    def visibility_timeout_s(self) -> int:
+        """Seconds after which Redis hands an unacknowledged message out again: three deadlines."""
+        return int(3 * self.item_deadline_s)

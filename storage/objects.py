@@ -1,0 +1,120 @@
+"""The object store: what every implementation must do, and how keys are made.
+
+Keys are made here and nowhere else. Content is addressed by its sha256, so a key never changes its
+meaning and a second write of the same key writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """Facts about a stored object."""
+
+    key: str
+    size: int
+    modified: datetime
+    content_type: str
+
+
+class ObjectStore(Protocol):
+    """Bytes under keys.
+
+    Every implementation raises `ObjectNotFound` for a missing key and `StoreUnavailable` when the
+    store is out of reach, whatever its own library raises.
+    """
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Store bytes; a reader sees the old object or the whole new one, never a part."""
+        ...
+
+    def put_file(self, key: str, path: Path, content_type: str) -> None:
+        """Store a file without holding it in memory."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The whole object."""
+        ...
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """The object in blocks, without holding it in memory."""
+        ...
+
+    def info(self, key: str) -> ObjectInfo:
+        """Facts about the object."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether the key is there."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a missing one is fine."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys that begin with `prefix`, in order."""
+        ...
+
+    def url(self, key: str, ttl: timedelta, *, filename: str | None = None) -> str:
+        """A signed URL, good for GET from where the clients are until `ttl` has passed.
+
+        With `filename` the browser saves the object under that name. Needs no network."""
+        ...
+
+    def check(self) -> None:
+        """Make sure the store can be used, making its bucket or folder where that is missing.
+
+        Raises `StoreUnavailable`."""
+        ...
+
+
+def image_key(sha256: str) -> str:
+    """Where an image's bytes are."""
+    return f"images/{sha256[:2]}/{sha256}"
+
+
+def truth_key(sha256: str) -> str:
+    """Where an annotated mask is: a canonical PNG, addressed by its own sha256."""
+    return f"truths/{sha256[:2]}/{sha256}.png"
+
+
+def thumbnail_key(sha256: str) -> str:
+    """Where the thumbnail of the image with this sha256 is (JPEG)."""
+    return f"thumbnails/{sha256[:2]}/{sha256}.jpg"
+
+
+def catalogue_key(image_id: str) -> str:
+    """Where the catalogue's entry of an image id is (JSON): Redis only holds an index of it."""
+    return f"catalogue/{image_id}.json"
+
+
+def mask_keys(
+    image_sha256: str, artifact_sha256: str, parameters: Mapping[str, object]
+) -> MaskKeys:
+    """Where the mask of these bytes by this artifact with these parameters is."""
+    recipe = json.dumps([image_sha256, artifact_sha256, parameters], sort_keys=True)
+    fingerprint = hashlib.sha256(recipe.encode()).hexdigest()[:40]
+    stem = f"masks/{fingerprint[:2]}/{fingerprint}"
+    return MaskKeys(png=f"{stem}.png", facts=f"{stem}.json")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskKeys:
+    """The two objects of a mask. `facts` is written last: where it exists, so does the PNG."""
+
+    png: str
+    facts: str
+
+
+def job_prefix(job_id: str) -> str:
+    """Everything of one job: `job.json`, `manifest/`, `results/`, `done.json`."""
+    return f"jobs/{job_id}/"

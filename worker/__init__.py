@@ -1,0 +1,1 @@
+"""Workers: from a claimed chunk of a job to committed masks."""
