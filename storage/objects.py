@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ class ObjectInfo:
     content_type: str
 
 
-class ObjectStore(Protocol):
+class ObjectStore(Hashable, Protocol):
     """Bytes under keys.
 
     Every implementation raises `ObjectNotFound` for a missing key and `StoreUnavailable` when the
