@@ -12,13 +12,12 @@
     │   ├── IdempotencyConflict  HashMismatch  JobClosed
     ├── LinkExpired             403  a signed link is wrong or too old
     ├── UploadTooLarge          413
-    ├── UnsupportedFormat       415
     ├── QueueFull               429
     ├── Unavailable             503  a part of the service is out of reach: try again
     │   ├── RecordsUnavailable (Redis)  StoreUnavailable (object store)
     └── ItemError               an Item failed; the code says why
         ├── ImageEmpty  ImageUnreadable  ImageTooLarge  ImageAnimated
-        ├── ImageMissing  ModelFailed  DeadlineExceeded  WorkerCrashed
+        ├── UnsupportedFormat (415)  ImageMissing  ModelFailed  DeadlineExceeded  WorkerCrashed
 
 Each class knows its stable `code`, its HTTP `status`, a short `title` and whether trying the same
 thing again can help. The message (`detail`) says what happened and what to do about it. The API
@@ -165,12 +164,6 @@ class UploadTooLarge(RoadmaskError):
     code, status, title = "upload_too_large", 413, "The upload is too large"
 
 
-class UnsupportedFormat(RoadmaskError):
-    """Not an image format that Roadmask reads."""
-
-    code, status, title = "unsupported_format", 415, "Not a supported image format"
-
-
 class QueueFull(RoadmaskError):
     """Too much is waiting already."""
 
@@ -217,6 +210,12 @@ class ImageTooLarge(ItemError):
     """More pixels than the service decodes."""
 
     code, status, title = "image_too_large", 413, "The image has too many pixels"
+
+
+class UnsupportedFormat(ItemError):
+    """Not an image format that Roadmask reads."""
+
+    code, status, title = "unsupported_format", 415, "Not a supported image format"
 
 
 class ImageAnimated(ItemError):

@@ -213,7 +213,7 @@ class Job(Wire):
     images_per_second: float | None = None
     """Recent throughput of the lane, all workers together."""
     eta_seconds: float | None = None
-    """Seconds until this job is expected to end, from recent throughput and what waits before it."""
+    """Seconds until this job should end, from recent throughput and what waits before it."""
     scores: Scores | None = None
     """Over all finished items with a truth, pixels pooled."""
     error: Problem | None = None

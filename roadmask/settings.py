@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What a Roadmask process needs to know; each field is `ROADMASK_<FIELD>` in the environment."""
+    """What a process needs to know; each field is `ROADMASK_<FIELD>` in the environment."""
 
     model_config = SettingsConfigDict(env_prefix="ROADMASK_", frozen=True, extra="ignore")
 
