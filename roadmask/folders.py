@@ -5,7 +5,7 @@ Three layouts are understood:
 - **Cityscapes**: `leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png` and
   `gtFine/SPLIT/CITY/NAME_gtFine_labelIds.png` (or `…labelTrainIds.png`);
 - **CamVid**: an image folder (`images`, `train`, `val`, `test`, `701_StillsRaw_full`) beside the
-  11-class index masks of SegNet (`masks11` or `…annot`) or the 32-colour masks (`labels`, `…_L.png`);
+  11-class index masks of SegNet (`masks11`, `…annot`) or the 32-colour ones (`labels`, `…_L.png`);
 - **plain**: `images/` beside `masks/`, with category indices, or colours of the palette.
 
 Anything else is a folder of images without masks. Names keep the folders below the image folder.

@@ -1,0 +1,88 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco
+
+from roadmask.categories import CITYSCAPES
+from roadmask.errors import InvalidRequest
+from roadmask.masks import colorize, decode_mask, encode_mask, encode_rle, overlay, shares
+
+
+def random_mask(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 8, shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 70), (70, 1), (37, 53), (200, 300)])
+def test_a_mask_reads_back_as_written(shape: tuple[int, int]) -> None:
+    mask = random_mask(shape)
+    assert (decode_mask(encode_mask(mask)) == mask).all()
+
+
+def test_the_same_mask_gives_the_same_bytes_even_when_not_contiguous() -> None:
+    mask = random_mask((40, 60))
+    flipped_twice = mask[::-1].copy()[::-1]
+    assert encode_mask(mask) == encode_mask(flipped_twice)
+
+
+def test_the_canonical_form_is_an_indexed_png_that_shows_the_colours() -> None:
+    mask = random_mask((16, 24))
+    with Image.open(io.BytesIO(encode_mask(mask))) as picture:
+        assert (picture.format, picture.mode) == ("PNG", "P")
+        assert (np.array(picture.convert("RGB")) == colorize(mask)).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((2, 2, 3), np.uint8),
+        np.zeros((2, 2), np.int64),
+        np.zeros((0, 2), np.uint8),
+        np.full((2, 2), 8, np.uint8),
+    ],
+)
+def test_what_is_no_mask_is_refused(wrong: np.ndarray) -> None:
+    with pytest.raises(InvalidRequest):
+        encode_mask(wrong)
+
+
+@pytest.mark.parametrize("data", [b"", b"no image", encode_mask(random_mask((64, 64)))[:-200]])
+def test_bytes_that_hold_no_mask_are_refused(data: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="not a PNG mask"):
+        decode_mask(data)
+
+
+def test_a_colour_picture_is_not_taken_for_a_mask() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(colorize(random_mask((4, 4)))).save(buffer, "PNG")
+    with pytest.raises(InvalidRequest, match="mode RGB"):
+        decode_mask(buffer.getvalue())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (61, 83), (300, 400)])
+def test_run_lengths_equal_those_of_pycocotools(shape: tuple[int, int]) -> None:
+    mask = random_mask(shape)
+    mask[: shape[0] // 2] = 5  # long runs as well as short ones
+    encoded = encode_rle(mask)
+    assert {CITYSCAPES.index(rle["category"]) for rle in encoded} == set(np.unique(mask).tolist())
+    for rle in encoded:
+        pixels = np.asfortranarray((mask == CITYSCAPES.index(rle["category"])).astype(np.uint8))
+        expected = coco.encode(pixels)
+        assert rle["size"] == expected["size"]
+        assert rle["counts"] == expected["counts"].decode()
+
+
+def test_an_overlay_leaves_void_alone_and_mixes_the_rest() -> None:
+    image = np.full((1, 2, 3), 100, np.uint8)
+    mixed = overlay(image, np.array([[0, 5]], np.uint8), alpha=0.5)
+    assert mixed.tolist() == [[[100, 100, 100], [85, 115, 140]]]
+    with pytest.raises(InvalidRequest):
+        overlay(image, np.zeros((2, 1), np.uint8))
+
+
+def test_shares_add_up_to_one() -> None:
+    found = shares(np.array([[1, 1, 5, 7]], np.uint8))
+    assert found["flat"] == 0.5
+    assert found["sky"] == found["vehicle"] == 0.25
+    assert sum(found.values()) == 1

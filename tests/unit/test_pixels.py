@@ -1,0 +1,188 @@
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from roadmask.errors import (
+    ImageAnimated,
+    ImageEmpty,
+    ImageTooLarge,
+    ImageUnreadable,
+    ItemError,
+    UnsupportedFormat,
+)
+from roadmask.pixels import decode, encode_jpeg, encode_png, sniff
+
+LIMIT = 50_000_000
+HEIGHT, WIDTH = 37, 53
+RGB = cv2.resize(np.random.default_rng(0).integers(0, 255, (5, 7, 3)).astype(np.uint8), (53, 37))
+DEEP = RGB.astype(np.uint16) * 257
+
+
+def saved(mode: str, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(RGB).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def by_opencv(suffix: str, pixels: np.ndarray) -> bytes:
+    return cv2.imencode(suffix, pixels)[1].tobytes()
+
+
+LOSSLESS_RGB = {
+    "png": saved("RGB", "PNG"),
+    "png with alpha": saved("RGBA", "PNG"),
+    "bmp": saved("RGB", "BMP"),
+    "tiff": saved("RGB", "TIFF"),
+    "tiff lzw": saved("RGB", "TIFF", compression="tiff_lzw"),
+    "tiff with alpha": saved("RGBA", "TIFF"),
+    "webp lossless": saved("RGB", "WEBP", lossless=True),
+    "png 16 bits": by_opencv(".png", DEEP[..., ::-1]),
+    "tiff 16 bits": by_opencv(".tiff", DEEP[..., ::-1]),
+}
+OTHERS = {
+    "jpeg": saved("RGB", "JPEG"),
+    "jpeg progressive": saved("RGB", "JPEG", progressive=True),
+    "jpeg cmyk": saved("CMYK", "JPEG"),
+    "jpeg grey": saved("L", "JPEG"),
+    "png grey": saved("L", "PNG"),
+    "png grey 16 bits": by_opencv(".png", DEEP[..., 0]),
+    "png grey with alpha": saved("LA", "PNG"),
+    "png palette": saved("P", "PNG"),
+    "png palette with alpha": saved("P", "PNG", transparency=3),
+    "png one bit": saved("1", "PNG"),
+    "tiff palette": saved("P", "TIFF"),
+    "tiff cmyk": saved("CMYK", "TIFF"),
+    "bmp one bit": saved("1", "BMP"),
+    "webp": saved("RGB", "WEBP"),
+    "webp with alpha": saved("RGBA", "WEBP"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSLESS_RGB)
+def test_lossless_colour_images_decode_to_their_pixels(name: str) -> None:
+    assert (decode(LOSSLESS_RGB[name], LIMIT) == RGB).all()
+
+
+@pytest.mark.parametrize("name", [*LOSSLESS_RGB, *OTHERS])
+def test_every_form_becomes_rgb_of_the_size_its_header_says(name: str) -> None:
+    data = (LOSSLESS_RGB | OTHERS)[name]
+    facts = sniff(data, LIMIT)
+    assert (facts.width, facts.height, facts.frames) == (WIDTH, HEIGHT, 1)
+    assert facts.bit_depth == (16 if "16 bits" in name else 8)
+    assert facts.format == name.split()[0]
+    pixels = decode(data, LIMIT)
+    assert pixels.shape == (HEIGHT, WIDTH, 3)
+    assert pixels.dtype == np.uint8
+    assert pixels.std() > 10
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_sixteen_bit_samples_are_scaled_by_the_range_that_the_camera_used(bits: int) -> None:
+    samples = (RGB[..., 0].astype(np.uint16) << (bits - 8)) | 1
+    samples[0, 0] = 2**bits - 1
+    decoded = decode(by_opencv(".png", samples), LIMIT)[..., 0]
+    assert (decoded[1:] == RGB[1:, :, 0]).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_as_they_are_shown(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved("RGB", kind, exif=exif)
+    facts = sniff(data, LIMIT)
+    pixels = decode(data, LIMIT)
+    assert pixels.shape[:2] == (facts.height, facts.width)
+    assert (facts.width > facts.height) == (orientation < 5)
+    turned = {
+        1: RGB,
+        2: RGB[:, ::-1],
+        3: RGB[::-1, ::-1],
+        4: RGB[::-1],
+        5: RGB.transpose(1, 0, 2),
+        6: RGB.transpose(1, 0, 2)[:, ::-1],
+        7: RGB.transpose(1, 0, 2)[::-1, ::-1],
+        8: RGB.transpose(1, 0, 2)[::-1],
+    }[orientation]
+    assert np.abs(pixels.astype(int) - turned).mean() < 6
+
+
+def cut(data: bytes, share: float) -> bytes:
+    return data[: int(len(data) * share)]
+
+
+BROKEN: dict[str, tuple[bytes, type[ItemError], str]] = {
+    "empty": (b"", ImageEmpty, "no bytes"),
+    "text": (b"this is not a picture", UnsupportedFormat, "Convert the file"),
+    "gif": (saved("P", "GIF"), UnsupportedFormat, "no JPEG, PNG, WebP, TIFF or BMP"),
+    "jpeg cut": (cut(OTHERS["jpeg"], 0.8), ImageUnreadable, "truncated or corrupt"),
+    "png cut": (cut(LOSSLESS_RGB["png"], 0.8), ImageUnreadable, "truncated or corrupt"),
+    "webp header cut": (OTHERS["webp"][:40], ImageUnreadable, "header is damaged"),
+    "two frames": (
+        saved("RGB", "WEBP", save_all=True, append_images=[Image.fromarray(255 - RGB)]),
+        ImageAnimated,
+        "2 frames",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_images_say_what_is_wrong(name: str) -> None:
+    data, error, words = BROKEN[name]
+    with pytest.raises(error, match=words):
+        decode(data, LIMIT)
+
+
+def test_floating_point_samples_are_refused_with_advice() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(RGB[..., 0].astype(np.float32)).save(buffer, "TIFF")
+    with pytest.raises(UnsupportedFormat, match="8 or 16 bits"):
+        sniff(buffer.getvalue(), LIMIT)
+
+
+def test_any_cut_of_any_format_is_an_item_error_or_a_whole_picture() -> None:
+    for data in (LOSSLESS_RGB | OTHERS).values():
+        for length in range(0, len(data), max(1, len(data) // 40)):
+            try:
+                pixels = decode(data[:length], LIMIT)
+            except ItemError:
+                continue
+            assert pixels.shape[:2] == (HEIGHT, WIDTH)
+
+
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.png"
+    Image.new("1", (20_000, 20_000)).save(bomb)
+    assert bomb.stat().st_size < 100_000
+    for source in (bomb, bomb.read_bytes()):
+        with pytest.raises(ImageTooLarge, match="Scale it down"):
+            sniff(source, LIMIT)
+    with pytest.raises(ImageTooLarge, match="53x37 pixels; at most 1,000"):
+        sniff(OTHERS["jpeg"], 1000)
+
+
+def test_the_smallest_image_is_an_image() -> None:
+    assert decode(encode_png(RGB[:1, :1]), LIMIT).shape == (1, 1, 3)
+
+
+def test_pictures_are_encoded_in_the_right_colours() -> None:
+    assert (decode(encode_png(RGB), LIMIT) == RGB).all()
+    assert np.abs(decode(encode_jpeg(RGB, 95), LIMIT).astype(int) - RGB).mean() < 4
+
+
+def test_looking_at_headers_needs_no_opencv() -> None:
+    script = "import sys, roadmask.pixels as p; p.sniff(sys.stdin.buffer.read(), 10**6); " + (
+        "sys.exit('cv2' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=OTHERS["jpeg"], env=environment, check=False
+    )
+    assert done.returncode == 0
