@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
+
+from roadmask.errors import InvalidId
+
+BLOCK = 256 * 1024
+"""Bytes in one block of a stream."""
+
+_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.!-]{1,200}"
+_KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +38,9 @@ class ObjectInfo:
 class ObjectStore(Hashable, Protocol):
     """Bytes under keys.
 
-    Every implementation raises `ObjectNotFound` for a missing key and `StoreUnavailable` when the
-    store is out of reach, whatever its own library raises.
+    Every implementation raises `InvalidId` for what is no key (see `check_key`), `ObjectNotFound`
+    for a missing one and `StoreUnavailable` when the store is out of reach, whatever its own
+    library raises. All may be used from many threads, and after a fork.
     """
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
@@ -45,7 +56,10 @@ class ObjectStore(Hashable, Protocol):
         ...
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """The object in blocks, without holding it in memory."""
+        """The object in blocks, without holding it in memory.
+
+        A missing key raises at this call, not when the first block is read.
+        """
         ...
 
     def info(self, key: str) -> ObjectInfo:
@@ -67,14 +81,43 @@ class ObjectStore(Hashable, Protocol):
     def url(self, key: str, ttl: timedelta, *, filename: str | None = None) -> str:
         """A signed URL, good for GET from where the clients are until `ttl` has passed.
 
-        With `filename` the browser saves the object under that name. Needs no network."""
+        `ttl` is 1 second to 7 days; the key need not exist yet.
+        With `filename` the browser saves the object under that name. Needs no network.
+        """
         ...
 
     def check(self) -> None:
         """Make sure the store can be used, making its bucket or folder where that is missing.
 
-        Raises `StoreUnavailable`."""
+        Raises `StoreUnavailable`.
+        """
         ...
+
+
+def check_key(key: str) -> str:
+    """The key itself, when it is one. Raises `InvalidId`.
+
+    Keys are segments of ASCII letters, digits and `_ . ! -`, joined by single slashes: what every
+    file system and every S3 server takes as it is, and what cannot lead out of a folder.
+    """
+    if len(key) > 1024 or not _KEY.fullmatch(key):
+        raise InvalidId(
+            f"{key[:80]!r} is not a key of the object store: use segments of letters, digits, "
+            "dot, dash, underscore and exclamation mark, with single slashes between them."
+        )
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """The prefix itself, when some key could begin with it. Raises `InvalidId`."""
+    check_key(f"{prefix}x")
+    return prefix
+
+
+def attachment(filename: str) -> str:
+    """The `Content-Disposition` that saves a download as `filename` (RFC 6266)."""
+    plain = re.sub(r'[^\x20-\x7e]|["\\/%]', "_", filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def image_key(sha256: str) -> str:
@@ -93,8 +136,11 @@ def thumbnail_key(sha256: str) -> str:
 
 
 def catalogue_key(image_id: str) -> str:
-    """Where the catalogue's entry of an image id is (JSON): Redis only holds an index of it."""
-    return f"catalogue/{image_id}.json"
+    """Where the catalogue's entry of an image id is (JSON): Redis only holds an index of it.
+
+    No id has an exclamation mark, so no entry's name is ever another entry's folder.
+    """
+    return f"catalogue/{image_id}!.json"
 
 
 def mask_keys(
