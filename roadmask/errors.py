@@ -8,6 +8,7 @@
     ├── NotFound                404
     │   ├── ImageNotFound  JobNotFound  ItemNotFound  ModelNotFound
     │   └── ObjectNotFound  TruthNotFound  MaskNotFound
+    ├── MethodNotAllowed        405
     ├── Conflict                409
     │   ├── IdempotencyConflict  HashMismatch  JobClosed
     ├── LinkExpired             403  a signed link is wrong or too old
@@ -122,6 +123,12 @@ class ModelNotFound(NotFound):
 
 class ObjectNotFound(NotFound):
     """No such object."""
+
+
+class MethodNotAllowed(RoadmaskError):
+    """Not possible at this address."""
+
+    status = 405
 
 
 class Conflict(RoadmaskError):
