@@ -1,0 +1,70 @@
+# Roadmask. `make help` lists what there is; `make demo` and `make test` do all their set-up themselves.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+UV_VERSION := 0.13.9
+
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: setup
+setup: $(READY) ## Install everything, pinned, into .venv
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Roadmask needs Python 3.11 or newer; name one with: make PYTHON=python3.12 setup"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+	  || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+.PHONY: demo
+demo: setup ## Render street scenes, segment them as one job, show masks and scores
+	@$(BIN)/roadmask demo
+
+.PHONY: up
+up: setup ## Run the whole service on this machine (Ctrl-C stops it)
+	@$(BIN)/roadmask up
+
+.PHONY: test
+test: lint types ## Check everything: lint, types, import directions, all tests
+	@$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: setup ## Check style and the directions of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --config pyproject.toml | tail -n 1
+
+.PHONY: types
+types: setup ## Check types, strictly
+	@$(BIN)/mypy
+
+.PHONY: fmt
+fmt: setup ## Put the code in its standard form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: setup ## Measure; results are ratios taken side by side in one run
+	@$(BIN)/python -m benchmarks
+
+.PHONY: acceptance
+acceptance: setup ## Run the service on real annotated images, with faults: make acceptance DATA=folder
+	@$(BIN)/python -m pytest tests/acceptance --data $(DATA) -s
+
+.PHONY: lock
+lock: setup ## Pin the newest versions that pyproject.toml allows
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
+
+.PHONY: clean
+clean: ## Remove what was installed and made here
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
