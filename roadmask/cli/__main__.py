@@ -1,0 +1,5 @@
+"""`python -m roadmask.cli` is `roadmask`."""
+
+from roadmask.cli.main import main
+
+main()
