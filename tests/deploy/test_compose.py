@@ -1,0 +1,56 @@
+"""The compose file: it loads, and each command in it runs as written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ENV = dict(
+    line.split("=", 1)
+    for line in (ROOT / "deploy/example.env").read_text().splitlines()
+    if line and not line.startswith("#")
+)
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+
+
+def test_every_service_is_checked_limited_and_restarted() -> None:
+    assert set(SERVICES) == {"redis", "objects", "bucket", "api", "worker", "worker-gpu"}
+    for name, service in SERVICES.items():
+        if name == "bucket":
+            continue
+        assert service["healthcheck"]["test"], name
+        assert service["mem_limit"], name
+        assert service["restart"] == "unless-stopped", name
+    assert SERVICES["worker-gpu"]["profiles"] == ["gpu"]
+    assert "--appendonly yes" in " ".join(SERVICES["redis"]["command"])
+
+
+def test_the_targets_that_services_build_are_in_the_dockerfile() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    for service in SERVICES.values():
+        if "build" in service:
+            stage = dockerfile.split(f"AS {service['build']['target']}\n")[1].split("FROM")[0]
+            assert "USER roadmask" in stage
+    assert dockerfile.count("USER roadmask") == 3
+
+
+if shutil.which("go"):
+
+    @pytest.mark.timeout(300)
+    @pytest.mark.parametrize("override", [[], ["deploy/seaweedfs.yml"]])
+    def test_the_file_loads_as_docker_compose_loads_it(override: list[str]) -> None:
+        loader = ["go", "run", "-C", str(ROOT / "tests/deploy/loader"), "."]
+        files = [str(ROOT / name) for name in ("docker-compose.yml", *override)]
+        done = subprocess.run(
+            [*loader, *files], env=os.environ | ENV, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert set(done.stdout.split()) == set(SERVICES)
