@@ -1,0 +1,64 @@
+"""The Celery app of a worker, and its life: load, consume, finish what is in hand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from celery import Celery, signals
+from storage.dispatch import celery_config
+
+from roadmask.jobs import Lane
+from roadmask.settings import Settings
+from worker.models import Models
+from worker.station import Station
+from worker.tasks import add_tasks
+
+
+def create_app(settings: Settings, station: Station) -> Celery:
+    """The app; the model is loaded before its consumer starts, and stops when it has stopped."""
+    app = Celery("roadmask", set_as_current=False)
+    app.conf.update(celery_config(settings))
+    add_tasks(app, station.chunks)
+
+    def load(**_: Any) -> None:
+        try:
+            station.start()
+        except Exception as error:
+            # Celery logs what a signal's handler raises and goes on; only an exit gets through.
+            sys.exit(f"The worker cannot start: {error}")
+
+    def stop_claiming(**_: Any) -> None:
+        station.chunks.stop()
+
+    def stop(**_: Any) -> None:
+        station.stop()
+
+    signals.worker_init.connect(load, weak=False)
+    signals.worker_shutting_down.connect(stop_claiming, weak=False)
+    signals.worker_shutdown.connect(stop, weak=False)
+    # The process that starts the worker has set up its logging.
+    signals.setup_logging.connect(lambda **_: None, weak=False)
+    return app
+
+
+def run_worker(settings: Settings, models: Models, lanes: Iterable[Lane]) -> int:
+    """Serve the lanes, the first one first, until SIGTERM. Returns the exit code.
+
+    Without gossip, mingle and heartbeats: workers need not know of each other, and what Celery
+    keeps in Redis for that purpose has filled others' memory.
+    """
+    queues = [lane.value for lane in lanes]
+    station = Station(settings, models, frozenset(Lane(name) for name in queues))
+    worker = create_app(settings, station).Worker(
+        pool="threads",
+        concurrency=settings.worker_threads,
+        queues=queues,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)

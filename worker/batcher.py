@@ -1,0 +1,174 @@
+"""Micro-batching: the one thread that owns the models, and the queue before it."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadmask.categories import CITYSCAPES
+from roadmask.errors import ModelFailed
+from roadmask.jobs import Lane
+from worker.models import Artifact, Models, Predictor
+from worker.watchdog import Watchdog
+
+MAX_WAIT_S = 0.005
+"""How long a batch that is not full waits for images that are being decoded."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(order=True, slots=True)
+class Request:
+    """An image waiting for its mask; interactive ones sort first, then first come, first served."""
+
+    rank: tuple[bool, int]
+    artifact: Artifact = field(compare=False)
+    image: NDArray[np.uint8] = field(compare=False)
+    mask: Future[NDArray[np.uint8]] = field(compare=False, default_factory=Future)
+
+
+class Batcher:
+    """Takes what is there, up to `max_batch` images, and runs the model on it.
+
+    Images are RGB uint8 (H, W, 3), masks uint8 (H, W). A batch that fails is run again in parts, so
+    that only the image at fault fails. When even a blank image fails, the model itself is broken
+    (a GPU after a fault, say) and no image is blamed: the process ends.
+    """
+
+    def __init__(self, models: Models, max_batch: int, watchdog: Watchdog) -> None:
+        self._models = models
+        self._max_batch = max_batch
+        self._watchdog = watchdog
+        self._waiting: list[Request] = []
+        self._coming = 0
+        self._arrivals = itertools.count()
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self._ready: Future[None] = Future()
+
+    def start(self) -> None:
+        """Load and warm the model in service. Raises what loading raised."""
+        self._thread.start()
+        self._ready.result()
+
+    def stop(self) -> None:
+        """Finish what is waiting, then end the thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """An image is on its way: a batch that is not full may wait for it a little."""
+        with self._changed:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._coming -= 1
+                self._changed.notify_all()
+
+    def put(
+        self, image: NDArray[np.uint8], artifact: Artifact, lane: Lane
+    ) -> Future[NDArray[np.uint8]]:
+        """Queue an image; the future holds its mask, or `ModelFailed`."""
+        with self._changed:
+            rank = (lane is not Lane.INTERACTIVE, next(self._arrivals))
+            request = Request(rank, artifact, image)
+            heapq.heappush(self._waiting, request)
+            self._changed.notify_all()
+        return request.mask
+
+    def _run(self) -> None:
+        try:
+            self._models.predictor(self._models.in_service)
+        except BaseException as error:
+            self._ready.set_exception(error)
+            return
+        self._ready.set_result(None)
+        while batch := self._next_batch():
+            self._serve(batch)
+
+    def _next_batch(self) -> list[Request]:
+        """What is there, the most urgent first and all for one model; empty when stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopping)
+            end = time.monotonic() + MAX_WAIT_S
+            while self._worth_waiting() and (left := end - time.monotonic()) > 0:
+                self._changed.wait(left)
+            batch: list[Request] = []
+            while self._waiting and len(batch) < self._max_batch:
+                if batch and self._waiting[0].artifact.sha256 != batch[0].artifact.sha256:
+                    break
+                batch.append(heapq.heappop(self._waiting))
+            return batch
+
+    def _worth_waiting(self) -> bool:
+        return 0 < len(self._waiting) < self._max_batch and self._coming > 0 and not self._stopping
+
+    def _serve(self, batch: list[Request]) -> None:
+        try:
+            with self._watchdog.watch(f"Loading the model {batch[0].artifact.name}"):
+                predictor = self._models.predictor(batch[0].artifact)
+        except BaseException as error:
+            log.exception("The model %s cannot be loaded", batch[0].artifact.name)
+            failure = ModelFailed(f"The model {batch[0].artifact.name} cannot be loaded: {error}")
+            for request in batch:
+                request.mask.set_exception(failure)
+        else:
+            self._predict(predictor, batch)
+
+    def _predict(self, predictor: Predictor, batch: Sequence[Request]) -> None:
+        try:
+            masks = self._masks(predictor, [request.image for request in batch])
+        except BaseException as error:
+            if len(batch) == 1:
+                self._fail(predictor, batch[0], error)
+                return
+            size = len(batch) // 2 if _out_of_memory(error) else 1
+            log.warning("A batch of %d failed (%r); running it by %d", len(batch), error, size)
+            for start in range(0, len(batch), size):
+                self._predict(predictor, batch[start : start + size])
+        else:
+            for request, mask in zip(batch, masks, strict=True):
+                request.mask.set_result(mask)
+
+    def _masks(
+        self, predictor: Predictor, images: list[NDArray[np.uint8]]
+    ) -> list[NDArray[np.uint8]]:
+        with self._watchdog.watch(f"Inference on {len(images)} images"):
+            masks = predictor.predict(images)
+        for image, mask in zip(images, masks, strict=True):
+            if mask.shape != image.shape[:2] or mask.dtype != np.uint8:
+                raise ValueError(
+                    f"the mask is {mask.dtype} {mask.shape}, its image {image.shape[:2]}"
+                )
+            if mask.max() >= len(CITYSCAPES):
+                raise ValueError(f"the mask holds index {mask.max()}")
+        return masks
+
+    def _fail(self, predictor: Predictor, request: Request, error: BaseException) -> None:
+        try:
+            self._masks(predictor, [np.zeros((64, 64, 3), np.uint8)])
+        except BaseException as broken:
+            self._watchdog.give_up(f"The model fails on a blank image too ({broken!r})")
+        detail = f"The model raised {type(error).__name__} on this image: {error}"
+        request.mask.set_exception(ModelFailed(detail[:500]))
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Known by its name, so that this module needs no TensorFlow."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"

@@ -1,0 +1,93 @@
+"""`roadmask worker`: a process that segments images."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import sys
+
+import click
+
+from roadmask.errors import RoadmaskError
+from roadmask.jobs import Lane
+from roadmask.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def _lanes(_context: click.Context, _option: click.Parameter, value: str) -> list[Lane]:
+    try:
+        return [Lane(name.strip()) for name in dict.fromkeys(value.split(","))]
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; lanes are {', '.join(Lane)}.") from None
+
+
+@click.command()
+@click.option(
+    "--lanes",
+    default="interactive,batch",
+    show_default=True,
+    callback=_lanes,
+    help="Lanes to serve, the most urgent first.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Chunks in hand at once.")
+@click.option("--model", help="Name of a shipped model, or the folder of one.")
+@click.option("--check", is_flag=True, help="Only tell whether a worker is alive on this machine.")
+def worker(lanes: list[Lane], threads: int | None, model: str | None, check: bool) -> None:
+    """Segment images until SIGTERM; several workers may share a machine."""
+    settings = Settings()
+    if check:
+        sys.exit(0 if _is_alive(settings) else "No worker of this machine gives a sign of life.")
+    chosen = {"worker_threads": threads, "model": model}
+    settings = settings.model_copy(update={k: v for k, v in chosen.items() if v is not None})
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _prepare_libraries(settings)
+    sys.exit(_serve(settings, lanes))
+
+
+def _is_alive(settings: Settings) -> bool:
+    from storage.connections import connect_redis
+
+    redis = connect_redis(settings)
+    told = [redis.get(key) for key in redis.scan_iter("rm:worker:*")]
+    return any(json.loads(facts)["host"] == socket.gethostname() for facts in told if facts)
+
+
+def _prepare_libraries(settings: Settings) -> None:
+    """What OpenCV and TensorFlow read from the environment when they are imported."""
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_image_pixels)
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    # One inference runs at a time and may have every core; decoding needs little of one.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(os.cpu_count() or 1))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+
+def _serve(settings: Settings, lanes: list[Lane]) -> int:
+    import cv2
+    import tensorflow as tf
+
+    from ml.artifact import find_artifact
+    from ml.predictor import Predictor
+    from worker.app import run_worker
+    from worker.models import Models
+
+    cv2.setNumThreads(1)
+    try:
+        models = Models(settings.model, find_artifact, Predictor)
+    except RoadmaskError as error:
+        sys.exit(f"The worker cannot start: {error.detail}")
+    devices = [device.device_type for device in tf.config.list_physical_devices()]
+    log.info(
+        "worker starts model=%s@%s sha256=%s device=%s lanes=%s threads=%d",
+        models.in_service.name,
+        models.in_service.version,
+        models.in_service.sha256[:12],
+        "GPU" if "GPU" in devices else "CPU",
+        ",".join(lanes),
+        settings.worker_threads,
+    )
+    return run_worker(settings, models, lanes)

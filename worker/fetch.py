@@ -1,0 +1,94 @@
+"""The first stage: an image's bytes from the store, checked and decoded, within a pixel budget."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadmask.errors import ImageMissing, ImageUnreadable, ObjectNotFound
+from roadmask.pixels import decode, sniff
+from storage.objects import ObjectStore, image_key
+from worker.quarantine import decode_apart
+from worker.timings import Timings, timed
+from worker.watchdog import Watchdog
+
+LARGEST_AT_ONCE = 2
+"""Images of the largest size that may be decoded at the same time; of smaller ones, many more."""
+
+
+class PixelBudget:
+    """At most `pixels` decoded pixels in the process, three bytes each."""
+
+    def __init__(self, pixels: int) -> None:
+        self._left = pixels
+        self._turn = threading.Lock()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room for `pixels` more, and occupy it inside the `with`."""
+        # One waits at a time: else small images would slip past a large one for ever.
+        with self._turn, self._changed:
+            self._changed.wait_for(lambda: self._left >= pixels)
+            self._left -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += pixels
+                self._changed.notify_all()
+
+
+class Fetcher:
+    """Fetches and decodes; at most `entrances` images are compressed bytes in memory at a time."""
+
+    def __init__(
+        self, store: ObjectStore, max_pixels: int, entrances: int, watchdog: Watchdog
+    ) -> None:
+        self._store = store
+        self._max_pixels = max_pixels
+        self._watchdog = watchdog
+        self._entrances = threading.BoundedSemaphore(entrances)
+        self._budget = PixelBudget(LARGEST_AT_ONCE * max_pixels)
+
+    @contextmanager
+    def image(self, sha256: str, timings: Timings, apart: bool) -> Iterator[NDArray[np.uint8]]:
+        """The pixels, RGB uint8 (H, W, 3); their room in memory is held inside the `with`.
+
+        With `apart` they are decoded in a disposable process. Raises `ItemError`,
+        `UnsupportedFormat` or `StoreUnavailable`.
+        """
+        with ExitStack() as room:
+            with self._entrances:
+                with timed(timings, "fetch"):
+                    data = self._bytes(sha256)
+                facts = sniff(data, self._max_pixels)
+                room.enter_context(self._budget.hold(facts.width * facts.height))
+                with timed(timings, "decode"):
+                    pixels = self._decode(data, apart)
+            del data
+            yield pixels
+
+    def _decode(self, data: bytes, apart: bool) -> NDArray[np.uint8]:
+        if apart:
+            # Below the watchdog's limit, so that the image is blamed and not the process.
+            return decode_apart(data, self._max_pixels, self._watchdog.limit_s / 2)
+        with self._watchdog.watch("Decoding an image"):
+            return decode(data, self._max_pixels)
+
+    def _bytes(self, sha256: str) -> bytes:
+        try:
+            data = self._store.get(image_key(sha256))
+        except ObjectNotFound:
+            raise ImageMissing(
+                "The image's bytes are no longer in the object store. Upload it again."
+            ) from None
+        # JPEG decoders do not notice flipped bits.
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ImageUnreadable("The stored bytes changed since the upload. Upload it again.")
+        return data

@@ -1,0 +1,111 @@
+"""The pipeline: one image's way from bytes in the store to a mask in the store.
+
+    fetch and decode  |  micro-batch and infer  |  encode and store
+
+Each image has a thread of its own for as long as it is in hand, so its way reads from top to
+bottom; the stages meet in the batcher, whose one thread owns the model. While a batch is computed,
+other images are fetched and finished ones are stored: the model never waits for a disk. How much
+is in hand at once is bounded in items (`Slots`) and in decoded pixels (`PixelBudget`).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from contextlib import ExitStack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadmask.errors import DeadlineExceeded
+from roadmask.jobs import Lane, Result
+from roadmask.scores import scores
+from storage.manifest import ManifestItem
+from storage.objects import MaskKeys, mask_keys
+from worker.batcher import Batcher
+from worker.fetch import Fetcher
+from worker.models import Artifact, Models
+from worker.once import Once
+from worker.store import Facts, Masks
+from worker.timings import Timings, timed
+
+
+class Pipeline:
+    """Makes masks, each only once: the same bytes with the same model are never inferred again."""
+
+    def __init__(
+        self,
+        models: Models,
+        fetcher: Fetcher,
+        batcher: Batcher,
+        masks: Masks,
+        item_deadline_s: float,
+    ) -> None:
+        self._models = models
+        self._fetcher = fetcher
+        self._batcher = batcher
+        self._masks = masks
+        self._item_deadline_s = item_deadline_s
+        self._once: Once[tuple[Facts, bool]] = Once()
+
+    def segment(
+        self, item: ManifestItem, model: str, lane: Lane, *, apart: bool = False
+    ) -> tuple[Result, NDArray[np.int64] | None]:
+        """The result for one item, and its pixel counts (8, 8) against the truth when it has one.
+
+        With `apart` the image is a suspect: it is decoded in a disposable process. Raises
+        `ItemError`, `UnsupportedFormat` or `ModelNotFound` for faults of the item, and
+        `StoreUnavailable`.
+        """
+        artifact = self._models.artifact(model)
+        keys = mask_keys(item.sha256, artifact.sha256, {})
+
+        def find_or_make() -> tuple[Facts, bool]:
+            facts = self._masks.find(keys)
+            if facts is not None:
+                return facts, True
+            return self._make(item, artifact, keys, lane, apart), False
+
+        (facts, found), mine = self._once.do(keys, find_or_make)
+        counts = self._masks.score(keys, facts, item.truth)
+        result = Result(
+            mask_key=keys.png,
+            width=facts.width,
+            height=facts.height,
+            shares=facts.shares,
+            artifact=facts.artifact,
+            cached=found or not mine,
+            timings_ms={} if found or not mine else facts.timings_ms,
+            scores=None if counts is None else scores(counts, images=1),
+        )
+        return result, counts
+
+    def _make(
+        self, item: ManifestItem, artifact: Artifact, keys: MaskKeys, lane: Lane, apart: bool
+    ) -> Facts:
+        timings: Timings = {}
+        mask = self._infer(item, artifact, lane, apart, timings)
+        name = f"{artifact.name}@{artifact.version}"
+        return self._masks.put(keys, mask, name, item.truth, timings)
+
+    def _infer(
+        self, item: ManifestItem, artifact: Artifact, lane: Lane, apart: bool, timings: Timings
+    ) -> NDArray[np.uint8]:
+        with ExitStack() as room:
+            with self._batcher.coming():
+                image = room.enter_context(self._fetcher.image(item.sha256, timings, apart))
+                waiting = self._batcher.put(image, artifact, lane)
+            with timed(timings, "infer"):
+                return self._wait(waiting, apart)
+
+    def _wait(self, mask: Future[NDArray[np.uint8]], apart: bool) -> NDArray[np.uint8]:
+        """The mask, once it is there. A suspect alone in hand can be told from a slow queue."""
+        if not apart:
+            return mask.result()
+        # Before the watchdog ends the process.
+        seconds = 0.8 * self._item_deadline_s
+        try:
+            return mask.result(timeout=seconds)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"The model took more than {seconds:.0f} s for this image alone. Scale it down."
+            ) from None

@@ -1,0 +1,62 @@
+"""Presence: what a worker tells about itself for as long as it lives."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from redis import Redis, RedisError
+
+from worker.ticker import Ticker
+
+BEAT_S = 5.0
+TTL_S = 20
+WINDOW = 12
+"""Beats over which the throughput is measured: one minute."""
+
+
+class Presence:
+    """Keeps `rm:worker:{id}` alive: JSON with what it is, what it did and how fast it is.
+
+    `ended` tells how many items this process brought to an end; `facts` are shown as they are.
+    """
+
+    def __init__(
+        self, redis: Redis, worker_id: str, facts: Mapping[str, object], ended: Callable[[], int]
+    ) -> None:
+        self._redis = redis
+        self._key = f"rm:worker:{worker_id}"
+        self._ended = ended
+        self._facts = {
+            "id": worker_id,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "started_at": datetime.now(UTC).isoformat(),
+            **facts,
+        }
+        self._history: deque[tuple[float, int]] = deque(maxlen=WINDOW)
+        self._ticker = Ticker("presence", BEAT_S, self._beat)
+
+    def start(self) -> None:
+        """Appear."""
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """Vanish."""
+        self._ticker.stop()
+        with suppress(RedisError):
+            self._redis.delete(self._key)
+
+    def _beat(self) -> None:
+        now, ended = time.monotonic(), self._ended()
+        since, before = self._history[0] if self._history else (now, ended)
+        self._history.append((now, ended))
+        rate = (ended - before) / (now - since) if now > since else 0.0
+        told = {**self._facts, "items_done": ended, "images_per_second": round(rate, 2)}
+        self._redis.set(self._key, json.dumps(told), ex=TTL_S)

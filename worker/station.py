@@ -1,0 +1,82 @@
+"""The station: everything a worker process is made of, built from its settings."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from uuid import uuid4
+
+from storage.dispatch import Dispatch
+from storage.recovery import Recovery
+
+from roadmask.jobs import Lane
+from roadmask.settings import Settings
+from storage.connections import connect_redis, open_store
+from storage.leases import Leases
+from worker.attempts import Attempts
+from worker.batcher import Batcher
+from worker.chunks import Chunks
+from worker.fetch import Fetcher
+from worker.keeper import Keeper
+from worker.models import Models
+from worker.pipeline import Pipeline
+from worker.presence import Presence
+from worker.reconciler import Reconciler
+from worker.store import Masks
+from worker.watchdog import Watchdog
+
+log = logging.getLogger(__name__)
+
+
+class Station:
+    """A worker's parts, wired. It works between `start` and `stop`."""
+
+    def __init__(self, settings: Settings, models: Models, lanes: frozenset[Lane]) -> None:
+        redis, self._store = connect_redis(settings), open_store(settings)
+        dispatch = Dispatch(settings)
+        leases = Leases(redis, self._store, settings)
+        worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+        service = models.in_service
+        self._model = f"{service.name}@{service.version}"
+        self._watchdog = Watchdog(settings.item_deadline_s)
+        self._batcher = Batcher(models, settings.max_batch, self._watchdog)
+        fetcher = Fetcher(
+            self._store, settings.max_image_pixels, settings.max_batch, self._watchdog
+        )
+        pipeline = Pipeline(
+            models, fetcher, self._batcher, Masks(self._store), settings.item_deadline_s
+        )
+        attempts = Attempts(pipeline, leases, patience_s=settings.lease_s)
+        self._keeper = Keeper(leases, settings.lease_s)
+        self.chunks = Chunks(
+            leases,
+            dispatch,
+            self._keeper,
+            attempts,
+            worker_id=worker_id,
+            lanes=lanes,
+            max_batch=settings.max_batch,
+        )
+        self._reconciler = Reconciler(
+            Recovery(redis, self._store, settings, dispatch), settings.reconcile_s
+        )
+        facts = {"model": self._model, "lanes": sorted(lanes), "threads": settings.worker_threads}
+        self._presence = Presence(redis, worker_id, facts, lambda: attempts.ended)
+
+    def start(self) -> None:
+        """Load the model, then appear. Raises what loading raised, or `StoreUnavailable`."""
+        self._store.check()
+        self._batcher.start()
+        for part in (self._watchdog, self._keeper, self._reconciler, self._presence):
+            part.start()
+        log.info("worker ready model=%s", self._model)
+
+    def stop(self) -> None:
+        """End every thread; nothing may be in hand any more."""
+        self._presence.stop()
+        self._reconciler.stop()
+        self.chunks.close()
+        self._batcher.stop()
+        self._keeper.stop()
+        self._watchdog.stop()
