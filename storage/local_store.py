@@ -53,7 +53,7 @@ class LocalStore:
 
     def get(self, key: str) -> bytes:
         """The whole object."""
-        with _translated(key):
+        with _found(key):
             return self._path(key).read_bytes()
 
     def stream(self, key: str) -> Iterator[bytes]:
@@ -64,7 +64,7 @@ class LocalStore:
 
     def info(self, key: str) -> ObjectInfo:
         """Facts about the object."""
-        with _translated(key):
+        with _found(key):
             path = self._path(key)
             facts = path.stat()
             if not path.is_file():
@@ -74,14 +74,14 @@ class LocalStore:
 
     def exists(self, key: str) -> bool:
         """Whether the key is there."""
-        with suppress(ObjectNotFound), _translated(key):
+        with suppress(ObjectNotFound), _found(key):
             return self._path(key).is_file()
         return False
 
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is fine."""
-        with _translated(key):
-            path = self._path(key)
+        path = self._path(key)
+        with _usable():
             if path.is_file():
                 path.unlink(missing_ok=True)
                 _sidecar(path).unlink(missing_ok=True)
@@ -108,7 +108,7 @@ class LocalStore:
 
     def check(self) -> None:
         """Make the folder, try it, and clear away what dead processes left unfinished."""
-        with _translated(str(self._root)):
+        with _usable():
             self._incoming.mkdir(parents=True, exist_ok=True)
             probe = self._incoming / uuid4().hex
             probe.touch()
@@ -118,8 +118,8 @@ class LocalStore:
                     path.unlink(missing_ok=True)
 
     def _put(self, key: str, content_type: str, fill: Callable[[Path], object]) -> None:
-        with _translated(key):
-            path = self._path(key)
+        path = self._path(key)
+        with _usable():
             path.parent.mkdir(parents=True, exist_ok=True)
             sidecar = _sidecar(path)
             if content_type != _guess(path):
@@ -142,18 +142,18 @@ class LocalStore:
             new.unlink(missing_ok=True)
 
     def _blocks(self, key: str) -> Iterator[bytes]:
-        with _translated(key), self._path(key).open("rb") as file:
+        with _found(key), self._path(key).open("rb") as file:
             # Taken by `stream`: from here on the file is open, so the key was not missing.
             yield b""
             while block := file.read(BLOCK):
                 yield block
 
     def _walk(self, folder: str, start: str) -> Iterator[str]:
-        with _translated(folder):
-            try:
+        try:
+            with _found(folder):
                 names = sorted(_names(self._path(folder.rstrip("/")) if folder else self._root))
-            except (FileNotFoundError, NotADirectoryError):
-                return
+        except ObjectNotFound:
+            return
         for name in names:
             if not name.startswith(start):
                 continue
@@ -204,11 +204,18 @@ def _content_type(path: Path) -> str:
 
 
 @contextmanager
-def _translated(key: str) -> Iterator[None]:
+def _found(key: str) -> Iterator[None]:
+    with _usable():
+        try:
+            yield
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise ObjectNotFound(f"There is no object {key!r}.") from error
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise ObjectNotFound(f"There is no object {key!r}.") from error
     except OSError as error:
         raise StoreUnavailable(
             f"The object store's folder cannot be used: {error.strerror}. "

@@ -1,0 +1,102 @@
+"""How `MinioStore` bears servers that are down, silent, broken or gone in mid-sentence."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+
+from roadmask.errors import StoreUnavailable
+from roadmask.settings import Settings
+from storage import minio_store
+from storage.minio_store import MinioStore
+from tests.servers.process import HOST, free_port
+
+CUT_OFF = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this"
+BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+NO_S3 = b"HTTP/1.1 418 Teapot\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\n<>"
+
+
+def settings(port: int) -> Settings:
+    return Settings(minio_endpoint=f"{HOST}:{port}", minio_secret_key="secret")
+
+
+@contextmanager
+def server(answer: bytes | None) -> Iterator[tuple[MinioStore, list[bytes]]]:
+    """A store on a server that gives every request this answer, or with None no answer at all."""
+    listener = socket.create_server((HOST, 0))
+    requests: list[bytes] = []
+    connections: list[socket.socket] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connections.append(connection)
+            requests.append(connection.recv(65536))
+            if answer is not None:
+                connection.sendall(answer)
+                connection.shutdown(socket.SHUT_RDWR)
+
+    thread = Thread(target=serve)
+    thread.start()
+    try:
+        yield MinioStore(settings(listener.getsockname()[1])), requests
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for open_socket in (listener, *connections):
+            open_socket.close()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("call", ["get", "stream", "info", "exists", "delete", "check", "keys"])
+def test_a_store_that_is_down_is_told(call: str) -> None:
+    store = MinioStore(settings(free_port()))
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        list(getattr(store, call)(*([] if call == "check" else ["a"])))
+
+
+@pytest.mark.timeout(30)
+def test_a_put_to_a_store_that_is_down_is_told() -> None:
+    with pytest.raises(StoreUnavailable):
+        MinioStore(settings(free_port())).put("a", b"x", "text/plain")
+
+
+@pytest.mark.timeout(30)
+def test_a_silent_server_does_not_hold_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minio_store, "READ_TIMEOUT_S", 0.3)
+    with server(None) as (store, requests):
+        with pytest.raises(StoreUnavailable):
+            store.get("a")
+        assert len(requests) == 2  # one more try, no more: each costs a whole timeout
+
+
+@pytest.mark.parametrize("call", ["get", "stream"])
+def test_bytes_that_stop_in_the_middle_are_no_object(call: str) -> None:
+    with server(CUT_OFF) as (store, _), pytest.raises(StoreUnavailable):
+        b"".join(getattr(store, call)("a"))
+
+
+def test_a_busy_server_is_asked_again_before_giving_up() -> None:
+    with server(BUSY) as (store, requests):
+        with pytest.raises(StoreUnavailable):
+            store.get("a")
+        assert len(requests) == 4
+
+
+def test_something_that_is_no_s3_is_told() -> None:
+    with server(NO_S3) as (store, _), pytest.raises(StoreUnavailable, match="does not answer as"):
+        store.get("a")
+
+
+def test_signing_a_url_needs_no_network() -> None:
+    url = MinioStore(settings(free_port())).url("a", timedelta(minutes=15), filename="a.png")
+    assert "X-Amz-Expires=900" in url
+    assert "X-Amz-Signature=" in url
