@@ -1,0 +1,58 @@
+"""The HTTP front: light, stateless, and as many processes of it as one likes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from api.backends import open_backends
+from api.docs import install_docs
+from api.errors import install_error_handlers
+from api.headers import SecurityHeaders
+from api.openapi import TAGS, describe_errors, install_openapi, operation_id
+from api.routes import datasets, events, exports, images, items, jobs, objects, service, truths
+from roadmask.errors import StoreUnavailable
+from roadmask.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ROOMS = (images, truths, datasets, jobs, items, events, exports, objects, service)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The app on these settings, by default those of the environment."""
+    app = FastAPI(
+        title="Roadmask",
+        version=version("roadmask"),
+        description=describe_errors(),
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        generate_unique_id_function=operation_id,
+    )
+    app.state.settings = settings or Settings()
+    app.add_middleware(SecurityHeaders)
+    install_error_handlers(app)
+    for room in ROOMS:
+        app.include_router(room.router)
+    install_docs(app)
+    install_openapi(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with open_backends(app.state.settings) as backends:
+        app.state.backends = backends
+        try:
+            await run_in_threadpool(backends.store.check)
+        except StoreUnavailable as error:
+            # The store may come up after this process; /readyz tells until then.
+            log.warning("%s", error.detail)
+        yield

@@ -1,0 +1,48 @@
+"""A job's masks as one zip, made while it is sent: neither on disk nor in memory as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from stream_zip import NO_COMPRESSION_32, ZIP_64, MemberFile, stream_zip
+
+from roadmask.errors import ObjectNotFound
+from roadmask.jobs import Item, Job
+from storage.job_records import JobRecords
+from storage.objects import ObjectStore
+
+MODE = 0o644
+
+
+def zip_masks(records: JobRecords, store: ObjectStore, job: Job) -> Iterator[bytes]:
+    """The archive in blocks: `masks/<image id>.png` of what is finished, and `results.jsonl`."""
+    return iter(stream_zip(_members(records, store, job)))
+
+
+def json_lines(items: Iterable[Item]) -> Iterator[bytes]:
+    """One line of JSON for each item."""
+    for item in items:
+        yield item.model_dump_json().encode() + b"\n"
+
+
+def _members(records: JobRecords, store: ObjectStore, job: Job) -> Iterator[MemberFile]:
+    changed = job.finished_at or job.created_at
+    written: set[str] = set()
+    for item in records.results(job.id):
+        # The same image twice in a job has the same mask twice.
+        if item.result is None or item.image_id in written:
+            continue
+        written.add(item.image_id)
+        try:
+            png = store.get(item.result.mask_key)
+        except ObjectNotFound:
+            continue
+        # A PNG is compressed already.
+        yield _member(f"masks/{item.image_id}.png", changed, png)
+    lines = json_lines(records.results(job.id))
+    yield "results.jsonl", changed, MODE, ZIP_64, lines
+
+
+def _member(name: str, changed: datetime, data: bytes) -> MemberFile:
+    return name, changed, MODE, NO_COMPRESSION_32, (data,)

@@ -1,0 +1,46 @@
+"""API keys: who may use the service.
+
+Only the sha256 of each key is configured, so that neither the environment nor a memory dump of the
+settings holds a key. Keys are long and random, hence no slow hash is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from api.backends import Wired
+from roadmask.errors import Unauthorized
+
+_bearer = HTTPBearer(auto_error=False, description="An API key of this service.")
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same, plainly.")
+
+
+def key_is_known(key: str, hashes: list[str]) -> bool:
+    """Whether the sha256 of the key is one of `hashes` (hex), in time that doesn't tell which."""
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    matches = [hmac.compare_digest(digest, known.strip().lower()) for known in hashes]
+    return any(matches)
+
+
+async def require_key(
+    backends: Wired,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    header: Annotated[str | None, Depends(_header)],
+) -> None:
+    """Let the request pass when it has a key, or when the service asks for none.
+
+    Raises `Unauthorized`.
+    """
+    hashes = backends.settings.api_key_hashes
+    key = bearer.credentials if bearer else header
+    if hashes and not (key and key_is_known(key, hashes)):
+        raise Unauthorized(
+            "Send your key as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+            if not key
+            else "This key is not one of the service's. Check it, or ask its operator for one."
+        )

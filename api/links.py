@@ -1,0 +1,60 @@
+"""Links in answers: signed URLs of objects, and where to go next from a job."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from roadmask.images import Image
+from roadmask.jobs import Item, Job, JobUrls
+from roadmask.settings import Settings
+from storage.objects import ObjectStore, image_key, truth_key
+
+
+class Links:
+    """Fills the URL fields that storage leaves empty. Signing needs no network."""
+
+    def __init__(self, store: ObjectStore, settings: Settings) -> None:
+        self._store = store
+        self._ttl = timedelta(seconds=settings.url_ttl_s)
+        self._base = settings.public_url.rstrip("/")
+
+    def image(self, image: Image) -> Image:
+        """The image with the URLs of its bytes, its truth and its thumbnail."""
+        truth = image.truth_sha256
+        return image.model_copy(
+            update={
+                "content_url": self.signed(image_key(image.sha256)),
+                "truth_url": self.signed(truth_key(truth)) if truth else None,
+                "thumbnail_url": f"{self._base}/v1/images/{image.id}/thumbnail",
+            }
+        )
+
+    def item(self, item: Item) -> Item:
+        """The item with the signed URL of its mask, when it has one."""
+        if item.result is None:
+            return item
+        linked = item.result.model_copy(
+            update={
+                "mask_url": self.signed(item.result.mask_key),
+                "mask_url_expires_at": datetime.now(UTC) + self._ttl,
+            }
+        )
+        return item.model_copy(update={"result": linked})
+
+    def job(self, job: Job) -> Job:
+        """The job with its URLs."""
+        own = f"{self._base}/v1/jobs/{job.id}"
+        urls = JobUrls(
+            self=own,
+            items=f"{own}/items",
+            events=f"{own}/events",
+            cancel=f"{own}/cancel",
+            retry=f"{own}/retry",
+            results=f"{own}/results.jsonl",
+            archive=f"{own}/archive.zip",
+        )
+        return job.model_copy(update={"urls": urls})
+
+    def signed(self, key: str, filename: str | None = None) -> str:
+        """The signed URL of an object, as long valid as the settings say."""
+        return self._store.url(key, self._ttl, filename=filename)

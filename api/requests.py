@@ -1,0 +1,83 @@
+"""From a request for a job to its list of items."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from api.backends import Backends
+from roadmask.errors import ImageNotFound, InvalidRequest, Unavailable
+from roadmask.images import Image, check_image_id
+from roadmask.jobs import ImageRef, Job, JobCreate
+from storage.manifest import ManifestItem
+
+log = logging.getLogger(__name__)
+
+LOOKUPS = 1000
+"""Images looked up in one round trip."""
+SHOWN = 100
+"""How many unknown ids an error names."""
+FIRST_MESSAGES = 8
+"""Messages a new job starts with: so many workers begin at once, each sends for the next."""
+
+
+def accept(
+    backends: Backends, request: JobCreate, items: Iterable[ManifestItem], key: str | None
+) -> tuple[Job, bool]:
+    """Record the job and wake workers for it; True when `key` had made it before.
+
+    Raises `IdempotencyConflict`, `QueueFull` and `InvalidRequest`.
+    """
+    job, replayed = backends.records.create(request, items, key)
+    if not replayed:
+        try:
+            backends.dispatch.send(job.id, job.lane, min(job.counts.total, FIRST_MESSAGES))
+        except Unavailable:
+            # The job is on record, so the reconciler sends for it: it must not look refused.
+            log.warning("Job %s waits for the reconciler: its first messages were lost.", job.id)
+    return job, replayed
+
+
+def items_of(backends: Backends, request: JobCreate) -> Iterator[ManifestItem]:
+    """The items the request asks for, in order.
+
+    Raises `InvalidRequest` unless it names images in one way, `ImageNotFound` for unknown ones.
+    """
+    ways = [way for way in (request.images, request.dataset, request.prefix) if way is not None]
+    if len(ways) != 1:
+        raise InvalidRequest("Give exactly one of `images`, `dataset` and `prefix`.")
+    if request.images is not None:
+        return iter(_listed(backends, request.images))
+    if request.dataset is not None:
+        return _walked(backends, f"{request.dataset}/", f"dataset {request.dataset!r}")
+    prefix = request.prefix or ""
+    check_image_id(prefix.removesuffix("/"))
+    return _walked(backends, prefix, f"ids that begin with {prefix!r}")
+
+
+def _listed(backends: Backends, refs: list[ImageRef]) -> list[ManifestItem]:
+    ids = [ref.id for ref in refs]
+    found: list[Image | None] = []
+    for start in range(0, len(ids), LOOKUPS):
+        found += backends.catalogue.get_many(ids[start : start + LOOKUPS])
+    missing = [ref.id for ref, image in zip(refs, found, strict=True) if image is None]
+    if missing:
+        raise ImageNotFound(
+            f"{len(missing)} of {len(refs)} images are unknown, the first is {missing[0]!r}. "
+            "Upload them, or list what there is at /v1/images.",
+            missing=missing[:SHOWN],
+        )
+    return [_item(image, ref.custom_id) for ref, image in zip(refs, found, strict=True) if image]
+
+
+def _walked(backends: Backends, prefix: str, what: str) -> Iterator[ManifestItem]:
+    images = backends.catalogue.walk(prefix)
+    first = next(images, None)
+    if first is None:
+        raise ImageNotFound(f"There are no images of {what}. GET /v1/datasets lists what there is.")
+    return (_item(image, None) for image in chain([first], images))
+
+
+def _item(image: Image, custom_id: str | None) -> ManifestItem:
+    return ManifestItem(image.id, custom_id, image.sha256, image.truth_sha256)

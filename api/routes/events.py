@@ -1,0 +1,54 @@
+"""Events: a job's progress as server-sent events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.auth import require_key
+from api.backends import Wired
+from api.errors import problems
+from roadmask.errors import JobNotFound
+from roadmask.jobs import Job
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(require_key)])
+
+RETRY_MS = 2000
+EVENT_ID = r"^\d{1,19}(-\d{1,19})?$"
+
+
+async def known_job(job_id: str, backends: Wired) -> Job:
+    """The job, looked up before the stream begins: after that no 404 can be sent."""
+    return await backends.watch.read(job_id)
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=EventSourceResponse,
+    summary="Follow a job",
+    responses=problems(JobNotFound),
+)
+async def follow_job(
+    job: Annotated[Job, Depends(known_job)],
+    backends: Wired,
+    last_event_id: Annotated[
+        str | None,
+        Header(pattern=EVENT_ID, description="Of the last event seen: those after it are sent."),
+    ] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events until the job has ended.
+
+    `item`: an item ended. `job`: the job's state changed. A lost connection goes on from the
+    last event seen.
+    """
+    yield ServerSentEvent(retry=RETRY_MS)
+    async for event in backends.watch.events(job.id, last_event_id):
+        if event.type == "ping":
+            yield ServerSentEvent(comment="ping")
+        else:
+            data = json.dumps(event.data, separators=(",", ":"))
+            yield ServerSentEvent(raw_data=data, event=event.type, id=event.id)

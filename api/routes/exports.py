@@ -1,0 +1,50 @@
+"""Exports: a whole job as one download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import StreamingResponse
+
+from api.archive import json_lines, zip_masks
+from api.auth import require_key
+from api.backends import Wired
+from api.errors import problems
+from api.openapi import binary_answer
+from roadmask.errors import JobNotFound
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(require_key)])
+
+
+@router.get(
+    "/{job_id}/results.jsonl",
+    response_class=StreamingResponse,
+    summary="All items as JSON lines",
+    responses=binary_answer("application/jsonl", description="One Item a line, in order.")
+    | problems(JobNotFound),
+)
+def job_results(job_id: str, backends: Wired) -> StreamingResponse:
+    """Every item with its state, its error or its result; also while the job runs."""
+    backends.records.read(job_id)
+    items = map(backends.links.item, backends.records.results(job_id))
+    return _download(json_lines(items), "application/jsonl", f"{job_id}.jsonl")
+
+
+@router.get(
+    "/{job_id}/archive.zip",
+    response_class=StreamingResponse,
+    summary="All finished masks as a zip",
+    responses=binary_answer("application/zip", description="The masks and `results.jsonl`.")
+    | problems(JobNotFound),
+)
+def job_archive(job_id: str, backends: Wired) -> StreamingResponse:
+    """`masks/<image id>.png` for each finished item, and `results.jsonl`; also while it runs."""
+    job = backends.records.read(job_id)
+    blocks = zip_masks(backends.records, backends.store, job)
+    return _download(blocks, "application/zip", f"{job_id}.zip")
+
+
+def _download(blocks: Iterator[bytes], media_type: str, filename: str) -> StreamingResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
+    return StreamingResponse(blocks, media_type=media_type, headers=headers)

@@ -1,0 +1,142 @@
+"""Jobs: create, list, follow, cancel, retry."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import TypeAdapter
+from starlette.concurrency import run_in_threadpool
+
+from api.auth import require_key
+from api.backends import Backends, Wired
+from api.bodies import parse, read_json
+from api.errors import problems
+from api.forms import is_form, receive_form
+from api.intake import keep_anyway
+from api.openapi import answer, job_request
+from api.requests import accept, items_of
+from api.uploads import scratch
+from api.waiting import LONGEST_WAIT_S, preferred_wait
+from roadmask.errors import (
+    IdempotencyConflict,
+    ImageNotFound,
+    InvalidRequest,
+    JobClosed,
+    JobNotFound,
+    QueueFull,
+    UnsupportedFormat,
+    UploadTooLarge,
+)
+from roadmask.jobs import ImageRef, Job, JobCreate, JobPage, JobState, Lane
+from storage.manifest import ManifestItem
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(require_key)])
+
+REQUEST = TypeAdapter(JobCreate)
+LONGEST_CUSTOM_ID = 256
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Ask for masks",
+    openapi_extra=job_request(),
+    responses=answer(200, "The job of the same Idempotency-Key.", Job)
+    | problems(ImageNotFound, IdempotencyConflict, QueueFull, UploadTooLarge, UnsupportedFormat),
+)
+async def create_job(
+    request: Request,
+    backends: Wired,
+    response: Response,
+    idempotency_key: Annotated[
+        str | None,
+        Header(min_length=1, max_length=256, description="Repeating it yields the same job."),
+    ] = None,
+) -> Job:
+    """Takes ids as JSON, or the images themselves as a form. The answer says where to go next.
+
+    In a form a file that is no image becomes an item that fails alone, with its cause.
+    """
+    if is_form(request):
+        job, replayed = await _from_form(request, backends, idempotency_key)
+    else:
+        wanted = await read_json(request, REQUEST)
+        job, replayed = await run_in_threadpool(_from_ids, backends, wanted, idempotency_key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    if replayed:
+        response.status_code = 200
+        response.headers["Idempotency-Replayed"] = "true"
+    return backends.links.job(job)
+
+
+@router.get("", summary="List jobs", responses=problems())
+def list_jobs(
+    backends: Wired,
+    state: Annotated[list[JobState] | None, Query(description="One or more states.")] = None,
+    lane: Lane | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+) -> JobPage:
+    """Newest first."""
+    page = backends.records.page(cursor=cursor, limit=limit, states=state, lane=lane)
+    return page.model_copy(update={"jobs": [backends.links.job(job) for job in page.jobs]})
+
+
+@router.get("/{job_id}", summary="One job", responses=problems(JobNotFound))
+async def get_job(
+    job_id: str,
+    backends: Wired,
+    response: Response,
+    wait: Annotated[
+        float | None, Query(ge=0, le=LONGEST_WAIT_S, description="Seconds to wait for its end.")
+    ] = None,
+    prefer: Annotated[str | None, Header(description="`wait=10` does the same.")] = None,
+) -> Job:
+    """How the job is doing; with `wait` the answer comes once it ended or the time is over."""
+    preferred = preferred_wait(prefer) if wait is None else None
+    if preferred is not None:
+        response.headers["Preference-Applied"] = f"wait={preferred}"
+    seconds = wait or preferred
+    watch = backends.watch
+    job = await (watch.wait(job_id, seconds) if seconds else watch.read(job_id))
+    return backends.links.job(job)
+
+
+@router.post("/{job_id}/cancel", summary="Stop a job", responses=problems(JobNotFound))
+def cancel_job(job_id: str, backends: Wired) -> Job:
+    """Finished masks are kept; canceling an ended job changes nothing."""
+    return backends.links.job(backends.records.cancel(job_id))
+
+
+@router.post(
+    "/{job_id}/retry",
+    status_code=202,
+    summary="Run the failed items again",
+    responses=problems(JobNotFound, JobClosed),
+)
+def retry_job(job_id: str, backends: Wired) -> Job:
+    """Opens an ended job again; what succeeded stays as it is."""
+    job = backends.records.retry(job_id)
+    backends.dispatch.send(job.id, job.lane, 1)
+    return backends.links.job(job)
+
+
+def _from_ids(backends: Backends, request: JobCreate, key: str | None) -> tuple[Job, bool]:
+    return accept(backends, request, items_of(backends, request), key)
+
+
+async def _from_form(request: Request, backends: Backends, key: str | None) -> tuple[Job, bool]:
+    with scratch() as folder:
+        form = await receive_form(request, folder, backends.settings.max_upload_bytes)
+        wanted = parse(REQUEST, form.texts.get("job", "{}"))
+        if wanted.images or wanted.dataset or wanted.prefix:
+            raise InvalidRequest("In a form the files are the images: leave out the other ways.")
+        items = []
+        for file in form.files:
+            image = await run_in_threadpool(keep_anyway, backends, file)
+            custom_id = (file.filename or "")[:LONGEST_CUSTOM_ID] or None
+            items.append(ManifestItem(image, custom_id, file.sha256, None))
+    images = [ImageRef(id=item.image, custom_id=item.custom_id) for item in items]
+    wanted = wanted.model_copy(update={"images": images})
+    return await run_in_threadpool(accept, backends, wanted, items, key)

@@ -1,0 +1,148 @@
+"""The service itself: what it is, whether it lives, whether it can work, what labels mean."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict
+
+from api.auth import require_key
+from api.backends import Backends, Wired
+from api.errors import problems
+from roadmask.categories import CITYSCAPES
+from roadmask.errors import RecordsUnavailable, StoreUnavailable
+from roadmask.jobs import Lane, Wire
+from storage.connections import records_guard
+
+router = APIRouter(tags=["service"])
+WORKER_KEYS = "rm:worker:*"
+
+
+class Alive(Wire):
+    """The process answers."""
+
+    status: str
+
+
+class LaneStatus(Wire):
+    """One lane of the queue."""
+
+    messages: int
+    """Messages on the lane's queue, each a wake-up call for one job."""
+    images_per_second: float
+    """Recent throughput of the workers that serve this lane."""
+
+
+class Worker(BaseModel):
+    """A worker that is alive, as it describes itself."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    model: str | None = None
+    lanes: list[str] = []
+    images_per_second: float = 0.0
+
+
+class Service(Wire):
+    """What the service is and how it is doing."""
+
+    version: str
+    store: str
+    """`local` or `minio`."""
+    lanes: dict[Lane, LaneStatus]
+    workers: list[Worker]
+    models: list[str]
+    """What the living workers serve."""
+    max_upload_bytes: int
+    max_image_pixels: int
+
+
+class CategoryInfo(Wire):
+    """One label of a mask."""
+
+    index: int
+    name: str
+    color: tuple[int, int, int]
+
+
+class TaxonomyInfo(Wire):
+    """What the numbers in masks mean."""
+
+    name: str
+    void: int
+    categories: list[CategoryInfo]
+
+
+@router.get(
+    "/v1/taxonomy",
+    dependencies=[Depends(require_key)],
+    summary="What the numbers in masks mean",
+    responses=problems(),
+)
+async def get_taxonomy() -> TaxonomyInfo:
+    """Index, name and colour of each category."""
+    categories = [
+        CategoryInfo(index=category.index, name=category.name, color=category.color)
+        for category in CITYSCAPES.categories
+    ]
+    return TaxonomyInfo(name=CITYSCAPES.name, void=CITYSCAPES.void, categories=categories)
+
+
+@router.get(
+    "/v1/service",
+    dependencies=[Depends(require_key)],
+    summary="How the service is doing",
+    responses=problems(),
+)
+def get_service(backends: Wired) -> Service:
+    """Queues, workers, models and limits."""
+    workers = _workers(backends)
+    return Service(
+        version=version("roadmask"),
+        store=backends.settings.store,
+        lanes={lane: _lane(backends, lane, workers) for lane in Lane},
+        workers=workers,
+        models=sorted({worker.model for worker in workers if worker.model}),
+        max_upload_bytes=backends.settings.max_upload_bytes,
+        max_image_pixels=backends.settings.max_image_pixels,
+    )
+
+
+@router.get("/healthz", summary="Whether the process lives")
+async def healthz() -> Alive:
+    """Looks at nothing else: restart the process when this does not answer."""
+    return Alive(status="alive")
+
+
+@router.get(
+    "/readyz",
+    summary="Whether the service can work",
+    responses=problems(everywhere=(RecordsUnavailable, StoreUnavailable)),
+)
+def readyz(backends: Wired) -> Alive:
+    """Asks Redis and the object store: send no traffic here when this fails."""
+    with records_guard():
+        backends.redis.ping()
+    backends.store.check()
+    return Alive(status="ready")
+
+
+@records_guard()
+def _workers(backends: Backends) -> list[Worker]:
+    keys = list(backends.redis.scan_iter(WORKER_KEYS, count=1000))
+    told: list[Any] = backends.redis.mget(keys) if keys else []
+    # One whose time ran out between the two commands is gone.
+    return sorted(
+        (Worker(**json.loads(facts)) for facts in told if facts), key=lambda worker: worker.id
+    )
+
+
+def _lane(backends: Backends, lane: Lane, workers: list[Worker]) -> LaneStatus:
+    rates = (worker.images_per_second for worker in workers if lane in worker.lanes)
+    return LaneStatus(
+        messages=backends.dispatch.depth(lane), images_per_second=round(sum(rates), 2)
+    )
