@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from roadmask.errors import DeadlineExceeded, ImageUnreadable, RoadmaskError, error_classes
 from roadmask.pixels import decode
 
+COMMAND = ("-m", "worker.quarantine")
 REFUSED = 3
 """Exit code for an image that was refused in an orderly way; the problem is on stderr as JSON."""
 LIBRARIES_BYTES = 2**31
@@ -35,7 +36,7 @@ def decode_apart(data: bytes, max_pixels: int, seconds: float) -> NDArray[np.uin
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "worker.quarantine", str(max_pixels)],
+            [sys.executable, *COMMAND, str(max_pixels)],
             input=data,
             capture_output=True,
             timeout=seconds,

@@ -67,4 +67,4 @@ class Watchdog:
         with self._lock:
             overdue = [what for begun, what in self._running.values() if begun < oldest_allowed]
         if overdue:
-            self.give_up(f"{overdue[0]} has hung for more than {self.limit_s:.0f} s")
+            self.give_up(f"{overdue[0]} has hung for more than {self.limit_s:g} s")

@@ -1,0 +1,58 @@
+"""A model small enough to be obvious: bright pixels are sky, dark ones are flat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.models import Models
+
+FLAT, SKY = 1, 5
+Images = Sequence[NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class TinyArtifact:
+    name: str = "brightness"
+    version: str = "1"
+    sha256: str = "b" * 64
+
+
+def find(name: str) -> TinyArtifact:
+    known = TinyArtifact()
+    return known if name in ("default", known.name) else TinyArtifact(name, "1", (name * 64)[:64])
+
+
+def no_fault(images: Images) -> None:
+    """What a sound model does beside segmenting."""
+
+
+@dataclass
+class Brightness:
+    """Thresholds brightness; remembers its batches. `fault` runs before each one."""
+
+    fault: Callable[[Images], None] = no_fault
+    batches: list[int] = field(default_factory=list)
+
+    def warm(self) -> None:
+        self.batches.clear()
+
+    def predict(self, images: Images) -> list[NDArray[np.uint8]]:
+        self.batches.append(len(images))
+        self.fault(images)
+        return [segment(image) for image in images]
+
+    @property
+    def inferred(self) -> int:
+        return sum(self.batches)
+
+    def models(self) -> Models:
+        return Models("default", find, lambda _: self)
+
+
+def segment(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The mask, uint8 (H, W), that this model makes of an image, uint8 (H, W, 3)."""
+    return np.where(image.mean(axis=2) > 127, SKY, FLAT).astype(np.uint8)
