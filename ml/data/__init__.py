@@ -1,0 +1,1 @@
+"""What models learn from: samples, augmentation, batches, rendered scenes."""

@@ -1,0 +1,147 @@
+"""What stands on poles: street lamps, traffic lights, signs; and bollards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ml.data.scenes.camera import Floats
+from ml.data.scenes.canvas import OBJECT, Color
+from ml.data.scenes.light import Light
+from ml.data.scenes.stage import Shade, Stage
+
+Kind = Literal["lamp", "signal", "disc", "triangle", "board", "bollard"]
+
+_STEEL = (118, 122, 124)
+
+
+@dataclass
+class Pole:
+    """A pole at `foot`; lengths in metres."""
+
+    foot: Floats
+    kind: Kind
+    height: float
+    radius: float
+    towards: int
+    """Side of the road from here: -1 or +1."""
+    seed: int
+    facing: bool = True
+    """Whether its sign or lights face the camera."""
+
+    @property
+    def depth(self) -> float:
+        """Depth of the foot, metres."""
+        return float(self.foot[2])
+
+    def shades(self, light: Light) -> list[Shade]:
+        """A stripe."""
+        r, h = max(self.radius, 0.05), self.height
+        stripe = np.array(((-r, 0, 0), (r, 0, 0), (r, h, 0), (-r, h, 0)))
+        spot = np.array(((-r, 0, -r), (r, 0, -r), (r, 0, r), (-r, 0, r))) * 2
+        return [Shade(light.shadow(self.foot + stripe)), Shade(self.foot + spot, contact=True)]
+
+    def draw(self, stage: Stage) -> None:
+        """The pole, then what it carries."""
+        rng = np.random.default_rng(self.seed)
+        steel = np.array(_STEEL) * rng.uniform(0.45, 1.1)
+        self._bar(stage, (0, 0), (0, self.height), 2 * self.radius, steel)
+        carried = {"lamp": self._lamp, "signal": self._signal, "bollard": self._bollard}
+        carried.get(self.kind, self._sign)(stage, rng, steel)
+
+    def _screen(self, stage: Stage, points: Floats) -> Floats:
+        """Metres right of and above the foot, (N, 2), to pixels."""
+        foot = stage.camera.project(self.foot[None])[0]
+        return np.asarray(foot + points * (1, -1) * stage.camera.scale(self.depth))
+
+    def _bar(
+        self,
+        stage: Stage,
+        a: tuple[float, float],
+        b: tuple[float, float],
+        width: float,
+        color: Color,
+    ) -> None:
+        path = self._screen(stage, np.array((a, b)))
+        wide = width * stage.camera.scale(self.depth)
+        lit = np.asarray(color) * stage.light.soft
+        stage.canvas.stroke(path, wide, lit, OBJECT, self.depth)
+        if wide > 3 and a[0] == b[0]:
+            shift = np.sign(stage.light.sun[0]) * wide * 0.24
+            stage.canvas.stroke(path + (shift, 0), wide * 0.28, np.minimum(lit * 1.35, 255))
+            stage.canvas.stroke(path - (shift * 1.3, 0), wide * 0.25, lit * 0.7)
+
+    def _shape(self, stage: Stage, points: Floats, color: Color, lit: bool = True) -> None:
+        factor = stage.light.soft if lit else np.ones(3)
+        tone = np.asarray(color, float) * factor
+        stage.canvas.polygon(self._screen(stage, points), tone, OBJECT, self.depth)
+
+    def _lamp(self, stage: Stage, rng: np.random.Generator, steel: Floats) -> None:
+        top, reach = self.height, self.towards * rng.uniform(0.8, 1.6)
+        self._bar(stage, (0, top), (reach, top + 0.25), 0.09, steel)
+        x0, x1 = reach - self.towards * 0.1, reach + self.towards * 0.65
+        y = top + 0.22
+        head = np.array(((x0, y - 0.04), (x1, y - 0.02), (x1, y + 0.08), (x0, y + 0.16)))
+        self._shape(stage, head, steel * 1.15)
+        glass = np.array(((x0, y - 0.1), (x1, y - 0.06), (x1, y - 0.02), (x0, y - 0.04)))
+        self._shape(stage, glass, (255, 226, 160) if stage.light.weather == "dusk" else (206,) * 3)
+
+    def _signal(self, stage: Stage, rng: np.random.Generator, steel: Floats) -> None:
+        top = self.height
+        case = np.array(((-0.17, top - 0.95), (0.17, top - 0.95), (0.17, top), (-0.17, top)))
+        board = (case - (0, top - 0.475)) * (1.5, 1.16) + (0, top - 0.475)
+        if self.facing:
+            self._shape(stage, board, (26, 27, 28))
+        self._shape(stage, case, (18, 19, 20))
+        if not self.facing:
+            return
+        on = int(rng.integers(3))
+        lamps = ((255, 60, 44), (255, 176, 40), (70, 255, 150))
+        for i, color in enumerate(lamps):
+            dim = np.array(color) * (1.0 if i == on else 0.16)
+            self._shape(stage, _disc(0, top - 0.17 - 0.305 * i, 0.115), dim, lit=False)
+            if i == on:
+                self._shape(stage, _disc(0, top - 0.16 - 0.305 * i, 0.05), dim * 0.3 + 180, False)
+
+    def _bollard(self, stage: Stage, rng: np.random.Generator, steel: Floats) -> None:
+        y, r = self.height, self.radius
+        self._shape(stage, _disc(0, y, r * 1.1), steel * 1.1)
+        band = np.array(((-r, y * 0.8), (r, y * 0.8), (r, y * 0.9), (-r, y * 0.9)))
+        self._shape(stage, band, (226, 224, 216) if rng.random() < 0.6 else (196, 60, 44))
+
+    def _sign(self, stage: Stage, rng: np.random.Generator, steel: Floats) -> None:
+        y, size = self.height - 0.3, rng.uniform(0.28, 0.38)
+        outline = {
+            "disc": _disc(0, y, size),
+            "triangle": np.array(((-0.87, -0.5), (0.87, -0.5), (0, 1.0))) * size * 1.25 + (0, y),
+        }.get(self.kind)
+        if outline is None:
+            half = np.array((rng.uniform(0.3, 0.6), rng.uniform(0.25, 0.5)))
+            outline = np.array(((-1, -1), (1, -1), (1, 1), (-1, 1))) * half + (0, y)
+        if not self.facing:
+            self._shape(stage, outline, np.array((122, 124, 126)))
+            return
+        middle = outline.mean(0)
+        if self.kind == "board":
+            color = ((28, 92, 58), (30, 70, 150), (236, 236, 232))[rng.integers(3)]
+            self._shape(stage, outline, (236, 236, 232))
+            self._shape(stage, middle + (outline - middle) * 0.92, color)
+            ink = (40, 40, 44) if color[0] > 200 else (238, 238, 236)
+            for row in (-0.45, 0.05, 0.5):
+                share = rng.uniform(0.3, 0.8)
+                line = (outline - middle) * (share, 0.1) + middle
+                self._shape(stage, line + (0, row * (outline[2, 1] - middle[1])), ink)
+            return
+        blue = self.kind == "disc" and rng.random() < 0.3
+        self._shape(stage, outline, (34, 84, 168) if blue else (200, 32, 40))
+        inner = middle + (outline - middle) * (0.72 if self.kind == "disc" else 0.62)
+        self._shape(stage, inner, (34, 84, 168) if blue else (240, 240, 236))
+        bar = np.array(((-0.12, -0.36), (0.12, -0.36), (0.12, 0.36), (-0.12, 0.36)))
+        self._shape(stage, middle + bar * size, (240, 240, 238) if blue else (30, 30, 32))
+
+
+def _disc(x: float, y: float, radius: float) -> Floats:
+    turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+    return np.stack((x + radius * np.cos(turn), y + radius * np.sin(turn)), axis=1)

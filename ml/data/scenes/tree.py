@@ -1,0 +1,163 @@
+"""Trees, bushes and hedges: clumps of leaves on a forked trunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ml.data.scenes.camera import Floats
+from ml.data.scenes.canvas import NATURE
+from ml.data.scenes.light import Light
+from ml.data.scenes.stage import Shade, Stage
+from ml.data.scenes.texture import noise, speckle
+
+_GREENS = ((74, 98, 44), (92, 112, 50), (60, 88, 48), (112, 116, 54), (84, 104, 66))
+_AUTUMN = ((164, 120, 52), (146, 88, 44), (140, 124, 60))
+
+
+def leaf_color(rng: np.random.Generator) -> Floats:
+    """A season's green, now and then a brown or a yellow."""
+    tones = _AUTUMN if rng.random() < 0.12 else _GREENS
+    return np.array(tones[rng.integers(len(tones))]) * rng.uniform(0.85, 1.15)
+
+
+@dataclass
+class Tree:
+    """A tree whose trunk stands at `foot`; lengths in metres."""
+
+    foot: Floats
+    height: float
+    crown: float
+    """Radius of the crown."""
+    stem: float
+    """Height where the crown begins."""
+    color: Floats
+    bare: bool
+    seed: int
+
+    @property
+    def depth(self) -> float:
+        """Depth of the trunk, metres."""
+        return float(self.foot[2])
+
+    def shades(self, light: Light) -> list[Shade]:
+        """Spots of shadow under the crown, and the trunk's stripe."""
+        turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+        middle = np.array((0, (self.stem + self.height) / 2, 0))
+        ring = np.stack((np.cos(turn), 0 * turn, np.sin(turn)), axis=1) * self.crown
+        crown = light.shadow(self.foot + middle + ring)
+        stem = np.array(((-0.15, 0, 0), (0.15, 0, 0), (0.15, self.stem, 0), (-0.15, self.stem, 0)))
+        trunk = Shade(light.shadow(self.foot + stem))
+        return [trunk] if self.bare else [trunk, Shade(crown, leafy=True)]
+
+    def draw(self, stage: Stage) -> None:
+        """Trunk and branches, then the clumps from the back and bottom to the front and top."""
+        rng = np.random.default_rng(self.seed)
+        bark = np.array((82, 70, 58)) * rng.uniform(0.8, 1.2) * stage.light.soft
+        thick = 0.035 * self.height + 0.06
+        top = self.stem if not self.bare else self.stem * 0.8
+        self._branch(
+            stage, rng, self.foot, self.foot + (rng.normal(0, 0.1), top, 0), thick, bark, 0
+        )
+        if not self.bare:
+            self._draw_crown(stage, rng)
+
+    def _branch(
+        self, stage: Stage, rng: np.random.Generator,
+        start: Floats, end: Floats, width: float, bark: Floats, level: int,
+    ) -> None:  # fmt: skip
+        scale = stage.camera.scale(self.depth)
+        bow = (start + end) / 2 + rng.normal(0, 0.03, 3) * np.linalg.norm(end - start)
+        path = stage.camera.project(np.stack((start, bow, end)))
+        wide = width * scale
+        category = NATURE if wide > 1.2 else None
+        for i, w in ((0, wide), (1, wide * 0.82)):
+            stage.canvas.stroke(path[i : i + 2], w, bark, category, self.depth)
+            if w > 4:
+                shift = np.sign(stage.light.sun[0]) * w * 0.25
+                stage.canvas.stroke(path[i : i + 2] + (shift, 0), w * 0.3, bark * 1.25)
+        depth = 6 if self.bare else 2
+        if level >= depth or wide < 0.5:
+            return
+        reach = (self.height - self.stem) * 0.36 * 0.78**level
+        for _ in range(3 if level < 3 else 2):
+            lean = rng.normal(0, 0.62) * self.crown / max(self.height - self.stem, 1) * 2
+            step = np.array((lean, 1.0 - 0.1 * level, rng.normal(0, 0.3)))
+            tip = end + step / np.linalg.norm(step) * reach * rng.uniform(0.7, 1.15)
+            tip[2] = self.foot[2]
+            self._branch(stage, rng, end, tip, width * 0.6, bark * 0.97, level + 1)
+
+    def _draw_crown(self, stage: Stage, rng: np.random.Generator) -> None:
+        rise = (self.height - self.stem) / 2
+        count = 34
+        angle, radius = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.uniform(0, 1, count))
+        x, y = np.cos(angle) * radius, np.sin(angle) * radius
+        x *= 1 - 0.25 * np.clip(y, 0, 1)
+        front = rng.uniform(-1, 1, count) * np.sqrt(np.maximum(1 - radius**2, 0))
+        # The far side first, and of each side the lower clumps first.
+        for i in np.lexsort((y, front > 0)):
+            size = rng.uniform(0.30, 0.46) * min(self.crown, rise * 1.2)
+            spot = self.foot + (x[i] * (self.crown - size * 0.6), 0, 0)
+            spot[1] = self.stem + rise + y[i] * (rise - size * 0.5)
+            tone = 0.62 + 0.2 * (front[i] > 0) + 0.24 * y[i]
+            draw_clump(stage, rng, spot, size, size * 0.85, self.color * tone)
+
+
+@dataclass
+class Bush:
+    """A bush or a piece of hedge, `length` wide, standing at `foot`."""
+
+    foot: Floats
+    length: float
+    height: float
+    color: Floats
+    seed: int
+
+    @property
+    def depth(self) -> float:
+        """Depth of its foot, metres."""
+        return float(self.foot[2])
+
+    def shades(self, light: Light) -> list[Shade]:
+        """The darkness at its foot."""
+        half = self.length / 2
+        low = ((-half, 0, -0.3), (half, 0, -0.3), (half, 0, 0.3), (-half, 0, 0.3))
+        return [Shade(self.foot + np.array(low), contact=True)]
+
+    def draw(self, stage: Stage) -> None:
+        """Rows of clumps, the upper and lighter ones last."""
+        rng = np.random.default_rng(self.seed)
+        size = min(self.height * 0.42, 0.8)
+        for level in np.linspace(size * 0.6, self.height - size * 0.6, 3):
+            for x in np.arange(-self.length / 2, self.length / 2 + size * 0.3, size * 0.8):
+                spot = self.foot + (x + rng.normal(0, 0.1), level + rng.normal(0, 0.06), 0)
+                tone = 0.7 + 0.35 * level / self.height
+                draw_clump(stage, rng, spot, size * 1.15, size, self.color * tone)
+
+
+def draw_clump(
+    stage: Stage, rng: np.random.Generator, middle: Floats, rx: float, ry: float, color: Floats
+) -> None:
+    """A ball of leaves with a ragged edge, brighter where the sun meets it; radii in metres."""
+    scale = stage.camera.scale(float(middle[2]))
+    px, py = stage.camera.project(middle[None])[0]
+    w, h = int(rx * scale * 1.35) + 2, int(ry * scale * 1.35) + 2
+    height, width = stage.canvas.truth.shape
+    if px + w < 0 or px - w > width or py + h < 0 or py - h > height:
+        return
+    x = np.linspace(-1.35, 1.35, 2 * w + 1, dtype=np.float32)[None, :]
+    y = np.linspace(-1.35, 1.35, 2 * h + 1, dtype=np.float32)[:, None]
+    leaf = max(0.16 * scale, 1.5)
+    leaves = noise(rng, 2 * h + 1, 2 * w + 1, leaf * 2.2)
+    edge = 1 - (x * x + y * y) + 0.30 * leaves
+    alpha = np.clip(edge / 0.16 + 0.3, 0, 1)
+    sun = stage.light.sun
+    lit = 0.32 * (x * sun[0] - y * max(sun[1], 0.35)) * (1 if stage.light.sunny else 0.5)
+    value = 0.98 + lit + 0.20 * leaves + 0.06 * speckle(rng, 2 * h + 1, 2 * w + 1)
+    base = color * stage.light.soft
+    patch = np.clip(np.clip(value, 0.3, 1.8)[..., None] * base, 0, 255).astype(np.uint8)
+    if scale > 60:
+        patch = cv2.GaussianBlur(patch, (3, 3), 0)
+    stage.canvas.stamp(round(px) - w, round(py) - h, patch, alpha, NATURE, float(middle[2]))
