@@ -31,7 +31,7 @@ from roadmask.masks import decode_mask
 from roadmask.transport import Call, Transport
 
 if TYPE_CHECKING:
-    from roadmask.batch import FileResult
+    from roadmask.outcomes import FileResult
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 LONGEST_WAIT_S = 20.0
@@ -87,8 +87,7 @@ class Client(ImageCalls):
         """Ask for masks of `images` (ids), of `files` (uploaded first), a `dataset` or a `prefix`.
 
         The other members of `roadmask.jobs.JobCreate` are `name`, `model`, `lane`,
-        `error_threshold` and `deadline_s`. The idempotency key is made when none is given: a
-        repeated call after a lost answer yields the same job.
+        `error_threshold` and `deadline_s`.
         """
         if files is not None:
             if images is not None:
@@ -96,7 +95,12 @@ class Client(ImageCalls):
             images = [self.upload(source).id for source in files]
         if images is not None:
             request["images"] = [ImageRef(id=i) if isinstance(i, str) else i for i in images]
-        body = JobCreate(**request).model_dump(mode="json", exclude_none=True)
+        return self.create(JobCreate(**request), idempotency_key)
+
+    def create(self, request: JobCreate, idempotency_key: str | None = None) -> Job:
+        """Hand a request in. The same key yields the same job, so a lost answer does no harm;
+        without one a key is made for this call."""
+        body = request.model_dump(mode="json", exclude_none=True)
         key = idempotency_key or uuid.uuid4().hex
         return Job.model_validate(self.post("/v1/jobs", body, idempotency_key=key))
 
@@ -155,7 +159,11 @@ class Client(ImageCalls):
         """Run the failed items of an ended job again. Raises `JobClosed`."""
         return Job.model_validate(self.post(f"/v1/jobs/{job_id(job)}/retry"))
 
-    # Masks
+    def artifact(self, model: str = "default") -> str | None:
+        """`name@version` of what the workers serve as `model`; None while that is not certain."""
+        served: list[str] = self.get("/v1/service")["models"]
+        named = [name for name in served if model in ("default", name.partition("@")[0])]
+        return named[0] if len(named) == 1 else None
 
     def mask_bytes(self, item: Item) -> bytes:
         """The item's mask as an indexed PNG, through its signed URL.

@@ -51,7 +51,8 @@ class ImageCalls:
         """The JSON of each page of a listing."""
         cursor: str | None = None
         while True:
-            page = self.get(path, limit=PAGE, **filters, **({"cursor": cursor} if cursor else {}))
+            at = {"cursor": cursor} if cursor else {}
+            page = self.get(path, limit=PAGE, **filters, **at)
             yield page
             cursor = page.get("next")
             if cursor is None:

@@ -69,9 +69,9 @@ class Stack:
         """The process ids by name: `redis`, `api`, `worker-1`…; None while one is down."""
         return {child.name: child.pid for child in self._children}
 
-    def client(self, **options: float) -> Client:
+    def client(self, *, timeout: float = 30.0, patience: float = 60.0) -> Client:
         """A client of this stack."""
-        return Client(self.url, self.api_key, **options)
+        return Client(self.url, self.api_key, timeout=timeout, patience=patience)
 
     def __enter__(self) -> Self:
         try:

@@ -35,6 +35,9 @@ BY_STATUS: dict[int, type[RoadmaskError]] = {
 }
 """What an answer without a problem object means: it came from a proxy or another server."""
 
+STOPPERS = (Unavailable, Unauthorized, QueueFull)
+"""Errors that are about the service or the caller rather than about one image."""
+
 STANDARD_MEMBERS = frozenset({"type", "title", "status", "code", "detail", "retryable"})
 
 

@@ -1,0 +1,209 @@
+"""A folder of images in, the same tree of masks out; what was done before is not done again."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+from roadmask.client import Client
+from roadmask.errors import InvalidRequest, LinkExpired, RoadmaskError
+from roadmask.folder_lock import FolderLock
+from roadmask.folders import find_images
+from roadmask.jobs import FINAL_ITEM_STATES, Item
+from roadmask.ledger import Ledger
+from roadmask.lots import Intake, Lot, Stopped
+from roadmask.mask_files import mask_names, render, write_whole
+from roadmask.mask_formats import MaskFormat
+from roadmask.outcomes import FileResult, Progress
+from roadmask.transport import STOPPERS
+
+FETCHES = 4
+"""Masks on their way at once."""
+
+News = Lot | tuple[Lot | None, FileResult] | BaseException | None
+"""What the threads tell: a lot, a file's outcome, an error; None when all is handed in."""
+
+
+class Batch:
+    """One run over a folder. `progress` is up to date at any moment.
+
+    Masks go below `out` in the tree of `folder`, each whole or not at all, with `results.jsonl`,
+    `failures.jsonl` and the memory of the run in `.roadmask/`. After an interruption of any kind
+    the same run goes on where it was: jobs handed in are found again, bytes the service has are
+    not sent, masks in place are left alone. `model` names the model and `form` the masks' form.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        folder: Path,
+        out: Path,
+        *,
+        form: MaskFormat = "png",
+        model: str = "default",
+    ) -> None:
+        self.progress = Progress()
+        self._client = client
+        self._folder = folder.resolve()
+        self._out = out.resolve()
+        self._form = form
+        self._model = model
+        self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
+        self._fetches = ThreadPool(FETCHES)
+        self._masks: dict[str, str] = {}
+
+    def run(self) -> Iterator[FileResult]:
+        """The outcome of each file, as they come.
+
+        Raises `InvalidRequest` for a folder without images, `Conflict` when a run on `out` is
+        under way, `ServiceUnreachable` when the service stays away.
+        """
+        names = self._names()
+        self._masks = mask_names(names)
+        self.progress.total = len(names)
+        state = self._out / ".roadmask"
+        lock = FolderLock(state, "lock", "`roadmask batch`")
+        with lock, closing(Ledger(state / "ledger.sqlite")) as ledger:
+            try:
+                yield from self._collect(names, ledger)
+            finally:
+                self._fetches.terminate()
+                self._report(names, ledger)
+
+    def _names(self) -> list[str]:
+        if not self._folder.is_dir():
+            raise InvalidRequest(f"{self._folder} is not a folder.")
+        if self._folder.is_relative_to(self._out):
+            raise InvalidRequest(f"Masks in {self._out} would mix with the images; choose another.")
+        paths = [p for p in find_images(self._folder) if not p.is_relative_to(self._out)]
+        if not paths:
+            raise InvalidRequest(f"{self._folder} holds no images.")
+        return [path.relative_to(self._folder).as_posix() for path in paths]
+
+    def _collect(self, names: list[str], ledger: Ledger) -> Iterator[FileResult]:
+        intake = Intake(
+            self._client,
+            self._folder,
+            self._model,
+            ledger,
+            kept=self._keeper(ledger),
+            opened=self._news.put,
+            settled=lambda result: self._news.put((None, result)),
+            progress=self.progress,
+        )
+        self._spawn(partial(self._hand_in, intake, names))
+        lots, handing_in = 0, True
+        with closing(intake):
+            while handing_in or lots:
+                match self._news.get():
+                    case None:
+                        handing_in = False
+                    case Lot() as lot:
+                        lots += 1
+                        self._spawn(partial(self._follow, lot))
+                    case (lot, FileResult() as result):
+                        yield self._settle(lot, result, ledger)
+                        if lot is not None and not lot.left:
+                            ledger.close_lot(lot.number)
+                            intake.release()
+                            lots -= 1
+                    case error:
+                        raise error
+
+    def _hand_in(self, intake: Intake, names: list[str]) -> None:
+        intake.run(names)
+        self._news.put(None)
+
+    def _follow(self, lot: Lot) -> None:
+        """Fetch each mask of a lot once its item ends; in a thread of its own."""
+        seen: set[int] = set()
+        for event in self._client.events(lot.job):
+            index: int = event.data.get("index", -1)
+            final = event.type == "item" and event.data["state"] in FINAL_ITEM_STATES
+            if final and index not in seen:
+                seen.add(index)
+                self._later(partial(self._read_and_fetch, lot, index))
+        # Events may have been dropped; the records are the truth.
+        for item in self._client.results(lot.job):
+            if item.index not in seen:
+                self._later(partial(self._fetch, lot, item))
+
+    def _read_and_fetch(self, lot: Lot, index: int) -> None:
+        self._fetch(lot, self._client.item(lot.job, index))
+
+    def _fetch(self, lot: Lot, item: Item) -> None:
+        for name in lot.names(item.image_id):
+            try:
+                mask = self._write(lot, name, item) if item.result else None
+                result = FileResult.of_item(name, lot.files[name], item, mask)
+            except STOPPERS:
+                raise
+            except RoadmaskError as error:
+                result = FileResult.of_error(name, lot.files[name], error)
+            self._news.put((lot, result))
+
+    def _write(self, lot: Lot, name: str, item: Item) -> str:
+        try:
+            png = self._client.mask_bytes(item)
+        except LinkExpired:
+            png = self._client.mask_bytes(self._client.item(lot.job, item.index))
+        mask = self._masks[name]
+        write_whole(self._out / mask, [render(png, self._folder / name, self._form)])
+        return mask
+
+    def _keeper(self, ledger: Ledger) -> Callable[[str, str], FileResult | None]:
+        """Tells the outcome of a file whose mask is in place from an earlier run."""
+        current = self._client.artifact(self._model)
+
+        def kept(name: str, sha256: str) -> FileResult | None:
+            mask = self._masks[name]
+            line = ledger.finished(name, sha256, self._setting, self._out / mask)
+            if line is None or (current and line["artifact"] != current):
+                return None
+            return FileResult(
+                name, sha256, mask, line["artifact"], line["cached"], True, line["shares"]
+            )
+
+        return kept
+
+    @property
+    def _setting(self) -> str:
+        return f"{self._model} {self._form}"
+
+    def _settle(self, lot: Lot | None, result: FileResult, ledger: Ledger) -> FileResult:
+        if not result.kept:
+            mask = self._out / result.mask if result.mask else None
+            sha256 = result.sha256 or ""
+            ledger.record(result.image, sha256, self._setting, mask, result.line())
+        if lot is not None:
+            lot.left.discard(result.image)
+        self.progress.count(result)
+        return result
+
+    def _report(self, names: list[str], ledger: Ledger) -> None:
+        lines = [(line, json.dumps(line)) for line in ledger.lines(names)]
+        everything = (f"{text}\n".encode() for _, text in lines)
+        write_whole(self._out / "results.jsonl", everything)
+        failures = (f"{text}\n".encode() for line, text in lines if "error" in line)
+        write_whole(self._out / "failures.jsonl", failures)
+
+    def _spawn(self, work: Callable[[], None]) -> None:
+        # Daemons: after Ctrl-C nobody waits for a stream that has gone quiet.
+        threading.Thread(target=self._guard, args=(work,), daemon=True).start()
+
+    def _later(self, work: Callable[[], None]) -> None:
+        self._fetches.apply_async(work, error_callback=self._news.put)
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Stopped:
+            pass
+        except BaseException as error:
+            self._news.put(error)

@@ -1,0 +1,51 @@
+"""Masks as files: their names in a tree, their forms, and writing that is never half done."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from roadmask.mask_formats import MaskFormat
+from roadmask.masks import colorize, decode_mask, overlay
+from roadmask.pixels import decode, encode_png
+
+MAX_PIXELS = 2**28
+"""Largest photo drawn below an overlay; the service has decoded it before, within its own limit."""
+
+
+def mask_names(images: Sequence[str]) -> dict[str, str]:
+    """A mask's name for each image's: `a/x.jpg` to `a/x.png`.
+
+    Where two images would share a mask (`x.jpg`, `x.tif`), both keep their suffix: `x.jpg.png`.
+    """
+    stems = Counter(str(PurePosixPath(name).with_suffix("")) for name in images)
+
+    def name(image: str) -> str:
+        stem = str(PurePosixPath(image).with_suffix(""))
+        return f"{stem if stems[stem] == 1 else image}.png"
+
+    return {image: name(image) for image in images}
+
+
+def render(mask_png: bytes, photo: Path, form: MaskFormat) -> bytes:
+    """The mask as a file of this form. Raises `OSError` when the photo cannot be read."""
+    if form == "png":
+        return mask_png
+    mask = decode_mask(mask_png)
+    if form == "color":
+        return encode_png(colorize(mask))
+    return encode_png(overlay(decode(photo.read_bytes(), MAX_PIXELS), mask))
+
+
+def write_whole(path: Path, blocks: Iterable[bytes]) -> None:
+    """Write a file so that there is the old one or the whole new one, even if we are killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.writelines(blocks)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
