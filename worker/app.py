@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery, signals
-from storage.dispatch import celery_config
 
 from roadmask.jobs import Lane
 from roadmask.settings import Settings
+from storage.dispatch import celery_config
 from worker.models import Models
 from worker.station import Station
 from worker.tasks import add_tasks

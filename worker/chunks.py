@@ -13,10 +13,9 @@ from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from storage.dispatch import Dispatch
-
 from roadmask.errors import Unavailable
 from roadmask.jobs import Lane
+from storage.dispatch import Dispatch
 from storage.leases import Claim, ClaimedItem, Leases
 from worker.attempts import Attempts, Verdict
 from worker.keeper import Keeper

@@ -7,13 +7,12 @@ import os
 import socket
 from uuid import uuid4
 
-from storage.dispatch import Dispatch
-from storage.recovery import Recovery
-
 from roadmask.jobs import Lane
 from roadmask.settings import Settings
 from storage.connections import connect_redis, open_store
+from storage.dispatch import Dispatch
 from storage.leases import Leases
+from storage.recovery import Recovery
 from worker.attempts import Attempts
 from worker.batcher import Batcher
 from worker.chunks import Chunks
@@ -22,8 +21,8 @@ from worker.keeper import Keeper
 from worker.models import Models
 from worker.pipeline import Pipeline
 from worker.presence import Presence
-from worker.reconciler import Reconciler
 from worker.store import Masks
+from worker.ticker import Ticker
 from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -58,9 +57,8 @@ class Station:
             lanes=lanes,
             max_batch=settings.max_batch,
         )
-        self._reconciler = Reconciler(
-            Recovery(redis, self._store, settings, dispatch), settings.reconcile_s
-        )
+        recovery = Recovery(redis, self._store, settings, dispatch)
+        self._reconciler = Ticker("reconciler", settings.reconcile_s, recovery.run, jitter=0.3)
         facts = {"model": self._model, "lanes": sorted(lanes), "threads": settings.worker_threads}
         self._presence = Presence(redis, worker_id, facts, lambda: attempts.ended)
 

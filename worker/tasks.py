@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from celery import Celery, Task
-from storage.dispatch import TASK
 
 from roadmask.jobs import Lane
+from storage.dispatch import TASK
 from worker.chunks import Chunks
 
 log = logging.getLogger(__name__)
