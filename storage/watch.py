@@ -1,0 +1,111 @@
+"""Watching jobs: the reads that many clients do at once, without a thread for each."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from redis.asyncio import Redis
+
+from roadmask.errors import InvalidRequest
+from roadmask.jobs import Job
+from roadmask.settings import Settings
+from storage.connections import open_store, records_guard
+from storage.events import Event, decode_event, job_event
+from storage.job_files import missing
+from storage.job_keys import EPOCH, events_key, job_key
+from storage.job_status import Status, parse_status
+from storage.scripts import source
+
+EVENT_ID = re.compile(r"\d{1,19}(-\d{1,19})?")
+PING_S = 10.0
+"""A stream tells that it lives after so much silence, seconds."""
+BATCH = 256
+"""Events read at once."""
+PAUSE_S = 0.05
+"""While items end quickly, events are taken together rather than one by one, seconds."""
+
+
+class Watch:
+    """Async reads of jobs. Every method raises `RecordsUnavailable` without Redis."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._redis = Redis.from_url(
+            settings.redis_url,
+            socket_connect_timeout=3,
+            socket_timeout=PING_S + 5,
+            socket_keepalive=True,
+            health_check_interval=25,
+            client_name="roadmask-watch",
+        )
+        self._store = open_store(settings)
+        self._script = self._redis.register_script(source("status"))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def read(self, job_id: str) -> Job:
+        """The job as it is now, in one round trip. Raises `JobNotFound`."""
+        return (await self._status(job_id)).job
+
+    async def wait(self, job_id: str, seconds: float) -> Job:
+        """The job once it has ended, or as it is when the time is over. Raises `JobNotFound`."""
+        until = time.monotonic() + seconds
+        status = await self._status(job_id)
+        while not status.has_ended and (left := until - time.monotonic()) > 0:
+            told = await self._next(job_id, status.last_event, min(left, PING_S))
+            if told and left > PAUSE_S:
+                await asyncio.sleep(PAUSE_S)
+            status = await self._status(job_id)
+        return status.job
+
+    async def events(self, job_id: str, last_id: str | None = None) -> AsyncIterator[Event]:
+        """What happens to the job, until it ends; a `ping` after 10 seconds of silence.
+
+        Without `last_id` the first event is `job`, its state and counts now, and what follows is
+        new. With it, all that came after that event is told again as far as it is kept (about the
+        last 4096); `0` asks for everything. The last event is always `job` with a final state.
+        Raises `JobNotFound`, and `InvalidRequest` for an id that is none.
+        """
+        if last_id is not None and not EVENT_ID.fullmatch(last_id):
+            raise InvalidRequest(f"{last_id[:40]!r} is not the id of an event.")
+        status = await self._status(job_id)
+        if last_id is None:
+            last_id = status.last_event
+            if not status.has_ended:
+                yield job_event(last_id, status.job)
+        while True:
+            events = await self._next(job_id, last_id, 0 if status.has_ended else PING_S)
+            for event in events:
+                last_id = event.id
+                # An end in the past may have been undone by a retry; the last one is told below.
+                if not event.is_end:
+                    yield event
+            if status.has_ended and len(events) < BATCH:
+                yield job_event(status.last_event, status.job)
+                return
+            if not events:
+                yield Event(last_id, "ping", {})
+            elif not status.has_ended:
+                await asyncio.sleep(PAUSE_S)
+            status = await self._status(job_id)
+
+    async def _status(self, job_id: str) -> Status:
+        with records_guard():
+            reply = await self._script(keys=[job_key(job_id)])
+            if reply is None:
+                known = bool(await self._redis.exists(EPOCH))
+                raise await asyncio.to_thread(missing, self._store, job_id, known)
+        return parse_status(job_id, reply)
+
+    async def _next(self, job_id: str, last_id: str, seconds: float) -> list[Event]:
+        """Events after `last_id`, waiting so long for the first one."""
+        with records_guard():
+            reply: Any = await self._redis.xread(
+                {events_key(job_id): last_id}, BATCH, int(seconds * 1000) or None
+            )
+        return [decode_event(*entry) for _, entries in reply for entry in entries]
