@@ -12,7 +12,13 @@ from api.backends import Wired
 from api.bodies import json_body
 from api.errors import problems
 from api.openapi import json_request, ref
-from roadmask.errors import ImageNotFound, InvalidId, UploadTooLarge
+from roadmask.errors import (
+    ImageNotFound,
+    InvalidId,
+    TruthNotFound,
+    UnsupportedFormat,
+    UploadTooLarge,
+)
 from roadmask.images import CatalogueEntry, Dataset, Image
 from roadmask.jobs import SEGMENT
 
@@ -36,7 +42,7 @@ def list_datasets(backends: Wired) -> list[Dataset]:
         {"type": "array", "items": ref(CatalogueEntry)},
         [{"name": "val/000001", "sha256": "0" * 64, "truth_sha256": None}],
     ),
-    responses=problems(ImageNotFound, InvalidId, UploadTooLarge),
+    responses=problems(ImageNotFound, TruthNotFound, InvalidId, UploadTooLarge, UnsupportedFormat),
 )
 def register_images(
     name: Annotated[str, Path(pattern=f"^{SEGMENT}$", examples=["scenes"])],

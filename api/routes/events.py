@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
@@ -12,8 +13,9 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from api.auth import require_key
 from api.backends import Wired
 from api.errors import problems
-from roadmask.errors import JobNotFound
+from roadmask.errors import JobNotFound, Unavailable
 from roadmask.jobs import Job
+from storage.events import Event
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(require_key)])
 
@@ -46,9 +48,14 @@ async def follow_job(
     last event seen.
     """
     yield ServerSentEvent(retry=RETRY_MS)
-    async for event in backends.watch.events(job.id, last_event_id):
-        if event.type == "ping":
-            yield ServerSentEvent(comment="ping")
-        else:
-            data = json.dumps(event.data, separators=(",", ":"))
-            yield ServerSentEvent(raw_data=data, event=event.type, id=event.id)
+    # The status is sent already: without Redis the stream just ends, and clients come again.
+    with suppress(Unavailable):
+        async for event in backends.watch.events(job.id, last_event_id):
+            yield _encode(event)
+
+
+def _encode(event: Event) -> ServerSentEvent:
+    if event.type == "ping":
+        return ServerSentEvent(comment="ping")
+    data = json.dumps(event.data, separators=(",", ":"))
+    return ServerSentEvent(raw_data=data, event=event.type, id=event.id)

@@ -95,7 +95,7 @@ async def upload_images(
     "/missing",
     summary="Which of these images the service does not have",
     openapi_extra=json_request(ref(Hashes)),
-    responses=problems(UploadTooLarge),
+    responses=problems(UploadTooLarge, UnsupportedFormat),
 )
 def missing_images(
     hashes: Annotated[Hashes, Depends(json_body(TypeAdapter(Hashes)))], backends: Wired

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -20,6 +19,7 @@ from roadmask.errors import (
     StoreUnavailable,
 )
 from storage.local_store import LocalStore
+from storage.objects import attachment
 
 router = APIRouter(prefix="/v1/objects", tags=["service"])
 
@@ -51,5 +51,5 @@ def get_object(
         "Cache-Control": f"private, max-age={backends.settings.url_ttl_s}, immutable",
     }
     if filename:
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
+        headers["Content-Disposition"] = attachment(filename)
     return StreamingResponse(store.stream(key), media_type=info.content_type, headers=headers)

@@ -16,7 +16,7 @@ from api.intake import check_hash, keep_truth
 from api.openapi import answer, binary_request, json_request, ref
 from api.routes.images import BAD_FILES, Sha256
 from api.uploads import receive_file, scratch
-from roadmask.errors import HashMismatch, UploadTooLarge
+from roadmask.errors import HashMismatch, UnsupportedFormat, UploadTooLarge
 from roadmask.images import Hashes
 from roadmask.jobs import Wire
 
@@ -34,7 +34,7 @@ class StoredTruth(Wire):
     "/missing",
     summary="Which of these annotated masks the service does not have",
     openapi_extra=json_request(ref(Hashes)),
-    responses=problems(UploadTooLarge),
+    responses=problems(UploadTooLarge, UnsupportedFormat),
 )
 def missing_truths(
     hashes: Annotated[Hashes, Depends(json_body(TypeAdapter(Hashes)))], backends: Wired
