@@ -1,1 +1,13 @@
-"""Models: their networks, training, measurement and serving form."""
+"""Models: their networks, training, measurement and serving form.
+
+The environment is set here because TensorFlow and Albumentations read it while they are imported.
+"""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Albumentations asks the package index for newer versions unless it is told not to.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+# Without it the first process on a GPU takes all of its memory.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

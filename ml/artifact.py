@@ -1,0 +1,135 @@
+"""Artifact: a version of a model as a folder of `model.keras` and `card.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ml.card import Card
+from roadmask.categories import Taxonomy
+from roadmask.errors import HashMismatch, ModelNotFound
+
+SHIPPED = Path(__file__).parent / "artifacts"
+"""Artifacts that come with Roadmask, and `default`, a file with the name of one of them."""
+
+MODEL, CARD = "model.keras", "card.json"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model on disk whose bytes are the ones its card was written for."""
+
+    path: Path
+    card: Card
+
+    @classmethod
+    def load(cls, folder: Path) -> Artifact:
+        """The artifact in a folder.
+
+        Raises `ModelNotFound` when there is none, and `HashMismatch` when `model.keras` is not the
+        file that the card describes.
+        """
+        try:
+            card = Card.model_validate_json((folder / CARD).read_bytes())
+            actual = hashlib.sha256((folder / MODEL).read_bytes()).hexdigest()
+        except FileNotFoundError as error:
+            raise ModelNotFound(
+                f"{folder} is not an artifact: it has no {Path(error.filename).name}."
+            ) from None
+        except ValidationError as error:
+            raise ModelNotFound(f"{folder / CARD} is not a card of this version: {error}") from None
+        if actual != card.sha256:
+            raise HashMismatch(
+                f"{folder / MODEL} has sha256 {actual[:12]}…, but its card says "
+                f"{card.sha256[:12]}…: the file is damaged or was replaced. Copy the folder again."
+            )
+        return cls(folder, card)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.card.name
+
+    @property
+    def version(self) -> str:
+        """The first 12 digits of `sha256`."""
+        return self.card.version
+
+    @property
+    def sha256(self) -> str:
+        """Of `model.keras`, hex."""
+        return self.card.sha256
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """What the masks' numbers mean."""
+        return self.card.categories.taxonomy()
+
+    @property
+    def answers(self) -> tuple[int, ...]:
+        """The categories that its masks may hold."""
+        if self.card.categories.void_is_an_answer:
+            return tuple(range(len(self.taxonomy)))
+        return self.taxonomy.real
+
+    def load_model(self) -> Any:
+        """The Keras model: uint8 RGB (B, H, W, 3) to float32 logits (B, H, W, categories)."""
+        import keras
+
+        import ml.models.registry  # noqa: F401  the networks' classes must be known to Keras
+
+        return keras.saving.load_model(self.path / MODEL, compile=False)
+
+
+def find_artifact(name: str | Path) -> Artifact:
+    """A shipped artifact by name, `default` for the one in service, or any artifact by folder.
+
+    Raises `ModelNotFound`, which names the shipped ones.
+    """
+    shipped = sorted(path.parent.name for path in SHIPPED.glob(f"*/{CARD}"))
+    known = (SHIPPED / "default").read_text().strip() if str(name) == "default" else str(name)
+    if known in shipped:
+        return Artifact.load(SHIPPED / known)
+    if Path(name).is_dir():
+        return Artifact.load(Path(name))
+    raise ModelNotFound(
+        f"There is no model {str(name)!r}; choose from default, {', '.join(shipped)}, or name a "
+        f"folder with {MODEL} and {CARD}."
+    )
+
+
+def write_model(model: Any, path: Path) -> str:
+    """Store a Keras model small and reproducibly; gives the file's sha256 (hex).
+
+    Kernels are rounded to half precision in place, which leaves half of their bits zero, and the
+    archive is compressed: any Keras reads it. The same weights always make the same bytes.
+    """
+    for variable in model.trainable_variables:
+        if len(variable.shape) > 1:
+            variable.assign(variable.numpy().astype("float16").astype("float32"))
+    draft = path.with_name(f"draft-{path.name}")
+    model.save(draft)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(draft) as source, zipfile.ZipFile(packed, "w") as target:
+        for name in sorted(source.namelist()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            data = b"{}" if name == "metadata.json" else source.read(name)
+            target.writestr(entry, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+    draft.write_bytes(packed.getvalue())
+    os.replace(draft, path)
+    return hashlib.sha256(packed.getvalue()).hexdigest()
+
+
+def write_card(folder: Path, card: Card) -> Artifact:
+    """Complete an artifact's folder with its card."""
+    (folder / CARD).write_text(card.model_dump_json(indent=2) + "\n")
+    return Artifact.load(folder)

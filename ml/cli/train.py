@@ -1,0 +1,45 @@
+"""`roadmask train`: a recipe and folders in, an artifact out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--data", required=True, multiple=True, type=FOLDER, help="Annotated images.")
+@click.option("--val", "validation", multiple=True, type=FOLDER, help="Images to be measured on.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the run; one that was interrupted is resumed.",
+)
+@click.option("--name", help="Name of the artifact; default: that of the recipe.")
+@click.option("--smoke", is_flag=True, help="Run in seconds, to see that everything works.")
+def train(
+    recipe: str,
+    data: tuple[Path, ...],
+    validation: tuple[Path, ...],
+    out: Path,
+    name: str | None,
+    smoke: bool,
+) -> None:
+    """Train RECIPE and write the artifact to OUT/artifact.
+
+    The same command again resumes a run that was interrupted.
+    """
+    from ml.cli.progress import TrainingProgress
+    from ml.recipes.registry import find_recipe
+    from ml.training import Run
+    from ml.training import train as run_training
+
+    chosen = find_recipe(recipe)
+    run = Run(chosen.smoke() if smoke else chosen, data, validation, out, name or chosen.name)
+    with TrainingProgress(run.recipe.epochs) as progress:
+        artifact = run_training(run, progress.report)
+    click.echo(f"{artifact.name}@{artifact.version} in {artifact.path}")

@@ -1,0 +1,32 @@
+"""Fit: to which size an image is brought before a network sees it."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Fit(BaseModel):
+    """A pixel budget spent with the image's aspect ratio kept.
+
+    The size depends on the aspect ratio alone, and both sides are multiples of `multiple`, so the
+    distinct sizes are few (about 40 with the defaults), whatever images come.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    budget: int = Field(default=131_072, ge=1024)
+    """Pixels (width times height) that the network sees, about."""
+    multiple: int = Field(default=32, ge=1)
+    """Both sides are multiples of this."""
+    max_aspect: float = Field(default=4.0, ge=1)
+    """Images longer than this are squeezed to it."""
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """The network's (height, width) for an image of that height and width."""
+        aspect = min(max(width / height, 1 / self.max_aspect), self.max_aspect)
+        return self._side(self.budget / aspect), self._side(self.budget * aspect)
+
+    def _side(self, square: float) -> int:
+        return max(1, round(math.sqrt(square) / self.multiple)) * self.multiple

@@ -1,0 +1,1 @@
+"""Networks: uint8 RGB images in, float32 logits out."""

@@ -1,0 +1,60 @@
+"""Publication: from trained weights to an artifact that says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ml.artifact import MODEL, Artifact, write_card, write_model
+from ml.card import Card, Categories, Provenance, git_revision, now
+from ml.data.samples import count_samples
+from ml.data.terms import notices
+from ml.evaluation import measure
+from ml.fit import Fit
+from ml.recipes.recipe import Recipe
+from ml.segmenter import Segmenter
+from roadmask.categories import CITYSCAPES
+
+LIMITS = [
+    "Learnt from few street scenes by day: other cameras, countries, nights and winters were not "
+    "measured.",
+    "Not for driving, nor for any other decision about people's safety.",
+]
+
+
+def publish(
+    folder: Path,
+    model: Any,
+    *,
+    name: str,
+    recipe: Recipe,
+    epoch: int,
+    data: Sequence[Path],
+    validation: Sequence[Path],
+) -> Artifact:
+    """Write an artifact of a Keras model, measured on the validation folders as it was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sha256 = write_model(model, folder / MODEL)
+    fit = Fit(budget=recipe.budget)
+    card = Card(
+        name=name,
+        sha256=sha256,
+        version=sha256[:12],
+        network=recipe.network,
+        parameters=model.count_params(),
+        categories=Categories.of(CITYSCAPES),
+        fit=fit,
+        metrics=measure(Segmenter(model, fit, CITYSCAPES.real), validation, CITYSCAPES),
+        provenance=Provenance(
+            recipe=recipe.facts(),
+            data=count_samples(data),
+            epochs=epoch,
+            seed=recipe.seed,
+            git_revision=git_revision(),
+            date=now(),
+        ),
+        notices=notices(data),
+        limits=LIMITS,
+    )
+    return write_card(folder, card)

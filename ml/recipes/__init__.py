@@ -1,0 +1,1 @@
+"""Recipes: repeatable training runs, in code."""

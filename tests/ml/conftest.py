@@ -1,0 +1,35 @@
+"""Fixtures of the model room: a data set and an artifact with random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import pytest
+
+from ml.artifact import Artifact
+from ml.models.unet_mini import UNetMini
+from ml.publication import publish
+from ml.recipes.registry import UNET_MINI
+from tests.ml.streets import write_streets
+
+
+@pytest.fixture(scope="session")
+def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 6 annotated images."""
+    return write_streets(tmp_path_factory.mktemp("data") / "streets", 6)
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory, streets: Path) -> Artifact:
+    """An artifact of a narrow network that has learnt nothing."""
+    keras.utils.set_random_seed(5)
+    return publish(
+        tmp_path_factory.mktemp("artifact"),
+        UNetMini(widths=(4, 4, 8, 8, 16)),
+        name="narrow",
+        recipe=UNET_MINI.smoke(),
+        epoch=0,
+        data=[streets],
+        validation=[streets],
+    )

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from ml.artifact import SHIPPED, Artifact, find_artifact, write_model
+from ml.models.unet_mini import UNetMini
+from roadmask.categories import CITYSCAPES
+from roadmask.errors import HashMismatch, ModelNotFound
+
+
+@pytest.fixture
+def copied(artifact: Artifact, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(artifact.path, tmp_path / "copy"))
+
+
+def test_an_artifact_is_found_by_its_folder(artifact: Artifact) -> None:
+    found = find_artifact(artifact.path)
+    assert (found.name, found.version) == ("narrow", found.sha256[:12])
+    assert found.taxonomy == CITYSCAPES
+    assert found.answers == CITYSCAPES.real
+
+
+def test_another_model_file_is_not_taken(copied: Path) -> None:
+    damaged = bytearray((copied / "model.keras").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (copied / "model.keras").write_bytes(damaged)
+    with pytest.raises(HashMismatch, match="its card says"):
+        Artifact.load(copied)
+
+
+@pytest.mark.parametrize("missing", ["model.keras", "card.json"])
+def test_a_missing_file_is_named(copied: Path, missing: str) -> None:
+    (copied / missing).unlink()
+    with pytest.raises(ModelNotFound, match=missing):
+        Artifact.load(copied)
+
+
+def test_a_card_of_another_form_is_refused(copied: Path) -> None:
+    words = json.loads((copied / "card.json").read_text())
+    del words["fit"]
+    (copied / "card.json").write_text(json.dumps(words))
+    with pytest.raises(ModelNotFound, match="fit"):
+        Artifact.load(copied)
+
+
+def test_an_unknown_name_names_those_there_are() -> None:
+    with pytest.raises(ModelNotFound, match="default, unet_mini"):
+        find_artifact("unet_maxi")
+
+
+def test_the_same_weights_make_the_same_bytes_and_few(tmp_path: Path) -> None:
+    model = UNetMini(widths=(8, 16, 32, 64, 64))
+    first = write_model(model, tmp_path / "first.keras")
+    assert write_model(model, tmp_path / "second.keras") == first
+    stored = (tmp_path / "first.keras").stat().st_size
+    assert stored < 0.7 * 4 * model.count_params()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first.keras", "second.keras"]
+
+
+def test_rounding_is_done_before_anything_is_measured(tmp_path: Path) -> None:
+    model = UNetMini(widths=(4, 4, 8, 8, 16))
+    write_model(model, tmp_path / "model.keras")
+    image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
+    stored = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model(image), stored(image))
+
+
+@pytest.mark.parametrize("card", sorted(SHIPPED.glob("*/card.json")), ids=lambda p: p.parent.name)
+def test_shipped_artifacts_are_whole_and_say_what_they_are(card: Path) -> None:
+    artifact = Artifact.load(card.parent)
+    assert artifact.name == card.parent.name
+    assert artifact.card.metrics
+    assert artifact.card.notices
+    assert artifact.card.provenance.data
+    assert "/work" not in card.read_text()
+    assert "/tmp" not in card.read_text()
+
+
+def test_the_default_is_one_of_the_shipped() -> None:
+    assert find_artifact("default") == find_artifact((SHIPPED / "default").read_text().strip())

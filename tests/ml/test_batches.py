@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.data.batches import Batches
+from ml.data.samples import annotated_samples, read_pair
+from ml.data.terms import notices
+from ml.recipes.registry import UNET_MINI
+from roadmask.errors import InvalidRequest
+from roadmask.masks import encode_mask
+from roadmask.pixels import encode_png
+from tests.ml.streets import draw_street, write_streets
+
+RECIPE = replace(UNET_MINI, crop=(32, 48), batch=4, seed=7)
+
+
+def stacked(batches: Batches, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    images, truths = zip(*batches.epoch(epoch), strict=True)
+    return np.concatenate(images), np.concatenate(truths)
+
+
+def test_an_epoch_is_the_same_for_the_same_seed_alone(streets: Path) -> None:
+    samples = annotated_samples(streets)
+    first, again = (stacked(Batches(samples, RECIPE), 3) for _ in range(2))
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+    others = (
+        stacked(Batches(samples, RECIPE), 4),
+        stacked(Batches(samples, replace(RECIPE, seed=8)), 3),
+    )
+    assert all(not np.array_equal(first[0], other[0]) for other in others)
+
+
+def test_shapes_and_types(streets: Path) -> None:
+    for images, truths in Batches(annotated_samples(streets), RECIPE).epoch(1):
+        assert (images.shape, images.dtype) == ((4, 32, 48, 3), np.uint8)
+        assert (truths.shape, truths.dtype) == ((4, 32, 48), np.uint8)
+
+
+def write_numbered(folder: Path, numbers: range) -> Path:
+    """Images whose truth is one category, so that a view tells where it came from."""
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for number in numbers:
+        flat = np.full((40, 60), number, np.uint8)
+        (folder / "masks" / f"{number}.png").write_bytes(encode_mask(flat))
+        image = np.zeros((40, 60, 3), np.uint8)
+        (folder / "images" / f"{number}.png").write_bytes(encode_png(image))
+    return folder
+
+
+def test_an_epoch_has_every_image_of_all_data_sets_once(tmp_path: Path) -> None:
+    folders = [
+        write_numbered(tmp_path / "a", range(1, 4)),
+        write_numbered(tmp_path / "b", range(4, 7)),
+    ]
+    samples = [sample for folder in folders for sample in annotated_samples(folder)]
+    _, truths = stacked(Batches(samples, replace(RECIPE, batch=3)), 1)
+    assert sorted(truth.max() for truth in truths) == [1, 2, 3, 4, 5, 6]
+
+
+def test_fewer_images_than_a_batch_are_gone_through_again(streets: Path) -> None:
+    batches = Batches(annotated_samples(streets), replace(RECIPE, batch=16))
+    assert len(batches) == 1
+    assert len(stacked(batches, 1)[0]) == 16
+
+
+def test_threads_end_when_an_epoch_is_left_early(streets: Path) -> None:
+    epoch = Batches(annotated_samples(streets), replace(RECIPE, batch=1)).epoch(1)
+    next(epoch)
+    epoch.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("batches")]
+
+
+def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:
+    folder = write_streets(tmp_path / "data", 1)
+    (folder / "masks" / "000.png").write_bytes(encode_mask(draw_street(0, 20, 30)[1]))
+    with pytest.raises(InvalidRequest, match=r"128x96 pixels.*30x20"):
+        read_pair(annotated_samples(folder)[0])
+
+
+def test_a_folder_without_masks_says_so(tmp_path: Path) -> None:
+    (tmp_path / "one.png").write_bytes(encode_png(draw_street(0)[0]))
+    with pytest.raises(InvalidRequest, match="no annotated masks"):
+        annotated_samples(tmp_path)
+
+
+def test_terms_follow_the_data(tmp_path: Path) -> None:
+    camvid, unknown = notices([tmp_path / "camvid8" / "train", tmp_path / "mine"])
+    assert "non-commercial" in camvid
+    assert "Brostow" in camvid
+    assert "mine" in unknown

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ml.artifact import Artifact
+from ml.fit import Fit
+from ml.models.unet_mini import UNetMini
+from ml.predictor import Predictor
+from ml.segmenter import BATCH_SIZES, Segmenter
+from roadmask.errors import InvalidRequest
+
+ODD_SIZES = [(1, 1), (1, 900), (700, 1), (33, 17), (255, 257), (360, 480), (480, 360)]
+
+
+@pytest.fixture(scope="module")
+def predictor(artifact: Artifact) -> Predictor:
+    predictor = Predictor(artifact)
+    predictor.warm()
+    return predictor
+
+
+def noise(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def test_a_mask_has_its_images_size_and_never_void(predictor: Predictor) -> None:
+    images = [noise(*size) for size in ODD_SIZES]
+    masks = predictor.predict(images)
+    assert [mask.shape for mask in masks] == ODD_SIZES
+    assert all(mask.dtype == np.uint8 and mask.min() >= 1 and mask.max() <= 7 for mask in masks)
+
+
+def test_no_images_no_masks(predictor: Predictor) -> None:
+    assert predictor.predict([]) == []
+
+
+@pytest.mark.parametrize("count", [2, 3, 8, 11])
+def test_a_mask_does_not_depend_on_its_batch(predictor: Predictor, count: int) -> None:
+    images = [noise(90 + index % 2, 120, index) for index in range(count)]
+    alone = [predictor.predict([image])[0] for image in images]
+    together = predictor.predict(images)
+    for one, other in zip(alone, together, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_is_byte_identical_with_the_full_network_too() -> None:
+    keras.utils.set_random_seed(1)
+    segmenter = Segmenter(UNetMini(), Fit(budget=4096), range(1, 8))
+    images = [noise(64, 64, index) for index in range(BATCH_SIZES[-1])]
+    alone = [segmenter.predict([image])[0] for image in images]
+    for one, other in zip(alone, segmenter.predict(images), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_every_shape_runs_through_one_trace(predictor: Predictor) -> None:
+    predictor.predict([noise(*size) for size in ODD_SIZES])
+    assert predictor.traces == 1
+
+
+def test_a_strided_image_is_as_good_as_a_contiguous_one(predictor: Predictor) -> None:
+    image = noise(60, 80)
+    mirrored = image[:, ::-1]
+    (expected,) = predictor.predict([np.ascontiguousarray(mirrored)])
+    np.testing.assert_array_equal(predictor.predict([mirrored])[0], expected)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused_with_what_was_expected(
+    predictor: Predictor, image: NDArray[np.uint8]
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"uint8 of shape \(H, W, 3\)"):
+        predictor.predict([noise(4, 4), image])

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import cv2
+import numpy as np
+import pytest
+
+from ml.upsizing import upsize
+
+ANSWERS = np.arange(1, 8, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 500), (33, 65), (300, 500), (64, 96)])
+def test_is_the_best_of_bilinearly_resized_logits(height: int, width: int) -> None:
+    logits = np.random.default_rng(1).normal(size=(7, 64, 96)).astype(np.float32)
+    whole = np.stack([cv2.resize(plane, (width, height)) for plane in logits])
+    mask = upsize(logits, height, width, ANSWERS)
+    assert mask.shape == (height, width)
+    assert mask.dtype == np.uint8
+    runner_up, best = np.sort(whole, axis=0)[-2:]
+    clear = best - runner_up > 1e-4
+    np.testing.assert_array_equal(mask[clear], ANSWERS[whole.argmax(axis=0)][clear])
+    assert clear.mean() > 0.99
+
+
+def test_at_the_networks_own_size_nothing_is_smoothed() -> None:
+    logits = np.random.default_rng(2).normal(size=(7, 32, 32)).astype(np.float32)
+    np.testing.assert_array_equal(upsize(logits, 32, 32, ANSWERS), logits.argmax(axis=0) + 1)
+
+
+def test_memory_is_the_mask_and_little_more() -> None:
+    logits = np.zeros((7, 256, 512), np.float32)
+    tracemalloc.start()
+    try:
+        mask = upsize(logits, 4000, 6000, ANSWERS)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < mask.nbytes + 16 * 2**20
