@@ -65,10 +65,3 @@ def answers(port: int, password: str) -> bool:
     except OSError:
         return False
     return reply.startswith(b"+OK\r\n+PONG")
-
-
-def free_port() -> int:
-    """A TCP port of this machine that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

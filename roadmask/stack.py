@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import secrets
-import socket
 import sys
 import threading
 import time
@@ -17,9 +16,10 @@ from typing import Self
 
 from roadmask.child import Child
 from roadmask.client import Client
-from roadmask.embedded_redis import answers, find_redis, free_port, write_config
+from roadmask.embedded_redis import answers, find_redis, write_config
 from roadmask.errors import RoadmaskError, Unavailable
 from roadmask.folder_lock import FolderLock
+from roadmask.ports import check_free, free_port
 
 WATCH_S = 0.2
 START_CRASHES = 3
@@ -115,7 +115,7 @@ class Stack:
         lock = FolderLock(self.data_dir, "up.lock", "`roadmask up`", ORPHANS_S)
         self._exits.enter_context(lock)
         self._port = self._port or free_port()
-        check_port_free(self._port)
+        check_free(self._port)
         redis_port, password = free_port(), secrets.token_hex(16)
         config = write_config(self.data_dir / "redis", redis_port, password)
         env = self._environment(f"redis://:{password}@127.0.0.1:{redis_port}/0")
@@ -192,16 +192,6 @@ def keep_secret(path: Path) -> str:
     except FileExistsError:
         pass
     return path.read_text().strip()
-
-
-def check_port_free(port: int) -> None:
-    """Raises `Unavailable` when something listens on this port of this machine."""
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError as error:
-        raise Unavailable(
-            f"Port {port} cannot be used ({error.strerror}). Choose another with --port."
-        ) from error
 
 
 def _is_ready(client: Client) -> bool:
