@@ -7,7 +7,7 @@ the store first, so that the index never knows more than `rebuild` can bring bac
 from __future__ import annotations
 
 import logging
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -232,8 +232,8 @@ def _encode(image_id: str) -> str:
 
 
 def _decode(cursor: str | None) -> str:
+    padded = f"{cursor}{'=' * (-len(cursor) % 4)}" if cursor else ""
     try:
-        padded = f"{cursor or ''}{'=' * (-len(cursor or '') % 4)}"
-        return urlsafe_b64decode(padded.encode()).decode("ascii")
+        return b64decode(padded, altchars="-_", validate=True).decode("ascii")
     except ValueError:
         raise InvalidRequest("This cursor is not one of ours. Start again without it.") from None

@@ -23,8 +23,8 @@ from storage.local_store import LocalStore
 from storage.minio_store import MinioStore
 from storage.objects import ObjectStore
 
-UNABLE = ("-OOM ", "MISCONF ")
-"""In the words of a script's or a full disk's error: Redis lives, and cannot write."""
+UNABLE = ("-OOM ", "MISCONF ", "NOREPLICAS ")
+"""In errors that redis-py has no class for: Redis lives, and cannot write."""
 
 
 def connect_redis(settings: Settings) -> Redis:
