@@ -16,7 +16,8 @@ JOBS = "rm:jobs"
 CLOSING = "rm:closing"
 """Set of jobs that ended and are not yet whole in the object store."""
 EPOCH = "rm:epoch"
-"""The run id of the Redis server whose records were last made sure of."""
+"""Hash with the run id of the Redis `server` whose records were made sure of, and when Redis was
+last `seen`, in milliseconds. Without `server` the records may be incomplete."""
 RECONCILER = "rm:reconciler"
 """Who reconciles, with a time to live."""
 

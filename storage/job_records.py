@@ -200,12 +200,15 @@ class JobRecords:
 
     def _check_memory(self) -> None:
         """An emptied Redis does not know which keys were used: wait until it is rebuilt."""
-        if not self._redis.exists(EPOCH) and next(self._store.keys("jobs/"), None) is not None:
+        if not self._is_sure() and next(self._store.keys("jobs/"), None) is not None:
             raise rebuilding()
+
+    def _is_sure(self) -> bool:
+        return bool(self._redis.hexists(EPOCH, "server"))
 
     def _take_back(self, job_id: str) -> None:
         for key in list(self._store.keys(job_prefix(job_id))):
             self._store.delete(key)
 
     def _missing(self, job_id: str) -> JobNotFound | RecordsUnavailable:
-        return missing(self._store, job_id, bool(self._redis.exists(EPOCH)))
+        return missing(self._store, job_id, self._is_sure())

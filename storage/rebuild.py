@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 
-from redis import Redis
+from redis import Redis, WatchError
 
 from roadmask.settings import Settings
 from storage.catalogue import Catalogue
@@ -39,16 +40,25 @@ class Rebuild:
         A Redis without the mark of an epoch was emptied, or is new: all is put back. One that was
         restarted may have lost its last moments, so the jobs accepted about then are looked at.
         """
-        server = self._redis.info("server")["run_id"]
-        epoch, seen = self._redis.hmget(EPOCH, ["server", "seen"])
-        jobs = images = 0
-        if epoch is None or seen is None:
+        self._redis.hsetnx(EPOCH, "begun", self._now())
+        with self._redis.pipeline() as pipe:
+            # Were Redis emptied again meanwhile, the mark would be a lie: then it is not made.
+            pipe.watch(EPOCH)  # type: ignore[no-untyped-call]
+            server, seen = self._redis.hmget(EPOCH, ["server", "seen"])
+            done = self._make_sure(server, seen)
+            pipe.multi()
+            pipe.hset(EPOCH, mapping={"server": self._server(), "seen": self._now()})
+            with suppress(WatchError):
+                pipe.execute()
+        return done
+
+    def _make_sure(self, server: bytes | str | None, seen: bytes | str | None) -> tuple[int, int]:
+        if server is None or seen is None:
             images = self._catalogue.rebuild()
-            jobs = sum(self._restore(job_id) for job_id in self._ids("jobs/"))
-        elif text(epoch) != server:
-            jobs = sum(self._restore(job_id) for job_id in self._recent(int(seen)))
-        self._redis.hset(EPOCH, mapping={"server": server, "seen": self._now()})
-        return jobs, images
+            return sum(self._restore(job_id) for job_id in self._ids("jobs/")), images
+        if text(server) != self._server():
+            return sum(self._restore(job_id) for job_id in self._recent(int(seen))), 0
+        return 0, 0
 
     def _recent(self, seen: int) -> Iterator[str]:
         """Jobs accepted since Redis was last seen, found by the time that their ids begin with."""
@@ -109,6 +119,9 @@ class Rebuild:
                 *chain.from_iterable(record.items()),
             )
         )
+
+    def _server(self) -> str:
+        return text(self._redis.info("server")["run_id"])
 
     def _now(self) -> int:
         seconds, micros = self._redis.time()

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 MESSAGES = 8
 """Messages sent for one job at a time."""
+LANE_MESSAGES = 64
+"""Messages that an empty lane is filled with at a time."""
 BATCH = 100
 """Jobs tended in one round trip."""
 
@@ -80,13 +82,14 @@ class Recovery:
         return bool(self._redis.pexpire(RECONCILER, self._lead_ms))
 
     def _tend(self, lane: Lane, done: dict[str, int]) -> None:
-        lane_is_empty = self._dispatch.depth(lane) == 0
+        room = LANE_MESSAGES if self._dispatch.depth(lane) == 0 else 0
         for job_id, (expired, chunks, lost, sealable, ended) in self._tended(lane):
             for lease in ended:
                 log.warning("job %s: lease ran out: %s", job_id, text(lease))
             done["leases"] += len(ended)
             done["expired"] += expired
-            copies = min(chunks, MESSAGES) if lane_is_empty else lost
+            copies = max(min(chunks, MESSAGES, room), lost)
+            room -= min(copies, room)
             if copies:
                 self._dispatch.send(job_id, lane, copies)
                 done["messages"] += copies
@@ -94,12 +97,15 @@ class Recovery:
                 self._results.seal(job_id, int(chunk))
 
     def _tended(self, lane: Lane) -> Iterator[tuple[str, Any]]:
+        # A restart stops the clock of all leases: those who hold them get time to renew.
+        uptime_s = int(self._redis.info("server")["uptime_in_seconds"])
+        may_run_out = int(uptime_s * 1000 >= self._lease_ms)
         ids = texts(self._redis.zrange(open_key(lane), 0, -1))
         for start in range(0, len(ids), BATCH):
             some = ids[start : start + BATCH]
             with self._redis.pipeline(transaction=False) as pipe:
                 for job_id in some:
-                    self._scripts.run("tend", job_id, self._lease_ms, client=pipe)
+                    self._scripts.run("tend", job_id, self._lease_ms, may_run_out, client=pipe)
                 yield from zip(some, pipe.execute(), strict=True)
 
     def _finish(self) -> int:

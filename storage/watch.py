@@ -98,8 +98,8 @@ class Watch:
         with records_guard():
             reply = await self._script(keys=[job_key(job_id)])
             if reply is None:
-                known = bool(await self._redis.exists(EPOCH))
-                raise await asyncio.to_thread(missing, self._store, job_id, known)
+                sure = bool(await self._redis.hexists(EPOCH, "server"))
+                raise await asyncio.to_thread(missing, self._store, job_id, sure)
         return parse_status(job_id, reply)
 
     async def _next(self, job_id: str, last_id: str, seconds: float) -> list[Event]:

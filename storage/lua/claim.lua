@@ -2,7 +2,7 @@
 -- Answers {chunk, token, bytes of its items} or nothing.
 local deadline = field('deadline')
 local time = now()
-if not is_open() or (deadline > 0 and time >= deadline) then
+if claimable() == 0 or (deadline > 0 and time >= deadline) then
   return false
 end
 while true do

@@ -1,4 +1,5 @@
--- What the reconciler does to one open job. ARGV: lease in ms.
+-- What the reconciler does to one open job. ARGV: lease in ms,
+-- whether leases may run out (0 or 1).
 -- Answers {expired 0 or 1, claimable chunks, message presumed lost 0 or 1,
 --          chunks to seal, "chunk token worker" of each lease that ran out}.
 if not is_open() then
@@ -12,7 +13,8 @@ if deadline > 0 and time >= deadline then
   return { 1, 0, 0, {}, {} }
 end
 local sealable, ended = {}, {}
-for _, chunk in ipairs(redis.call('ZRANGEBYSCORE', job .. ':leases', 0, whole(time))) do
+local late = ARGV[2] == '1' and whole(time) or -1
+for _, chunk in ipairs(redis.call('ZRANGEBYSCORE', job .. ':leases', 0, late)) do
   ended[#ended + 1] = chunk .. ' ' .. (redis.call('HGET', job .. ':tokens', chunk) or '')
   if give_back(chunk, false) then
     sealable[#sealable + 1] = chunk
