@@ -89,6 +89,7 @@ class LocalStore:
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys that begin with `prefix`, in order; one folder's names are in memory at once."""
         folder, _, start = check_prefix(prefix).rpartition("/")
+        self._check_root()
         yield from self._walk(f"{folder}/" if folder else "", start)
 
     def url(self, key: str, ttl: timedelta, *, filename: str | None = None) -> str:
@@ -163,11 +164,17 @@ class LocalStore:
                 yield folder + name
 
     def _path(self, key: str) -> Path:
+        self._check_root()
         path = self._root / check_key(key)
         # A link inside the folder must not make the store read or write outside of it.
         if not path.resolve().is_relative_to(self._root):
             raise ObjectNotFound(f"{key!r} leads out of the object store's folder.")
         return path
+
+    def _check_root(self) -> None:
+        """A disk that is not mounted must not look like objects that were never there."""
+        if not self._root.is_dir():
+            raise StoreUnavailable("The object store's folder is gone. Mount its disk, or make it.")
 
     def _signature(self, key: str, expires: int, filename: str | None) -> str:
         if not self._secret:

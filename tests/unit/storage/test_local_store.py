@@ -99,6 +99,22 @@ def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "disk" / "a" / "b").read_bytes() == b"x"
 
 
+def test_a_disk_that_is_not_mounted_does_not_look_empty(
+    store: LocalStore, settings: Settings
+) -> None:
+    store.put("a", b"x", "text/plain")
+    settings.objects_dir.rename(settings.objects_dir.with_name("unmounted"))
+    for call in (store.get, store.stream, store.info, store.exists, store.delete):
+        with pytest.raises(StoreUnavailable, match="is gone"):
+            call("a")
+    with pytest.raises(StoreUnavailable, match="is gone"):
+        list(store.keys(""))
+    with pytest.raises(StoreUnavailable, match="is gone"):
+        store.put("a", b"new", "text/plain")
+    settings.objects_dir.with_name("unmounted").rename(settings.objects_dir)
+    assert store.get("a") == b"x"
+
+
 def test_a_known_suffix_needs_no_file_for_its_type(store: LocalStore, settings: Settings) -> None:
     store.put("a.png", b"x", "image/png")
     store.put("b", b"x", "image/png")

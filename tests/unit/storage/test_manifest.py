@@ -59,6 +59,7 @@ def test_parts_are_read_once(store: LocalStore) -> None:
 
 def test_stores_do_not_share_what_was_read(store: LocalStore, tmp_path: Path) -> None:
     other = LocalStore(tmp_path / "other", "http://127.0.0.1", "secret")
+    other.check()
     write_manifest(store, "job", items(2))
     write_manifest(other, "job", items(1))
     assert len(read_range(store, "job", 0, 8)) == 2
