@@ -44,7 +44,7 @@ def find_redis() -> Path:
 
 def write_config(folder: Path, port: int, password: str) -> Path:
     """The configuration file of a Redis whose data are in `folder`; only its owner may read it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / "redis.conf"
     path.touch(mode=0o600)
     path.write_text(CONFIG.format(port=port, password=password, folder=folder.resolve()))

@@ -62,7 +62,8 @@ def batch(
                 for result in run.run():
                     _show(meter, run.progress, result)
         finally:
-            _sum_up(run.progress, out, as_json)
+            if run.progress.total:
+                _sum_up(run.progress, out, as_json)
     ctx.exit(Exit.FAILURES if run.progress.failed else Exit.OK)
 
 

@@ -26,9 +26,7 @@ class Exit(IntEnum):
 def run(command: click.Command) -> NoReturn:
     """Run a command to its end and exit with its code."""
     try:
-        command.main(standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        code = command.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -37,16 +35,19 @@ def run(command: click.Command) -> NoReturn:
         sys.exit(Exit.INTERRUPTED)
     except Exception as error:
         sys.exit(_explain(error))
-    sys.exit(Exit.OK)
+    sys.exit(code if isinstance(code, int) else Exit.OK)
 
 
 def _explain(error: Exception) -> Exit:
     """Say what went wrong in words, where it is known; the code to exit with."""
     from roadmask.errors import InvalidRequest, RoadmaskError, ServiceUnreachable
 
+    if isinstance(error, OSError):
+        click.echo(f"Error: {error}", err=True)
+        return Exit.FAILURES
     if not isinstance(error, RoadmaskError):
         raise error
-    click.echo(f"{error.title}: {error.detail}", err=True)
+    click.echo(f"Error: {error.detail}", err=True)
     if isinstance(error, ServiceUnreachable):
         return Exit.UNREACHABLE
     return Exit.USAGE if isinstance(error, InvalidRequest) else Exit.FAILURES

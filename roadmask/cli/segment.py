@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from roadmask.cli.exits import Exit
 from roadmask.cli.service import connect_or_start, connection, local
 from roadmask.mask_formats import MASK_FORMATS, MaskFormat
+
+if TYPE_CHECKING:
+    from roadmask.client import Client
+    from roadmask.jobs import Item
 
 
 @click.command()
@@ -43,27 +49,50 @@ def segment(
     data_dir: Path,
 ) -> None:
     """Masks of photos, served before any batch."""
+    from roadmask.mask_files import mask_names
+
+    root = Path(os.path.commonpath([photo.resolve().parent for photo in photos]))
+    below = [photo.resolve().relative_to(root).as_posix() for photo in photos]
+    names = mask_names(below)
+    with connect_or_start(url, api_key, local, data_dir) as client:
+        targets = {photo: out / names[name] for photo, name in zip(photos, below, strict=True)}
+        made = _segment(client, targets, form, model)
+    ctx.exit(Exit.OK if made == len(targets) else Exit.FAILURES)
+
+
+def _segment(client: Client, targets: dict[Path, Path], form: MaskFormat, model: str) -> int:
+    """Write the mask of each photo to its target; how many there are."""
     from roadmask.errors import RoadmaskError
-    from roadmask.mask_files import mask_names, render, write_whole
-    from roadmask.masks import encode_mask
+    from roadmask.jobs import Lane
     from roadmask.transport import STOPPERS
 
-    names = mask_names([photo.name for photo in photos])
-    failed = 0
-    with connect_or_start(url, api_key, local, data_dir) as client:
-        for photo in photos:
-            target = out / names[photo.name]
-            try:
-                mask, item = client.segment(photo, model=model)
-                write_whole(target, [render(encode_mask(mask), photo, form)])
-            except STOPPERS:
-                raise
-            except RoadmaskError as error:
-                failed += 1
-                click.echo(f"failed: {photo}: {error.title}. {error.detail}", err=True)
-                continue
-            assert item.result is not None
-            shares = sorted(item.result.shares.items(), key=lambda share: -share[1])[:3]
-            most = ", ".join(f"{name} {share:.0%}" for name, share in shares)
-            click.echo(f"{target}  {most}")
-    ctx.exit(Exit.FAILURES if failed else Exit.OK)
+    ids: dict[Path, str] = {}
+    for photo in targets:
+        try:
+            ids[photo] = client.upload(photo).id
+        except STOPPERS:
+            raise
+        except RoadmaskError as error:
+            _fail(photo, f"{error.title}. {error.detail}")
+    if not ids:
+        return 0
+    job = client.wait(client.submit(ids.values(), model=model, lane=Lane.INTERACTIVE))
+    items = zip(ids, client.results(job), strict=True)
+    return sum(_save(client, photo, item, targets[photo], form) for photo, item in items)
+
+
+def _save(client: Client, photo: Path, item: Item, target: Path, form: MaskFormat) -> bool:
+    from roadmask.mask_files import render, write_whole
+
+    if item.result is None:
+        cause = f"{item.error.title}. {item.error.detail}" if item.error else f"It is {item.state}."
+        _fail(photo, cause)
+        return False
+    write_whole(target, [render(client.mask_bytes(item), photo, form)])
+    shares = sorted(item.result.shares.items(), key=lambda share: -share[1])[:3]
+    click.echo(f"{target}  {', '.join(f'{name} {share:.0%}' for name, share in shares)}")
+    return True
+
+
+def _fail(photo: Path, cause: str) -> None:
+    click.echo(f"failed: {photo}: {cause}", err=True)
