@@ -20,6 +20,7 @@ from storage.leases import Claim, ClaimedItem, Leases
 from worker.attempts import Attempts, Verdict
 from worker.keeper import Keeper
 from worker.slots import Slots
+from worker.watchdog import Watchdog
 
 LONGEST_PAUSE_S = 10.0
 
@@ -54,6 +55,7 @@ class Chunks:
         dispatch: Dispatch,
         keeper: Keeper,
         attempts: Attempts,
+        watchdog: Watchdog,
         *,
         worker_id: str,
         lanes: frozenset[Lane],
@@ -63,6 +65,7 @@ class Chunks:
         self._dispatch = dispatch
         self._keeper = keeper
         self._attempts = attempts
+        self._watchdog = watchdog
         self._worker_id = worker_id
         self._makes_way = Lane.INTERACTIVE in lanes
         self._max_batch = max_batch
@@ -120,8 +123,12 @@ class Chunks:
 
     def _run_together(self, hold: Hold, items: list[ClaimedItem]) -> None:
         lane = hold.claim.lane
-        while items and not self._should_leave(hold):
+        while items:
             room = self._slots.take(lane, min(self._max_batch, len(items)))
+            # Asked here and not before: waiting for a place may have taken long.
+            if self._should_leave(hold):
+                self._slots.free(lane, room)
+                return
             group, items = items[:room], items[room:]
             begun: list[ClaimedItem] = []
             try:
@@ -137,11 +144,12 @@ class Chunks:
     def _run_alone(self, hold: Hold, suspects: list[ClaimedItem]) -> None:
         """Items whose last attempt did not end as it should: no neighbour shall suffer again."""
         for suspect in suspects:
-            if self._should_leave(hold):
-                return
             with self._slots.alone():
+                if self._should_leave(hold):
+                    return
                 for item in self._begin(hold.claim, [suspect]):
                     hold.verdicts.append(self._attempts.make(hold.claim, item, alone=True))
+                    self._watchdog.expect_silence()
 
     def _begin(self, claim: Claim, items: list[ClaimedItem]) -> list[ClaimedItem]:
         allowed = set(self._leases.begin(claim, [item.index for item in items]))

@@ -53,6 +53,7 @@ class Station:
             dispatch,
             self._keeper,
             attempts,
+            self._watchdog,
             worker_id=worker_id,
             lanes=lanes,
             max_batch=settings.max_batch,

@@ -57,6 +57,16 @@ class Watchdog:
             with self._lock:
                 del self._running[call]
 
+    def expect_silence(self) -> None:
+        """Nothing is in hand, so no call may be running: one that does was given up by its item.
+
+        It has hung long enough to cost that item its result; the next one shall not wait for it.
+        """
+        with self._lock:
+            running = [what for _, what in self._running.values()]
+        if running:
+            self.give_up(f"{running[0]} does not end")
+
     def give_up(self, why: str) -> None:
         """End the process now: something in it is beyond repair."""
         log.critical("%s; this process ends with code %d", why, EXIT_CODE)

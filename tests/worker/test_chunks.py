@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
+from roadmask.errors import ItemError
 from roadmask.jobs import FINAL_STATES, ItemState, JobState, Lane
 from roadmask.masks import encode_mask
 from roadmask.pixels import decode
@@ -133,7 +134,7 @@ def test_cancel_stops_between_micro_batches(start: Start, desk: Desk) -> None:
 def test_a_batch_chunk_makes_way_for_the_interactive_lane(start: Start, desk: Desk) -> None:
     gate = Gate()
     station = start(Brightness(lambda _: gate.pass_through()))
-    job_id = desk.accept([desk.image(png(n)) for n in range(600)])
+    job_id = desk.accept([desk.image(png(n)) for n in range(300)])
     running = threading.Thread(target=station.chunks.work, args=(job_id, Lane.BATCH))
     running.start()
     gate.wait_for_arrival()
@@ -141,10 +142,10 @@ def test_a_batch_chunk_makes_way_for_the_interactive_lane(start: Start, desk: De
     gate.open()
     running.join(20)
     job = desk.job(job_id)
-    # The chunk has 32 items; twelve at most were in hand.
+    # The chunk has 16 items; twelve at most were in hand.
     assert 0 < job.counts.succeeded <= 12
     assert job.counts.running == 0
-    assert desk.dispatch.depth(Lane.BATCH) == 1
+    assert desk.dispatch.depth(Lane.BATCH) >= 1
     assert all(item.attempts == 0 for item in desk.items(job_id)[12:])
     work(station, desk, urgent, Lane.INTERACTIVE)
 
@@ -174,7 +175,7 @@ def test_something_unforeseen_is_tried_again_alone_before_the_item_is_blamed(
     work(station, desk, job_id)
     error = desk.items(job_id)[0].error
     assert error is not None
-    assert error.code == "item_failed"
+    assert error.code == ItemError.code
     assert "SystemExit" in error.detail
 
 
