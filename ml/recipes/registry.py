@@ -8,9 +8,9 @@ from roadmask.errors import InvalidRequest
 UNET_MINI = Recipe(
     name="unet_mini",
     network="unet_mini",
-    crop=(224, 288),
+    crop=(192, 256),
     batch=8,
-    epochs=64,
+    epochs=56,
     loss="cross_entropy_dice",
     # About the inverse square root of each category's share of CamVid's pixels, the rare ones held
     # back: full weights make the network see people everywhere.
