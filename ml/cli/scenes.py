@@ -13,7 +13,7 @@ _SIZE = re.compile(r"(\d+)x(\d+)")
 _QUALITY = 92
 
 
-class Size(click.ParamType):
+class Size(click.ParamType[tuple[int, int]]):
     """A picture's size, written 480x360."""
 
     name = "WIDTHxHEIGHT"

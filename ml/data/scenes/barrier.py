@@ -37,7 +37,7 @@ class Barrier:
         ends = np.array(
             (self.street.at(self.u, self.z), self.street.at(self.u, self.z + self.length))
         )
-        top = ends[::-1] + (0, self.height, 0)
+        top = ends[::-1] + np.array((0, self.height, 0))
         return [Shade(np.concatenate((ends, light.shadow(top))))]
 
     def draw(self, stage: Stage) -> None:
@@ -52,7 +52,7 @@ class Barrier:
         factor = 0.6 * stage.light.on(side) + 0.4 * stage.light.soft
         sheet[..., :3] = np.clip(sheet[..., :3] * factor, 0, 255)
         down, along = np.array((0.0, -1.0, 0.0)), (b - a) / length
-        origin = a + (0, self.height, 0)
+        origin = a + np.array((0, self.height, 0))
         plane = stage.camera.plane(origin, along / ppm, down / ppm)
         stage.canvas.surface(sheet, plane, CONSTRUCTION)
 

@@ -82,7 +82,7 @@ class Building:
         shaded = self._lit(texture, stage.light, rng, outside, ppm)
         # Names must read from left to right: that is away from the camera on the left side only.
         start, step = (a, along) if self.sign < 0 else (b, -along)
-        _lay(stage, shaded, start + (0, self.height, 0), step / ppm, _DOWN / ppm)
+        _lay(stage, shaded, start + np.array((0, self.height, 0)), step / ppm, _DOWN / ppm)
 
     def _lit(
         self, texture: NDArray[np.uint8], light: Light, rng: np.random.Generator,
@@ -123,7 +123,7 @@ class Building:
         dim = stage.light.on(facing) * rng.uniform(0.86, 0.98)
         lit = np.clip(wall * dim, 0, 255).astype(np.uint8)
         along = np.array((float(self.sign), 0.0, 0.0))
-        _lay(stage, lit, a + (0, rise, 0), along / ppm, _DOWN / ppm, alpha)
+        _lay(stage, lit, a + np.array((0, rise, 0)), along / ppm, _DOWN / ppm, alpha)
 
     def _draw_roof(
         self, stage: Stage, rng: np.random.Generator, a: Floats, b: Floats, along: Floats
@@ -132,7 +132,7 @@ class Building:
         slope = float(np.hypot(run, self.pitch))
         down = np.array((-self.sign * run, -self.pitch, 0.0)) / slope
         normal = np.array((-self.sign * self.pitch, run, 0.0)) / slope
-        ridge = a + (self.sign * run, self.height + self.pitch, 0)
+        ridge = a + np.array((self.sign * run, self.height + self.pitch, 0))
         if stage.camera.faces(ridge, normal):
             ppm = float(np.clip(0.5 * stage.camera.focal / np.sqrt(a[2] * b[2]), 6, 30))
             color = np.array(_ROOFS[rng.integers(len(_ROOFS))]) * rng.uniform(0.85, 1.1)
@@ -146,7 +146,7 @@ class Building:
             return
         color = np.array(self.style.color) * 0.8
         for side, width, tone in ((0.0, 0.9, 0.75), (-self.sign * 0.45, 0.5, 1.0)):
-            x, y = stage.camera.project((foot + (side, -0.8, 0))[None])[0]
+            x, y = stage.camera.project((foot + np.array((side, -0.8, 0)))[None])[0]
             half, tall = (stage.camera.scale(foot[2]) * size for size in (width / 2, 2.1))
             box = np.array(
                 ((x - half, y), (x + half, y), (x + half, y - tall), (x - half, y - tall))

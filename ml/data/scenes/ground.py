@@ -84,7 +84,7 @@ def _asphalt(half: float, u: Field, z: Field, rng: np.random.Generator) -> Field
 
 def _paving(u: Field, z: Field, rng: np.random.Generator) -> Field:
     base = rng.uniform(118, 158) * np.array((1.03, 1.0, rng.uniform(0.9, 0.98)), np.float32)
-    slab = rng.choice((0.45, 0.6, 0.9))
+    slab = float(rng.choice((0.45, 0.6, 0.9)))
     column, row = np.floor(u / slab), np.floor(z / slab + (np.floor(u / slab) % 2) * 0.5)
     tone = sample(grain(), column * 7.0, row * 13.0)
     near = 1 / (1 + (z / 14) ** 2)

@@ -31,7 +31,8 @@ class Light:
     def on(self, normal: Floats) -> Floats:
         """The factor (3,) for a surface with this outward unit normal; undersides get less sky."""
         sky = 0.8 + 0.2 * float(normal[1])
-        return self.ambient * sky + self.direct * max(float(normal @ self.sun), 0.0)
+        factor: Floats = self.ambient * sky + self.direct * max(float(normal @ self.sun), 0.0)
+        return factor
 
     @property
     def soft(self) -> Floats:

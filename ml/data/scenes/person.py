@@ -36,12 +36,12 @@ class Clothes:
 
 def dress(rng: np.random.Generator) -> Clothes:
     """Random clothes."""
-    tones = [
+    skin, hair, top, legs = (
         np.array(choices[rng.integers(len(choices))]) * rng.uniform(0.85, 1.15)
         for choices in (_SKINS, _HAIRS, _TOPS, _LEGS)
-    ]
+    )
     coat = 0.36 if rng.random() < 0.25 else rng.uniform(0.46, 0.5)
-    return Clothes(*tones, coat=coat, bag=bool(rng.random() < 0.35))
+    return Clothes(skin, hair, top, legs, coat, bag=bool(rng.random() < 0.35))
 
 
 @dataclass

@@ -22,8 +22,7 @@ def develop(stage: Stage, rng: np.random.Generator, width: int, height: int) -> 
     image = np.clip(image + noise * (1.25 - image / 255), 0, 255).astype(np.uint8)
     quality = int(rng.integers(70, 96))
     _, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded: Image = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-    return decoded
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
 
 
 def _haze(stage: Stage) -> NDArray[np.float32]:

@@ -57,11 +57,11 @@ def _houses(plan: Plan, street: Street, sign: int, dusk: bool, rng: np.random.Ge
     z = rng.uniform(-6, 0.5)
     while z < FAR:
         length = rng.uniform(6, 15) if town else rng.uniform(7, 11)
-        if in_mouth(street, sign, z, length):
-            if z < street.junction[1] - 5:  # type: ignore[index]
-                length = street.junction[1] - 1 - z  # type: ignore[index]
+        if street.junction and in_mouth(street, sign, z, length):
+            if z < street.junction[1] - 5:
+                length = street.junction[1] - 1 - z
             else:
-                z = street.junction[2] + 1  # type: ignore[index]
+                z = street.junction[2] + 1
                 continue
         ground = use[rng.choice(3, p=(0.5, 0.34, 0.16))] if town else "house"
         height = max(common * rng.uniform(0.8, 1.25), 4.6)
@@ -101,8 +101,8 @@ def _gardens(
         kind = rng.choice(
             ("brick", "boards", "pickets", "hedge", "open"), p=(0.3, 0.16, 0.16, 0.28, 0.1)
         )
-        if in_mouth(street, sign, z, length):
-            z = street.junction[2] + 1  # type: ignore[index]
+        if street.junction and in_mouth(street, sign, z, length):
+            z = street.junction[2] + 1
             continue
         if kind == "hedge":
             for step in np.arange(max(z, 2.5), z + length, 1.1):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ml.data.scenes.camera import Floats
 from ml.data.scenes.canvas import OBJECT, Color
+from ml.data.scenes.lettering import write
 from ml.data.scenes.light import Light
 from ml.data.scenes.stage import Shade, Stage
 
@@ -70,7 +71,9 @@ class Pole:
         stage.canvas.stroke(path, wide, lit, OBJECT, self.depth)
         if wide > 3 and a[0] == b[0]:
             shift = np.sign(stage.light.sun[0]) * wide * 0.24
-            stage.canvas.stroke(path + (shift, 0), wide * 0.28, np.minimum(lit * 1.35, 255))
+            stage.canvas.stroke(
+                path + np.array((shift, 0)), wide * 0.28, np.minimum(lit * 1.35, 255)
+            )
             stage.canvas.stroke(path - (shift * 1.3, 0), wide * 0.25, lit * 0.7)
 
     def _shape(self, stage: Stage, points: Floats, color: Color, lit: bool = True) -> None:
@@ -107,7 +110,7 @@ class Pole:
 
     def _bollard(self, stage: Stage, rng: np.random.Generator, steel: Floats) -> None:
         y, r = self.height, self.radius
-        self._shape(stage, _disc(0, y, r * 1.1), steel * 1.1)
+        self._shape(stage, _disc(0, y, r), steel * 1.1)
         band = np.array(((-r, y * 0.8), (r, y * 0.8), (r, y * 0.9), (-r, y * 0.9)))
         self._shape(stage, band, (226, 224, 216) if rng.random() < 0.6 else (196, 60, 44))
 
@@ -129,10 +132,11 @@ class Pole:
             self._shape(stage, outline, (236, 236, 232))
             self._shape(stage, middle + (outline - middle) * 0.92, color)
             ink = (40, 40, 44) if color[0] > 200 else (238, 238, 236)
-            for row in (-0.45, 0.05, 0.5):
-                share = rng.uniform(0.3, 0.8)
-                line = (outline - middle) * (share, 0.1) + middle
-                self._shape(stage, line + (0, row * (outline[2, 1] - middle[1])), ink)
+            (x0, y0), (x1, y1) = self._screen(stage, outline[[3, 1]])
+            half = (y1 - y0) / 2
+            for top in (y0 + half * 0.25, y0 + half * 1.05):
+                write(stage.canvas.image, rng, x0 + half * 0.3, top, x1 - x0 - half * 0.6,
+                      half * 0.7, ink)  # fmt: skip
             return
         blue = self.kind == "disc" and rng.random() < 0.3
         self._shape(stage, outline, (34, 84, 168) if blue else (200, 32, 40))

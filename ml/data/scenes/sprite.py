@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -31,7 +32,8 @@ class Sprite:
 
     def _fixed(self, points: Floats | Sequence[Sequence[float]]) -> NDArray[np.int32]:
         flipped = np.asarray(points, float) * (self.scale, -self.scale) + self.foot
-        return np.round(flipped * 2**_SHIFT).astype(np.int32)
+        fixed: NDArray[np.int32] = np.round(flipped * 2**_SHIFT).astype(np.int32)
+        return fixed
 
     def polygon(self, points: Floats | Sequence[Sequence[float]], color: Color) -> None:
         """Fill the polygon (N, 2), metres to the right and up."""
@@ -50,11 +52,7 @@ class Sprite:
         self, joints: Sequence[Sequence[float]], widths: Sequence[float], color: Color
     ) -> None:
         """A rounded band along the joints, with its width at each of them."""
-        for (a, b), (wa, wb) in zip(
-            zip(joints, joints[1:], strict=False),
-            zip(widths, widths[1:], strict=False),
-            strict=True,
-        ):
+        for (a, b), (wa, wb) in zip(pairwise(joints), pairwise(widths), strict=True):
             step = np.subtract(b, a)
             across = np.array((-step[1], step[0])) / max(float(np.hypot(*step)), 1e-6) / 2
             band = (a + across * wa, b + across * wb, b - across * wb, a - across * wa)
@@ -80,7 +78,7 @@ class Sprite:
         """Light the sprite and stand it on the ground point `foot` (3,)."""
         x, y = stage.camera.project(foot[None])[0]
         factor = stage.light.soft * np.ones(3)
-        alpha = self.alpha.astype(np.float32) / 255
+        alpha = self.alpha.astype(np.float32) / np.float32(255)
         depth = cv2.GaussianBlur(alpha, (0, 0), max(0.045 * self.scale, 0.8))
         gx = cv2.Sobel(depth, cv2.CV_32F, 1, 0)
         gy = cv2.Sobel(depth, cv2.CV_32F, 0, 1)

@@ -35,8 +35,9 @@ class Shade:
 class Thing(Protocol):
     """Something that stands in the street."""
 
-    depth: float
-    """Metres from the camera plane; what is farther is drawn first."""
+    @property
+    def depth(self) -> float:
+        """Metres from the camera plane; what is farther is drawn first."""
 
     def shades(self, light: Light) -> list[Shade]:
         """The shadows it throws on the ground."""

@@ -49,10 +49,18 @@ class Street:
     junction: tuple[int, float, float] | None
     """A side road: its side (-1 or +1) and the z where its mouth begins and ends."""
 
-    def middle(self, z: NDArray[np.floating]) -> NDArray[np.floating]:
-        """x of the road's middle at depth z."""
-        near = np.minimum(z, 160.0)
-        return -self.offset + self.slope * z + self.bend * near * (z - near / 2)
+    @property
+    def stop(self) -> float | None:
+        """z where traffic lights may stand."""
+        if self.crossing is not None:
+            return self.crossing
+        return None if self.junction is None else self.junction[1] - 1.5
+
+    def middle(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+        """x of the road's middle at each depth z."""
+        near = np.minimum(z, np.float32(160))
+        bent: NDArray[np.float32] = self.bend * near * (z - near / 2)
+        return bent + (self.slope * z - self.offset)
 
     def heading(self, z: float) -> float:
         """The road's sideways direction at depth z, metres per metre."""
@@ -60,7 +68,7 @@ class Street:
 
     def at(self, u: float, z: float, y: float = 0.0) -> Floats:
         """The point (3,) at u, y above the ground, depth z."""
-        return np.array((float(self.middle(np.float64(z))) + u, y, z))
+        return np.array((float(self.middle(np.array(z, np.float32))) + u, y, z))
 
     def side(self, sign: int) -> Side:
         """The left (-1) or right (+1) side."""

@@ -42,15 +42,16 @@ def grain() -> Field:
 
 def sample(field: Field, x: Field, y: Field) -> Field:
     """The tile's values at the coordinates x, y (same shape), repeated without end."""
-    wrapped_x, wrapped_y = np.broadcast_arrays(np.mod(x, TILE), np.mod(y, TILE))
-    found: Field = cv2.remap(
-        field,
-        wrapped_x.astype(np.float32),
-        wrapped_y.astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    # OpenCV's own wrapping ends at 2**15 pixels.
+    x, y = np.broadcast_arrays(_wrap(x), _wrap(y))
+    found: Field = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return found
+
+
+def _wrap(values: Field) -> Field:
+    turns: Field = np.floor(values * np.float32(1 / TILE))
+    wrapped: Field = values - turns * np.float32(TILE)
+    return wrapped
 
 
 def noise(rng: np.random.Generator, height: int, width: int, cell: float) -> Field:
@@ -59,7 +60,10 @@ def noise(rng: np.random.Generator, height: int, width: int, cell: float) -> Fie
     x0, y0 = rng.uniform(0, TILE, 2)
     x = (x0 + np.arange(width) * step).astype(np.float32)
     y = (y0 + np.arange(height) * step).astype(np.float32)
-    return sample(tile(), x[None, :], y[:, None])
+    if step < 1:
+        return sample(tile(), x[None, :], y[:, None])
+    picked: Field = tile()[np.ix_(y.astype(np.intp) % TILE, x.astype(np.intp) % TILE)]
+    return picked
 
 
 def speckle(rng: np.random.Generator, height: int, width: int) -> Field:
@@ -67,7 +71,8 @@ def speckle(rng: np.random.Generator, height: int, width: int) -> Field:
     x0, y0 = rng.integers(0, TILE, 2)
     rows = (y0 + np.arange(height)) % TILE
     columns = (x0 + np.arange(width)) % TILE
-    return grain()[rows][:, columns]
+    picked: Field = grain()[np.ix_(rows, columns)]
+    return picked
 
 
 def plaster(
@@ -86,7 +91,7 @@ def brick(
     """A brick wall (height, width, 3): courses of 7.5 cm, bricks of 22 cm, mortar joints."""
     wall = plaster(rng, height, width, ppm, color).astype(np.float32)
     rows, columns = int(height / ppm / 0.075) + 2, int(width / ppm / 0.225) + 2
-    tones = rng.normal(1, 0.11, (rows, columns)).astype(np.float32)
+    tones = rng.normal(1, 0.085, (rows, columns)).astype(np.float32)
     y = np.arange(height) / ppm / 0.075
     x = np.arange(width)[None, :] / ppm / 0.225 + (y[:, None].astype(int) % 2) * 0.5
     wall *= tones[y.astype(int)[:, None], x.astype(int)][..., None]

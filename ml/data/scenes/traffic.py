@@ -72,33 +72,33 @@ def _parked(plan: Plan, street: Street, sign: int, rng: np.random.Generator) -> 
 
 def _poles(plan: Plan, street: Street, sign: int, rng: np.random.Generator) -> None:
     u = sign * (street.half + KERB + 0.35)
-    z = rng.uniform(4, 22)
+    z = rng.uniform(7, 26)
     pitch, height = rng.uniform(16, 28), rng.uniform(5.5, 8.5)
-    radius = rng.uniform(0.06, 0.1)
+    radius = rng.uniform(0.05, 0.085)
     while z < 110:
         plan.before.append(Pole(street.at(u, z), "lamp", height, radius, -sign, _seed(rng)))
         z += pitch
-    for _ in range(rng.integers(1, 5)):
+    for _ in range(rng.integers(1, 4)):
         kind: Kind = ("disc", "triangle", "board")[rng.integers(3)]
         size = rng.uniform(2.3, 3.1)
         foot = street.at(u + sign * rng.uniform(0, 0.4), rng.uniform(5, 40))
         facing = bool(rng.random() < 0.7)
         plan.before.append(Pole(foot, kind, size, 0.038, -sign, _seed(rng), facing))
-    signals = street.crossing is not None or street.junction is not None
-    if signals and rng.random() < 0.6:
-        z = street.crossing if street.crossing is not None else street.junction[1] - 1.5  # type: ignore[index]
+    if street.stop is not None and rng.random() < 0.6:
         facing = sign == street.drive or bool(rng.random() < 0.4)
-        plan.before.append(Pole(street.at(u, z), "signal", 3.2, 0.06, -sign, _seed(rng), facing))
-    if rng.random() < 0.2:
-        for z in np.arange(rng.uniform(4, 10), rng.uniform(14, 26), 1.6):
+        plan.before.append(
+            Pole(street.at(u, street.stop), "signal", 3.2, 0.06, -sign, _seed(rng), facing)
+        )
+    if rng.random() < 0.12:
+        for z in np.arange(rng.uniform(5, 12), rng.uniform(14, 26), 1.8):
             foot = street.at(sign * (street.half + KERB + 0.25), float(z))
             if not in_mouth(street, sign, float(z)):
-                plan.before.append(Pole(foot, "bollard", 0.95, 0.07, -sign, _seed(rng)))
+                plan.before.append(Pole(foot, "bollard", 0.9, 0.06, -sign, _seed(rng)))
 
 
 def _walkers(plan: Plan, street: Street, sign: int, rng: np.random.Generator) -> None:
     inner, outer = street.walkway(sign)
-    busy = 5 if street.side(sign).kind == "town" else 2
+    busy = 3.6 if street.side(sign).kind == "town" else 1.4
     for _ in range(rng.poisson(busy)):
         z = 4 + rng.gamma(2.0, 9.0)
         u = sign * rng.uniform(inner + 0.3, outer - 0.3)

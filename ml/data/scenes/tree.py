@@ -55,51 +55,52 @@ class Tree:
     def draw(self, stage: Stage) -> None:
         """Trunk and branches, then the clumps from the back and bottom to the front and top."""
         rng = np.random.default_rng(self.seed)
-        bark = np.array((82, 70, 58)) * rng.uniform(0.8, 1.2) * stage.light.soft
-        thick = 0.035 * self.height + 0.06
-        top = self.stem if not self.bare else self.stem * 0.8
-        self._branch(
-            stage, rng, self.foot, self.foot + (rng.normal(0, 0.1), top, 0), thick, bark, 0
-        )
+        self._draw_wood(stage, rng)
         if not self.bare:
             self._draw_crown(stage, rng)
 
-    def _branch(
-        self, stage: Stage, rng: np.random.Generator,
-        start: Floats, end: Floats, width: float, bark: Floats, level: int,
-    ) -> None:  # fmt: skip
+    def _draw_wood(self, stage: Stage, rng: np.random.Generator) -> None:
+        """The trunk and, level by level, the boughs that fork from it."""
+        bark = np.array((84, 73, 62)) * rng.uniform(0.8, 1.2) * stage.light.soft
         scale = stage.camera.scale(self.depth)
-        bow = (start + end) / 2 + rng.normal(0, 0.03, 3) * np.linalg.norm(end - start)
-        path = stage.camera.project(np.stack((start, bow, end)))
-        wide = width * scale
-        category = NATURE if wide > 1.2 else None
-        for i, w in ((0, wide), (1, wide * 0.82)):
-            stage.canvas.stroke(path[i : i + 2], w, bark, category, self.depth)
-            if w > 4:
-                shift = np.sign(stage.light.sun[0]) * w * 0.25
-                stage.canvas.stroke(path[i : i + 2] + (shift, 0), w * 0.3, bark * 1.25)
-        depth = 6 if self.bare else 2
-        if level >= depth or wide < 0.5:
+        foot = stage.camera.project(self.foot[None])[0]
+        start, lean = np.zeros((1, 2)), np.array((rng.normal(0, 0.05),))
+        length, width = np.array((self.stem,)), 0.024 * self.height + 0.06
+        for level in range(8 if self.bare else 3):
+            end = start + np.stack((np.sin(lean), np.cos(lean)), axis=1) * length[:, None]
+            paths = foot + np.stack((start, end), axis=1) * (scale, -scale)
+            self._draw_boughs(stage, paths, width * scale, bark * (1 - 0.03 * level))
+            forks = 3 if level < 3 else 2
+            start = np.repeat(end, forks, axis=0)
+            spread = np.tile(np.linspace(-0.52, 0.52, forks), len(end))
+            lean = np.repeat(lean, forks) * 0.9 + spread + rng.normal(0, 0.16, len(start))
+            first = (self.height - self.stem) * 0.3 * 0.8**level
+            length = first * rng.uniform(0.6, 1.2, len(start))
+            width *= 0.6
+
+    def _draw_boughs(self, stage: Stage, paths: Floats, width: float, bark: Floats) -> None:
+        canvas = stage.canvas
+        if width < 3:
+            canvas.twigs(paths, bark, NATURE, self.depth)
             return
-        reach = (self.height - self.stem) * 0.36 * 0.78**level
-        for _ in range(3 if level < 3 else 2):
-            lean = rng.normal(0, 0.62) * self.crown / max(self.height - self.stem, 1) * 2
-            step = np.array((lean, 1.0 - 0.1 * level, rng.normal(0, 0.3)))
-            tip = end + step / np.linalg.norm(step) * reach * rng.uniform(0.7, 1.15)
-            tip[2] = self.foot[2]
-            self._branch(stage, rng, end, tip, width * 0.6, bark * 0.97, level + 1)
+        shift = np.array((np.sign(stage.light.sun[0]) * width * 0.25, 0))
+        for path in paths:
+            canvas.stroke(path, width, bark, NATURE, self.depth)
+            canvas.stroke(path + shift, width * 0.3, bark * 1.25)
+            canvas.stroke(path - shift, width * 0.3, bark * 0.75)
 
     def _draw_crown(self, stage: Stage, rng: np.random.Generator) -> None:
         rise = (self.height - self.stem) / 2
-        count = 34
+        # Far crowns need fewer clumps to look full.
+        count = int(np.clip(stage.camera.scale(self.depth) * self.crown / 4, 12, 34))
         angle, radius = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.uniform(0, 1, count))
         x, y = np.cos(angle) * radius, np.sin(angle) * radius
         x *= 1 - 0.25 * np.clip(y, 0, 1)
         front = rng.uniform(-1, 1, count) * np.sqrt(np.maximum(1 - radius**2, 0))
         # The far side first, and of each side the lower clumps first.
         for i in np.lexsort((y, front > 0)):
-            size = rng.uniform(0.30, 0.46) * min(self.crown, rise * 1.2)
-            spot = self.foot + (x[i] * (self.crown - size * 0.6), 0, 0)
+            size = rng.uniform(0.30, 0.46) * (34 / count) ** 0.3 * min(self.crown, rise * 1.2)
+            spot = self.foot + np.array((x[i] * (self.crown - size * 0.6), 0, 0))
             spot[1] = self.stem + rise + y[i] * (rise - size * 0.5)
             tone = 0.62 + 0.2 * (front[i] > 0) + 0.24 * y[i]
             draw_clump(stage, rng, spot, size, size * 0.85, self.color * tone)
@@ -132,7 +133,9 @@ class Bush:
         size = min(self.height * 0.42, 0.8)
         for level in np.linspace(size * 0.6, self.height - size * 0.6, 3):
             for x in np.arange(-self.length / 2, self.length / 2 + size * 0.3, size * 0.8):
-                spot = self.foot + (x + rng.normal(0, 0.1), level + rng.normal(0, 0.06), 0)
+                spot = self.foot + np.array(
+                    (x + rng.normal(0, 0.1), level + rng.normal(0, 0.06), 0)
+                )
                 tone = 0.7 + 0.35 * level / self.height
                 draw_clump(stage, rng, spot, size * 1.15, size, self.color * tone)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from ml.data.scenes.camera import Floats
@@ -74,14 +75,17 @@ class Vehicle:
         faces = []
         for face in hull:
             points = self._world(face.points)
-            normal = np.cross(points[1] - points[0], points[2] - points[0])
+            normal = np.cross(points, np.roll(points, -1, axis=0)).sum(axis=0)
             if normal @ (points.mean(0) - self._world(inside[None])[0]) < 0:
                 normal = -normal
             normal /= max(float(np.linalg.norm(normal)), 1e-6)
             if normal @ (points.mean(0) - eye) < 0:
                 faces.append((float(np.linalg.norm(points.mean(0) - eye)), face, points, normal))
-        for _, face, points, normal in sorted(faces, key=lambda item: -item[0]):
+        faces.sort(key=lambda item: -item[0])
+        for _, face, points, normal in faces:
             self._fill(stage, points, self._tone(stage, face.part, normal))
+        self._polish(stage)
+        for _, face, _, normal in faces:
             for detail in face.details:
                 self._detail(stage, detail.points, detail.part, normal)
             if face.part == "side":
@@ -91,10 +95,13 @@ class Vehicle:
         light = 0.5 * stage.light.on(normal) + 0.5 * stage.light.soft
         gloss = 16 * max(float(normal[1]), 0.0) + 10 * max(float(normal @ stage.light.sun), 0.0)
         colors = {
-            "glass": _GLASS + 44 * max(float(normal[1]), 0.0),
+            "glass": _GLASS * 0.85 + 26 * max(float(normal[1]), 0.0),
             "trim": np.array((42.0, 42.0, 44.0)),
             "plate": np.array((226.0, 214.0, 150.0)) if self._rear else np.array((228.0,) * 3),
-            "sheen": _GLASS + 50,
+            "seat": _GLASS * 0.72 + 16 * max(float(normal[1]), 0.0),
+            "sheen": _GLASS + 18 + 34 * max(float(normal[1]), 0.0),
+            "haze": _GLASS + 4 + 34 * max(float(normal[1]), 0.0),
+            "bumper": self.color * 0.78 + 4,
             "dark": np.array((20.0, 20.0, 22.0)),
             "low": self.color * 0.66,
             "high": np.minimum(self.color * 1.12 + 14, 255),
@@ -110,7 +117,8 @@ class Vehicle:
     def _detail(self, stage: Stage, local: Floats, part: str, normal: Floats) -> None:
         tones: dict[str, Color] = {
             "tail": (255, 54, 40) if self.braking else (150, 22, 24),
-            "head": (255, 252, 236) if self.beams else (206, 210, 214),
+            "head": (236, 234, 222) if self.beams else (150, 156, 162),
+            "lens": (255, 255, 246) if self.beams else (214, 218, 222),
             "amber": (214, 120, 36),
         }
         tone = tones.get(part)
@@ -122,6 +130,27 @@ class Vehicle:
         outline = stage.camera.outline(points)
         if outline is not None:
             stage.canvas.polygon(outline, color, VEHICLE, self.depth)
+
+    def _polish(self, stage: Stage) -> None:
+        """Soften the facets of the hull, and let its lower parts mirror the road."""
+        canvas, scale = stage.canvas, stage.camera.scale(self.depth)
+        reach = int((self.shape.length + self.shape.height) / 2 * scale) + 2
+        x, y = stage.camera.project(self.foot[None])[0]
+        rows = slice(max(int(y) - reach, 0), max(int(y) + reach, 0))
+        columns = slice(max(int(x) - reach, 0), max(int(x) + reach, 0))
+        own = canvas.depth[rows, columns] == np.float32(self.depth)
+        own &= canvas.truth[rows, columns] == VEHICLE
+        if scale < 12 or not own.any():
+            return
+        weight = own.astype(np.float32)
+        image = canvas.image[rows, columns].astype(np.float32)
+        sigma = 0.035 * scale
+        blurred = cv2.GaussianBlur(image * weight[..., None], (0, 0), sigma)
+        spread = cv2.GaussianBlur(weight, (0, 0), sigma)
+        height = (y - np.arange(rows.start, rows.start + own.shape[0])) / scale
+        tone = np.interp(height, (0.2, 0.55, 0.75, 1.0), (0.72, 0.92, 1.06, 1.0))
+        smooth = blurred / np.maximum(spread, 0.05)[..., None] * tone[:, None, None]
+        canvas.image[rows, columns][own] = np.clip(smooth, 0, 255)[own]
 
     def _tyres(self, stage: Stage) -> None:
         radius = self.shape.wheel
@@ -135,10 +164,15 @@ class Vehicle:
         turn = np.linspace(0, 2 * np.pi, 22, endpoint=False)
         circle = np.stack((0 * turn, np.sin(turn), np.cos(turn)), axis=1)
         radius = self.shape.wheel
-        rim = np.array((150, 152, 156)) * stage.light.soft
+        rim = np.array((112, 114, 118)) * stage.light.soft
         for z in self.shape.axles:
             hub = np.array((x, radius, z))
-            for size, tone in ((1.16, (14, 14, 16)), (1.0, _RUBBER), (0.64, rim), (0.5, rim * 0.6)):
+            for size, tone in (
+                (1.16, (14, 14, 16)),
+                (1.0, _RUBBER),
+                (0.62, rim),
+                (0.52, rim * 0.5),
+            ):
                 ring = hub + circle * radius * size
                 if size > 1:
                     ring[:, 1] = np.maximum(ring[:, 1], radius)
