@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
+from time import time
 
 from redis import Redis
 
@@ -31,14 +32,16 @@ from roadmask.jobs import (
 from roadmask.settings import Settings
 from storage.connections import records_guard
 from storage.item_pages import ItemPages
-from storage.job_files import job_file, missing, read_job_file, rebuilding, write_job_file
-from storage.job_keys import EPOCH, JOBS, job_key, new_job_id
+from storage.job_files import job_file, missing, read_job_file, write_job_file
+from storage.job_keys import EPOCH, JOBS, first_job_id, job_key, new_job_id
 from storage.job_status import parse_status
 from storage.manifest import ManifestItem, write_manifest
 from storage.objects import ObjectStore, job_prefix
 from storage.replies import text, texts
 from storage.scripts import Scripts
 
+ACCEPTING_S = 1.0
+"""Longest time between a job's file and its record while the job is accepted, seconds."""
 SCAN = 100
 """Jobs looked at in one round trip while a page is filled."""
 
@@ -199,9 +202,16 @@ class JobRecords:
             raise self._missing(job_id)
 
     def _check_memory(self) -> None:
-        """An emptied Redis does not know which keys were used: wait until it is rebuilt."""
-        if not self._is_sure() and next(self._store.keys("jobs/"), None) is not None:
-            raise rebuilding()
+        """An emptied Redis does not know which keys were used: then wait until it is rebuilt.
+
+        It was emptied when it lacks the oldest job in the store, save one being accepted just now.
+        """
+        if self._is_sure():
+            return
+        files = (key for key in self._store.keys("jobs/") if key.endswith("/job.json"))
+        oldest = next(files, "").split("/")
+        if len(oldest) == 3 and oldest[1] < first_job_id((time() - ACCEPTING_S) * 1000):
+            self._check_exists(oldest[1])
 
     def _is_sure(self) -> bool:
         return bool(self._redis.hexists(EPOCH, "server"))
