@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -18,18 +16,6 @@ from tests.contract.conftest import S3, SIGNING, STORES
 
 pytestmark = pytest.mark.timeout(900)  # the first test may have to build its server
 MINUTE = timedelta(minutes=1)
-FORK = """
-import os, sys
-from roadmask.settings import Settings
-from storage.connections import open_store
-store = open_store(Settings())
-store.put("from-parent", b"parent", "text/plain")
-child = os.fork()
-for _ in range(200):
-    assert store.get("from-parent") == b"parent"
-if child:
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
 
 
 @pytest.fixture(params=[name for name in STORES if name != "local"])
@@ -92,18 +78,3 @@ def test_wrong_keys_are_told(signing_server: S3) -> None:
     store = MinioStore(signing_server.settings(minio_access_key=f"nobody-{uuid4().hex}"))
     with pytest.raises(StoreUnavailable, match="ROADMASK_MINIO_ACCESS_KEY"):
         store.get("a")
-
-
-def test_a_store_works_on_both_sides_of_a_fork(server: S3) -> None:
-    """In a process of its own: forking this one, with its threads, is not safe."""
-    settings = server.settings()
-    opened(settings)
-    environment = {
-        "ROADMASK_STORE": "minio",
-        "ROADMASK_MINIO_ENDPOINT": settings.minio_endpoint,
-        "ROADMASK_MINIO_ACCESS_KEY": settings.minio_access_key,
-        "ROADMASK_MINIO_SECRET_KEY": settings.minio_secret_key.get_secret_value(),
-        "ROADMASK_MINIO_BUCKET": settings.minio_bucket,
-    }
-    ran = subprocess.run([sys.executable, "-c", FORK], env=environment, capture_output=True)
-    assert ran.returncode == 0, ran.stderr.decode()

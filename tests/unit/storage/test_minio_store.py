@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
@@ -18,6 +22,18 @@ from tests.servers.process import HOST, free_port
 
 CUT_OFF = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this"
 BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+FORK = """
+import os, sys
+from roadmask.settings import Settings
+from storage.connections import open_store
+store = open_store(Settings())
+store.get("a")
+if child := os.fork():
+    status = os.waitpid(child, 0)[1]
+    store.get("a")
+    sys.exit(os.waitstatus_to_exitcode(status))
+store.get("a")
+"""
 NO_S3 = b"HTTP/1.1 418 Teapot\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\n<>"
 
 
@@ -100,3 +116,38 @@ def test_signing_a_url_needs_no_network() -> None:
     url = MinioStore(settings(free_port())).url("a", timedelta(minutes=15), filename="a.png")
     assert "X-Amz-Expires=900" in url
     assert "X-Amz-Signature=" in url
+
+
+def test_a_fork_does_not_share_a_connection() -> None:
+    """Else the answers to parent and child would mix. In a process of its own, as forks should."""
+    connections = []
+
+    class Kept(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            connections.append(self.client_address)
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1")
+            self.end_headers()
+            self.wfile.write(b"x")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer((HOST, 0), Kept) as http:
+        thread = Thread(target=http.serve_forever)
+        thread.start()
+        environment = os.environ | {
+            "ROADMASK_STORE": "minio",
+            "ROADMASK_MINIO_ENDPOINT": f"{HOST}:{http.server_address[1]}",
+            "ROADMASK_MINIO_SECRET_KEY": "secret",
+        }
+        ran = subprocess.run([sys.executable, "-c", FORK], env=environment, capture_output=True)
+        http.shutdown()
+        thread.join()
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert len(connections) == 2
