@@ -22,10 +22,12 @@ def evaluate(artifact: str, dataset: Path, as_json: bool) -> None:
     Masks are compared at the images' own size, void truth ignored, by the code that serves.
     """
     from ml.artifact import find_artifact
+
+    found = find_artifact(artifact)
+    # TensorFlow takes seconds to load: only once there is a model to load it for.
     from ml.evaluation import measure
     from ml.predictor import Predictor
 
-    found = find_artifact(artifact)
     (measurement,) = measure(Predictor(found), [dataset], found.taxonomy)
     if as_json:
         _print_json(found, measurement)

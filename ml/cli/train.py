@@ -33,12 +33,14 @@ def train(
 
     The same command again resumes a run that was interrupted.
     """
-    from ml.cli.progress import TrainingProgress
     from ml.recipes.registry import find_recipe
+
+    chosen = find_recipe(recipe)
+    # TensorFlow takes seconds to load: only once the recipe is known to be one.
+    from ml.cli.progress import TrainingProgress
     from ml.training import Run
     from ml.training import train as run_training
 
-    chosen = find_recipe(recipe)
     run = Run(chosen.smoke() if smoke else chosen, data, validation, out, name or chosen.name)
     with TrainingProgress(run.recipe.epochs) as progress:
         artifact = run_training(run, progress.report)
