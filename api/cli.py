@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from typing import Any
 
 import click
 
@@ -22,23 +23,25 @@ class WithoutQuery(logging.Filter):
         return True
 
 
+def server_options() -> dict[str, Any]:
+    """What uvicorn is told besides where to listen."""
+    from uvicorn.config import LOGGING_CONFIG
+
+    logs = copy.deepcopy(LOGGING_CONFIG)
+    logs["filters"] = {"without_query": {"()": "api.cli.WithoutQuery"}}
+    logs["handlers"]["access"]["filters"] = ["without_query"]
+    return {
+        "log_config": logs,
+        "server_header": False,
+        "timeout_graceful_shutdown": SHUTDOWN_S,
+    }
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="Port to listen on.")
 def api(host: str, port: int) -> None:
     """Serve the HTTP API."""
     import uvicorn
-    from uvicorn.config import LOGGING_CONFIG
 
-    logging_config = copy.deepcopy(LOGGING_CONFIG)
-    logging_config["filters"] = {"without_query": {"()": "api.cli.WithoutQuery"}}
-    logging_config["handlers"]["access"]["filters"] = ["without_query"]
-    uvicorn.run(
-        "api.app:create_app",
-        factory=True,
-        host=host,
-        port=port,
-        log_config=logging_config,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_S,
-    )
+    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, **server_options())

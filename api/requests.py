@@ -19,7 +19,7 @@ LOOKUPS = 1000
 SHOWN = 100
 """How many unknown ids an error names."""
 FIRST_MESSAGES = 8
-"""Messages a new job starts with: so many workers begin at once, each sends for the next."""
+"""Messages a job starts with: so many chunks are begun at once, and each sends for the next."""
 
 
 def accept(
@@ -31,12 +31,17 @@ def accept(
     """
     job, replayed = backends.records.create(request, items, key)
     if not replayed:
-        try:
-            backends.dispatch.send(job.id, job.lane, min(job.counts.total, FIRST_MESSAGES))
-        except Unavailable:
-            # The job is on record, so the reconciler sends for it: it must not look refused.
-            log.warning("Job %s waits for the reconciler: its first messages were lost.", job.id)
+        wake(backends, job)
     return job, replayed
+
+
+def wake(backends: Backends, job: Job) -> None:
+    """Send word of the job's work to its lane."""
+    try:
+        backends.dispatch.send(job.id, job.lane, min(job.counts.queued, FIRST_MESSAGES))
+    except Unavailable:
+        # The job is on record, so the reconciler sends for it: it must not look refused.
+        log.warning("Job %s waits for the reconciler: its first messages were lost.", job.id)
 
 
 def items_of(backends: Backends, request: JobCreate) -> Iterator[ManifestItem]:

@@ -15,12 +15,13 @@ from api.errors import problems
 from api.forms import is_form, receive_form
 from api.intake import keep_anyway
 from api.openapi import answer, job_request
-from api.requests import accept, items_of
+from api.requests import accept, items_of, wake
 from api.uploads import scratch
 from api.waiting import LONGEST_WAIT_S, preferred_wait
 from roadmask.errors import (
     IdempotencyConflict,
     ImageNotFound,
+    InvalidId,
     InvalidRequest,
     JobClosed,
     JobNotFound,
@@ -43,7 +44,9 @@ LONGEST_CUSTOM_ID = 256
     summary="Ask for masks",
     openapi_extra=job_request(),
     responses=answer(200, "The job of the same Idempotency-Key.", Job)
-    | problems(ImageNotFound, IdempotencyConflict, QueueFull, UploadTooLarge, UnsupportedFormat),
+    | problems(
+        ImageNotFound, InvalidId, IdempotencyConflict, QueueFull, UploadTooLarge, UnsupportedFormat
+    ),
 )
 async def create_job(
     request: Request,
@@ -118,7 +121,7 @@ def cancel_job(job_id: str, backends: Wired) -> Job:
 def retry_job(job_id: str, backends: Wired) -> Job:
     """Opens an ended job again; what succeeded stays as it is."""
     job = backends.records.retry(job_id)
-    backends.dispatch.send(job.id, job.lane, 1)
+    wake(backends, job)
     return backends.links.job(job)
 
 

@@ -12,6 +12,7 @@ from redis import Redis
 
 from roadmask.settings import Settings
 from storage.local_store import LocalStore
+from storage.recovery import Recovery
 from tests.api.contract import Contract
 from tests.api.fake_worker import FakeWorker
 from tests.api.server import ApiServer
@@ -51,6 +52,8 @@ def store(settings: Settings) -> LocalStore:
 @pytest.fixture
 def client(api: ApiServer, redis: Redis, store: LocalStore) -> Iterator[httpx.Client]:
     """A client that also checks each answer against what the API documents of itself."""
+    backends = api.app.state.backends
+    Recovery(redis, store, backends.settings, backends.dispatch).run()
     hooks = {"response": [Contract(api.app).check]}
     with httpx.Client(base_url=api.url, event_hooks=hooks, timeout=20) as client:
         yield client

@@ -21,20 +21,23 @@ class FakeWorker:
     def __init__(self, redis: Redis, store: ObjectStore, settings: Settings) -> None:
         self._leases = Leases(redis, store, settings)
         self._store = store
+        self._held: list[Claim] = []
 
-    def claim(self, job_id: str) -> Claim:
-        """The next chunk of the job, all of its items begun."""
-        claim = self._leases.claim(job_id, "fake")
-        assert claim is not None
-        self._leases.begin(claim, [item.index for item in claim.items])
+    def begin(self, job_id: str, index: int) -> Claim:
+        """Have the item in hand, begun; all chunks before its own are claimed too."""
+        while (claim := self._holding(job_id, index)) is None:
+            claim = self._leases.claim(job_id, "fake")
+            assert claim is not None
+            self._leases.begin(claim, [item.index for item in claim.items])
+            self._held.append(claim)
         return claim
 
-    def succeed(self, claim: Claim, index: int, category: int = 1) -> bytes:
-        """Give the item a mask, and return its PNG."""
+    def succeed(self, job_id: str, index: int, category: int = 1) -> None:
+        """Give the item a mask of one category."""
+        claim = self.begin(job_id, index)
         mask = np.full(SIZE, category, np.uint8)
-        png = encode_mask(mask)
-        keys = mask_keys(f"{claim.job_id}-{index}", "artifact", {})
-        self._store.put(keys.png, png, "image/png")
+        keys = mask_keys(f"{job_id}-{index}", "artifact", {})
+        self._store.put(keys.png, encode_mask(mask), "image/png")
         result = Result(
             mask_key=keys.png,
             width=SIZE[1],
@@ -43,24 +46,38 @@ class FakeWorker:
             artifact="fake@1",
         )
         assert self._leases.commit(claim, index, result, None, None)
-        return png
 
-    def fail(self, claim: Claim, index: int) -> None:
+    def fail(self, job_id: str, index: int) -> None:
         """Let the item fail."""
+        claim = self.begin(job_id, index)
         problem = Problem.model_validate(ImageUnreadable("It is damaged.").problem())
         assert self._leases.commit(claim, index, None, problem, None)
 
-    def release(self, claim: Claim) -> None:
-        """Give the chunk back."""
-        self._leases.release(claim)
+    def release(self) -> None:
+        """Give all chunks back."""
+        for claim in self._held:
+            self._leases.release(claim)
+        self._held.clear()
 
     def finish(self, job_id: str, failing: tuple[int, ...] = ()) -> None:
-        """End every item of the job."""
+        """End every item of the job that has not ended."""
+        self.release()
         while (claim := self._leases.claim(job_id, "fake")) is not None:
+            self._held.append(claim)
             self._leases.begin(claim, [item.index for item in claim.items])
             for item in claim.items:
                 if item.index in failing:
-                    self.fail(claim, item.index)
+                    self.fail(job_id, item.index)
                 else:
-                    self.succeed(claim, item.index)
-            self.release(claim)
+                    self.succeed(job_id, item.index)
+            self.release()
+
+    def _holding(self, job_id: str, index: int) -> Claim | None:
+        return next(
+            (
+                claim
+                for claim in self._held
+                if claim.job_id == job_id and index in {item.index for item in claim.items}
+            ),
+            None,
+        )

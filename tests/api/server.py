@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from api.app import create_app
+from api.cli import server_options
 from roadmask.settings import Settings
 from tests.waiting import wait_until
 
@@ -22,13 +23,8 @@ class ApiServer:
         where = urlsplit(self.url)
         assert where.hostname
         assert where.port
-        config = uvicorn.Config(
-            self.app,
-            host=where.hostname,
-            port=where.port,
-            log_level="critical",
-            timeout_graceful_shutdown=1,
-        )
+        options = server_options() | {"log_config": None, "timeout_graceful_shutdown": 1}
+        config = uvicorn.Config(self.app, host=where.hostname, port=where.port, **options)
         self._server = uvicorn.Server(config)
         self._thread = Thread(target=self._server.run)
 

@@ -1,0 +1,152 @@
+"""Items, and masks in every form."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco
+
+from roadmask.categories import CITYSCAPES
+from roadmask.masks import decode_mask
+from storage.local_store import LocalStore
+from storage.objects import image_key
+from tests.api.fake_worker import SIZE, FakeWorker
+from tests.api.pictures import digest, picture, put_many
+from tests.api.test_jobs import submit
+
+
+@pytest.fixture
+def job_id(client: httpx.Client, worker: FakeWorker) -> str:
+    """A job of three: the first has a mask, the second failed, the third waits."""
+    job_id = submit(client, put_many(client, 3))
+    worker.succeed(job_id, 0)
+    worker.fail(job_id, 1)
+    return job_id
+
+
+def opened(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
+def test_items_tell_their_state_cause_or_result(client: httpx.Client, job_id: str) -> None:
+    done, failed, waiting = client.get(f"/v1/jobs/{job_id}/items").json()["items"]
+    assert done["state"] == "succeeded"
+    assert done["result"]["shares"]["flat"] == 1
+    assert failed["state"] == "failed"
+    assert failed["error"]["code"] == "image_unreadable"
+    assert waiting["state"] in ("queued", "running")
+    assert (waiting["error"], waiting["result"]) == (None, None)
+    assert client.get(f"/v1/jobs/{job_id}/items/1").json() == failed
+
+
+def test_items_are_paged_and_filtered(client: httpx.Client, job_id: str) -> None:
+    def indices(query: str) -> tuple[list[int], Any]:
+        page = client.get(f"/v1/jobs/{job_id}/items?{query}").json()
+        return [item["index"] for item in page["items"]], page["next"]
+
+    assert indices("state=failed") == ([1], None)
+    assert indices("state=failed&state=succeeded")[0] == [0, 1]
+    first, cursor = indices("limit=2")
+    second, end = indices(f"limit=2&cursor={cursor}")
+    assert (first + second, end) == ([0, 1, 2], None)
+
+
+@pytest.mark.parametrize("query", ["state=lost", "limit=0", "limit=5000", "cursor=x"])
+def test_malformed_filters_are_said_to_be(client: httpx.Client, job_id: str, query: str) -> None:
+    answer = client.get(f"/v1/jobs/{job_id}/items?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("index", "status", "code"),
+    [
+        ("3", 404, "item_not_found"),
+        ("99999999999999999999", 404, "item_not_found"),
+        ("-1", 422, "invalid_request"),
+        ("x", 422, "invalid_request"),
+    ],
+)
+def test_items_that_are_none(
+    client: httpx.Client, job_id: str, index: str, status: int, code: str
+) -> None:
+    for below in ("", "/mask"):
+        answer = client.get(f"/v1/jobs/{job_id}/items/{index}{below}")
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_the_mask_is_the_stored_one_and_may_be_kept_forever(
+    client: httpx.Client, job_id: str, store: LocalStore
+) -> None:
+    item = client.get(f"/v1/jobs/{job_id}/items/0").json()
+    answer = client.get(f"/v1/jobs/{job_id}/items/0/mask")
+    assert answer.headers["Content-Type"] == "image/png"
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.content == store.get(item["result"]["mask_key"])
+    assert answer.content == httpx.get(item["result"]["mask_url"]).content
+    again = client.get(
+        f"/v1/jobs/{job_id}/items/0/mask", headers={"If-None-Match": answer.headers["ETag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_each_form_has_a_tag_of_its_own(client: httpx.Client, job_id: str) -> None:
+    tags = {
+        client.get(f"/v1/jobs/{job_id}/items/0/mask?format={form}").headers["ETag"]
+        for form in ("png", "color", "overlay", "rle")
+    }
+    assert len(tags) == 4
+
+
+def test_color_shows_the_palette(client: httpx.Client, job_id: str) -> None:
+    answer = client.get(f"/v1/jobs/{job_id}/items/0/mask?format=color")
+    with opened(answer.content) as image:
+        assert (image.format, image.mode, image.size) == ("PNG", "RGB", SIZE[::-1])
+        assert image.getpixel((0, 0)) == CITYSCAPES.categories[1].color
+
+
+def test_overlay_lies_between_image_and_colour(client: httpx.Client, job_id: str) -> None:
+    answer = client.get(f"/v1/jobs/{job_id}/items/0/mask?format=overlay")
+    with opened(answer.content) as image, opened(picture(0)) as source:
+        assert (image.format, image.size) == ("JPEG", SIZE[::-1])
+        expected = (np.asarray(source, float) + CITYSCAPES.categories[1].color) / 2
+        assert np.abs(np.asarray(image, float) - expected).mean() < 25
+
+
+def test_rle_is_what_coco_reads(client: httpx.Client, job_id: str) -> None:
+    answer = client.get(f"/v1/jobs/{job_id}/items/0/mask?format=rle")
+    mask = decode_mask(client.get(f"/v1/jobs/{job_id}/items/0/mask").content)
+    [run] = answer.json()
+    assert run["category"] == "flat"
+    assert np.array_equal(coco.decode(run), mask == 1)
+
+
+@pytest.mark.parametrize("index", [1, 2])
+def test_no_mask_before_the_end_nor_after_a_failure(
+    client: httpx.Client, job_id: str, index: int
+) -> None:
+    answer = client.get(f"/v1/jobs/{job_id}/items/{index}/mask")
+    assert (answer.status_code, answer.json()["code"]) == (404, "mask_not_found")
+
+
+def test_an_unknown_form_names_those_there_are(client: httpx.Client, job_id: str) -> None:
+    answer = client.get(f"/v1/jobs/{job_id}/items/0/mask?format=svg")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    for form in ("png", "color", "overlay", "rle"):
+        assert form in answer.json()["detail"]
+
+
+def test_what_was_deleted_is_said_to_be(
+    client: httpx.Client, job_id: str, store: LocalStore
+) -> None:
+    store.delete(image_key(digest(picture(0))))
+    answer = client.get(f"/v1/jobs/{job_id}/items/0/mask?format=overlay")
+    assert (answer.status_code, answer.json()["code"]) == (422, "image_missing")
+    item = client.get(f"/v1/jobs/{job_id}/items/0").json()
+    store.delete(item["result"]["mask_key"])
+    answer = client.get(f"/v1/jobs/{job_id}/items/0/mask")
+    assert (answer.status_code, answer.json()["code"]) == (404, "mask_not_found")
