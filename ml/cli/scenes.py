@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import click
-import cv2
 from rich.progress import track
 
 _SIZE = re.compile(r"(\d+)x(\d+)")
@@ -43,14 +42,13 @@ def scenes(out: Path, count: int, seed: int, size: tuple[int, int], png: bool) -
     """
     from ml.data.scenes import render
     from roadmask.masks import encode_mask
+    from roadmask.pixels import encode_jpeg, encode_png
 
     for folder in ("images", "masks"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    suffix = "png" if png else "jpg"
-    options = [] if png else [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     for number in track(range(1, count + 1), description="Rendering"):
         scene = render(seed + number - 1, *size)
-        _, coded = cv2.imencode(f".{suffix}", scene.image[..., ::-1], options)
-        (out / "images" / f"{number:06d}.{suffix}").write_bytes(coded.tobytes())
+        image = encode_png(scene.image) if png else encode_jpeg(scene.image, _QUALITY)
+        (out / "images" / f"{number:06d}.{'png' if png else 'jpg'}").write_bytes(image)
         (out / "masks" / f"{number:06d}.png").write_bytes(encode_mask(scene.truth))
     click.echo(f"{count} scenes in {out}")

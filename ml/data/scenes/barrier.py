@@ -69,9 +69,8 @@ class Barrier:
         color = np.array((134, 104, 72) if rng.random() < 0.6 else (206, 204, 196))
         face = plaster(rng, h, w, ppm, color * rng.uniform(0.7, 1.05)).astype(np.float32)
         board = np.arange(w) / ppm / 0.14
-        face *= rng.normal(1, 0.07, int(board[-1]) + 1)[board.astype(int)][None, :, None]
-        gap = board % 1 < 0.14
-        face[:, gap] *= 0.55
+        tones = rng.normal(1, 0.07, int(board[-1]) + 1)[board.astype(int)]
+        face = face * np.where(board % 1 < 0.14, 0.55 * tones, tones)[None, :, None]
         if self.kind == "pickets":
             rails = np.zeros(h, bool)
             for level in (0.22, 0.72):

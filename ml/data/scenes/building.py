@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.scenes.camera import Floats
+from ml.data.scenes.camera import Field, Floats
 from ml.data.scenes.canvas import CONSTRUCTION
 from ml.data.scenes.facade import Style, draw_front, draw_wall
 from ml.data.scenes.light import Light
@@ -91,7 +91,7 @@ class Building:
         """The texture under the light, its lower part in the shadow of the other side."""
         full = light.on(outside)
         if not light.sunny or float(outside @ light.sun) <= 0:
-            return np.clip(texture * full, 0, 255).astype(np.uint8)
+            return _uint8(texture * full)
         h, w = texture.shape[:2]
         across = 2 * self.front
         line = rng.uniform(5, 10) - across * light.sun[1] / max(abs(light.sun[0]), 0.1)
@@ -103,7 +103,7 @@ class Building:
         wobble = 0.1 * noise(rng, 1, w, ppm)
         dark = np.clip((line + steps + wobble - y) * 6 + 0.5, 0, 1)[..., None]
         factor = full * (1 - dark) + light.ambient * 0.82 * dark
-        return np.clip(texture * factor, 0, 255).astype(np.uint8)
+        return _uint8(texture * factor)
 
     def _draw_gable(self, stage: Stage, rng: np.random.Generator, a: Floats) -> None:
         """The end wall that looks back at the camera."""
@@ -121,7 +121,7 @@ class Building:
                 cv2.fillPoly(alpha, [cut], 0, cv2.LINE_AA)
         facing = np.array((0.0, 0.0, -1.0))
         dim = stage.light.on(facing) * rng.uniform(0.86, 0.98)
-        lit = np.clip(wall * dim, 0, 255).astype(np.uint8)
+        lit = _uint8(wall * dim)
         along = np.array((float(self.sign), 0.0, 0.0))
         _lay(stage, lit, a + np.array((0, rise, 0)), along / ppm, _DOWN / ppm, alpha)
 
@@ -137,7 +137,7 @@ class Building:
             ppm = float(np.clip(0.5 * stage.camera.focal / np.sqrt(a[2] * b[2]), 6, 30))
             color = np.array(_ROOFS[rng.integers(len(_ROOFS))]) * rng.uniform(0.85, 1.1)
             tiles = rooftiles(rng, int((slope + 0.3) * ppm), int(length * ppm), ppm, color)
-            lit = np.clip(tiles * stage.light.on(normal), 0, 255).astype(np.uint8)
+            lit = _uint8(tiles * stage.light.on(normal))
             _lay(stage, lit, ridge, along / ppm, down / ppm)
         self._draw_chimney(stage, rng, ridge + along * rng.uniform(0.1, 0.8) * length)
 
@@ -152,6 +152,11 @@ class Building:
                 ((x - half, y), (x + half, y), (x + half, y - tall), (x - half, y - tall))
             )
             stage.canvas.polygon(box, color * stage.light.soft * tone, CONSTRUCTION, foot[2])
+
+
+def _uint8(values: Field) -> NDArray[np.uint8]:
+    clipped: NDArray[np.uint8] = np.clip(values, 0, 255).astype(np.uint8)
+    return clipped
 
 
 def _lay(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+"""Points, vectors and colors."""
+
+Field = NDArray[np.floating[Any]]
+"""One value per pixel."""
 
 NEAR = 0.7
 """Nearest depth that is drawn, metres."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.scenes.camera import Floats
+from ml.data.scenes.camera import Field, Floats
 
 VOID, FLAT, CONSTRUCTION, OBJECT, NATURE, SKY, HUMAN, VEHICLE = range(8)
 
@@ -74,9 +74,9 @@ class Canvas:
         left: int,
         top: int,
         patch: NDArray[np.uint8],
-        alpha: NDArray[np.float32],
+        alpha: Field,
         category: int | None,
-        depth: float | NDArray[np.float32],
+        depth: float | Field,
     ) -> None:
         """Lay a patch (h, w, 3) with opacity 0..1 (h, w) on the picture; parts outside fall off."""
         height, width = self.truth.shape

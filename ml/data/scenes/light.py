@@ -47,7 +47,7 @@ class Light:
     def shadow(self, points: Floats) -> Floats:
         """Where the shadows of the points (N, 3) fall on the ground, (N, 3)."""
         reach = np.minimum(points[:, 1] / self.sun[1], 60)
-        thrown = points - reach[:, None] * self.sun
+        thrown: Floats = points - reach[:, None] * self.sun
         thrown[:, 1] = 0
         return thrown
 

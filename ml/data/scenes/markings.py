@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.data.scenes.camera import Camera
+from ml.data.scenes.camera import Camera, Field
 from ml.data.scenes.street import Street
-from ml.data.scenes.texture import Field
 
 _WHITE = np.array((226, 226, 220), np.float32)
 _YELLOW = np.array((214, 178, 70), np.float32)
@@ -16,8 +15,8 @@ def markings(
     street: Street, u: Field, z: Field, camera: Camera, rng: np.random.Generator
 ) -> tuple[Field, Field]:
     """Cover 0..1 of paint (H, W) at the road coordinates u, z, and its color (H, W, 3) or (3,)."""
-    across = z / camera.focal
-    ahead = z * across / camera.eye
+    across = z / np.float32(camera.focal)
+    ahead = z * across / np.float32(camera.eye)
     cover = _middle_line(street, u, z, across, ahead, rng)
     tone: Field = np.broadcast_to(_WHITE, (*u.shape, 3)).copy()
     style = rng.choice(("none", "edge", "double yellow", "bay"), p=(0.3, 0.25, 0.3, 0.15))
@@ -42,20 +41,22 @@ def markings(
         cover = np.maximum(cover, give_way * mouth)
     if street.crossing is not None:
         cover, tone = _zebra(street, u, z, across, ahead, cover, tone)
-    return (cover * (z < 220)).astype(np.float32), tone
+    return cover * (z < 220), tone
 
 
 def _line(distance: Field, half_width: float, footprint: Field) -> Field:
     """Cover of a line around distance 0, with pixels `footprint` metres large."""
     edge = (half_width - np.abs(distance)) / footprint + 0.5
     thin = np.minimum(1.0, 2 * half_width / footprint)
-    return np.clip(edge, 0, 1) * thin
+    cover: Field = np.clip(edge, 0, 1) * thin
+    return cover
 
 
 def _dashes(z: Field, period: float, length: float, footprint: Field) -> Field:
     inside = _line(np.mod(z, period) - period / 2, length / 2, np.minimum(footprint, period / 2))
     blurred = np.clip(footprint / period, 0, 1)
-    return inside * (1 - blurred) + length / period * blurred
+    cover: Field = inside * (1 - blurred) + length / period * blurred
+    return cover
 
 
 def _middle_line(

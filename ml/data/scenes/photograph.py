@@ -14,9 +14,7 @@ Image = NDArray[np.uint8]
 
 def develop(stage: Stage, rng: np.random.Generator, width: int, height: int) -> Image:
     """The photograph (height, width, 3) uint8 RGB of what stands on the stage."""
-    hazy = _haze(stage)
-    image = cv2.resize(hazy, (width, height), interpolation=cv2.INTER_AREA)
-    image = _lens(image, rng)
+    image = _lens(_haze(stage, width, height), rng)
     image = _expose(image, stage, rng)
     noise = rng.standard_normal(image.shape, dtype=np.float32) * rng.uniform(0.8, 4.0)
     image = np.clip(image + noise * (1.25 - image / 255), 0, 255).astype(np.uint8)
@@ -25,11 +23,14 @@ def develop(stage: Stage, rng: np.random.Generator, width: int, height: int) -> 
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _haze(stage: Stage) -> NDArray[np.float32]:
+def _haze(stage: Stage, width: int, height: int) -> NDArray[np.float32]:
+    """The picture at its final size, paler with distance."""
     canvas, light = stage.canvas, stage.light
     kept = np.exp(-light.density * np.minimum(canvas.depth, 400))
     kept[canvas.truth == SKY] = 1
-    image = canvas.image.astype(np.float32)
+    size = (width, height)
+    kept = cv2.resize(kept, size, interpolation=cv2.INTER_AREA)
+    image = cv2.resize(canvas.image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     haze = light.haze.astype(np.float32)
     hazy: NDArray[np.float32] = haze + (image - haze) * kept[..., None]
     return hazy

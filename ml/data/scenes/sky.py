@@ -5,9 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ml.data.scenes.camera import Field
 from ml.data.scenes.canvas import SKY
 from ml.data.scenes.stage import Stage
-from ml.data.scenes.texture import Field, sample, tile
+from ml.data.scenes.texture import sample, tile
 
 _ZENITH = {
     "clear": (92, 146, 208),

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ml.data.scenes.camera import Floats
+from ml.data.scenes.camera import Field, Floats
 
 KERB = 0.16
 """Width of the kerb stones, metres."""
@@ -56,11 +55,11 @@ class Street:
             return self.crossing
         return None if self.junction is None else self.junction[1] - 1.5
 
-    def middle(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+    def middle(self, z: Field) -> Field:
         """x of the road's middle at each depth z."""
         near = np.minimum(z, np.float32(160))
-        bent: NDArray[np.float32] = self.bend * near * (z - near / 2)
-        return bent + (self.slope * z - self.offset)
+        x: Field = self.bend * near * (z - near / 2) + self.slope * z - self.offset
+        return x
 
     def heading(self, z: float) -> float:
         """The road's sideways direction at depth z, metres per metre."""

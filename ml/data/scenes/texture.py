@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.data.scenes.camera import Field
 from ml.data.scenes.canvas import Color
-
-Field = NDArray[np.float32]
 
 TILE = 512
 """Side of the noise tile, pixels; its coarsest features are a quarter of that."""
@@ -50,7 +49,7 @@ def sample(field: Field, x: Field, y: Field) -> Field:
 
 def _wrap(values: Field) -> Field:
     turns: Field = np.floor(values * np.float32(1 / TILE))
-    wrapped: Field = values - turns * np.float32(TILE)
+    wrapped: Field = (values - turns * np.float32(TILE)).astype(np.float32, copy=False)
     return wrapped
 
 

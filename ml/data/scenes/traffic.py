@@ -139,7 +139,8 @@ def _cyclists(plan: Plan, street: Street, rng: np.random.Generator) -> None:
         plan.before.append(
             Cyclist(
                 foot=street.at(sign * (street.half - 0.7), rng.uniform(6, 30)), facing=facing,
-                phase=rng.uniform(0, 2 * np.pi), clothes=dress(rng), frame=paint_color(rng), away=away,
+                phase=rng.uniform(0, 2 * np.pi), clothes=dress(rng), frame=paint_color(rng),
+                away=away,
             )
         )  # fmt: skip
 

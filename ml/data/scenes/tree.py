@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from ml.data.scenes.camera import Floats
 from ml.data.scenes.canvas import NATURE
+from ml.data.scenes.foliage import Foliage
 from ml.data.scenes.light import Light
 from ml.data.scenes.stage import Shade, Stage
-from ml.data.scenes.texture import noise, speckle
 
 _GREENS = ((74, 98, 44), (92, 112, 50), (60, 88, 48), (112, 116, 54), (84, 104, 66))
 _AUTUMN = ((164, 120, 52), (146, 88, 44), (140, 124, 60))
@@ -90,6 +89,7 @@ class Tree:
             canvas.stroke(path - shift, width * 0.3, bark * 0.75)
 
     def _draw_crown(self, stage: Stage, rng: np.random.Generator) -> None:
+        leaves = Foliage(stage, rng, self.depth)
         rise = (self.height - self.stem) / 2
         # Far crowns need fewer clumps to look full.
         count = int(np.clip(stage.camera.scale(self.depth) * self.crown / 4, 12, 34))
@@ -103,7 +103,7 @@ class Tree:
             spot = self.foot + np.array((x[i] * (self.crown - size * 0.6), 0, 0))
             spot[1] = self.stem + rise + y[i] * (rise - size * 0.5)
             tone = 0.62 + 0.2 * (front[i] > 0) + 0.24 * y[i]
-            draw_clump(stage, rng, spot, size, size * 0.85, self.color * tone)
+            leaves.clump(spot, size, size * 0.85, self.color * tone)
 
 
 @dataclass
@@ -130,6 +130,7 @@ class Bush:
     def draw(self, stage: Stage) -> None:
         """Rows of clumps, the upper and lighter ones last."""
         rng = np.random.default_rng(self.seed)
+        leaves = Foliage(stage, rng, self.depth)
         size = min(self.height * 0.42, 0.8)
         for level in np.linspace(size * 0.6, self.height - size * 0.6, 3):
             for x in np.arange(-self.length / 2, self.length / 2 + size * 0.3, size * 0.8):
@@ -137,30 +138,4 @@ class Bush:
                     (x + rng.normal(0, 0.1), level + rng.normal(0, 0.06), 0)
                 )
                 tone = 0.7 + 0.35 * level / self.height
-                draw_clump(stage, rng, spot, size * 1.15, size, self.color * tone)
-
-
-def draw_clump(
-    stage: Stage, rng: np.random.Generator, middle: Floats, rx: float, ry: float, color: Floats
-) -> None:
-    """A ball of leaves with a ragged edge, brighter where the sun meets it; radii in metres."""
-    scale = stage.camera.scale(float(middle[2]))
-    px, py = stage.camera.project(middle[None])[0]
-    w, h = int(rx * scale * 1.35) + 2, int(ry * scale * 1.35) + 2
-    height, width = stage.canvas.truth.shape
-    if px + w < 0 or px - w > width or py + h < 0 or py - h > height:
-        return
-    x = np.linspace(-1.35, 1.35, 2 * w + 1, dtype=np.float32)[None, :]
-    y = np.linspace(-1.35, 1.35, 2 * h + 1, dtype=np.float32)[:, None]
-    leaf = max(0.16 * scale, 1.5)
-    leaves = noise(rng, 2 * h + 1, 2 * w + 1, leaf * 2.2)
-    edge = 1 - (x * x + y * y) + 0.30 * leaves
-    alpha = np.clip(edge / 0.16 + 0.3, 0, 1)
-    sun = stage.light.sun
-    lit = 0.32 * (x * sun[0] - y * max(sun[1], 0.35)) * (1 if stage.light.sunny else 0.5)
-    value = 0.98 + lit + 0.20 * leaves + 0.06 * speckle(rng, 2 * h + 1, 2 * w + 1)
-    base = color * stage.light.soft
-    patch = np.clip(np.clip(value, 0.3, 1.8)[..., None] * base, 0, 255).astype(np.uint8)
-    if scale > 60:
-        patch = cv2.GaussianBlur(patch, (3, 3), 0)
-    stage.canvas.stamp(round(px) - w, round(py) - h, patch, alpha, NATURE, float(middle[2]))
+                leaves.clump(spot, size * 1.15, size, self.color * tone)

@@ -112,7 +112,7 @@ class Vehicle:
 
     @property
     def _rear(self) -> bool:
-        return abs(np.sin(self.yaw / 2)) < 0.7
+        return bool(abs(np.sin(self.yaw / 2)) < 0.7)
 
     def _detail(self, stage: Stage, local: Floats, part: str, normal: Floats) -> None:
         tones: dict[str, Color] = {
