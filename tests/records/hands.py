@@ -153,3 +153,13 @@ class Hands:
             assert job.scores is not None
             assert job.scores.images == len(scored)
             assert job.scores.per_category["flat"].pixels == 7 * len(scored) + sum(scored)
+
+    def check_result(self, job_id: str, total: int) -> None:
+        """A job that succeeded, with one good result for each item and the right sums."""
+        job, items = self.job(job_id), self.items(job_id)
+        assert (job.state, job.counts.succeeded) == ("succeeded", total)
+        keys = [item.result.mask_key for item in items if item.result]
+        assert keys == [f"masks/{index}.png" for index in range(total)]
+        assert job.scores is not None
+        assert job.scores.images == total
+        assert job.scores.per_category["flat"].pixels == 7 * total + sum(range(total))
