@@ -19,6 +19,7 @@ from roadmask.categories import CITYSCAPES
 from roadmask.errors import ModelFailed
 from roadmask.jobs import Lane
 from worker.models import Artifact, Models, Predictor
+from worker.timings import Timings, timed
 from worker.watchdog import Watchdog
 
 MAX_WAIT_S = 0.005
@@ -34,6 +35,7 @@ class Request:
     rank: tuple[bool, int]
     artifact: Artifact = field(compare=False)
     image: NDArray[np.uint8] = field(compare=False)
+    timings: Timings = field(compare=False)
     mask: Future[NDArray[np.uint8]] = field(compare=False, default_factory=Future)
 
 
@@ -82,12 +84,15 @@ class Batcher:
                 self._changed.notify_all()
 
     def put(
-        self, image: NDArray[np.uint8], artifact: Artifact, lane: Lane
+        self, image: NDArray[np.uint8], artifact: Artifact, lane: Lane, timings: Timings
     ) -> Future[NDArray[np.uint8]]:
-        """Queue an image; the future holds its mask, or `ModelFailed`."""
+        """Queue an image; the future holds its mask, or `ModelFailed`.
+
+        `timings` gets the time that its batch took in the model; waiting for its turn is not in it.
+        """
         with self._changed:
             rank = (lane is not Lane.INTERACTIVE, next(self._arrivals))
-            request = Request(rank, artifact, image)
+            request = Request(rank, artifact, image, timings)
             heapq.heappush(self._waiting, request)
             self._changed.notify_all()
         return request.mask
@@ -99,8 +104,15 @@ class Batcher:
             self._ready.set_exception(error)
             return
         self._ready.set_result(None)
-        while batch := self._next_batch():
+        while self._serve_next():
+            pass
+
+    def _serve_next(self) -> bool:
+        """A function of its own, so that an idle thread holds no pixels; False once stopped."""
+        batch = self._next_batch()
+        if batch:
             self._serve(batch)
+        return bool(batch)
 
     def _next_batch(self) -> list[Request]:
         """What is there, the most urgent first and all for one model; empty when stopped."""
@@ -133,7 +145,8 @@ class Batcher:
 
     def _predict(self, predictor: Predictor, batch: Sequence[Request]) -> None:
         try:
-            masks = self._masks(predictor, [request.image for request in batch])
+            with timed(batch[0].timings, "infer"):
+                masks = self._masks(predictor, [request.image for request in batch])
         except BaseException as error:
             if len(batch) == 1:
                 self._fail(predictor, batch[0], error)
@@ -144,6 +157,7 @@ class Batcher:
                 self._predict(predictor, batch[start : start + size])
         else:
             for request, mask in zip(batch, masks, strict=True):
+                request.timings["infer"] = batch[0].timings["infer"]
                 request.mask.set_result(mask)
 
     def _masks(

@@ -7,12 +7,17 @@ import logging
 import os
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from roadmask.errors import RoadmaskError
 from roadmask.jobs import Lane
 from roadmask.settings import Settings
+
+if TYPE_CHECKING:
+    from ml.artifact import Artifact
+    from ml.predictor import Predictor
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +47,16 @@ def worker(lanes: list[Lane], threads: int | None, model: str | None, check: boo
         sys.exit(0 if _is_alive(settings) else "No worker of this machine gives a sign of life.")
     chosen = {"worker_threads": threads, "model": model}
     settings = settings.model_copy(update={k: v for k, v in chosen.items() if v is not None})
-    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _log()
     _prepare_libraries(settings)
     sys.exit(_serve(settings, lanes))
+
+
+def _log() -> None:
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # Celery's lines about each message; ours about each chunk say more.
+    for name in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).setLevel("WARNING")
 
 
 def _is_alive(settings: Settings) -> bool:
@@ -64,30 +76,41 @@ def _prepare_libraries(settings: Settings) -> None:
     # One inference runs at a time and may have every core; decoding needs little of one.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(os.cpu_count() or 1))
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    import cv2
+
+    cv2.setNumThreads(1)
 
 
 def _serve(settings: Settings, lanes: list[Lane]) -> int:
-    import cv2
-    import tensorflow as tf
-
+    # In this order, so that a wrong name is told before TensorFlow has been waited for.
     from ml.artifact import find_artifact
-    from ml.predictor import Predictor
-    from worker.app import run_worker
     from worker.models import Models
 
-    cv2.setNumThreads(1)
     try:
-        models = Models(settings.model, find_artifact, Predictor)
+        models = Models(settings.model, find_artifact, _load)
     except RoadmaskError as error:
         sys.exit(f"The worker cannot start: {error.detail}")
-    devices = [device.device_type for device in tf.config.list_physical_devices()]
     log.info(
         "worker starts model=%s@%s sha256=%s device=%s lanes=%s threads=%d",
         models.in_service.name,
         models.in_service.version,
         models.in_service.sha256[:12],
-        "GPU" if "GPU" in devices else "CPU",
+        _device(),
         ",".join(lanes),
         settings.worker_threads,
     )
+    from worker.app import run_worker
+
     return run_worker(settings, models, lanes)
+
+
+def _load(artifact: Artifact) -> Predictor:
+    from ml.predictor import Predictor
+
+    return Predictor(artifact)
+
+
+def _device() -> str:
+    import tensorflow as tf
+
+    return "GPU" if tf.config.list_physical_devices("GPU") else "CPU"

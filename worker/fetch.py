@@ -77,7 +77,7 @@ class Fetcher:
     def _decode(self, data: bytes, apart: bool) -> NDArray[np.uint8]:
         if apart:
             # Below the watchdog's limit, so that the image is blamed and not the process.
-            return decode_apart(data, self._max_pixels, self._watchdog.limit_s / 2)
+            return decode_apart(data, self._max_pixels, 0.8 * self._watchdog.limit_s)
         with self._watchdog.watch("Decoding an image"):
             return decode(data, self._max_pixels)
 

@@ -26,7 +26,7 @@ from worker.fetch import Fetcher
 from worker.models import Artifact, Models
 from worker.once import Once
 from worker.store import Facts, Masks
-from worker.timings import Timings, timed
+from worker.timings import Timings
 
 
 class Pipeline:
@@ -93,9 +93,8 @@ class Pipeline:
         with ExitStack() as room:
             with self._batcher.coming():
                 image = room.enter_context(self._fetcher.image(item.sha256, timings, apart))
-                waiting = self._batcher.put(image, artifact, lane)
-            with timed(timings, "infer"):
-                return self._wait(waiting, apart)
+                waiting = self._batcher.put(image, artifact, lane, timings)
+            return self._wait(waiting, apart)
 
     def _wait(self, mask: Future[NDArray[np.uint8]], apart: bool) -> NDArray[np.uint8]:
         """The mask, once it is there. A suspect alone in hand can be told from a slow queue."""

@@ -52,10 +52,10 @@ def test_what_waits_while_the_model_works_goes_together_the_interactive_first() 
         gate.pass_through()
 
     with running(Brightness(note).models()) as batcher:
-        first = batcher.put(picture(0), TinyArtifact(), Lane.BATCH)
+        first = batcher.put(picture(0), TinyArtifact(), Lane.BATCH, {})
         gate.wait_for_arrival()
-        batch = [batcher.put(picture(n), TinyArtifact(), Lane.BATCH) for n in range(1, 10)]
-        urgent = batcher.put(picture(100), TinyArtifact(), Lane.INTERACTIVE)
+        batch = [batcher.put(picture(n), TinyArtifact(), Lane.BATCH, {}) for n in range(1, 10)]
+        urgent = batcher.put(picture(100), TinyArtifact(), Lane.INTERACTIVE, {})
         gate.open()
         for mask in (first, urgent, *batch):
             mask.result(timeout=5)
@@ -65,16 +65,16 @@ def test_what_waits_while_the_model_works_goes_together_the_interactive_first() 
 def test_each_image_gets_its_own_mask() -> None:
     pictures = [picture(value) for value in (10, 240, 90, 180)]
     with running(Brightness().models()) as batcher:
-        waiting = [batcher.put(p, TinyArtifact(), Lane.BATCH) for p in pictures]
+        waiting = [batcher.put(p, TinyArtifact(), Lane.BATCH, {}) for p in pictures]
         for pixels, mask in zip(pictures, waiting, strict=True):
             np.testing.assert_array_equal(mask.result(timeout=5), segment(pixels))
 
 
 def submit_together(batcher: Batcher, gate: Gate, values: list[int]) -> list[ModelFailed | None]:
     """Outcomes of images that share a batch: the error, or None."""
-    blocker = batcher.put(picture(), TinyArtifact(), Lane.BATCH)
+    blocker = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
     gate.wait_for_arrival()
-    waiting = [batcher.put(picture(value), TinyArtifact(), Lane.BATCH) for value in values]
+    waiting = [batcher.put(picture(value), TinyArtifact(), Lane.BATCH, {}) for value in values]
     gate.open()
     blocker.result(timeout=5)
     return [mask.exception(timeout=5) for mask in waiting]  # type: ignore[misc]
@@ -124,7 +124,7 @@ def test_a_model_that_fails_on_everything_ends_the_process_and_blames_no_image_f
         raise RuntimeError("CUDA_ERROR_ILLEGAL_ADDRESS")
 
     with running(Brightness(broken).models(), Watchdog(60, die)) as batcher:
-        waiting = batcher.put(picture(), TinyArtifact(), Lane.BATCH)
+        waiting = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
         assert died.wait(5)
     assert blamed_at_death == [False]
 
@@ -144,7 +144,7 @@ def test_a_mask_that_is_none_fails_its_image(wrong: NDArray[np.uint8]) -> None:
             return [wrong if image.shape == (4, 6, 3) else segment(image) for image in images]
 
     with running(Wrong().models()) as batcher:
-        waiting = batcher.put(picture(), TinyArtifact(), Lane.BATCH)
+        waiting = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
         with pytest.raises(ModelFailed, match="mask"):
             waiting.result(timeout=5)
 
@@ -157,10 +157,10 @@ def test_images_for_different_models_do_not_share_a_batch(gate: Gate) -> None:
         return loaded[artifact.name]
 
     with running(Models("default", find, load)) as batcher:
-        blocker = batcher.put(picture(), TinyArtifact(), Lane.BATCH)
+        blocker = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
         gate.wait_for_arrival()
         names = ["brightness", "other", "other", "brightness"]
-        waiting = [batcher.put(picture(), find(name), Lane.BATCH) for name in names[1:]]
+        waiting = [batcher.put(picture(), find(name), Lane.BATCH, {}) for name in names[1:]]
         gate.open()
         for mask in (blocker, *waiting):
             assert (mask.result(timeout=5) == SKY).all()

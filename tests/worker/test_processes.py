@@ -158,7 +158,7 @@ def test_an_image_that_hangs_the_model_fails_alone(launch: Launch, desk: Desk) -
     job_id = desk.accept([desk.image(data) for data in files], messages=2)
     exits = []
     while not ended(desk, job_id):
-        worker = launch("hang", item_deadline_s=2.0)
+        worker = launch("hang", item_deadline_s=4.0)
         wait_until(lambda w=worker: w.process.poll() is not None or ended(desk, job_id), seconds=30)
         exits.append(worker.process.poll())
     items = check_each_item_ended_once(desk, job_id)
