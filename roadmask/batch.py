@@ -55,7 +55,7 @@ class Batch:
         self._form = form
         self._model = model
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
-        self._fetches = ThreadPool(FETCHES)
+        self._fetches: ThreadPool
         self._masks: dict[str, str] = {}
 
     def run(self) -> Iterator[FileResult]:
@@ -71,9 +71,9 @@ class Batch:
         lock = FolderLock(state, "lock", "`roadmask batch`")
         with lock, closing(Ledger(state / "ledger.sqlite")) as ledger:
             try:
-                yield from self._collect(names, ledger)
+                with ThreadPool(FETCHES) as self._fetches:
+                    yield from self._collect(names, ledger)
             finally:
-                self._fetches.terminate()
                 self._report(names, ledger)
 
     def _names(self) -> list[str]:

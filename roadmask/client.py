@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadmask.errors import InvalidRequest, MaskNotFound, RoadmaskError, error_classes
-from roadmask.events import Event, follow
+from roadmask.events import BEGINNING, Event, follow
 from roadmask.image_calls import ImageCalls, Source
 from roadmask.jobs import (
     FINAL_STATES,
@@ -147,8 +147,8 @@ class Client(ImageCalls):
         """One item of a job. Raises `ItemNotFound`."""
         return Item.model_validate(self.get(f"/v1/jobs/{job_id(job)}/items/{index}"))
 
-    def events(self, job: Job | str, last_id: str | None = None) -> Iterator[Event]:
-        """What happens to the job until it ends; lost connections are made again."""
+    def events(self, job: Job | str, last_id: str = BEGINNING) -> Iterator[Event]:
+        """What happened and happens to the job until it ends; lost connections are made again."""
         return follow(self.transport, job_id(job), last_id)
 
     def cancel(self, job: Job | str) -> Job:

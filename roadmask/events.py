@@ -17,6 +17,9 @@ from roadmask.transport import Call, Transport, unreachable
 QUIET_S = 45.0
 """A stream without even a heartbeat for so long is taken for dead, seconds."""
 
+BEGINNING = "0"
+"""The id before the first event of every job."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -50,8 +53,8 @@ def parse_events(lines: Iterable[str]) -> Iterator[Event]:
             kind, data = "message", []
 
 
-def follow(transport: Transport, job_id: str, last_id: str | None = None) -> Iterator[Event]:
-    """The events of a job until it ends, each once, from after `last_id` when one is given.
+def follow(transport: Transport, job_id: str, last_id: str = BEGINNING) -> Iterator[Event]:
+    """The events of a job after `last_id` until it ends, each once.
 
     A lost connection is made again from the last event seen. Raises `ServiceUnreachable` when
     that fails for as long as the transport's patience lasts.
@@ -59,7 +62,7 @@ def follow(transport: Transport, job_id: str, last_id: str | None = None) -> Ite
     patience = Patience(transport.patience)
     while True:
         cause: httpx.TransportError | Unavailable | None = None
-        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": last_id}
         call = Call("GET", f"/v1/jobs/{job_id}/events", headers=headers, timeout=QUIET_S)
         try:
             with transport.stream(call) as response:
