@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.scenes.canvas import Color
-from ml.data.scenes.lettering import write
+from ml.data.scenes.lettering import make_name, write
 from ml.data.scenes.texture import brick, plaster
 
 Image = NDArray[np.uint8]
@@ -130,8 +130,8 @@ class Front:
         if rng.random() < 0.35:
             curtain = np.array((196, 192, 182)) * rng.uniform(0.7, 1.05)
             if rng.random() < 0.5:
-                self.box(x, y + height * rng.uniform(0.4, 0.8), width, height, curtain)
-                self.box(x, y + height, width, 0.02, room)
+                drawn = height * rng.uniform(0.2, 0.6)
+                self.box(x, y + height - drawn, width, drawn, curtain)
             else:
                 self.box(x, y, width * 0.16, height, curtain * 0.9)
                 self.box(x + width * 0.84, y, width * 0.16, height, curtain * 0.9)
@@ -200,7 +200,7 @@ class Front:
         self.box(x, 3.38, width, 0.1, np.minimum(color * 1.3 + 20, 255))
         ink = (238, 232, 214) if color.mean() < 130 else (40, 36, 38)
         bottom = self.image.shape[0] / self.ppm
-        write(self.image, rng, (x + 0.3) * self.ppm, (bottom - 3.32) * self.ppm,
+        write(self.image, make_name(rng), (x + 0.3) * self.ppm, (bottom - 3.32) * self.ppm,
               (width - 0.6) * self.ppm, 0.5 * self.ppm, ink)  # fmt: skip
         if rng.random() < 0.22:
             self._awning(x, width)

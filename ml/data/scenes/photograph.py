@@ -37,7 +37,7 @@ def _haze(stage: Stage, width: int, height: int) -> NDArray[np.float32]:
 
 
 def _lens(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    unit = image.shape[1] / 480
+    unit = (image.shape[1] / 480) ** 0.5
     soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.6) * unit)
     if rng.random() < 0.3:
         length, angle = rng.uniform(1.5, 4.0) * unit, rng.uniform(-0.4, 0.4)

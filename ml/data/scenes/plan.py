@@ -53,7 +53,7 @@ def in_mouth(street: Street, sign: int, z: float, length: float = 0.0) -> bool:
 def _houses(plan: Plan, street: Street, sign: int, dusk: bool, rng: np.random.Generator) -> None:
     town = street.side(sign).kind == "town"
     use = ("shop", "house", "office")
-    common = rng.uniform(6.5, 11.5) if town else rng.uniform(4.8, 6.2)
+    common = rng.uniform(7.5, 13.0) if town else rng.uniform(4.8, 6.2)
     z = rng.uniform(-6, 0.5)
     while z < FAR:
         length = rng.uniform(6, 15) if town else rng.uniform(7, 11)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ml.data.scenes.camera import Floats
 from ml.data.scenes.canvas import OBJECT, Color
-from ml.data.scenes.lettering import write
+from ml.data.scenes.lettering import make_name, write
 from ml.data.scenes.light import Light
 from ml.data.scenes.stage import Shade, Stage
 
@@ -116,34 +116,62 @@ class Pole:
 
     def _sign(self, stage: Stage, rng: np.random.Generator, steel: Floats) -> None:
         y, size = self.height - 0.3, rng.uniform(0.28, 0.38)
-        outline = {
-            "disc": _disc(0, y, size),
-            "triangle": np.array(((-0.87, -0.5), (0.87, -0.5), (0, 1.0))) * size * 1.25 + (0, y),
-        }.get(self.kind)
-        if outline is None:
-            half = np.array((rng.uniform(0.3, 0.6), rng.uniform(0.25, 0.5)))
-            outline = np.array(((-1, -1), (1, -1), (1, 1), (-1, 1))) * half + (0, y)
-        if not self.facing:
-            self._shape(stage, outline, np.array((122, 124, 126)))
-            return
-        middle = outline.mean(0)
         if self.kind == "board":
-            color = ((28, 92, 58), (30, 70, 150), (236, 236, 232))[rng.integers(3)]
-            self._shape(stage, outline, (236, 236, 232))
-            self._shape(stage, middle + (outline - middle) * 0.92, color)
-            ink = (40, 40, 44) if color[0] > 200 else (238, 238, 236)
-            (x0, y0), (x1, y1) = self._screen(stage, outline[[3, 1]])
-            half = (y1 - y0) / 2
-            for top in (y0 + half * 0.25, y0 + half * 1.05):
-                write(stage.canvas.image, rng, x0 + half * 0.3, top, x1 - x0 - half * 0.6,
-                      half * 0.7, ink)  # fmt: skip
+            half = np.array((rng.uniform(0.35, 0.6), rng.uniform(0.25, 0.45)))
+            outline = np.array(((-1, -1), (1, -1), (1, 1), (-1, 1))) * half + (0.0, y)
+        elif self.kind == "triangle":
+            outline = np.array(((-0.87, -0.5), (0.87, -0.5), (0, 1.0))) * size * 1.25 + (0, y)
+        else:
+            outline = _disc(0, y, size)
+        if not self.facing:
+            self._shape(stage, outline, (122, 124, 126))
+        elif self.kind == "board":
+            self._board(stage, rng, outline)
+        else:
+            self._symbol(stage, rng, outline, size)
+
+    def _board(self, stage: Stage, rng: np.random.Generator, outline: Floats) -> None:
+        """Two names."""
+        color = ((28, 92, 58), (30, 70, 150), (236, 236, 232))[rng.integers(3)]
+        middle = outline.mean(0)
+        self._shape(stage, outline, (236, 236, 232))
+        self._shape(stage, middle + (outline - middle) * 0.93, color)
+        ink = np.array((40, 40, 44) if color[0] > 200 else (238, 238, 236)) * stage.light.soft
+        (x0, y0), (x1, y1) = self._screen(stage, outline[[3, 1]])
+        half = (y1 - y0) / 2
+        for top in (y0 + half * 0.25, y0 + half * 1.05):
+            write(stage.canvas.image, make_name(rng), x0 + half * 0.3, top,
+                  x1 - x0 - half * 0.6, half * 0.7, ink)  # fmt: skip
+
+    def _symbol(self, stage: Stage, rng: np.random.Generator, outline: Floats, size: float) -> None:
+        """A warning, a speed limit, a closed road or a direction to take."""
+        red, white, black, blue = (200, 32, 40), (240, 240, 236), (30, 30, 32), (34, 84, 168)
+        middle = outline.mean(0)
+        kind = (
+            "warning" if self.kind == "triangle" else ("limit", "closed", "arrow")[rng.integers(3)]
+        )
+        self._shape(stage, outline, white)
+        self._shape(stage, middle + (outline - middle) * 0.95, blue if kind == "arrow" else red)
+        if kind in ("warning", "limit"):
+            inner = 0.62 if kind == "warning" else 0.72
+            self._shape(stage, middle + (outline - middle) * inner, white)
+        if kind == "limit":
+            (x0, y0), (x1, y1) = self._screen(
+                stage, middle + size * np.array(((-0.5, 0.4), (0.5, -0.4)))
+            )
+            ink = np.array(black) * stage.light.soft
+            number = ("20", "30", "40", "50")[rng.integers(4)]
+            write(stage.canvas.image, number, x0, y0, x1 - x0, y1 - y0, ink)
             return
-        blue = self.kind == "disc" and rng.random() < 0.3
-        self._shape(stage, outline, (34, 84, 168) if blue else (200, 32, 40))
-        inner = middle + (outline - middle) * (0.72 if self.kind == "disc" else 0.62)
-        self._shape(stage, inner, (34, 84, 168) if blue else (240, 240, 236))
-        bar = np.array(((-0.12, -0.36), (0.12, -0.36), (0.12, 0.36), (-0.12, 0.36)))
-        self._shape(stage, middle + bar * size, (240, 240, 238) if blue else (30, 30, 32))
+        marks = {
+            "warning": ((-0.1, -0.28), (0.1, -0.28), (0.14, 0.42), (-0.14, 0.42)),
+            "closed": ((-0.66, -0.16), (0.66, -0.16), (0.66, 0.16), (-0.66, 0.16)),
+            "arrow": ((-0.1, -0.6), (0.1, -0.6), (0.1, 0.1), (0.42, 0.1), (0, 0.66), (-0.42, 0.1),
+                      (-0.1, 0.1)),
+        }  # fmt: skip
+        self._shape(
+            stage, middle + np.array(marks[kind]) * size, black if kind == "warning" else white
+        )
 
 
 def _disc(x: float, y: float, radius: float) -> Floats:

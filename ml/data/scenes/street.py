@@ -12,6 +12,9 @@ from ml.data.scenes.camera import Field, Floats
 KERB = 0.16
 """Width of the kerb stones, metres."""
 
+_STRAIGHT = 90.0
+"""Where a bend ends, metres."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -57,13 +60,13 @@ class Street:
 
     def middle(self, z: Field) -> Field:
         """x of the road's middle at each depth z."""
-        near = np.minimum(z, np.float32(160))
+        near = np.minimum(z, np.float32(_STRAIGHT))
         x: Field = self.bend * near * (z - near / 2) + self.slope * z - self.offset
         return x
 
     def heading(self, z: float) -> float:
         """The road's sideways direction at depth z, metres per metre."""
-        return self.slope + self.bend * min(z, 160.0)
+        return self.slope + self.bend * min(z, _STRAIGHT)
 
     def at(self, u: float, z: float, y: float = 0.0) -> Floats:
         """The point (3,) at u, y above the ground, depth z."""
@@ -97,12 +100,12 @@ def _make_side(rng: np.random.Generator, kind: Literal["town", "suburb", "park"]
 def make_street(rng: np.random.Generator) -> Street:
     """A random street with the camera in a lane of it."""
     kinds: tuple[Literal["town", "suburb", "park"], ...] = ("town", "suburb", "park")
-    first = kinds[rng.choice(3, p=(0.62, 0.28, 0.10))]
-    second = first if rng.random() < 0.6 else kinds[rng.choice(3, p=(0.5, 0.3, 0.2))]
+    first = kinds[rng.choice(3, p=(0.70, 0.22, 0.08))]
+    second = first if rng.random() < 0.6 else kinds[rng.choice(3, p=(0.58, 0.28, 0.14))]
     half = rng.uniform(3.1, 5.2)
     drive = 1 if rng.random() < 0.5 else -1
     curved = rng.random() < 0.5
-    bend = rng.normal(0, 0.0022) if curved else rng.normal(0, 0.0002)
+    bend = rng.normal(0, 0.0045) if curved else rng.normal(0, 0.0002)
     junction = None
     if rng.random() < 0.4:
         start = rng.uniform(12, 34)
@@ -111,7 +114,7 @@ def make_street(rng: np.random.Generator) -> Street:
         half=half,
         offset=drive * half * rng.uniform(0.3, 0.52),
         slope=rng.normal(0, 0.03),
-        bend=float(np.clip(bend, -0.004, 0.004)),
+        bend=float(np.clip(bend, -0.008, 0.008)),
         drive=drive,
         left=_make_side(rng, first),
         right=_make_side(rng, second),

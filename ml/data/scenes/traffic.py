@@ -20,7 +20,7 @@ def add_traffic(plan: Plan, street: Street, light: Light, rng: np.random.Generat
     """Put everything that stands before the houses into the plan."""
     _driving(plan, street, light, rng)
     for sign in (-1, 1):
-        if rng.random() < 0.45 and street.half > 3.6:
+        if rng.random() < 0.55 and street.half > 3.6:
             _parked(plan, street, sign, rng)
         _poles(plan, street, sign, rng)
         _walkers(plan, street, sign, rng)
