@@ -62,18 +62,23 @@ def items_of(backends: Backends, request: JobCreate) -> Iterator[ManifestItem]:
 
 
 def _listed(backends: Backends, refs: list[ImageRef]) -> list[ManifestItem]:
-    ids = [ref.id for ref in refs]
-    found: list[Image | None] = []
-    for start in range(0, len(ids), LOOKUPS):
-        found += backends.catalogue.get_many(ids[start : start + LOOKUPS])
-    missing = [ref.id for ref, image in zip(refs, found, strict=True) if image is None]
+    items: list[ManifestItem] = []
+    missing: list[str] = []
+    for start in range(0, len(refs), LOOKUPS):
+        part = refs[start : start + LOOKUPS]
+        found = backends.catalogue.get_many([ref.id for ref in part])
+        for ref, image in zip(part, found, strict=True):
+            if image is None:
+                missing.append(ref.id)
+            else:
+                items.append(_item(image, ref.custom_id))
     if missing:
         raise ImageNotFound(
             f"{len(missing)} of {len(refs)} images are unknown, the first is {missing[0]!r}. "
             "Upload them, or list what there is at /v1/images.",
             missing=missing[:SHOWN],
         )
-    return [_item(image, ref.custom_id) for ref, image in zip(refs, found, strict=True) if image]
+    return items
 
 
 def _walked(backends: Backends, prefix: str, what: str) -> Iterator[ManifestItem]:
