@@ -110,7 +110,7 @@ class Batch:
                     case (lot, FileResult() as result):
                         yield self._settle(lot, result, ledger)
                         if lot is not None and not lot.left:
-                            ledger.close_lot(lot.number)
+                            ledger.close_lot(lot.key)
                             intake.release()
                             lots -= 1
                     case error:

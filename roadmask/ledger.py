@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 import threading
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,7 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE TABLE IF NOT EXISTS outcomes (
     path BLOB PRIMARY KEY, sha256 TEXT, setting TEXT, size INTEGER, changed INTEGER, line TEXT
 );
--- AUTOINCREMENT: a number is never used again, and so neither is an idempotency key.
-CREATE TABLE IF NOT EXISTS lots (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT, files TEXT
-);
+CREATE TABLE IF NOT EXISTS lots (key TEXT PRIMARY KEY, model TEXT, files TEXT);
 """
 
 
@@ -101,27 +99,30 @@ class Ledger:
             for (line,) in self._rows(query, os.fsencode(name)):
                 yield json.loads(line)
 
-    def open_lot(self, model: str, files: dict[str, str]) -> int:
-        """Remember that these files (name to sha256) are about to be handed in; its number."""
-        insert = "INSERT INTO lots (model, files) VALUES (?, ?)"
-        return self._write(insert, model, json.dumps(files))
+    def open_lot(self, model: str, files: dict[str, str]) -> str:
+        """Remember that these files (name to sha256) are about to be handed in; the lot's key.
 
-    def open_lots(self, model: str) -> dict[int, dict[str, str]]:
-        """Lots that were handed in for this model and not closed: number to files."""
-        query = "SELECT number, files FROM lots WHERE model = ? ORDER BY number"
-        return {number: json.loads(files) for number, files in self._rows(query, model)}
+        The key is the job's idempotency key: with it the job is found again."""
+        key = uuid.uuid4().hex
+        self._write("INSERT INTO lots VALUES (?, ?, ?)", key, model, json.dumps(files))
+        return key
 
-    def close_lot(self, number: int) -> None:
+    def open_lots(self, model: str) -> dict[str, dict[str, str]]:
+        """Lots that were handed in for this model and not closed, by key, the oldest first."""
+        rows = self._rows("SELECT key, files FROM lots WHERE model = ? ORDER BY rowid", model)
+        return {key: json.loads(files) for key, files in rows}
+
+    def close_lot(self, key: str) -> None:
         """Forget a lot: all of it was collected, or it is void."""
-        self._write("DELETE FROM lots WHERE number = ?", number)
+        self._write("DELETE FROM lots WHERE key = ?", key)
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         with self._lock:
             return self._db.execute(query, values).fetchall()
 
-    def _write(self, statement: str, *values: Any) -> int:
+    def _write(self, statement: str, *values: Any) -> None:
         with self._lock:
-            return self._db.execute(statement, values).lastrowid or 0
+            self._db.execute(statement, values)
 
 
 def _pair(state: FileState) -> tuple[int, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +32,7 @@ class Stopped(Exception):
 class Lot:
     """Files that were handed in as one job."""
 
-    number: int
+    key: str
     job: Job
     files: dict[str, str]
     """Name to sha256."""
@@ -113,14 +111,14 @@ class Intake:
     def _resume(self, names: set[str]) -> set[str]:
         """Hand in again what an earlier run did not collect; the names of those files."""
         taken: set[str] = set()
-        for number, files in self._ledger.open_lots(self._model).items():
+        for key, files in self._ledger.open_lots(self._model).items():
             same = files.keys() <= names and all(
                 self._hash(name) == sha256 for name, sha256 in files.items()
             )
             if not same:
-                self._ledger.close_lot(number)
+                self._ledger.close_lot(key)
                 continue
-            self._hand_in(files, number)
+            self._hand_in(files, key)
             taken |= files.keys()
         return taken
 
@@ -132,7 +130,7 @@ class Intake:
             self._settled(FileResult.of_error(name, None, unreadable))
             return None
 
-    def _hand_in(self, files: dict[str, str], number: int | None = None) -> None:
+    def _hand_in(self, files: dict[str, str], key: str | None = None) -> None:
         while not self._slots.acquire(timeout=0.2):
             if self._stop.is_set():
                 raise Stopped
@@ -140,9 +138,9 @@ class Intake:
         if not accepted:
             self.release()
             return
-        if number is None or accepted != files:
-            number = self._ledger.open_lot(self._model, accepted)
-        self._opened(Lot(number, self._submit(number, accepted), accepted))
+        if key is None or accepted != files:
+            key = self._ledger.open_lot(self._model, accepted)
+        self._opened(Lot(key, self._submit(key, accepted), accepted))
 
     def _upload(self, files: dict[str, str]) -> dict[str, str]:
         """Upload what the service lacks; the files whose bytes it now has."""
@@ -171,15 +169,13 @@ class Intake:
             return sha256, ImageUnreadable(f"The file cannot be read: {error.strerror}.")
         return sha256, None
 
-    def _submit(self, number: int, files: dict[str, str]) -> Job:
+    def _submit(self, key: str, files: dict[str, str]) -> Job:
         first = {sha256: name for name, sha256 in reversed(files.items())}
         images = [
             ImageRef(id=uploaded_id(sha256), custom_id=custom_id(first[sha256]))
             for sha256 in dict.fromkeys(files.values())
         ]
-        label = f"{self._folder.name[:180]} #{number}".encode(errors="replace").decode()
-        fingerprint = json.dumps([label, self._model, [image.model_dump() for image in images]])
-        key = hashlib.sha256(fingerprint.encode()).hexdigest()
+        label = self._folder.name[:200].encode(errors="replace").decode() or None
         return self._client.submit(
             images, name=label, model=self._model, lane=Lane.BATCH, idempotency_key=key
         )

@@ -1,0 +1,112 @@
+"""The whole service on one machine: what dies comes back, two never share a folder, all ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from roadmask import Client, JobState, Stack
+from roadmask.pixels import encode_jpeg
+from tests.cli.conftest import PROGRAM, Run
+from tests.waiting import wait_until
+
+
+def _picture(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), np.uint8)
+    return encode_jpeg(pixels)
+
+
+@pytest.mark.parametrize("name", ["api", "redis", "worker-1"])
+def test_a_process_that_dies_is_started_again_and_no_job_is_lost(stack: Stack, name: str) -> None:
+    with stack.client() as client:
+        job = client.submit(files=[_picture(seed) for seed in range(20)], lane="batch")
+        before = stack.pids[name]
+        assert before
+        os.kill(before, signal.SIGKILL)
+        wait_until(lambda: stack.pids[name] not in (None, before), seconds=30)
+        ended = client.wait(job, timeout=90)
+    assert (ended.state, ended.counts.succeeded) == (JobState.SUCCEEDED, 20)
+
+
+def test_a_second_stack_on_the_same_folder_is_refused(stack: Stack, alone: Run) -> None:
+    done = alone("up", "--data-dir", str(stack.data_dir), "--port", "0")
+    assert done.returncode == 1
+    assert f"running on {stack.data_dir} already (process {os.getpid()})" in done.stderr
+
+
+def test_a_port_that_is_taken_is_named(stack: Stack, alone: Run) -> None:
+    port = stack.url.rpartition(":")[2]
+    done = alone("up", "--data-dir", "data", "--port", port)
+    assert done.returncode == 1
+    assert f"Port {port}" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_what_is_secret_is_its_owners_alone(stack: Stack) -> None:
+    for path in ("secret", "redis/redis.conf"):
+        assert (stack.data_dir / path).stat().st_mode & 0o077 == 0
+    secret = (stack.data_dir / "secret").read_text()
+    assert len(secret) == 64
+    assert all(secret not in log.read_text() for log in (stack.data_dir / "logs").iterdir())
+
+
+def test_a_process_that_cannot_start_is_explained(alone: Run, tmp_path: Path) -> None:
+    (tmp_path / "data/redis").mkdir(parents=True)
+    (tmp_path / "data/redis/appendonly.aof").write_text("this is no append-only file")
+    done = alone("up", "--data-dir", "data", "--port", "0")
+    assert done.returncode == 1
+    assert "redis does not start. Its log ends:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@contextmanager
+def _up(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Client]]:
+    """`roadmask up` as a process of its own, ready."""
+    command = [*PROGRAM, "up", "--data-dir", str(folder), "--port", "0"]
+    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert process.stdout
+        url = re.search(r"http://\S+", process.stdout.readline())
+        assert url
+        with Client(url[0]) as client:
+            yield process, client
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _is_over(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has waited for yet counts as well."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_killed_with_all_it_had_in_hand_and_started_again(tmp_path: Path) -> None:
+    with _up(tmp_path) as (process, client):
+        job = client.submit(files=[_picture(seed) for seed in range(40)], lane="batch")
+        children = _children(process.pid)
+        assert len(children) == 3
+        process.kill()
+        wait_until(lambda: all(map(_is_over, children)), seconds=60)
+    with _up(tmp_path) as (process, client):
+        assert client.wait(job.id, timeout=90).counts.succeeded == 40
+        children = _children(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert all(map(_is_over, children))
+        assert process.stderr
+        assert process.stderr.read().endswith("stopped\n")
