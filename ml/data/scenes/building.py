@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from ml.data.scenes.camera import Field, Floats
 from ml.data.scenes.canvas import CONSTRUCTION
-from ml.data.scenes.facade import Style, draw_front, draw_wall
+from ml.data.scenes.facade import draw_front, draw_gable
 from ml.data.scenes.light import Light
 from ml.data.scenes.stage import Shade, Stage
 from ml.data.scenes.street import Street
+from ml.data.scenes.style import Style
 from ml.data.scenes.texture import noise, rooftiles
 
 _DOWN = np.array((0.0, -1.0, 0.0))
@@ -111,7 +112,7 @@ class Building:
             return
         ppm = float(np.clip(0.6 * stage.camera.focal / a[2], 6, 40))
         rise = self.height + self.pitch
-        wall = draw_wall(self.style, rng, self.breadth, rise, ppm)
+        wall = draw_gable(self.style, rng, self.breadth, self.height, rise, ppm)
         h, w = wall.shape[:2]
         alpha = np.full((h, w), 255, np.uint8)
         if self.pitch > 0:

@@ -2,70 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.scenes.canvas import Color
 from ml.data.scenes.lettering import make_name, write
+from ml.data.scenes.style import SHOP_COLORS, Style
 from ml.data.scenes.texture import brick, plaster
 
 Image = NDArray[np.uint8]
-
-_BRICKS = ((142, 84, 66), (158, 104, 78), (120, 74, 62), (186, 160, 118), (170, 128, 96))
-_PLASTERS = (
-    (224, 218, 204), (208, 196, 170), (190, 184, 176), (222, 204, 168),
-    (198, 164, 140), (176, 186, 190), (232, 230, 226), (206, 178, 128),
-)  # fmt: skip
-_CONCRETES = ((158, 156, 150), (138, 140, 142), (176, 170, 158))
-_TRIMS = ((236, 234, 228), (226, 220, 206), (70, 72, 74), (96, 66, 46))
-_SHOPS = (
-    (38, 74, 58), (120, 30, 34), (30, 48, 92), (40, 40, 42), (196, 150, 50),
-    (226, 224, 218), (88, 40, 84), (24, 104, 128), (180, 74, 40),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Style:
-    """What the fronts of one building have in common."""
-
-    wall: str
-    """`brick`, `plaster` or `concrete`."""
-    color: Color
-    trim: Color
-    storey: float
-    """Height of an upper storey, metres."""
-    bay: float
-    """Distance of the windows, metres."""
-    window: tuple[float, float]
-    """Width and height of a window, metres."""
-    panes: tuple[int, int]
-    ground: str
-    """`shop`, `house` or `office`."""
-    lit: float
-    """Share of windows with a lamp behind them."""
-
-
-def make_style(rng: np.random.Generator, ground: str, dusk: bool) -> Style:
-    """A random style."""
-    wall = "concrete" if ground == "office" else ("brick", "plaster")[rng.integers(2)]
-    colors = {"brick": _BRICKS, "plaster": _PLASTERS, "concrete": _CONCRETES}[wall]
-    base = np.array(colors[rng.integers(len(colors))]) * rng.uniform(0.85, 1.1)
-    wide = ground == "office"
-    bay = rng.uniform(2.6, 3.4)
-    return Style(
-        wall=wall,
-        color=base,
-        trim=_TRIMS[rng.integers(len(_TRIMS))],
-        storey=rng.uniform(2.8, 3.4),
-        bay=bay,
-        window=(bay * 0.86 if wide else rng.uniform(0.9, 1.4), rng.uniform(1.4, 1.9)),
-        panes=(3, 1) if wide else ((2, 2), (1, 2), (2, 1), (2, 3))[rng.integers(4)],
-        ground=ground,
-        lit=rng.uniform(0.15, 0.4) if dusk else rng.uniform(0, 0.04),
-    )
 
 
 def draw_wall(
@@ -98,6 +44,18 @@ def draw_front(
     return front.image
 
 
+def draw_gable(
+    style: Style, rng: np.random.Generator, breadth: float, eaves: float, rise: float, ppm: float
+) -> Image:
+    """An end wall (h, w, 3) up to the ridge at `rise` metres, with a window here and there."""
+    front = Front(draw_wall(style, rng, breadth, rise, ppm), ppm, style, rng)
+    for level in np.arange(0.9, eaves - 2.4, style.storey):
+        for x in (0.28, 0.72):
+            if rng.random() < 0.4:
+                front.window(x * breadth, float(level), 0.9, 1.3)
+    return front.image
+
+
 class Front:
     """A wall being furnished; x is metres from its left end, y metres above the ground."""
 
@@ -121,7 +79,7 @@ class Front:
             return
         room = np.array((44, 50, 58)) * rng.uniform(0.6, 1.35)
         sky = np.array((118, 134, 150)) * rng.uniform(0.5, 1.15)
-        bands = 6
+        bands = 6 if self.ppm > 14 else 2
         for i in range(bands):
             t = (i / (bands - 1)) ** 1.5
             self.box(
@@ -144,7 +102,7 @@ class Front:
         self.box(x - 0.06, y - 0.04, width + 0.12, height + 0.06, np.array(self.style.color) * 0.62)
         self.box(x, y, width, height, trim)
         self.box(x, y + height - 0.1, width, 0.1, trim * 0.55)
-        columns, rows = self.style.panes
+        columns, rows = self.style.panes if self.ppm > 10 else (1, 1)
         lit = bool(self.rng.random() < self.style.lit)
         w, h = width / columns, (height - 0.08) / rows
         for i in range(columns):
@@ -155,7 +113,7 @@ class Front:
 
     def door(self, middle: float, width: float = 1.0) -> None:
         """A door with its frame, panel, fanlight and step."""
-        color = np.array(_SHOPS[self.rng.integers(len(_SHOPS))], float)
+        color = np.array(SHOP_COLORS[self.rng.integers(len(SHOP_COLORS))], float)
         x = middle - width / 2
         self.box(x - 0.14, 0, width + 0.28, 2.75, self.style.trim)
         self.box(x, 0.1, width, 2.5, color)
@@ -184,7 +142,9 @@ class Front:
     def shop(self, x: float, width: float) -> None:
         """One shop front."""
         rng = self.rng
-        color = np.array(_SHOPS[rng.integers(len(_SHOPS))], float) * rng.uniform(0.8, 1.15)
+        color = np.array(SHOP_COLORS[rng.integers(len(SHOP_COLORS))], float) * rng.uniform(
+            0.8, 1.15
+        )
         self.box(x, 0, width, 3.5, color * 0.85)
         panes = max(round(width / 1.5), 1)
         door = int(rng.integers(panes))
@@ -214,7 +174,7 @@ class Front:
 
     def _awning(self, x: float, width: float) -> None:
         stripes = max(int(width / 0.3), 2)
-        first = np.array(_SHOPS[self.rng.integers(len(_SHOPS))], float)
+        first = np.array(SHOP_COLORS[self.rng.integers(len(SHOP_COLORS))], float)
         for i in range(stripes):
             tone = first if i % 2 else np.array((232, 228, 216))
             left, step = x + i * width / stripes, width / stripes

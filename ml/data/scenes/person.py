@@ -120,11 +120,11 @@ class Pedestrian:
             sprite.limb(joints, (0.10 * h, 0.075 * h, 0.05 * h), c.legs * (0.9 + 0.08 * sign))
             sprite.disc(ankle[0], ankle[1] - 0.005 * h, 0.032 * h, 0.025 * h, (32, 30, 30))
         for sign in (-1, 1):
-            hand = (sign * 0.155 * h, 0.46 * h + sign * lift * 0.6)
-            joints = ((sign * 0.115 * h, 0.79 * h), (sign * 0.15 * h, 0.62 * h), hand)
+            hand = (sign * 0.135 * h, 0.46 * h + sign * lift * 0.6)
+            joints = ((sign * 0.1 * h, 0.785 * h), (sign * 0.13 * h, 0.62 * h), hand)
             sprite.limb(joints, (0.065 * h, 0.055 * h, 0.04 * h), c.top * 0.85)
             sprite.disc(*hand, 0.022 * h, 0.026 * h, c.skin)
-        self._trunk(sprite, 0.225)
+        self._trunk(sprite, 0.20)
         if c.bag and self.away:
             sprite.disc(0, 0.67 * h, 0.075 * h, 0.11 * h, c.legs * 0.8)
         self._head(sprite, 0.0, 0)

@@ -8,10 +8,10 @@ from ml.data.scenes.backdrop import Backdrop
 from ml.data.scenes.barrier import Barrier
 from ml.data.scenes.building import Building
 from ml.data.scenes.camera import Floats
-from ml.data.scenes.facade import make_style
 from ml.data.scenes.light import Light
 from ml.data.scenes.stage import Plan
 from ml.data.scenes.street import KERB, Street
+from ml.data.scenes.style import make_style
 from ml.data.scenes.tree import Bush, Tree, leaf_color
 
 FAR = 130.0

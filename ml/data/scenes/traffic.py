@@ -20,7 +20,7 @@ def add_traffic(plan: Plan, street: Street, light: Light, rng: np.random.Generat
     """Put everything that stands before the houses into the plan."""
     _driving(plan, street, light, rng)
     for sign in (-1, 1):
-        if rng.random() < 0.55 and street.half > 3.6:
+        if rng.random() < 0.6 and street.half > 3.8:
             _parked(plan, street, sign, rng)
         _poles(plan, street, sign, rng)
         _walkers(plan, street, sign, rng)
@@ -54,10 +54,14 @@ def _driving(plan: Plan, street: Street, light: Light, rng: np.random.Generator)
         lane = street.drive * street.half / 2 * (-1 if oncoming else 1)
         z = rng.uniform(9, 45) if oncoming else rng.uniform(11, 50)
         while z < 110:
-            if rng.random() < 0.6:
+            if rng.random() < 0.7 and not _on_crossing(street, z):
                 u = lane + rng.normal(0, 0.15)
                 plan.before.append(_vehicle(street, u, z, oncoming, light, rng))
-            z += rng.uniform(9, 40)
+            z += rng.uniform(12, 40)
+
+
+def _on_crossing(street: Street, z: float) -> bool:
+    return street.crossing is not None and abs(z - street.crossing - 1.6) < 6
 
 
 def _parked(plan: Plan, street: Street, sign: int, rng: np.random.Generator) -> None:
@@ -65,7 +69,8 @@ def _parked(plan: Plan, street: Street, sign: int, rng: np.random.Generator) -> 
     oncoming = sign != street.drive
     while z < 80:
         if not in_mouth(street, sign, z - 3, 6) and rng.random() < 0.7:
-            u = sign * (street.half - 1.0)
+            # In narrow streets they stand on the kerb, to leave the lane free.
+            u = sign * max(street.half - 1.0, street.half / 2 + 1.9)
             plan.before.append(_vehicle(street, u, z, oncoming, None, rng))
         z += rng.uniform(5.8, 8.5)
 
@@ -138,7 +143,7 @@ def _cyclists(plan: Plan, street: Street, rng: np.random.Generator) -> None:
         facing = int(rng.choice((-1, 0, 1), p=(0.15, 0.7, 0.15)))
         plan.before.append(
             Cyclist(
-                foot=street.at(sign * (street.half - 0.7), rng.uniform(6, 30)), facing=facing,
+                foot=street.at(sign * (street.half / 2 + 0.7), rng.uniform(6, 30)), facing=facing,
                 phase=rng.uniform(0, 2 * np.pi), clothes=dress(rng), frame=paint_color(rng),
                 away=away,
             )

@@ -18,6 +18,8 @@ _PAINTS = (
     (30, 54, 112), (66, 98, 142), (40, 74, 56), (176, 170, 150), (96, 22, 34), (84, 92, 100),
 )  # fmt: skip
 _GLASS = np.array((40.0, 47.0, 54.0))
+_PLAIN = 9.0
+"""Pixels per metre below which details are smaller than a pixel."""
 _RUBBER = (24, 24, 26)
 
 
@@ -85,6 +87,8 @@ class Vehicle:
         for _, face, points, normal in faces:
             self._fill(stage, points, self._tone(stage, face.part, normal))
         self._polish(stage)
+        if stage.camera.scale(self.depth) < _PLAIN:
+            return
         for _, face, _, normal in faces:
             for detail in face.details:
                 self._detail(stage, detail.points, detail.part, normal)
