@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
-from stream_zip import NO_COMPRESSION_32, ZIP_64, MemberFile, stream_zip
+from stream_zip import ZIP_64, ZIP_AUTO, MemberFile, stream_zip
 
 from roadmask.errors import ObjectNotFound
 from roadmask.jobs import Item, Job
@@ -38,11 +37,8 @@ def _members(records: JobRecords, store: ObjectStore, job: Job) -> Iterator[Memb
             png = store.get(item.result.mask_key)
         except ObjectNotFound:
             continue
-        # A PNG is compressed already.
-        yield _member(f"masks/{item.image_id}.png", changed, png)
+        # A PNG is compressed already: level 0 stores it.
+        method = ZIP_AUTO(len(png), level=0)
+        yield f"masks/{item.image_id}.png", changed, MODE, method, (png,)
     lines = json_lines(records.results(job.id))
     yield "results.jsonl", changed, MODE, ZIP_64, lines
-
-
-def _member(name: str, changed: datetime, data: bytes) -> MemberFile:
-    return name, changed, MODE, NO_COMPRESSION_32, (data,)

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api.headers import SECURITY_HEADERS
 from roadmask.errors import (
@@ -95,6 +96,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RoadmaskError, _on_roadmask_error)
     app.add_exception_handler(RequestValidationError, _on_malformed)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(ClientDisconnect, _on_hung_up)
     app.add_exception_handler(Exception, _on_unforeseen)
 
 
@@ -132,6 +134,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     }
     fallback = InvalidRequest(f"The request could not be read: {error.detail}.")
     return problem_response(known.get(error.status_code, fallback), error.headers)
+
+
+async def _on_hung_up(_: Request, error: Exception) -> Response:
+    # Nobody reads this: the client left in the middle of its upload.
+    return Response(status_code=400)
 
 
 async def _on_unforeseen(_: Request, error: Exception) -> Response:

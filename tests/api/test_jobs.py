@@ -11,6 +11,7 @@ from redis import Redis
 
 from api.waiting import preferred_wait
 from roadmask.jobs import Lane
+from roadmask.settings import Settings
 from storage.dispatch import PREFIX
 from storage.local_store import LocalStore
 from storage.manifest import read_range
@@ -18,7 +19,13 @@ from storage.objects import image_key
 from tests.api.fake_worker import FakeWorker
 from tests.api.pictures import digest, picture, put, put_many
 
+
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"max_upload_bytes": 4000})
 
 
 def submit(client: httpx.Client, ids: list[str], **request: object) -> str:
@@ -155,6 +162,19 @@ def test_a_bad_file_of_a_form_is_accepted_to_fail_alone(
 def test_the_job_field_of_a_form_is_checked(client: httpx.Client, fields: str) -> None:
     answer = client.post("/v1/jobs", files={"files": picture()}, data={"job": fields})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+def test_a_form_with_a_file_that_cannot_be_kept_is_refused_whole(
+    client: httpx.Client, settings: Settings
+) -> None:
+    files = [
+        ("files", ("good.jpg", picture())),
+        ("files", ("long.jpg", bytes(settings.max_upload_bytes + 1))),
+    ]
+    answer = client.post("/v1/jobs", files=files)
+    assert (answer.status_code, answer.json()["code"]) == (413, "upload_too_large")
+    assert "long.jpg" in answer.json()["detail"]
+    assert client.get("/v1/jobs").json()["jobs"] == []
 
 
 def test_jobs_are_listed_newest_first_and_filtered(

@@ -7,6 +7,9 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +19,7 @@ from roadmask.settings import Settings
 from storage.local_store import LocalStore
 from storage.objects import image_key
 from tests.api.pictures import BAD, GOOD, HEIGHT, WIDTH, digest, picture, put
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -187,16 +191,33 @@ def test_a_form_has_a_limit_of_files(client: httpx.Client) -> None:
     assert "1000 files" in answer.json()["detail"]
 
 
-def test_nothing_of_an_upload_stays_behind(
-    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    scratch = tmp_path_factory.mktemp("scratch")
-    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where the API keeps what it has not taken yet."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_nothing_of_an_upload_stays_behind(client: httpx.Client, scratch: Path) -> None:
     put(client, picture())
     client.put(f"/v1/images/sha256-{'0' * 64}", content=picture())
     client.post("/v1/images", files=[("files", ("a", picture())), ("files", ("b", b"x"))])
     client.post("/v1/images", headers=BOUNDARY, content=PART)
     assert list(scratch.iterdir()) == []
+
+
+def test_a_client_that_hangs_up_leaves_nothing_behind(
+    client: httpx.Client, scratch: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = bytes(3000)
+    with closing(HTTPConnection(client.base_url.host, client.base_url.port)) as raw:
+        raw.putrequest("PUT", f"/v1/images/sha256-{digest(data)}")
+        raw.putheader("Content-Length", "3000")
+        raw.endheaders(data[:1000])
+        wait_until(lambda: list(scratch.iterdir()))
+    wait_until(lambda: not list(scratch.iterdir()))
+    assert client.get("/healthz").is_success
+    assert caplog.records == []
 
 
 def test_missing_names_what_must_still_travel(client: httpx.Client) -> None:
