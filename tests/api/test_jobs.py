@@ -19,7 +19,6 @@ from storage.objects import image_key
 from tests.api.fake_worker import FakeWorker
 from tests.api.pictures import digest, picture, put, put_many
 
-
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 
 
