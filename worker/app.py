@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 
 from roadmask.jobs import Lane
 from roadmask.settings import Settings
@@ -49,6 +51,8 @@ def run_worker(settings: Settings, models: Models, lanes: Iterable[Lane]) -> int
     Without gossip, mingle and heartbeats: workers need not know of each other, and what Celery
     keeps in Redis for that purpose has filled others' memory.
     """
+    # It speaks of pickled messages, which are refused, and of an option that there is not.
+    warnings.simplefilter("ignore", SecurityWarning)
     queues = [lane.value for lane in lanes]
     station = Station(settings, models, frozenset(Lane(name) for name in queues))
     worker = create_app(settings, station).Worker(

@@ -109,7 +109,7 @@ def test_kill_9_of_a_worker_and_duplicated_messages_lose_and_double_nothing(
 ) -> None:
     victim, _ = launch("slow"), launch("slow")
     job_id = desk.accept([desk.image(png(n)) for n in range(150)], messages=24)
-    wait_until(lambda: desk.job(job_id).counts.succeeded > 30)
+    wait_until(lambda: desk.job(job_id).counts.succeeded > 30, seconds=30)
     victim.kill()
     assert not ended(desk, job_id)
     wait_until(lambda: ended(desk, job_id), seconds=60)
@@ -121,7 +121,7 @@ def test_kill_9_of_a_worker_and_duplicated_messages_lose_and_double_nothing(
 def test_sigterm_finishes_what_is_in_hand_and_leaves_the_rest(launch: Launch, desk: Desk) -> None:
     worker = launch("slow")
     job_id = desk.accept([desk.image(png(n)) for n in range(200)], messages=2)
-    wait_until(lambda: desk.job(job_id).counts.succeeded > 5)
+    wait_until(lambda: desk.job(job_id).counts.succeeded > 5, seconds=30)
     worker.process.send_signal(signal.SIGTERM)
     assert worker.process.wait(20) == 0
     counts = desk.job(job_id).counts
@@ -182,7 +182,7 @@ def test_a_restart_of_redis_is_survived_without_a_restart_of_the_worker(
         desk = Desk.open(own)
         worker = launch("slow", redis_url=server.url)
         job_id = desk.accept([desk.image(png(n)) for n in range(100)], messages=4)
-        wait_until(lambda: desk.job(job_id).counts.succeeded > 10)
+        wait_until(lambda: desk.job(job_id).counts.succeeded > 10, seconds=30)
         server.restart()
         wait_until(lambda: ended(desk, job_id), seconds=60)
         assert desk.job(job_id).counts.succeeded == 100
