@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -50,7 +50,8 @@ class Shape:
     rear: tuple[tuple[str, Quad], ...] = ()
     front: tuple[tuple[str, Quad], ...] = ()
     """Details on the ends: part and (x0, x1, y0, y1), metres."""
-    half: float = field(default=0.86)
+    half: float = 0.86
+    """Half the width at the wheels, metres."""
 
     @property
     def length(self) -> float:

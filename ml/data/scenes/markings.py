@@ -28,10 +28,10 @@ def markings(
             yellow = np.maximum(_line(away - 0.28, 0.05, across), _line(away - 0.48, 0.05, across))
             tone[yellow > 0] = _YELLOW
             cover = np.maximum(cover, yellow)
-        elif style == "bay":
+        elif style == "bay" and street.half > 4.2:
             bay = _line(np.mod(z, 6.0) - 3.0, 0.05, ahead) * (away > 0) * (away < 2.0)
             line = _line(away - 2.0, 0.05, across) * _dashes(z, 2.0, 0.5, ahead)
-            cover = np.maximum(cover, np.maximum(bay, line) if street.half > 4.2 else line)
+            cover = np.maximum(cover, np.maximum(bay, line))
     if street.junction:
         sign, start, end = street.junction
         mouth = np.clip((z - start) / 0.5, 0, 1) * np.clip((end - z) / 0.5, 0, 1)

@@ -63,9 +63,8 @@ class Vehicle:
             found.append(Shade(self._world(floor), contact=True))
         for level, inset in ((height * 0.6, 0.0), (height, 0.8)):
             z0, z1 = inset, length - inset
-            for x0, x1 in ((-half, half),):
-                top = ((x0, level, z0), (x1, level, z0), (x1, level, z1), (x0, level, z1))
-                found.append(Shade(light.shadow(self._world(np.array(top)))))
+            top = ((-half, level, z0), (half, level, z0), (half, level, z1), (-half, level, z1))
+            found.append(Shade(light.shadow(self._world(np.array(top)))))
         return found
 
     def draw(self, stage: Stage) -> None:
@@ -100,7 +99,6 @@ class Vehicle:
         gloss = 16 * max(float(normal[1]), 0.0) + 10 * max(float(normal @ stage.light.sun), 0.0)
         colors = {
             "glass": _GLASS * 0.85 + 26 * max(float(normal[1]), 0.0),
-            "trim": np.array((42.0, 42.0, 44.0)),
             "plate": np.array((226.0, 214.0, 150.0)) if self._rear else np.array((228.0,) * 3),
             "seat": _GLASS * 0.72 + 16 * max(float(normal[1]), 0.0),
             "sheen": _GLASS + 18 + 34 * max(float(normal[1]), 0.0),
