@@ -37,7 +37,7 @@ def make_plan(street: Street, light: Light, rng: np.random.Generator) -> Plan:
             _houses(plan, street, sign, dusk, rng)
         if kind == "suburb":
             _gardens(plan, street, sign, leaves, bare, rng)
-        if kind != "town" or rng.random() < 0.35:
+        if kind != "town" or rng.random() < 0.3:
             _avenue(plan, street, sign, leaves, bare, rng)
     return plan
 

@@ -100,8 +100,8 @@ def _make_side(rng: np.random.Generator, kind: Literal["town", "suburb", "park"]
 def make_street(rng: np.random.Generator) -> Street:
     """A random street with the camera in a lane of it."""
     kinds: tuple[Literal["town", "suburb", "park"], ...] = ("town", "suburb", "park")
-    first = kinds[rng.choice(3, p=(0.70, 0.22, 0.08))]
-    second = first if rng.random() < 0.6 else kinds[rng.choice(3, p=(0.58, 0.28, 0.14))]
+    first = kinds[rng.choice(3, p=(0.76, 0.18, 0.06))]
+    second = first if rng.random() < 0.6 else kinds[rng.choice(3, p=(0.64, 0.26, 0.10))]
     half = rng.uniform(3.1, 5.2)
     drive = 1 if rng.random() < 0.5 else -1
     curved = rng.random() < 0.5
