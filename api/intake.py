@@ -14,8 +14,11 @@ from storage.objects import image_key, truth_key
 UNREAD = "application/octet-stream"
 
 
-def keep_image(backends: Backends, upload: Upload) -> Image:
-    """Store an image. Raises what `sniff` raises, and `UploadTooLarge`."""
+def keep_image(backends: Backends, upload: Upload) -> tuple[Image, bool]:
+    """Store an image; it and whether it is new.
+
+    Raises what `sniff` raises, and `UploadTooLarge`.
+    """
     check_size(upload, backends.settings.max_upload_bytes)
     facts = sniff(upload.path, backends.settings.max_image_pixels)
     return _catalogue(backends, upload, facts)
@@ -31,14 +34,14 @@ def keep_anyway(backends: Backends, upload: Upload) -> str:
     try:
         facts = sniff(upload.path, backends.settings.max_image_pixels)
     except ItemError:
-        _store(backends, upload, UNREAD)
+        _store(backends, upload, image_key(upload.sha256), UNREAD)
     else:
         _catalogue(backends, upload, facts)
     return uploaded_id(upload.sha256)
 
 
 def keep_truth(backends: Backends, upload: Upload) -> bool:
-    """Store an annotated mask; False when it was there. Raises `InvalidRequest` for no mask."""
+    """Store an annotated mask; whether it is new. Raises `InvalidRequest` for no mask."""
     sniff(upload.path, backends.settings.max_image_pixels)
     highest = int(decode_mask(upload.path.read_bytes()).max())
     if highest >= len(CITYSCAPES):
@@ -46,11 +49,7 @@ def keep_truth(backends: Backends, upload: Upload) -> bool:
             f"The mask holds index {highest}, but {CITYSCAPES.name} ends at {len(CITYSCAPES) - 1}. "
             "Map its labels to categories first."
         )
-    key = truth_key(upload.sha256)
-    known = backends.store.exists(key)
-    if not known:
-        backends.store.put_file(key, upload.path, "image/png")
-    return not known
+    return _store(backends, upload, truth_key(upload.sha256), "image/png")
 
 
 def check_hash(upload: Upload, sha256: str) -> None:
@@ -63,12 +62,14 @@ def check_hash(upload: Upload, sha256: str) -> None:
         )
 
 
-def _catalogue(backends: Backends, upload: Upload, facts: ImageFacts) -> Image:
-    _store(backends, upload, CONTENT_TYPES[facts.format])
-    return backends.catalogue.add_upload(upload.sha256, facts, upload.size)
-
-
-def _store(backends: Backends, upload: Upload, content_type: str) -> None:
+def _catalogue(backends: Backends, upload: Upload, facts: ImageFacts) -> tuple[Image, bool]:
     key = image_key(upload.sha256)
-    if not backends.store.exists(key):
-        backends.store.put_file(key, upload.path, content_type)
+    is_new = _store(backends, upload, key, CONTENT_TYPES[facts.format])
+    return backends.catalogue.add_upload(upload.sha256, facts, upload.size), is_new
+
+
+def _store(backends: Backends, upload: Upload, key: str, content_type: str) -> bool:
+    if backends.store.exists(key):
+        return False
+    backends.store.put_file(key, upload.path, content_type)
+    return True

@@ -115,9 +115,8 @@ async def put_image(sha256: Sha256, request: Request, backends: Wired, response:
     with scratch() as folder:
         upload = await receive_file(request, folder, backends.settings.max_upload_bytes)
         check_hash(upload, sha256)
-        known = await run_in_threadpool(backends.store.exists, image_key(sha256))
-        image = await run_in_threadpool(keep_image, backends, upload)
-    response.status_code = 200 if known else 201
+        image, is_new = await run_in_threadpool(keep_image, backends, upload)
+    response.status_code = 201 if is_new else 200
     return backends.links.image(image)
 
 
@@ -191,7 +190,7 @@ def get_image(image_id: ImageIdPath, backends: Wired) -> Image:
 
 def _take_one(backends: Backends, upload: Upload) -> Image | RoadmaskError:
     try:
-        return backends.links.image(keep_image(backends, upload))
+        return backends.links.image(keep_image(backends, upload)[0])
     except RoadmaskError as error:
         if error.status >= 500:
             raise

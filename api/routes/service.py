@@ -133,7 +133,7 @@ def readyz(backends: Wired) -> Alive:
 
 @records_guard()
 def _workers(backends: Backends) -> list[Worker]:
-    keys = list(backends.redis.scan_iter(WORKER_KEYS, count=1000))
+    keys = list(backends.redis.scan_iter(WORKER_KEYS, count=10_000))
     told: list[Any] = backends.redis.mget(keys) if keys else []
     # One whose time ran out between the two commands is gone.
     return sorted(

@@ -56,6 +56,6 @@ async def put_truth(
     with scratch() as folder:
         upload = await receive_file(request, folder, backends.settings.max_upload_bytes)
         check_hash(upload, sha256)
-        created = await run_in_threadpool(keep_truth, backends, upload)
-    response.status_code = 201 if created else 200
+        is_new = await run_in_threadpool(keep_truth, backends, upload)
+    response.status_code = 201 if is_new else 200
     return StoredTruth(sha256=upload.sha256, bytes=upload.size)
