@@ -27,7 +27,7 @@ def run_roadmask(*arguments: str | Path, cwd: Path, **env: str) -> Done:
         text=True,
         capture_output=True,
         check=False,
-        timeout=100,
+        timeout=250,
     )
 
 

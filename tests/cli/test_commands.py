@@ -12,6 +12,9 @@ from PIL import Image
 from roadmask import Stack, decode_mask, encode_mask
 from tests.cli.conftest import Run
 
+# The first test waits for the worker of the shared service, one starts a service of its own.
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:

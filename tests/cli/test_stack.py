@@ -18,6 +18,9 @@ from roadmask.pixels import encode_jpeg
 from tests.cli.conftest import PROGRAM, Run
 from tests.waiting import wait_until
 
+# Each start of a worker loads TensorFlow, which takes long where the cores are busy.
+pytestmark = pytest.mark.timeout(300)
+
 
 def _picture(seed: int) -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), np.uint8)

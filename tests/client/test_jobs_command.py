@@ -27,6 +27,6 @@ def test_a_job_is_canceled_and_a_failed_one_retried(
     assert "It is damaged." in out
     code, out = jobs(failing.id, "--retry", "--json")
     assert (code, json.loads(out)["counts"]["queued"]) == (0, 1)
-    code, out = jobs(waiting.id, "--retry")
+    code, out = jobs(failing.id, "--retry")
     assert code == 1
     assert out.startswith("Error: ")
