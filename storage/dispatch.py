@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu import Connection, Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -62,12 +65,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "task_reject_on_worker_lost": False,
         "task_track_started": False,
         "task_send_sent_event": False,
-        "task_publish_retry_policy": {
-            "max_retries": 3,
-            "interval_start": 0.1,
-            "interval_step": 0.3,
-            "interval_max": 1,
-        },
+        "task_publish_retry": False,
         "worker_pool": "threads",
         "worker_concurrency": settings.worker_threads,
         "worker_prefetch_multiplier": 1,
@@ -86,19 +84,44 @@ class Dispatch:
         self._celery = Celery("roadmask", set_as_current=False)
         self._celery.conf.update(celery_config(settings))
         self._redis = connect_redis(settings)
+        self._idle: deque[Connection] = deque()
 
     def send(self, job_id: str, lane: Lane, copies: int = 1) -> None:
         """Say that a job has work, to as many workers as there are copies."""
         try:
-            with self._celery.producer_pool.acquire(block=True) as producer:
-                for _ in range(copies):
-                    self._celery.send_task(TASK, (job_id,), queue=lane.value, producer=producer)
-        except (OperationalError, RedisError, OSError) as error:
-            raise RecordsUnavailable(
-                "The queue does not answer. What was accepted is kept and will be worked on."
-            ) from error
+            self._send(job_id, lane, copies)
+        except Exception:
+            # After a restart of Redis kombu's channels may be broken in ways of their own: none of
+            # them is used again, and a new connection tells whether Redis is there.
+            self._idle.clear()
+            try:
+                self._send(job_id, lane, copies)
+            except (OperationalError, RedisError, OSError) as error:
+                raise RecordsUnavailable(
+                    "The queue does not answer. What was accepted is kept and will be worked on."
+                ) from error
 
     @records_guard()
     def depth(self, lane: Lane) -> int:
         """Messages that wait in a lane."""
         return int(self._redis.llen(f"{PREFIX}{lane.value}"))
+
+    def _send(self, job_id: str, lane: Lane, copies: int) -> None:
+        with self._connection() as connection, self._celery.amqp.Producer(connection) as producer:
+            for _ in range(copies):
+                self._celery.send_task(TASK, (job_id,), queue=lane.value, producer=producer)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection for this thread alone, kept for the next one when all went well."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._celery.connection_for_write()
+        try:
+            connection.ensure_connection(max_retries=1, interval_start=0)
+            yield connection
+        except BaseException:
+            connection.release()
+            raise
+        self._idle.append(connection)
