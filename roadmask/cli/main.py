@@ -25,6 +25,7 @@ ROOMS = {
     "train": "Train a model by a recipe.",
     "evaluate": "Measure a model on a dataset.",
     "scenes": "Render sample street scenes with truth.",
+    "store": "Make the object store ready.",
 }
 """Commands of the other rooms, found by their entry points."""
 

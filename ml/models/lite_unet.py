@@ -1,0 +1,157 @@
+"""Lite U-Net: an EfficientNet-lite encoder and a light decoder, made for serving.
+
+The decoder narrows every skip to a few channels, joins it with the upsampled deeper features, and
+filters with depthwise separable convolutions (Howard et al., MobileNets, 2017). It stops at half
+the image's size; the last step to full size is a sub-pixel convolution (Shi et al., CVPR 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from ml.models.efficientnet_lite import encode
+
+STRIDE = 32
+"""The encoder halves the image's sides five times."""
+
+
+@keras.saving.register_keras_serializable(package="roadmask")
+class LiteUNet(keras.Model):  # type: ignore[misc]
+    """uint8 RGB (B, H, W, 3) to float32 logits (B, H, W, categories).
+
+    Fully convolutional: H and W are any multiples of 2; inside, the image is padded to multiples
+    of 32. `widths` are the decoder's channels at strides 16, 8, 4 and 2. `precision` is a Keras
+    dtype policy for the computation; it is not part of the saved network.
+    """
+
+    def __init__(
+        self,
+        categories: int = 8,
+        variant: str = "lite0",
+        widths: Sequence[int] = (128, 96, 64, 48),
+        dropout: float = 0.1,
+        precision: str = "float32",
+        **kwargs: Any,
+    ) -> None:
+        # --- layers ---
+        block = _Blocks(precision)
+        image = keras.Input((None, None, 3), dtype="uint8", name="image")
+        drop = layers.SpatialDropout2D(dropout, dtype=precision, name="dropout")
+        head = layers.Conv2D(4 * categories, 1, dtype="float32", name="logits")
+
+        # --- graph ---
+        *skips, x = encode(PadTo(STRIDE, name="pad")(image), variant, precision)
+        for stride, width, skip in zip((16, 8, 4, 2), widths, reversed(skips), strict=True):
+            x = block.join(x, skip, width, f"decoder{stride}")
+            x = block.filter(x, width, f"decoder{stride}a")
+            x = block.filter(x, width, f"decoder{stride}b")
+        x = SubPixel(name="full_size")(head(drop(x)))
+        super().__init__(image, CropLike(name="crop")([x, image]), **kwargs)
+
+        # --- config ---
+        self.categories = categories
+        self.variant = variant
+        self.widths = tuple(widths)
+        self.dropout = dropout
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, `precision` aside."""
+        return {
+            "name": self.name,
+            "categories": self.categories,
+            "variant": self.variant,
+            "widths": list(self.widths),
+            "dropout": self.dropout,
+        }
+
+
+class _Blocks:
+    """The few steps that the decoder repeats, all computed in one precision."""
+
+    def __init__(self, precision: str) -> None:
+        self._dtype = precision
+
+    def join(self, x: Any, skip: Any, width: int, name: str) -> Any:
+        """Twice the size, beside the encoder's features of that size, both narrowed first."""
+        x = self._narrow(x, width, f"{name}_deep")
+        x = layers.UpSampling2D(dtype=self._dtype, name=f"{name}_double")(x)
+        skip = self._narrow(skip, width, f"{name}_skip")
+        return layers.Concatenate(dtype=self._dtype, name=f"{name}_join")([x, skip])
+
+    def filter(self, x: Any, width: int, name: str) -> Any:
+        """Depthwise separable convolution, batch normalisation, ReLU."""
+        x = layers.DepthwiseConv2D(
+            3, padding="same", use_bias=False, dtype=self._dtype, name=f"{name}_depthwise"
+        )(x)
+        return self._narrow(x, width, name)
+
+    def _narrow(self, x: Any, width: int, name: str) -> Any:
+        x = layers.Conv2D(
+            width,
+            1,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            dtype=self._dtype,
+            name=f"{name}_conv",
+        )(x)
+        x = layers.BatchNormalization(momentum=0.95, dtype=self._dtype, name=f"{name}_norm")(x)
+        return layers.ReLU(dtype=self._dtype, name=f"{name}_relu")(x)
+
+
+@keras.saving.register_keras_serializable(package="roadmask")
+class PadTo(layers.Layer):  # type: ignore[misc]
+    """Pads height and width at the end to multiples of `multiple`, with zeros; float32."""
+
+    def __init__(self, multiple: int, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.multiple = multiple
+
+    def call(self, image: Any) -> Any:
+        """(B, H, W, C) of any number type to float32 (B, H', W', C)."""
+        shape = ops.shape(image)
+        rest = [-shape[axis] % self.multiple for axis in (1, 2)]
+        return ops.pad(ops.cast(image, "float32"), [[0, 0], [0, rest[0]], [0, rest[1]], [0, 0]])
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        """Unknown height and width."""
+        return (shape[0], None, None, shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config: dict[str, Any] = super().get_config()
+        return config | {"multiple": self.multiple}
+
+
+@keras.saving.register_keras_serializable(package="roadmask")
+class SubPixel(layers.Layer):  # type: ignore[misc]
+    """Four channels become two by two pixels: (B, h, w, 4 n) to (B, 2 h, 2 w, n)."""
+
+    def call(self, x: Any) -> Any:
+        """Rearrange without arithmetic."""
+        batch, height, width = ops.shape(x)[:3]
+        n = x.shape[-1] // 4
+        x = ops.reshape(x, (batch, height, width, 2, 2, n))
+        return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (batch, 2 * height, 2 * width, n))
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        """Unknown height and width, a quarter of the channels."""
+        return (shape[0], None, None, shape[-1] // 4)
+
+
+@keras.saving.register_keras_serializable(package="roadmask")
+class CropLike(layers.Layer):  # type: ignore[misc]
+    """The first of two maps, cut at the end to the height and width of the second."""
+
+    def call(self, maps: Any) -> Any:
+        """Cut what was padded."""
+        x, like = maps
+        _, height, width, _ = ops.shape(like)
+        return x[:, :height, :width, :]
+
+    def compute_output_shape(self, shapes: Any) -> Any:
+        """Height and width of the second map."""
+        return (*shapes[1][:3], shapes[0][-1])
