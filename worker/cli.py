@@ -60,10 +60,11 @@ def _log() -> None:
 
 
 def _is_alive(settings: Settings) -> bool:
-    from storage.connections import connect_redis
+    from storage.connections import connect_redis, records_guard
 
     redis = connect_redis(settings)
-    told = [redis.get(key) for key in redis.scan_iter("rm:worker:*")]
+    with records_guard():
+        told = [redis.get(key) for key in redis.scan_iter("rm:worker:*")]
     return any(json.loads(facts)["host"] == socket.gethostname() for facts in told if facts)
 
 

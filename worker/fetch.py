@@ -18,11 +18,11 @@ from worker.timings import Timings, timed
 from worker.watchdog import Watchdog
 
 LARGEST_AT_ONCE = 2
-"""Images of the largest size that may be decoded at the same time; of smaller ones, many more."""
+"""Images of the largest size that may be in hand at the same time; of smaller ones, many more."""
 
 
 class PixelBudget:
-    """At most `pixels` decoded pixels in the process, three bytes each."""
+    """At most `pixels` pixels in hand, from before they are decoded until their mask is stored."""
 
     def __init__(self, pixels: int) -> None:
         self._left = pixels
@@ -56,23 +56,21 @@ class Fetcher:
         self._entrances = threading.BoundedSemaphore(entrances)
         self._budget = PixelBudget(LARGEST_AT_ONCE * max_pixels)
 
-    @contextmanager
-    def image(self, sha256: str, timings: Timings, apart: bool) -> Iterator[NDArray[np.uint8]]:
-        """The pixels, RGB uint8 (H, W, 3); their room in memory is held inside the `with`.
+    def fetch(
+        self, sha256: str, timings: Timings, apart: bool, room: ExitStack
+    ) -> NDArray[np.uint8]:
+        """The pixels, RGB uint8 (H, W, 3); their share of the budget is held until `room` closes.
 
         With `apart` they are decoded in a disposable process. Raises `ItemError`,
         `UnsupportedFormat` or `StoreUnavailable`.
         """
-        with ExitStack() as room:
-            with self._entrances:
-                with timed(timings, "fetch"):
-                    data = self._bytes(sha256)
-                facts = sniff(data, self._max_pixels)
-                room.enter_context(self._budget.hold(facts.width * facts.height))
-                with timed(timings, "decode"):
-                    pixels = self._decode(data, apart)
-            del data
-            yield pixels
+        with self._entrances:
+            with timed(timings, "fetch"):
+                data = self._bytes(sha256)
+            facts = sniff(data, self._max_pixels)
+            room.enter_context(self._budget.hold(facts.width * facts.height))
+            with timed(timings, "decode"):
+                return self._decode(data, apart)
 
     def _decode(self, data: bytes, apart: bool) -> NDArray[np.uint8]:
         if apart:

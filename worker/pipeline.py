@@ -83,18 +83,15 @@ class Pipeline:
         self, item: ManifestItem, artifact: Artifact, keys: MaskKeys, lane: Lane, apart: bool
     ) -> Facts:
         timings: Timings = {}
-        mask = self._infer(item, artifact, lane, apart, timings)
-        name = f"{artifact.name}@{artifact.version}"
-        return self._masks.put(keys, mask, name, item.truth, timings)
-
-    def _infer(
-        self, item: ManifestItem, artifact: Artifact, lane: Lane, apart: bool, timings: Timings
-    ) -> NDArray[np.uint8]:
         with ExitStack() as room:
             with self._batcher.coming():
-                image = room.enter_context(self._fetcher.image(item.sha256, timings, apart))
+                image = self._fetcher.fetch(item.sha256, timings, apart, room)
                 waiting = self._batcher.put(image, artifact, lane, timings)
-            return self._wait(waiting, apart)
+            # The batcher has it: its memory is to be free as soon as the mask is there.
+            del image
+            mask = self._wait(waiting, apart)
+            name = f"{artifact.name}@{artifact.version}"
+            return self._masks.put(keys, mask, name, item.truth, timings)
 
     def _wait(self, mask: Future[NDArray[np.uint8]], apart: bool) -> NDArray[np.uint8]:
         """The mask, once it is there. A suspect alone in hand can be told from a slow queue."""
