@@ -155,6 +155,16 @@ def test_retry_goes_on_with_what_was_canceled(hands: Hands) -> None:
     assert all(hands.redis.ttl(key) > 0 for key in hands.keys(job_id))
 
 
+def test_a_retry_takes_the_chunks_from_those_who_hold_them(hands: Hands) -> None:
+    job_id = hands.accept(1)
+    former = hands.begin(job_id)
+    hands.records.cancel(job_id)
+    hands.records.retry(job_id)
+    assert hands.leases.renew([former]) == [former]
+    assert not hands.succeed(former, 0)
+    assert hands.claim(job_id).items[0].attempts == 0
+
+
 def test_there_is_nothing_to_retry_in_an_open_or_a_succeeded_job(hands: Hands) -> None:
     job_id = hands.accept(1)
     with pytest.raises(JobClosed, match="still open"):

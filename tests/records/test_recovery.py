@@ -168,6 +168,50 @@ def test_an_emptied_redis_is_rebuilt(hands: Hands) -> None:
     hands.check_result(new, 64)
 
 
+def test_a_holder_from_before_the_rebuild_can_do_nothing(hands: Hands) -> None:
+    job_id = hands.accept(1)
+    former = hands.begin(job_id)
+    hands.redis.flushall()
+    hands.recovery.run()
+    successor = hands.begin(job_id)
+    assert successor.chunk == former.chunk
+    assert not hands.succeed(former, 0)
+    assert hands.succeed(successor, 0)
+
+
+def test_what_failed_before_a_retry_is_no_failure_after_a_rebuild(hands: Hands) -> None:
+    job_id = hands.accept(32)
+    hands.work(job_id, damaged=[0, 31])
+    hands.records.retry(job_id)
+    hands.work(job_id, damaged=[0], chunks=1)
+    hands.redis.flushall()
+    hands.recovery.run()
+    counts = hands.job(job_id).counts
+    assert (counts.succeeded, counts.failed, counts.queued) == (30, 1, 1)
+    hands.work(job_id)
+    states = [item.state.value for item in hands.items(job_id)]
+    assert states == ["failed"] + ["succeeded"] * 31
+
+
+def test_a_sealer_from_before_the_rebuild_cannot_put_old_results_back(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = hands.accept(1)
+    claim = hands.begin(job_id)
+    hands.fail(claim, 0)
+    put = type(hands.store).put
+    kept: list[tuple[object, ...]] = []
+    with monkeypatch.context() as asleep:
+        asleep.setattr("storage.local_store.LocalStore.put", lambda *call: kept.append(call))
+        hands.leases.release(claim)
+    hands.redis.flushall()
+    hands.recovery.run()
+    hands.work(job_id)
+    for call in kept:
+        put(*call)  # type: ignore[arg-type]
+    hands.check_result(job_id, 1)
+
+
 def test_a_rebuild_remembers_keys_and_retries(hands: Hands) -> None:
     hands.recovery.run()
     job, _ = hands.records.create(request(40), map(image, range(40)), "key")
