@@ -9,7 +9,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from roadmask.client import Client
-from roadmask.errors import ImageUnreadable, RoadmaskError
+from roadmask.errors import ImageUnreadable, QueueFull, RoadmaskError
 from roadmask.images import uploaded_id
 from roadmask.jobs import ImageRef, Job, Lane
 from roadmask.ledger import Ledger
@@ -20,6 +20,8 @@ FIRST_LOT, LARGEST_LOT = 64, 1024
 """Lots double from the first, which is small so that inference begins at once."""
 OPEN_LOTS = 2
 """One is inferred while the next is uploaded."""
+FULL_PAUSE_S = 5.0
+"""Seconds before a lot is offered again that the service had no room for."""
 UPLOADS = 4
 """Files on their way at once."""
 
@@ -176,9 +178,15 @@ class Intake:
             for sha256 in dict.fromkeys(files.values())
         ]
         label = self._folder.name[:200].encode(errors="replace").decode() or None
-        return self._client.submit(
-            images, name=label, model=self._model, lane=Lane.BATCH, idempotency_key=key
-        )
+        while not self._stop.is_set():
+            try:
+                return self._client.submit(
+                    images, name=label, model=self._model, lane=Lane.BATCH, idempotency_key=key
+                )
+            except QueueFull:
+                # Others are being served; a folder can wait for as long as that takes.
+                self._stop.wait(FULL_PAUSE_S)
+        raise Stopped
 
 
 def custom_id(name: str) -> str | None:

@@ -134,7 +134,16 @@ class Stack:
         self._watcher.start()
         with self.client(patience=0, timeout=5) as client:
             self._until(lambda: _is_ready(client), "api")
-            self._until(lambda: _workers(client) >= self._workers, "worker")
+            self._until(lambda: self._workers_show(client), "worker")
+
+    def _workers_show(self, client: Client) -> bool:
+        """Whether each of our workers is known to the service, which may list dead ones still."""
+        try:
+            known = {worker["pid"] for worker in client.get("/v1/service")["workers"]}
+        except RoadmaskError:
+            return False
+        ours = {pid for name, pid in self.pids.items() if name.startswith("worker")}
+        return ours <= known
 
     def _log(self, name: str) -> Path:
         folder = self.data_dir / "logs"
@@ -200,10 +209,3 @@ def _is_ready(client: Client) -> bool:
     except RoadmaskError:
         return False
     return True
-
-
-def _workers(client: Client) -> int:
-    try:
-        return len(client.get("/v1/service")["workers"])
-    except RoadmaskError:
-        return 0
