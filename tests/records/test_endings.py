@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from roadmask.errors import JobClosed, StoreUnavailable
 from roadmask.jobs import ItemState, JobState
 from storage.endings import done_key, read_ending
+from storage.local_store import LocalStore
 from storage.results import sealed_key
 from tests.records.hands import Hands
 from tests.waiting import wait_until
@@ -196,6 +198,56 @@ def test_a_process_that_slept_through_a_retry_cannot_put_old_results_back(
     item = hands.records.item(job_id, 0)
     assert item.state is ItemState.SUCCEEDED
     assert item.result is not None
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, suffix: str, act: Callable[[], object]) -> None:
+    """Do something once, right after an object whose key ends so was written."""
+    put, todo = LocalStore.put, iter([act])
+
+    def interrupted(store: LocalStore, key: str, data: bytes, content_type: str) -> None:
+        put(store, key, data, content_type)
+        if key.endswith(suffix):
+            for once in todo:
+                once()
+
+    monkeypatch.setattr(LocalStore, "put", interrupted)
+
+
+def test_a_seal_leaves_what_a_retry_has_brought_since(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = hands.accept(1)
+    claim = hands.begin(job_id)
+    hands.fail(claim, 0)
+
+    def retried() -> None:
+        hands.records.retry(job_id)
+        assert hands.succeed(hands.begin(job_id), 0)
+
+    meanwhile(monkeypatch, "000000-0000.jsonl", retried)
+    hands.leases.release(claim)
+    assert hands.records.item(job_id, 0).result is not None
+    hands.recovery.run()
+    hands.check_result(job_id, 1)
+
+
+def test_an_end_that_a_retry_undid_is_not_taken_for_the_end(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = hands.accept(1)
+    claim = hands.begin(job_id)
+    hands.fail(claim, 0)
+
+    def retried() -> None:
+        hands.records.retry(job_id)
+        hands.records.cancel(job_id)
+
+    meanwhile(monkeypatch, "done.json", retried)
+    hands.leases.release(claim)
+    hands.recovery.run()
+    ending = read_ending(hands.store, job_id)
+    assert ending is not None
+    assert (ending.record["state"], ending.record["round"]) == ("canceled", "1")
 
 
 def test_a_sealed_line_is_one_json_object(hands: Hands) -> None:
