@@ -39,6 +39,24 @@ def test_a_process_that_dies_is_started_again_and_no_job_is_lost(stack: Stack, n
     assert (ended.state, ended.counts.succeeded) == (JobState.SUCCEEDED, 20)
 
 
+def test_a_folder_run_outlives_the_api(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(100):
+        photo = tmp_path / f"photos/{number}.jpg"
+        photo.write_bytes(_picture(1000 + number))
+    with stack.client() as client:
+        results = client.segment_folder(tmp_path / "photos", tmp_path / "masks")
+        first = next(results)
+        before = stack.pids["api"]
+        assert before
+        os.kill(before, signal.SIGKILL)
+        rest = list(results)
+        assert stack.pids["api"] != before
+        assert sum(job.counts.total for job in client.jobs() if job.name == "photos") == 100
+    assert [result.error for result in (first, *rest)] == [None] * 100
+    assert len(list((tmp_path / "masks").glob("*.png"))) == 100
+
+
 def test_a_second_stack_on_the_same_folder_is_refused(stack: Stack, alone: Run) -> None:
     done = alone("up", "--data-dir", str(stack.data_dir), "--port", "0")
     assert done.returncode == 1
