@@ -115,8 +115,10 @@ class LocalStore:
             probe.touch()
             probe.unlink()
             for path in self._incoming.iterdir():
-                if path.stat().st_mtime < time.time() - ABANDONED_S:
-                    path.unlink(missing_ok=True)
+                # Another process may be trying the folder at this moment, or finish its upload.
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime < time.time() - ABANDONED_S:
+                        path.unlink()
 
     def _put(self, key: str, content_type: str, fill: Callable[[Path], object]) -> None:
         path = self._path(key)
