@@ -38,8 +38,8 @@ def evaluate(artifact: str, dataset: Path, as_json: bool) -> None:
 def _print_json(artifact: Artifact, measurement: Measurement) -> None:
     import json
 
-    words = {"artifact": f"{artifact.name}@{artifact.version}"} | measurement.model_dump()
-    click.echo(json.dumps(words, indent=2))
+    about = {"artifact": f"{artifact.name}@{artifact.version}", "dataset": measurement.dataset}
+    click.echo(json.dumps(about | measurement.scores.model_dump(), indent=2))
 
 
 def _print_table(artifact: Artifact, measurement: Measurement) -> None:
