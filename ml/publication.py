@@ -19,6 +19,8 @@ from roadmask.categories import CITYSCAPES
 LIMITS = [
     "Learnt from few street scenes by day: other cameras, countries, nights and winters were not "
     "measured.",
+    "Scores on frames of a video that also gave training frames flatter, since neighbouring frames "
+    "are alike.",
     "Not for driving, nor for any other decision about people's safety.",
 ]
 
