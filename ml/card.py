@@ -64,6 +64,8 @@ class Provenance(_Part):
     recipe: dict[str, object]
     data: dict[str, int]
     """Data sets trained on, with their number of images."""
+    encoder_sha256: str | None = None
+    """Of the file that the encoder's weights started from; the recipe names it."""
     epochs: int
     """The epoch whose weights these are."""
     seed: int

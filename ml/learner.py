@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -23,9 +24,11 @@ class Learner:
     is what is measured, and the best of these averages so far, which is what is kept.
     """
 
-    def __init__(self, recipe: Recipe, steps_per_epoch: int) -> None:
+    def __init__(self, recipe: Recipe, steps_per_epoch: int, encoder: Path | None = None) -> None:
         self._recipe = recipe
         self._model = build_network(recipe.network, len(CITYSCAPES), recipe.precision)
+        if encoder is not None:
+            self._model.load_encoder(encoder)
         self.average = build_network(recipe.network, len(CITYSCAPES))
         self.average.set_weights(self._model.get_weights())
         self._best = [tf.Variable(weight) for weight in self.average.weights]

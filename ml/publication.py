@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def publish(
     epoch: int,
     data: Sequence[Path],
     validation: Sequence[Path],
+    encoder: Path | None = None,
 ) -> Artifact:
     """Write an artifact of a Keras model, measured on the validation folders as it was written."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +53,7 @@ def publish(
         provenance=Provenance(
             recipe=recipe.facts(),
             data=count_samples(data),
+            encoder_sha256=hashlib.sha256(encoder.read_bytes()).hexdigest() if encoder else None,
             epochs=epoch,
             seed=recipe.seed,
             git_revision=git_revision(),

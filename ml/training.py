@@ -17,6 +17,7 @@ from ml.learner import Learner
 from ml.publication import publish
 from ml.recipes.recipe import Recipe
 from roadmask.categories import CITYSCAPES
+from roadmask.errors import InvalidRequest
 from roadmask.folders import Sample
 
 
@@ -31,6 +32,8 @@ class Run:
     """Gets `checkpoint.npz` after every epoch and `artifact/` at the end."""
     name: str
     """Name of the artifact."""
+    encoder: Path | None = None
+    """File of the weights that the encoder starts from, where the recipe names some."""
 
 
 Report = Callable[[int, int, dict[str, float] | None], None]
@@ -48,7 +51,7 @@ def train(run: Run, report: Report = lambda epoch, step, values: None) -> Artifa
     batches = Batches([s for folder in run.data for s in annotated_samples(folder)], recipe)
     held_out = [s for folder in run.validation for s in annotated_samples(folder)]
     keras.utils.set_random_seed(recipe.seed)
-    learner = Learner(recipe, len(batches))
+    learner = Learner(recipe, len(batches), _encoder(run))
     checkpoint, progress = run.folder / "checkpoint.npz", Progress()
     if checkpoint.exists():
         progress = load_checkpoint(checkpoint, recipe.facts(), learner.state())
@@ -67,7 +70,18 @@ def train(run: Run, report: Report = lambda epoch, step, values: None) -> Artifa
         epoch=progress.best_epoch,
         data=run.data,
         validation=run.validation,
+        encoder=run.encoder,
     )
+
+
+def _encoder(run: Run) -> Path | None:
+    if bool(run.recipe.encoder) != (run.encoder is not None):
+        wanted = run.recipe.encoder or "random weights"
+        raise InvalidRequest(
+            f"The encoder of {run.recipe.name} starts from {wanted}. "
+            + ("Name its file with --encoder." if run.recipe.encoder else "Leave --encoder out.")
+        )
+    return run.encoder
 
 
 def _ended(recipe: Recipe, progress: Progress) -> bool:

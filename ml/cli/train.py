@@ -19,6 +19,11 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the run; one that was interrupted is resumed.",
 )
+@click.option(
+    "--encoder",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of the weights that the recipe's encoder starts from.",
+)
 @click.option("--name", help="Name of the artifact; default: that of the recipe.")
 @click.option("--smoke", is_flag=True, help="Run in seconds, to see that everything works.")
 def train(
@@ -26,6 +31,7 @@ def train(
     data: tuple[Path, ...],
     validation: tuple[Path, ...],
     out: Path,
+    encoder: Path | None,
     name: str | None,
     smoke: bool,
 ) -> None:
@@ -41,7 +47,8 @@ def train(
     from ml.training import Run
     from ml.training import train as run_training
 
-    run = Run(chosen.smoke() if smoke else chosen, data, validation, out, name or chosen.name)
+    recipe_run = chosen.smoke() if smoke else chosen
+    run = Run(recipe_run, data, validation, out, name or chosen.name, encoder)
     with TrainingProgress(run.recipe.epochs) as progress:
         artifact = run_training(run, progress.report)
     click.echo(f"{artifact.name}@{artifact.version} in {artifact.path}")

@@ -8,12 +8,13 @@ the image's size; the last step to full size is a sub-pixel convolution (Shi et 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers, ops
 
-from ml.models.efficientnet_lite import encode
+from ml.models.efficientnet_lite import encode, load_encoder
 
 STRIDE = 32
 """The encoder halves the image's sides five times."""
@@ -57,6 +58,10 @@ class LiteUNet(keras.Model):  # type: ignore[misc]
         self.variant = variant
         self.widths = tuple(widths)
         self.dropout = dropout
+
+    def load_encoder(self, path: Path) -> None:
+        """Start from trained weights of the encoder: see `efficientnet_lite.load_encoder`."""
+        load_encoder(self, path)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, `precision` aside."""

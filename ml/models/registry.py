@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ml.models.lite_unet import LiteUNet
 from ml.models.unet_mini import UNetMini
 from roadmask.errors import ModelNotFound
 
 Builder = Callable[..., Any]
 
-NETWORKS: dict[str, Builder] = {"unet_mini": UNetMini}
+NETWORKS: dict[str, Builder] = {"lite_unet": LiteUNet, "unet_mini": UNetMini}
 
 
 def build_network(name: str, categories: int, precision: str = "float32") -> Any:

@@ -13,6 +13,8 @@ class Recipe:
     name: str
     network: str
     """Name of the network: see `ml.models.registry`."""
+    encoder: str = ""
+    """Name of the weights that the encoder starts from, given as a file; empty: random ones."""
     crop: tuple[int, int]
     """Size of the views that are learnt from."""
     budget: int = 131_072

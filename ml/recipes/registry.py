@@ -18,7 +18,21 @@ UNET_MINI = Recipe(
     precision="mixed_bfloat16",
 )
 
-RECIPES = {recipe.name: recipe for recipe in (UNET_MINI,)}
+LITE_UNET = Recipe(
+    name="lite_unet",
+    network="lite_unet",
+    encoder="efficientnet_lite0_imagenet",
+    crop=(256, 320),
+    # The whole of a 480x360 image: poles and people are few pixels wide.
+    budget=172_800,
+    batch=8,
+    epochs=40,
+    learning_rate=1e-3,
+    loss="cross_entropy_dice",
+    category_weights=(0.8, 1.0, 2.5, 1.3, 1.0, 3.0, 1.8),
+)
+
+RECIPES = {recipe.name: recipe for recipe in (UNET_MINI, LITE_UNET)}
 
 
 def find_recipe(name: str) -> Recipe:
