@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,14 @@ from storage.local_store import LocalStore
 from tests.servers import minio, moto
 from tests.servers import redis as redis_servers
 from tests.servers.redis import RedisServer
+
+
+def pytest_configure() -> None:
+    """Give every process that tests start the same surroundings, whoever runs the tests."""
+    # In a background job of a shell Ctrl-C is ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in [name for name in os.environ if name.startswith("ROADMASK_")]:
+        del os.environ[name]
 
 
 def pytest_report_header() -> list[str]:

@@ -40,19 +40,20 @@ def test_a_process_that_dies_is_started_again_and_no_job_is_lost(stack: Stack, n
 
 
 def test_a_folder_run_outlives_the_api(stack: Stack, tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
+    # A name of its own: jobs of other tests are on this stack too.
+    photos = tmp_path / "outlived"
+    photos.mkdir()
     for number in range(100):
-        photo = tmp_path / f"photos/{number}.jpg"
-        photo.write_bytes(_picture(1000 + number))
+        (photos / f"{number}.jpg").write_bytes(_picture(1000 + number))
     with stack.client() as client:
-        results = client.segment_folder(tmp_path / "photos", tmp_path / "masks")
+        results = client.segment_folder(photos, tmp_path / "masks")
         first = next(results)
         before = stack.pids["api"]
         assert before
         os.kill(before, signal.SIGKILL)
         rest = list(results)
         assert stack.pids["api"] != before
-        assert sum(job.counts.total for job in client.jobs() if job.name == "photos") == 100
+        assert sum(job.counts.total for job in client.jobs() if job.name == photos.name) == 100
     assert [result.error for result in (first, *rest)] == [None] * 100
     assert len(list((tmp_path / "masks").glob("*.png"))) == 100
 
