@@ -9,7 +9,7 @@ COPY storage storage
 
 FROM base AS api
 COPY api api
-RUN mkdir ml worker && pip install --constraint requirements.lock ".[api]"
+RUN pip install --constraint requirements.lock ".[api]"
 USER roadmask
 EXPOSE 8000
 CMD ["roadmask", "api", "--host", "0.0.0.0", "--port", "8000"]
@@ -17,13 +17,13 @@ CMD ["roadmask", "api", "--host", "0.0.0.0", "--port", "8000"]
 FROM base AS worker
 COPY ml ml
 COPY worker worker
-RUN mkdir api && pip install --constraint requirements.lock ".[worker]"
+RUN pip install --constraint requirements.lock ".[worker]"
 USER roadmask
 CMD ["roadmask", "worker"]
 
 FROM base AS worker-gpu
 COPY ml ml
 COPY worker worker
-RUN mkdir api && pip install --constraint requirements.lock ".[worker]" "tensorflow[and-cuda]"
+RUN pip install --constraint requirements.lock ".[worker]" "tensorflow[and-cuda]"
 USER roadmask
 CMD ["roadmask", "worker"]

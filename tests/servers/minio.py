@@ -35,10 +35,15 @@ class MinioServer(Server):
         return os.environ | own | quiet
 
     def answers(self) -> bool:
-        try:
-            return httpx.get(f"http://{self.address}/minio/health/ready").is_success
-        except httpx.TransportError:
-            return False
+        return is_ready(self.address)
+
+
+def is_ready(address: str) -> bool:
+    """Whether the MinIO at `host:port` serves."""
+    try:
+        return httpx.get(f"http://{address}/minio/health/ready").is_success
+    except httpx.TransportError:
+        return False
 
 
 def available() -> bool:
