@@ -26,7 +26,7 @@ LITE_UNET = Recipe(
     # The whole of a 480x360 image: poles and people are few pixels wide.
     budget=172_800,
     batch=8,
-    epochs=40,
+    epochs=32,
     learning_rate=1e-3,
     loss="cross_entropy_dice",
     category_weights=(0.8, 1.0, 2.5, 1.3, 1.0, 3.0, 1.8),
