@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,4 +56,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         except StoreUnavailable as error:
             # The store may come up after this process; /readyz tells until then.
             log.warning("%s", error.detail)
+        preparing = asyncio.create_task(run_in_threadpool(backends.dispatch.prepare))
         yield
+        await preparing

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from celery import Celery
-from kombu import Connection, Queue
-from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from roadmask.errors import RecordsUnavailable
 from roadmask.jobs import Lane
 from roadmask.settings import Settings
 from storage.connections import connect_redis, records_guard
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from kombu import Connection
 
 TASK = "roadmask.work"
 """The task of the workers; its one argument is the id of a job that has work."""
@@ -31,6 +33,8 @@ def celery_config(settings: Settings) -> dict[str, Any]:
     there is no result backend. Remote control and events are off because they leave keys behind.
     The shortest visibility timeout of any process counts, so all of them must have this one.
     """
+    from kombu import Queue
+
     return {
         "broker_url": settings.redis_url,
         "broker_connection_retry": True,
@@ -81,16 +85,21 @@ class Dispatch:
     """Sends messages, and counts those that wait. Both raise `RecordsUnavailable` without Redis."""
 
     def __init__(self, settings: Settings) -> None:
-        self._celery = Celery("roadmask", set_as_current=False)
-        self._celery.conf.update(celery_config(settings))
+        self._settings = settings
         self._redis = connect_redis(settings)
         self._idle: deque[Connection] = deque()
+
+    def prepare(self) -> None:
+        """Load Celery now, rather than with the first message: it takes a while."""
+        self._celery.finalize(auto=True)
 
     def send(self, job_id: str, lane: Lane, copies: int = 1) -> None:
         """Say that a job has work, to as many workers as there are copies."""
         try:
             self._send(job_id, lane, copies)
         except Exception:
+            from kombu.exceptions import OperationalError
+
             # After a restart of Redis kombu's channels may be broken in ways of their own: none of
             # them is used again, and a new connection tells whether Redis is there.
             self._idle.clear()
@@ -105,6 +114,14 @@ class Dispatch:
     def depth(self, lane: Lane) -> int:
         """Messages that wait in a lane."""
         return int(self._redis.llen(f"{PREFIX}{lane.value}"))
+
+    @cached_property
+    def _celery(self) -> Celery:
+        from celery import Celery
+
+        app = Celery("roadmask", set_as_current=False)
+        app.conf.update(celery_config(self._settings))
+        return app
 
     def _send(self, job_id: str, lane: Lane, copies: int) -> None:
         with self._connection() as connection, self._celery.amqp.Producer(connection) as producer:

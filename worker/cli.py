@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import socket
@@ -60,12 +59,11 @@ def _log() -> None:
 
 
 def _is_alive(settings: Settings) -> bool:
-    from storage.connections import connect_redis, records_guard
+    from storage.connections import connect_redis
+    from storage.roll import Roll
 
-    redis = connect_redis(settings)
-    with records_guard():
-        told = [redis.get(key) for key in redis.scan_iter("rm:worker:*")]
-    return any(json.loads(facts)["host"] == socket.gethostname() for facts in told if facts)
+    workers = Roll(connect_redis(settings)).alive()
+    return any(worker["host"] == socket.gethostname() for worker in workers)
 
 
 def _prepare_libraries(settings: Settings) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
@@ -11,30 +10,28 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from redis import Redis, RedisError
-
+from roadmask.errors import RecordsUnavailable
+from storage.roll import Roll
 from worker.ticker import Ticker
 
 BEAT_S = 5.0
-TTL_S = 20
 WINDOW = 12
 """Beats over which the throughput is measured: one minute."""
 
 
 class Presence:
-    """Keeps `rm:worker:{id}` alive: JSON with what it is, what it did and how fast it is.
+    """Stays on the roll of workers: what this one is, what it did and how fast it is.
 
     `ended` tells how many items this process brought to an end; `facts` are shown as they are.
     """
 
     def __init__(
-        self, redis: Redis, worker_id: str, facts: Mapping[str, object], ended: Callable[[], int]
+        self, roll: Roll, worker_id: str, facts: Mapping[str, object], ended: Callable[[], int]
     ) -> None:
-        self._redis = redis
-        self._key = f"rm:worker:{worker_id}"
+        self._roll = roll
+        self._worker_id = worker_id
         self._ended = ended
         self._facts = {
-            "id": worker_id,
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "started_at": datetime.now(UTC).isoformat(),
@@ -50,8 +47,8 @@ class Presence:
     def stop(self) -> None:
         """Vanish."""
         self._ticker.stop()
-        with suppress(RedisError):
-            self._redis.delete(self._key)
+        with suppress(RecordsUnavailable):
+            self._roll.leave(self._worker_id)
 
     def _beat(self) -> None:
         now, ended = time.monotonic(), self._ended()
@@ -59,4 +56,4 @@ class Presence:
         self._history.append((now, ended))
         rate = (ended - before) / (now - since) if now > since else 0.0
         told = {**self._facts, "items_done": ended, "images_per_second": round(rate, 2)}
-        self._redis.set(self._key, json.dumps(told), ex=TTL_S)
+        self._roll.tell(self._worker_id, told)

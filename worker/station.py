@@ -13,6 +13,7 @@ from storage.connections import connect_redis, open_store
 from storage.dispatch import Dispatch
 from storage.leases import Leases
 from storage.recovery import Recovery
+from storage.roll import Roll
 from worker.attempts import Attempts
 from worker.batcher import Batcher
 from worker.chunks import Chunks
@@ -61,7 +62,7 @@ class Station:
         recovery = Recovery(redis, self._store, settings, dispatch)
         self._reconciler = Ticker("reconciler", settings.reconcile_s, recovery.run, jitter=0.3)
         facts = {"model": self._model, "lanes": sorted(lanes), "threads": settings.worker_threads}
-        self._presence = Presence(redis, worker_id, facts, lambda: attempts.ended)
+        self._presence = Presence(Roll(redis), worker_id, facts, lambda: attempts.ended)
 
     def start(self) -> None:
         """Load the model, then appear. Raises what loading raised, or `StoreUnavailable`."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
@@ -16,9 +14,9 @@ from roadmask.categories import CITYSCAPES
 from roadmask.errors import RecordsUnavailable, StoreUnavailable
 from roadmask.jobs import Lane, Wire
 from storage.connections import records_guard
+from storage.roll import Roll
 
 router = APIRouter(tags=["service"])
-WORKER_KEYS = "rm:worker:*"
 
 
 class Alive(Wire):
@@ -100,7 +98,7 @@ async def get_taxonomy() -> TaxonomyInfo:
 )
 def get_service(backends: Wired) -> Service:
     """Queues, workers, models and limits."""
-    workers = _workers(backends)
+    workers = [Worker(**facts) for facts in Roll(backends.redis).alive()]
     return Service(
         version=version("roadmask"),
         store=backends.settings.store,
@@ -129,16 +127,6 @@ def readyz(backends: Wired) -> Alive:
         backends.redis.ping()
     backends.store.check()
     return Alive(status="ready")
-
-
-@records_guard()
-def _workers(backends: Backends) -> list[Worker]:
-    keys = list(backends.redis.scan_iter(WORKER_KEYS, count=10_000))
-    told: list[Any] = backends.redis.mget(keys) if keys else []
-    # One whose time ran out between the two commands is gone.
-    return sorted(
-        (Worker(**json.loads(facts)) for facts in told if facts), key=lambda worker: worker.id
-    )
 
 
 def _lane(backends: Backends, lane: Lane, workers: list[Worker]) -> LaneStatus:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from redis import Redis
 from roadmask.categories import CITYSCAPES
 from roadmask.settings import Settings
 from storage.local_store import LocalStore
+from storage.roll import Roll
 from tests.api.pictures import put_many
 from tests.api.test_jobs import submit
 from tests.servers.service import Api
@@ -32,8 +32,8 @@ def test_the_taxonomy_is_the_masks_legend(client: httpx.Client) -> None:
 def test_the_service_tells_of_queues_and_workers(client: httpx.Client, redis: Redis) -> None:
     submit(client, put_many(client, 2), lane="batch")
     for n, lanes in enumerate((["batch"], ["batch", "interactive"])):
-        told = {"id": f"w{n}", "model": "m@1", "lanes": lanes, "images_per_second": 1.5, "pid": n}
-        redis.set(f"rm:worker:w{n}", json.dumps(told), ex=20)
+        facts = {"model": "m@1", "lanes": lanes, "images_per_second": 1.5, "pid": n}
+        Roll(redis).tell(f"w{n}", facts)
     service = client.get("/v1/service").json()
     assert service["version"] == version("roadmask")
     assert service["store"] == "local"

@@ -14,6 +14,7 @@ from roadmask.jobs import FINAL_STATES, ItemState, JobState, Lane
 from roadmask.masks import encode_mask
 from roadmask.pixels import decode
 from roadmask.settings import Settings
+from storage.roll import Roll
 from tests.waiting import wait_until
 from tests.worker.brightness import Brightness, Images, segment
 from tests.worker.desk import Desk
@@ -221,7 +222,8 @@ def test_a_chunk_whose_lease_was_lost_changes_nothing_any_more(
 
 def test_a_worker_shows_itself_while_it_lives(start: Start, desk: Desk) -> None:
     station = start(Brightness())
-    [key] = wait_until(lambda: desk.redis.keys("rm:worker:*"))
-    assert b'"model": "brightness@1"' in (desk.redis.get(key) or b"")
+    roll = Roll(desk.redis)
+    [told] = wait_until(roll.alive)
+    assert told["model"] == "brightness@1"
     station.stop()
-    assert desk.redis.keys("rm:worker:*") == []
+    assert roll.alive() == []

@@ -17,6 +17,7 @@ from redis import Redis
 
 from roadmask.jobs import FINAL_STATES, Item, JobState
 from roadmask.settings import Settings
+from storage.roll import Roll
 from tests.servers.process import Server
 from tests.servers.redis import RedisServer
 from tests.waiting import wait_until
@@ -127,7 +128,7 @@ def test_sigterm_finishes_what_is_in_hand_and_leaves_the_rest(launch: Launch, de
     counts = desk.job(job_id).counts
     assert (counts.running, counts.failed) == (0, 0)
     assert 5 < counts.succeeded < 200
-    assert desk.redis.keys("rm:worker:*") == []
+    assert Roll(desk.redis).alive() == []
     launch()
     wait_until(lambda: ended(desk, job_id), seconds=30)
     items = check_each_item_ended_once(desk, job_id)
