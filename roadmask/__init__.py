@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from roadmask.categories import CITYSCAPES, Category, Taxonomy
     from roadmask.client import Client
     from roadmask.errors import RoadmaskError
-    from roadmask.events import Event
+    from roadmask.event import Event
     from roadmask.images import Image
     from roadmask.jobs import Item, Job, JobState, Lane
     from roadmask.masks import colorize, decode_mask, encode_mask, overlay
@@ -38,7 +38,7 @@ _HOMES = {
     "CITYSCAPES": "categories",
     "Category": "categories",
     "Client": "client",
-    "Event": "events",
+    "Event": "event",
     "Image": "images",
     "Item": "jobs",
     "Job": "jobs",

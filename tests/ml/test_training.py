@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 
 from ml.artifact import Artifact
-from ml.recipes.registry import UNET_MINI, find_recipe
+from ml.recipes.registry import LITE_UNET, UNET_MINI, find_recipe
 from ml.training import Run, train
 from roadmask.errors import InvalidRequest
+from tests.ml.test_efficientnet_lite import stored_arrays
 
 RECIPE = UNET_MINI.smoke()
 
@@ -69,3 +71,16 @@ def test_a_run_without_progress_ends_by_its_patience(streets: Path, tmp_path: Pa
 def test_unknown_recipe_names_those_there_are() -> None:
     with pytest.raises(InvalidRequest, match="unet_mini"):
         find_recipe("unet_maxi")
+
+
+def test_an_encoder_starts_from_what_its_recipe_names(streets: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "encoder.npz", **stored_arrays())
+    recipe = replace(LITE_UNET.smoke(), epochs=1)
+    run = Run(recipe, [streets], [], tmp_path / "run", "lite")
+    with pytest.raises(InvalidRequest, match=r"from efficientnet_lite0_imagenet\. Name its file"):
+        train(run)
+    artifact = train(replace(run, encoder=tmp_path / "encoder.npz"))
+    sha256 = hashlib.sha256((tmp_path / "encoder.npz").read_bytes()).hexdigest()
+    assert artifact.card.provenance.encoder_sha256 == sha256
+    with pytest.raises(InvalidRequest, match="Leave --encoder out"):
+        train(Run(RECIPE, [streets], [], tmp_path / "mini", "mini", tmp_path / "encoder.npz"))

@@ -10,9 +10,9 @@ from typing import TypeVar
 import pytest
 
 from roadmask.errors import InvalidRequest, JobNotFound, RecordsUnavailable
+from roadmask.event import Event
 from roadmask.jobs import JobState
 from storage import watch as watching
-from storage.events import Event
 from storage.watch import Watch
 from tests.records.hands import Hands
 
@@ -136,7 +136,7 @@ def test_an_end_that_a_retry_undid_is_not_told_as_one(hands: Hands) -> None:
     hands.records.retry(job_id)
     hands.work(job_id)
     told = watched(hands, lambda watch: collect(watch.events(job_id, "0")))
-    assert [event.is_end for event in told] == [False] * (len(told) - 1) + [True]
+    assert [event.is_last for event in told] == [False] * (len(told) - 1) + [True]
     assert [e.data["index"] for e in told if e.type == "item"] == [0, 1, 2, 1]
     assert told[-1].data["state"] == "succeeded"
 
