@@ -70,6 +70,7 @@ class Provenance(_Part):
     """The epoch whose weights these are."""
     seed: int
     git_revision: str
+    """Of the code, when the run began or was last resumed."""
     date: datetime
 
 

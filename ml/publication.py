@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.artifact import MODEL, Artifact, write_card, write_model
-from ml.card import Card, Categories, Provenance, git_revision, now
+from ml.card import Card, Categories, Provenance, now
 from ml.data.samples import count_samples
 from ml.data.terms import notices
 from ml.evaluation import measure
@@ -35,7 +35,8 @@ def publish(
     epoch: int,
     data: Sequence[Path],
     validation: Sequence[Path],
-    encoder: Path | None = None,
+    encoder: Path | None,
+    git_revision: str,
 ) -> Artifact:
     """Write an artifact of a Keras model, measured on the validation folders as it was written."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,7 @@ def publish(
             encoder_sha256=hashlib.sha256(encoder.read_bytes()).hexdigest() if encoder else None,
             epochs=epoch,
             seed=recipe.seed,
-            git_revision=git_revision(),
+            git_revision=git_revision,
             date=now(),
         ),
         notices=notices(data),

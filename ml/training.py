@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from ml.artifact import Artifact
+from ml.card import git_revision
 from ml.checkpoint import Progress, load_checkpoint, save_checkpoint
 from ml.data.batches import Batches
 from ml.data.samples import annotated_samples
@@ -46,7 +47,7 @@ def train(run: Run, report: Report = lambda epoch, step, values: None) -> Artifa
     A run folder with a checkpoint is resumed: the result is that of an uninterrupted run.
     Raises `InvalidRequest` when the folder holds a run of another recipe or data lack masks.
     """
-    recipe = run.recipe
+    recipe, revision = run.recipe, git_revision()
     run.folder.mkdir(parents=True, exist_ok=True)
     batches = Batches([s for folder in run.data for s in annotated_samples(folder)], recipe)
     held_out = [s for folder in run.validation for s in annotated_samples(folder)]
@@ -71,6 +72,7 @@ def train(run: Run, report: Report = lambda epoch, step, values: None) -> Artifa
         data=run.data,
         validation=run.validation,
         encoder=run.encoder,
+        git_revision=revision,
     )
 
 

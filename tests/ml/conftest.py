@@ -32,4 +32,6 @@ def artifact(tmp_path_factory: pytest.TempPathFactory, streets: Path) -> Artifac
         epoch=0,
         data=[streets],
         validation=[streets],
+        encoder=None,
+        git_revision="0123456789ab",
     )
