@@ -77,7 +77,7 @@ def folder_run(client: Client, folder: Path, out: Path) -> float:
 def main(images: int, repeats: int, size: str) -> None:
     """Print JSON: images per second and ratios to the bare engine, medians over the repeats."""
     width, height = (int(side) for side in size.split("x"))
-    artifact = find_artifact("default")
+    artifact = find_artifact(Settings().model)
     rows = []
     work = Path(tempfile.mkdtemp(prefix="roadmask-bench-"))
     try:

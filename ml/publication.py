@@ -60,7 +60,7 @@ def publish(
             git_revision=git_revision,
             date=now(),
         ),
-        notices=notices(data),
+        notices=notices([*data, encoder] if encoder else data),
         limits=LIMITS,
     )
     return write_card(folder, card)

@@ -1,4 +1,4 @@
-"""Terms: what the sources of training data ask of those who share a model learnt from them."""
+"""Terms: what the sources of a model ask of those who share it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,21 @@ TERMS = {
         "Learnt from Cityscapes, which is for non-commercial use. Cite: M. Cordts et al., The "
         "Cityscapes Dataset for Semantic Urban Scene Understanding, CVPR 2016."
     ),
+    "efficientnet_lite": (
+        "The encoder started from EfficientNet-lite weights that Google trained on ImageNet and "
+        "released under Apache-2.0. Cite: M. Tan and Q. Le, EfficientNet, ICML 2019."
+    ),
     "scenes": "Learnt from scenes rendered by Roadmask: no terms of others apply to these.",
 }
-"""By a word in the data set folder's path."""
+"""By a word in the path of the data set's folder or the weights' file."""
 
 
-def notices(folders: Iterable[Path]) -> list[str]:
-    """The terms that come with data from these folders; unknown sources are named as such."""
+def notices(sources: Iterable[Path]) -> list[str]:
+    """The terms that come with these folders of data and files of weights; unknown ones are named
+    as such."""
     found = []
-    for folder in folders:
-        path = str(folder.resolve()).lower()
+    for source in sources:
+        path = str(source.resolve()).lower()
         known = [text for word, text in TERMS.items() if word in path]
-        found += known or [f"Learnt from {folder.name}: check its terms before sharing the model."]
+        found += known or [f"Learnt from {source.name}: check its terms before sharing the model."]
     return list(dict.fromkeys(found))

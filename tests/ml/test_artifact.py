@@ -50,7 +50,7 @@ def test_a_card_of_another_form_is_refused(copied: Path) -> None:
 
 
 def test_an_unknown_name_names_those_there_are() -> None:
-    with pytest.raises(ModelNotFound, match="default, unet_mini"):
+    with pytest.raises(ModelNotFound, match="default, lite_unet, unet_mini"):
         find_artifact("unet_maxi")
 
 
