@@ -83,11 +83,7 @@ class Artifact:
 
     def load_model(self) -> Any:
         """The Keras model: uint8 RGB (B, H, W, 3) to float32 logits (B, H, W, categories)."""
-        import keras
-
-        import ml.models.registry  # noqa: F401  the networks' classes must be known to Keras
-
-        return keras.saving.load_model(self.path / MODEL, compile=False)
+        return read_model(self.path / MODEL)
 
 
 def find_artifact(name: str | Path) -> Artifact:
@@ -127,6 +123,15 @@ def write_model(model: Any, path: Path) -> str:
     draft.write_bytes(packed.getvalue())
     os.replace(draft, path)
     return hashlib.sha256(packed.getvalue()).hexdigest()
+
+
+def read_model(path: Path) -> Any:
+    """The float32 Keras model that `write_model` stored."""
+    import keras
+
+    import ml.models.registry  # noqa: F401  the networks' classes must be known to Keras
+
+    return keras.saving.load_model(path, compile=False)
 
 
 def write_card(folder: Path, card: Card) -> Artifact:

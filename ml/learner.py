@@ -29,7 +29,9 @@ class Learner:
         self._model = build_network(recipe.network, len(CITYSCAPES), recipe.precision)
         if encoder is not None:
             self._model.load_encoder(encoder)
-        self.average = build_network(recipe.network, len(CITYSCAPES))
+        for layer in self._model.layers:
+            layer.trainable = not layer.name.startswith(recipe.frozen)
+        self.average = build_network(recipe.network, len(CITYSCAPES), recipe.precision)
         self.average.set_weights(self._model.get_weights())
         self._best = [tf.Variable(weight) for weight in self.average.weights]
         self._optimizer = _optimizer(recipe, recipe.epochs * steps_per_epoch)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.artifact import MODEL, Artifact, write_card, write_model
+from ml.artifact import MODEL, Artifact, read_model, write_card, write_model
 from ml.card import Card, Categories, Provenance, now
 from ml.data.samples import count_samples
 from ml.data.terms import notices
@@ -42,6 +42,8 @@ def publish(
     folder.mkdir(parents=True, exist_ok=True)
     sha256 = write_model(model, folder / MODEL)
     fit = Fit(budget=recipe.budget)
+    # Training may compute in less precision than serving does.
+    served = Segmenter(read_model(folder / MODEL), fit, CITYSCAPES.real)
     card = Card(
         name=name,
         sha256=sha256,
@@ -50,7 +52,7 @@ def publish(
         parameters=model.count_params(),
         categories=Categories.of(CITYSCAPES),
         fit=fit,
-        metrics=measure(Segmenter(model, fit, CITYSCAPES.real), validation, CITYSCAPES),
+        metrics=measure(served, validation, CITYSCAPES),
         provenance=Provenance(
             recipe=recipe.facts(),
             data=count_samples(data),

@@ -14,7 +14,9 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from ml.models.crop_like import CropLike
 from ml.models.efficientnet_lite import encode, load_encoder
+from ml.models.pad_to import PadTo
 
 STRIDE = 32
 """The encoder halves the image's sides five times."""
@@ -108,30 +110,6 @@ class _Blocks:
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class PadTo(layers.Layer):  # type: ignore[misc]
-    """Pads height and width at the end to multiples of `multiple`, with zeros; float32."""
-
-    def __init__(self, multiple: int, **kwargs: Any) -> None:
-        super().__init__(**{"dtype": "float32", **kwargs})
-        self.multiple = multiple
-
-    def call(self, image: Any) -> Any:
-        """(B, H, W, C) of any number type to float32 (B, H', W', C)."""
-        shape = ops.shape(image)
-        rest = [-shape[axis] % self.multiple for axis in (1, 2)]
-        return ops.pad(ops.cast(image, "float32"), [[0, 0], [0, rest[0]], [0, rest[1]], [0, 0]])
-
-    def compute_output_shape(self, shape: Any) -> Any:
-        """Unknown height and width."""
-        return (shape[0], None, None, shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        config: dict[str, Any] = super().get_config()
-        return config | {"multiple": self.multiple}
-
-
-@keras.saving.register_keras_serializable(package="roadmask")
 class SubPixel(layers.Layer):  # type: ignore[misc]
     """Four channels become two by two pixels: (B, h, w, 4 n) to (B, 2 h, 2 w, n)."""
 
@@ -145,18 +123,3 @@ class SubPixel(layers.Layer):  # type: ignore[misc]
     def compute_output_shape(self, shape: Any) -> Any:
         """Unknown height and width, a quarter of the channels."""
         return (shape[0], None, None, shape[-1] // 4)
-
-
-@keras.saving.register_keras_serializable(package="roadmask")
-class CropLike(layers.Layer):  # type: ignore[misc]
-    """The first of two maps, cut at the end to the height and width of the second."""
-
-    def call(self, maps: Any) -> Any:
-        """Cut what was padded."""
-        x, like = maps
-        _, height, width, _ = ops.shape(like)
-        return x[:, :height, :width, :]
-
-    def compute_output_shape(self, shapes: Any) -> Any:
-        """Height and width of the second map."""
-        return (*shapes[1][:3], shapes[0][-1])

@@ -12,11 +12,16 @@ from typing import Any
 
 from ml.models.lite_unet import LiteUNet
 from ml.models.unet_mini import UNetMini
+from ml.models.vgg_unet import VGGUNet
 from roadmask.errors import ModelNotFound
 
 Builder = Callable[..., Any]
 
-NETWORKS: dict[str, Builder] = {"lite_unet": LiteUNet, "unet_mini": UNetMini}
+NETWORKS: dict[str, Builder] = {
+    "lite_unet": LiteUNet,
+    "unet_mini": UNetMini,
+    "vgg_unet": VGGUNet,
+}
 
 
 def build_network(name: str, categories: int, precision: str = "float32") -> Any:

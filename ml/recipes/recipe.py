@@ -15,6 +15,8 @@ class Recipe:
     """Name of the network: see `ml.models.registry`."""
     encoder: str = ""
     """Name of the weights that the encoder starts from, given as a file; empty: random ones."""
+    frozen: tuple[str, ...] = ()
+    """Layers that keep the encoder's weights: those whose names begin with one of these."""
     crop: tuple[int, int]
     """Size of the views that are learnt from."""
     budget: int = 131_072

@@ -1,0 +1,147 @@
+"""VGG16 U-Net: a U-Net whose encoder is VGG16 (Simonyan and Zisserman, ICLR 2015).
+
+The encoder's five blocks are the stages; the fifth, at a sixteenth of the image's size, is the
+bottleneck. The decoder is that of U-Net mini: nearest upsampling, features narrowed to the width of
+its stage before they meet the skip, batch normalisation after each convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from ml.models.crop_like import CropLike
+from ml.models.pad_to import PadTo
+from roadmask.errors import InvalidRequest
+
+STRIDE = 16
+"""The encoder halves the image's sides four times before its last block."""
+
+BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+"""Channels and number of convolutions of each block."""
+
+_MEAN_BGR = (103.939, 116.779, 123.68)
+
+
+@keras.saving.register_keras_serializable(package="roadmask")
+class VGGUNet(keras.Model):  # type: ignore[misc]
+    """uint8 RGB (B, H, W, 3) to float32 logits (B, H, W, categories).
+
+    Fully convolutional: any H and W; inside, the image is padded to multiples of 16. `widths` are
+    the decoder's channels at strides 8, 4, 2 and 1. `precision` is a Keras dtype policy for the
+    computation; it is not part of the saved network.
+    """
+
+    def __init__(
+        self,
+        categories: int = 8,
+        widths: Sequence[int] = (256, 128, 64, 32),
+        dropout: float = 0.1,
+        precision: str = "float32",
+        **kwargs: Any,
+    ) -> None:
+        # --- layers ---
+        block = _Blocks(precision)
+        image = keras.Input((None, None, 3), dtype="uint8", name="image")
+        drop = layers.SpatialDropout2D(dropout, dtype=precision, name="dropout")
+        head = layers.Conv2D(categories, 1, dtype="float32", name="logits")
+
+        # --- graph ---
+        x = FromMean(name="from_mean")(PadTo(STRIDE, name="pad")(image))
+        skips: list[Any] = []
+        for number, (width, repeats) in enumerate(BLOCKS, 1):
+            x = block.encode(x, number, width, repeats)
+            if number < len(BLOCKS):
+                skips.append(x)
+                x = layers.MaxPooling2D(dtype=precision, name=f"block{number}_pool")(x)
+        x = drop(x)
+        for number, width, skip in zip((4, 3, 2, 1), widths, reversed(skips), strict=True):
+            x = block.join(x, skip, width, f"decoder{number}")
+            x = block.convolve(x, width, 3, f"decoder{number}a")
+            x = block.convolve(x, width, 3, f"decoder{number}b")
+        super().__init__(image, CropLike(name="crop")([head(x), image]), **kwargs)
+
+        # --- config ---
+        self.categories = categories
+        self.widths = tuple(widths)
+        self.dropout = dropout
+
+    def load_encoder(self, path: Path) -> None:
+        """Start from the weights of a VGG16 without top, an `.h5` as Keras stores it.
+
+        Raises `InvalidRequest` when the file holds another network.
+        """
+        source = keras.applications.VGG16(weights=None, include_top=False)
+        try:
+            source.load_weights(path)
+        except (OSError, KeyError, ValueError) as error:
+            raise InvalidRequest(f"{path.name} does not hold VGG16's weights: {error}") from error
+        for layer in source.layers:
+            if layer.weights:
+                self.get_layer(layer.name).set_weights(layer.get_weights())
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, `precision` aside."""
+        return {
+            "name": self.name,
+            "categories": self.categories,
+            "widths": list(self.widths),
+            "dropout": self.dropout,
+        }
+
+
+class _Blocks:
+    """The few steps that the network repeats, all computed in one precision."""
+
+    def __init__(self, precision: str) -> None:
+        self._dtype = precision
+
+    def encode(self, x: Any, number: int, width: int, repeats: int) -> Any:
+        """A block of VGG16, its layers named as Keras names them."""
+        for repeat in range(1, repeats + 1):
+            x = layers.Conv2D(
+                width,
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer="he_normal",
+                dtype=self._dtype,
+                name=f"block{number}_conv{repeat}",
+            )(x)
+        return x
+
+    def join(self, x: Any, skip: Any, width: int, name: str) -> Any:
+        """Narrowed and twice the size, beside the encoder's features of that size."""
+        x = self.convolve(x, width, 1, f"{name}_narrow")
+        x = layers.UpSampling2D(dtype=self._dtype, name=f"{name}_double")(x)
+        return layers.Concatenate(dtype=self._dtype, name=f"{name}_join")([x, skip])
+
+    def convolve(self, x: Any, width: int, size: int, name: str) -> Any:
+        """Convolution, batch normalisation, ReLU."""
+        x = layers.Conv2D(
+            width,
+            size,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+            dtype=self._dtype,
+            name=f"{name}_conv",
+        )(x)
+        x = layers.BatchNormalization(momentum=0.95, dtype=self._dtype, name=f"{name}_norm")(x)
+        return layers.ReLU(dtype=self._dtype, name=f"{name}_relu")(x)
+
+
+@keras.saving.register_keras_serializable(package="roadmask")
+class FromMean(layers.Layer):  # type: ignore[misc]
+    """RGB 0..255 to BGR less the mean of ImageNet, as VGG16 was trained; float32."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+
+    def call(self, image: Any) -> Any:
+        """(B, H, W, 3) to the same shape."""
+        return ops.flip(ops.cast(image, "float32"), axis=-1) - ops.array(_MEAN_BGR)
