@@ -86,20 +86,28 @@ class Artifact:
         return read_model(self.path / MODEL)
 
 
+def shipped() -> list[Card]:
+    """The cards of the artifacts that come with Roadmask, in the order of their names."""
+    cards = sorted(SHIPPED.glob(f"*/{CARD}"))
+    return [Card.model_validate_json(card.read_bytes()) for card in cards]
+
+
 def find_artifact(name: str | Path) -> Artifact:
-    """A shipped artifact by name, `default` for the one in service, or any artifact by folder.
+    """An artifact by folder, or a shipped one by name, version, `name@version` or `default`.
 
     Raises `ModelNotFound`, which names the shipped ones.
     """
-    shipped = sorted(path.parent.name for path in SHIPPED.glob(f"*/{CARD}"))
+    cards = shipped()
     known = (SHIPPED / "default").read_text().strip() if str(name) == "default" else str(name)
-    if known in shipped:
-        return Artifact.load(SHIPPED / known)
+    for card in cards:
+        if known in (card.name, card.version, f"{card.name}@{card.version}"):
+            return Artifact.load(SHIPPED / card.name)
     if Path(name).is_dir():
         return Artifact.load(Path(name))
+    names = ", ".join(f"{card.name}@{card.version}" for card in cards)
     raise ModelNotFound(
-        f"There is no model {str(name)!r}; choose from default, {', '.join(shipped)}, or name a "
-        f"folder with {MODEL} and {CARD}."
+        f"There is no model {str(name)!r}; choose from default, {names} (the name alone or the "
+        f"version alone will do), or name a folder with {MODEL} and {CARD}."
     )
 
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from ml.artifact import SHIPPED, Artifact, find_artifact, write_model
+from ml.artifact import SHIPPED, Artifact, find_artifact, shipped, write_model
 from ml.models.unet_mini import UNetMini
 from roadmask.categories import CITYSCAPES
 from roadmask.errors import HashMismatch, ModelNotFound
@@ -50,8 +50,17 @@ def test_a_card_of_another_form_is_refused(copied: Path) -> None:
 
 
 def test_an_unknown_name_names_those_there_are() -> None:
-    with pytest.raises(ModelNotFound, match="default, lite_unet, unet_mini"):
-        find_artifact("unet_maxi")
+    for name in ("unet_maxi", "unet_mini@0123456789ab", "@"):
+        with pytest.raises(ModelNotFound, match=r"default, lite_unet@.*, unet_mini@"):
+            find_artifact(name)
+
+
+def test_a_shipped_version_is_found_by_every_way_to_name_it() -> None:
+    for card in shipped():
+        found = [
+            find_artifact(name) for name in (card.name, card.version, f"{card.name}@{card.version}")
+        ]
+        assert [artifact.sha256 for artifact in found] == [card.sha256] * 3
 
 
 def test_the_same_weights_make_the_same_bytes_and_few(tmp_path: Path) -> None:
