@@ -146,6 +146,8 @@ class Scores(Wire):
     mean_iou: float | None
     """Mean of the IoU of the real categories that occur."""
     mean_dice: float | None
+    frequency_weighted_iou: float | None = None
+    """Mean of the IoU weighted by each category's pixels in the truth; older records lack it."""
     per_category: dict[str, CategoryScore]
     images: int
     """Number of images with a truth that went into this."""

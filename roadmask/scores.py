@@ -13,6 +13,9 @@ from roadmask.categories import CITYSCAPES, Taxonomy
 from roadmask.errors import InvalidRequest
 from roadmask.jobs import CategoryScore, Scores
 
+Counts = NDArray[np.int64] | NDArray[np.float64]
+"""Pixel counts (..., n, n): rows are the truth, columns the prediction."""
+
 
 def confusion(
     truth: NDArray[np.uint8], prediction: NDArray[np.uint8], size: int = len(CITYSCAPES)
@@ -34,34 +37,74 @@ def confusion(
 
 
 def scores(counts: NDArray[np.int64], images: int, taxonomy: Taxonomy = CITYSCAPES) -> Scores:
-    """Accuracy, IoU and Dice from pixel counts of shape (n, n), as `confusion` makes them.
+    """Scores from pixel counts of shape (n, n), as `confusion` makes them.
 
     IoU is TP / (TP + FP + FN) and Dice 2 TP / (2 TP + FP + FN) per category (Everingham et al.,
     IJCV 2010); the means run over the real categories that occur in truth or prediction.
     """
-    counts = counts.copy()
-    counts[taxonomy.void, :] = 0
-    hits = counts.diagonal().astype(np.float64)
-    in_truth = counts.sum(axis=1)
-    union = in_truth + counts.sum(axis=0) - hits
-    per_category = {}
-    for index in taxonomy.real:
-        seen = union[index] > 0
-        iou = float(hits[index] / union[index]) if seen else None
-        dice = float(2 * hits[index] / (union[index] + hits[index])) if seen else None
-        per_category[taxonomy.names[index]] = CategoryScore(
-            iou=iou, dice=dice, pixels=int(in_truth[index])
-        )
-    total = int(counts.sum())
+    hits, in_truth, union = _tally(counts, taxonomy)
+    ious, dices = _ratio(hits, union), _ratio(2 * hits, union + hits)
     return Scores(
-        accuracy=float(hits.sum() / total) if total else None,
-        mean_iou=_mean([score.iou for score in per_category.values()]),
-        mean_dice=_mean([score.dice for score in per_category.values()]),
-        per_category=per_category,
+        accuracy=_known(accuracy(counts, taxonomy)),
+        mean_iou=_known(_mean(ious)),
+        mean_dice=_known(_mean(dices)),
+        frequency_weighted_iou=_known(frequency_weighted_iou(counts, taxonomy)),
+        per_category={
+            taxonomy.names[index]: CategoryScore(
+                iou=_known(iou), dice=_known(dice), pixels=int(pixels)
+            )
+            for index, iou, dice, pixels in zip(taxonomy.real, ious, dices, in_truth, strict=True)
+        },
         images=images,
     )
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+def accuracy(counts: Counts, taxonomy: Taxonomy = CITYSCAPES) -> NDArray[np.float64]:
+    """Share of the labelled pixels that are right: (...) from counts (..., n, n), NaN if none."""
+    hits, in_truth, _ = _tally(counts, taxonomy)
+    return _ratio(hits.sum(axis=-1), in_truth.sum(axis=-1))
+
+
+def iou_per_category(counts: Counts, taxonomy: Taxonomy = CITYSCAPES) -> NDArray[np.float64]:
+    """IoU of the k real categories: (..., k) from counts (..., n, n), NaN where none is seen."""
+    hits, _, union = _tally(counts, taxonomy)
+    return _ratio(hits, union)
+
+
+def mean_iou(counts: Counts, taxonomy: Taxonomy = CITYSCAPES) -> NDArray[np.float64]:
+    """Mean IoU of the real categories that occur: (...) from counts (..., n, n), NaN if none."""
+    return _mean(iou_per_category(counts, taxonomy))
+
+
+def frequency_weighted_iou(counts: Counts, taxonomy: Taxonomy = CITYSCAPES) -> NDArray[np.float64]:
+    """Mean IoU of the real categories weighted by their pixels in the truth (Long et al., CVPR
+    2015): (...) from counts (..., n, n), NaN where no pixel is labelled.
+    """
+    hits, in_truth, union = _tally(counts, taxonomy)
+    weighted = in_truth * np.nan_to_num(_ratio(hits, union))
+    return _ratio(weighted.sum(axis=-1), in_truth.sum(axis=-1))
+
+
+def _tally(counts: Counts, taxonomy: Taxonomy) -> tuple[NDArray[np.float64], ...]:
+    """Hits, pixels in the truth, and pixels in truth or prediction, of each real category."""
+    labelled = np.array(counts, np.float64)
+    labelled[..., taxonomy.void, :] = 0
+    hits = labelled.diagonal(axis1=-2, axis2=-1)
+    in_truth = labelled.sum(axis=-1)
+    union = in_truth + labelled.sum(axis=-2) - hits
+    real = list(taxonomy.real)
+    return hits[..., real], in_truth[..., real], union[..., real]
+
+
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the last axis of what is not NaN."""
+    known = ~np.isnan(values)
+    return _ratio(np.nan_to_num(values).sum(axis=-1), known.sum(axis=-1, dtype=np.float64))
+
+
+def _known(value: NDArray[np.float64]) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,1 @@
+"""What is measured beside the scores: soft agreement, calibration, and how sure a score is."""
