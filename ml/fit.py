@@ -28,5 +28,9 @@ class Fit(BaseModel):
         aspect = min(max(width / height, 1 / self.max_aspect), self.max_aspect)
         return self._side(self.budget / aspect), self._side(self.budget * aspect)
 
+    def scaled(self, scale: float) -> Fit:
+        """The fit of images whose sides are `scale` times as long."""
+        return self.model_copy(update={"budget": round(self.budget * scale * scale)})
+
     def _side(self, square: float) -> int:
         return max(1, round(math.sqrt(square) / self.multiple)) * self.multiple

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -12,11 +13,25 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ml.fit import Fit
-from ml.upsizing import upsize
+from ml.upsizing import soften, upsize
 from roadmask.errors import InvalidRequest
 
 BATCH_SIZES = (1, 2, 4, 8)
 """Batches are padded to one of these, so that few shapes ever reach the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How an image is shown to the network."""
+
+    scale: float = 1.0
+    """Times the side lengths at which it is served."""
+    mirror: bool = False
+    """Left and right exchanged."""
+
+
+PLAIN = View()
+"""As images are served."""
 
 
 class Segmenter:
@@ -44,23 +59,54 @@ class Segmenter:
         """How often the network was traced so far; it should stay at one."""
         return int(self._run.experimental_get_tracing_count())
 
+    @property
+    def answers(self) -> NDArray[np.uint8]:
+        """The categories of the planes that `logits` and `probabilities` give, uint8 (n,)."""
+        return self._answers
+
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
         """Masks uint8 (H, W) of RGB images uint8 (H, W, 3), each of its image's own size.
 
         Raises `InvalidRequest` when an image is not of that form.
         """
+        return [
+            upsize(planes, image.shape[0], image.shape[1], self._answers)
+            for image, planes in zip(images, self.logits(images), strict=True)
+        ]
+
+    def probabilities(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """Probabilities float32 (n, H, W) of the n answers, each of its image's own size.
+
+        They are the softmax of the bilinearly resized logits. Raises what `predict` raises.
+        """
+        found = []
+        for image, planes in zip(images, self.logits(images), strict=True):
+            height, width = image.shape[:2]
+            whole = np.empty((len(planes), height, width), np.float32)
+            for part, strip in soften(planes, height, width):
+                whole[:, part] = strip
+            found.append(whole)
+        return found
+
+    def logits(
+        self, images: Sequence[NDArray[np.uint8]], view: View = PLAIN
+    ) -> list[NDArray[np.float32]]:
+        """Logits float32 (n, h, w) at the size of the network, which depends on image and view.
+
+        Those of a mirrored view are turned back. Raises what `predict` raises.
+        """
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+        fit = self._fit.scaled(view.scale)
         for index, image in enumerate(images):
-            groups[self._fit.size(*_checked(image).shape[:2])].append(index)
-        masks: dict[int, NDArray[np.uint8]] = {}
+            groups[fit.size(*_checked(image).shape[:2])].append(index)
+        found: dict[int, NDArray[np.float32]] = {}
+        turn = slice(None, None, -1 if view.mirror else 1)
         for size, indices in groups.items():
             for start in range(0, len(indices), BATCH_SIZES[-1]):
                 chunk = indices[start : start + BATCH_SIZES[-1]]
-                logits = self._forward([images[index] for index in chunk], size)
-                for index, planes in zip(chunk, logits, strict=True):
-                    height, width = images[index].shape[:2]
-                    masks[index] = upsize(planes, height, width, self._answers)
-        return [masks[index] for index in range(len(images))]
+                logits = self._forward([images[index][:, turn] for index in chunk], size)
+                found.update(zip(chunk, logits[..., turn], strict=True))
+        return [found[index] for index in range(len(images))]
 
     def _forward(
         self, images: Sequence[NDArray[np.uint8]], size: tuple[int, int]

@@ -32,3 +32,8 @@ def test_whatever_comes_the_sizes_are_few_near_the_budget_and_of_the_images_aspe
         assert 0.8 < (w / h) / aspect < 1.25
         sizes.add((h, w))
     assert len(sizes) <= 45
+
+
+def test_scaled_it_gives_sides_that_much_longer() -> None:
+    assert Fit().scaled(2).size(1024, 2048) == (512, 1024)
+    assert Fit().scaled(1) == Fit()

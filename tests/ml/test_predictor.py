@@ -9,7 +9,7 @@ from ml.artifact import Artifact
 from ml.fit import Fit
 from ml.models.unet_mini import UNetMini
 from ml.predictor import Predictor
-from ml.segmenter import BATCH_SIZES, Segmenter
+from ml.segmenter import BATCH_SIZES, Segmenter, View
 from roadmask.errors import InvalidRequest
 
 ODD_SIZES = [(1, 1), (1, 900), (700, 1), (33, 17), (255, 257), (360, 480), (480, 360)]
@@ -65,6 +65,31 @@ def test_a_strided_image_is_as_good_as_a_contiguous_one(predictor: Predictor) ->
     mirrored = image[:, ::-1]
     (expected,) = predictor.predict([np.ascontiguousarray(mirrored)])
     np.testing.assert_array_equal(predictor.predict([mirrored])[0], expected)
+
+
+def test_the_mask_is_the_most_probable_answer(predictor: Predictor) -> None:
+    images = [noise(*size) for size in ODD_SIZES]
+    masks, likely = predictor.predict(images), predictor.probabilities(images)
+    for mask, probabilities in zip(masks, likely, strict=True):
+        assert probabilities.shape == (len(predictor.answers), *mask.shape)
+        assert probabilities.dtype == np.float32
+        np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-6)
+        best = probabilities.max(axis=0)
+        said = np.take_along_axis(probabilities, mask[None].astype(int) - 1, 0)[0]
+        np.testing.assert_array_equal(said, best)
+
+
+def test_a_mirrored_view_is_the_mirrored_image_turned_back(predictor: Predictor) -> None:
+    image = noise(60, 80)
+    (seen,) = predictor.logits([image], View(mirror=True))
+    (other,) = predictor.logits([image[:, ::-1]])
+    np.testing.assert_array_equal(seen, other[..., ::-1])
+
+
+def test_a_larger_view_has_larger_logits(predictor: Predictor) -> None:
+    (plain,) = predictor.logits([noise(60, 80)])
+    (large,) = predictor.logits([noise(60, 80)], View(scale=2))
+    assert large.shape[1] > 1.5 * plain.shape[1]
 
 
 @pytest.mark.parametrize(

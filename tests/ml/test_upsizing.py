@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ml.upsizing import upsize
+from ml.upsizing import soften, upsize
 
 ANSWERS = np.arange(1, 8, dtype=np.uint8)
 
@@ -38,3 +38,22 @@ def test_memory_is_the_mask_and_little_more() -> None:
     finally:
         tracemalloc.stop()
     assert peak < mask.nbytes + 16 * 2**20
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 500), (130, 65), (300, 500)])
+def test_softened_it_is_the_softmax_of_bilinearly_resized_logits(height: int, width: int) -> None:
+    logits = np.random.default_rng(3).normal(scale=4, size=(7, 64, 96)).astype(np.float32)
+    whole = np.stack([cv2.resize(plane, (width, height)) for plane in logits]).astype(np.float64)
+    expected = np.exp(whole) / np.exp(whole).sum(axis=0)
+    strips = list(soften(logits, height, width))
+    assert np.r_[tuple(part for part, _ in strips)].tolist() == list(range(height))
+    found = np.concatenate([strip for _, strip in strips], axis=1)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+    np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-6)
+
+
+def test_softening_stands_the_largest_of_logits() -> None:
+    logits = np.array([1e4, -1e4, 1e4], np.float32).reshape(3, 1, 1)
+    ((_, strip),) = soften(logits, 1, 1)
+    np.testing.assert_array_equal(strip.ravel(), [0.5, 0, 0.5])
