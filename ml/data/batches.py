@@ -11,6 +11,7 @@ import numpy as np
 
 from ml.data.augmentation import Augmentation
 from ml.data.samples import Pair, read_pair
+from ml.data.views import ANY, WHOLE, View, count_views, views
 from ml.recipes.recipe import Recipe
 from roadmask.folders import Sample
 
@@ -26,27 +27,26 @@ class Batches:
     position alone, so an interrupted run goes on as if nothing had happened.
     """
 
-    def __init__(self, samples: Sequence[Sample], recipe: Recipe) -> None:
+    def __init__(self, samples: Sequence[Sample], recipe: Recipe, workers: int = _THREADS) -> None:
         self._samples = samples
         self._recipe = recipe
+        self._workers = workers
         self._thread = local()
 
     def __len__(self) -> int:
         """Batches in an epoch; what does not fill a batch waits for another epoch's order."""
-        return max(1, len(self._samples) // self._recipe.batch)
+        return max(1, count_views(self._recipe, len(self._samples)) // self._recipe.batch)
 
-    def epoch(self, number: int) -> Iterator[Pair]:
-        """The batches of one epoch: images uint8 (B, h, w, 3) and truths uint8 (B, h, w)."""
-        random = np.random.default_rng([self._recipe.seed, number])
+    def epoch(self, number: int, start: int = 0) -> Iterator[Pair]:
+        """The batches of one epoch, counted from 1, without the first `start` ones: images uint8
+        (B, h, w, 3) and truths uint8 (B, h, w)."""
         size = self._recipe.batch
-        # A data set smaller than a batch is gone through more than once.
-        order = np.resize(random.permutation(len(self._samples)), len(self) * size)
-        seeds = random.integers(2**31, size=len(order))
+        every = views(self._recipe, len(self._samples), number, len(self) * size)
         waiting: deque[Future[Pair]] = deque()
-        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="batches")
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="batches")
         try:
-            for index, seed in zip(order, seeds, strict=True):
-                waiting.append(pool.submit(self._view, int(index), int(seed)))
+            for view in every[start * size :]:
+                waiting.append(pool.submit(self._see, view))
                 if len(waiting) == _AHEAD * size:
                     yield _stack(waiting, size)
             while waiting:
@@ -54,12 +54,16 @@ class Batches:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _view(self, index: int, seed: int) -> Pair:
+    def _see(self, view: View) -> Pair:
         if not hasattr(self._thread, "augmentation"):
             self._thread.augmentation = Augmentation(self._recipe)
-        image, truth = read_pair(self._samples[index])
-        view: Pair = self._thread.augmentation(image, truth, seed)
-        return view
+        augmentation: Augmentation = self._thread.augmentation
+        image, truth = read_pair(self._samples[view.sample])
+        if view.through == ANY:
+            return augmentation(image, truth, view.seed)
+        if view.through == WHOLE:
+            return augmentation.whole(image, truth)
+        return augmentation.through(view.through, image, truth, view.seed)
 
 
 def _stack(waiting: deque[Future[Pair]], size: int) -> Pair:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from roadmask.errors import InvalidRequest
+
+AUGMENTATIONS = ("crop", "mirror", "tilt", "colour", "fog", "rain", "blur", "noise")
+"""What a view may go through: see `ml.data.augmentation`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -23,6 +28,12 @@ class Recipe:
     """Pixels of a whole image as the network meets it when it serves: see `ml.fit`."""
     zoom: tuple[float, float] = (0.7, 1.6)
     """Scale of the views, 1 being the scale of serving."""
+    augmentations: tuple[str, ...] = AUGMENTATIONS
+    """What the views go through; without "crop", whole images brought to the size of `crop`."""
+    augment_share: float = 0.0
+    """0: every view goes through `augmentations`, each by chance, anew in every epoch. Above 0:
+    whole images, and so many generated ones added to them, as a share of their number. Each is an
+    image seen through one of the `augmentations`, drawn once for the whole run."""
     batch: int = 8
     epochs: int = 100
     learning_rate: float = 2e-3
@@ -40,6 +51,18 @@ class Recipe:
     """Epochs without a better validation score after which the run stops."""
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.augmentations if name not in AUGMENTATIONS]
+        if unknown:
+            raise InvalidRequest(
+                f"There is no augmentation {unknown[0]!r}; choose from {', '.join(AUGMENTATIONS)}."
+            )
+        if self.augment_share and not (self.augmentations and 0 < self.augment_share <= 1):
+            raise InvalidRequest(
+                f"augment_share is {self.augment_share} with {len(self.augmentations)} "
+                "augmentations: give a share from 0 to 1, and name what its images go through."
+            )
 
     def smoke(self) -> Recipe:
         """The same run in seconds: to see that it works, not to learn much."""
