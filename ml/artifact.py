@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import os
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +18,6 @@ SHIPPED = Path(__file__).parent / "artifacts"
 """Artifacts that come with Roadmask, and `default`, a file with the name of one of them."""
 
 MODEL, CARD = "model.keras", "card.json"
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -83,6 +79,9 @@ class Artifact:
 
     def load_model(self) -> Any:
         """The Keras model: uint8 RGB (B, H, W, 3) to float32 logits (B, H, W, categories)."""
+        # Keras takes seconds to load: not for a look at a card.
+        from ml.model_file import read_model
+
         return read_model(self.path / MODEL)
 
 
@@ -109,37 +108,6 @@ def find_artifact(name: str | Path) -> Artifact:
         f"There is no model {str(name)!r}; choose from default, {names} (the name alone or the "
         f"version alone will do), or name a folder with {MODEL} and {CARD}."
     )
-
-
-def write_model(model: Any, path: Path) -> str:
-    """Store a Keras model small and reproducibly; gives the file's sha256 (hex).
-
-    Kernels are rounded to half precision in place, which leaves half of their bits zero, and the
-    archive is compressed: any Keras reads it. The same weights always make the same bytes.
-    """
-    for variable in model.trainable_variables:
-        if len(variable.shape) > 1:
-            variable.assign(variable.numpy().astype("float16").astype("float32"))
-    draft = path.with_name(f"draft-{path.name}")
-    model.save(draft)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(draft) as source, zipfile.ZipFile(packed, "w") as target:
-        for name in sorted(source.namelist()):
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            data = b"{}" if name == "metadata.json" else source.read(name)
-            target.writestr(entry, data, zipfile.ZIP_DEFLATED, compresslevel=9)
-    draft.write_bytes(packed.getvalue())
-    os.replace(draft, path)
-    return hashlib.sha256(packed.getvalue()).hexdigest()
-
-
-def read_model(path: Path) -> Any:
-    """The float32 Keras model that `write_model` stored."""
-    import keras
-
-    import ml.models.registry  # noqa: F401  the networks' classes must be known to Keras
-
-    return keras.saving.load_model(path, compile=False)
 
 
 def write_card(folder: Path, card: Card) -> Artifact:

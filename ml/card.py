@@ -56,6 +56,8 @@ class Measurement(_Part):
 
     dataset: str
     scores: Scores
+    float32_mean_iou: float | None = None
+    """Of the same weights before they were stored: what half precision costs is the difference."""
 
 
 class Provenance(_Part):
