@@ -17,14 +17,39 @@ from roadmask.errors import InvalidRequest
 Loss = Callable[[Any, Any, Any], Any]
 
 
+EPSILON = 1e-7
+"""What Keras keeps probabilities away from zero by."""
+FOCUS = 2.0
+"""Exponent of the focal loss; Lin et al. found 2 to be best."""
+
+
 def cross_entropy(truth: Any, logits: Any, weights: Any) -> Any:
     """Mean of the pixels' cross-entropy, each pixel weighted by its true category."""
-    truth = tf.cast(truth, tf.int32)
-    pixel_weights = tf.gather(weights, truth)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits)
-    return tf.math.divide_no_nan(
-        tf.reduce_sum(losses * pixel_weights), tf.reduce_sum(pixel_weights)
-    )
+    return _pixel_mean(_surprise(truth, logits), truth, weights)
+
+
+def kullback_leibler(truth: Any, logits: Any, weights: Any) -> Any:
+    """Mean Kullback-Leibler divergence of the predicted distribution from the one-hot truth.
+
+    As Keras has it for a one-hot truth and softmax answers: both are clipped to `EPSILON` before
+    sum p log(p / q) over the categories. The entropy of a one-hot truth is zero, so the value is
+    the cross-entropy, up to the clipping: at most 1.7e-6 less for each other category, never more
+    than 16.1 for a pixel. The gradients are not the same: a pixel that is given less than
+    `EPSILON` for its true category pulls no more, whereas cross-entropy pulls it hardest.
+    """
+    said = tf.clip_by_value(tf.nn.softmax(logits), EPSILON, 1.0)
+    true = tf.clip_by_value(tf.one_hot(truth, logits.shape[-1]), EPSILON, 1.0)
+    return _pixel_mean(tf.reduce_sum(true * tf.math.log(true / said), -1), truth, weights)
+
+
+def focal(truth: Any, logits: Any, weights: Any) -> Any:
+    """Cross-entropy times (1 - p)^2, p being the probability of the true category.
+
+    Pixels that are right already count little. Source: Lin et al., Focal Loss for Dense Object
+    Detection, ICCV 2017; `weights` are its alpha, the mean is over pixels as in `cross_entropy`.
+    """
+    surprise = _surprise(truth, logits)
+    return _pixel_mean(tf.pow(-tf.math.expm1(-surprise), FOCUS) * surprise, truth, weights)
 
 
 def dice(truth: Any, logits: Any, weights: Any) -> Any:
@@ -44,21 +69,24 @@ def dice(truth: Any, logits: Any, weights: Any) -> Any:
     return tf.reduce_sum((1 - scores) * real) / tf.reduce_sum(real)
 
 
-def cross_entropy_dice(truth: Any, logits: Any, weights: Any) -> Any:
-    """The sum of both: pixels are right on the whole, and rare categories are not given up."""
-    return cross_entropy(truth, logits, weights) + dice(truth, logits, weights)
-
-
 LOSSES: dict[str, Loss] = {
-    loss.__name__: loss for loss in (cross_entropy, dice, cross_entropy_dice)
+    loss.__name__: loss for loss in (cross_entropy, kullback_leibler, dice, focal)
 }
 
 
 def find_loss(name: str) -> Loss:
-    """The loss of that name. Raises `InvalidRequest`, which names those there are."""
-    if name not in LOSSES:
-        raise InvalidRequest(f"There is no loss {name!r}; choose from {', '.join(LOSSES)}.")
-    return LOSSES[name]
+    """The loss of that name, or the sum of several: `cross_entropy+dice`.
+
+    Raises `InvalidRequest`, which names those there are.
+    """
+    parts = name.split("+")
+    for part in parts:
+        if part not in LOSSES:
+            raise InvalidRequest(
+                f"There is no loss {part!r}; choose from {', '.join(LOSSES)}, or join several by +."
+            )
+    losses = [LOSSES[part] for part in parts]
+    return lambda truth, logits, weights: sum(loss(truth, logits, weights) for loss in losses)
 
 
 def category_weights(taxonomy: Taxonomy, weights: Sequence[float] = ()) -> tuple[float, ...]:
@@ -74,3 +102,16 @@ def category_weights(taxonomy: Taxonomy, weights: Sequence[float] = ()) -> tuple
         )
     by_index = dict(zip(taxonomy.real, given, strict=True))
     return tuple(by_index.get(index, 0.0) for index in range(len(taxonomy)))
+
+
+def _surprise(truth: Any, logits: Any) -> Any:
+    """Minus the log of the probability of each pixel's true category, float32 (B, H, W)."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(truth, tf.int32), logits)
+
+
+def _pixel_mean(losses: Any, truth: Any, weights: Any) -> Any:
+    """Mean of losses (B, H, W) weighted by true category; 0 where all are ignored."""
+    pixel_weights = tf.gather(weights, tf.cast(truth, tf.int32))
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(losses * pixel_weights), tf.reduce_sum(pixel_weights)
+    )

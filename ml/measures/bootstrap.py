@@ -52,7 +52,8 @@ def intervals(
 ) -> Interval:
     """The interval of `measure` on the pooled counts (N, ..., n, n) of N images.
 
-    Raises `InvalidRequest` when there are no images.
+    A draw in which there is nothing to measure (NaN) is left out. Raises `InvalidRequest` when
+    there are no images.
     """
     images = len(confusions)
     if not images:

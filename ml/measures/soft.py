@@ -40,11 +40,11 @@ class SoftCounts:
                 f"{truth.shape} have the shape {expected}, not {probabilities.shape}."
             )
         kept = truth != self._void
-        said = probabilities[:, kept].astype(np.float64)
+        said = probabilities[:, kept]
         true = truth[kept] == self._categories[:, None]
-        self._both += float(said[true].sum())
+        self._both += float(said[true].sum(dtype=np.float64))
         # Every labelled pixel has one true category, also one that no plane stands for.
-        self._each += float(said.sum()) + np.count_nonzero(kept)
+        self._each += float(said.sum(dtype=np.float64)) + np.count_nonzero(kept)
 
     @property
     def iou(self) -> float | None:

@@ -11,7 +11,7 @@ UNET_MINI = Recipe(
     crop=(192, 256),
     batch=8,
     epochs=56,
-    loss="cross_entropy_dice",
+    loss="cross_entropy+dice",
     # About the inverse square root of each category's share of CamVid's pixels, the rare ones held
     # back: full weights make the network see people everywhere.
     category_weights=(0.8, 1.0, 2.5, 1.3, 1.0, 3.0, 1.8),
@@ -28,7 +28,7 @@ LITE_UNET = Recipe(
     batch=8,
     epochs=32,
     learning_rate=1e-3,
-    loss="cross_entropy_dice",
+    loss="cross_entropy+dice",
     category_weights=(0.8, 1.0, 2.5, 1.3, 1.0, 3.0, 1.8),
 )
 
@@ -42,7 +42,7 @@ VGG_UNET = Recipe(
     batch=4,
     epochs=20,
     learning_rate=3e-4,
-    loss="cross_entropy_dice",
+    loss="cross_entropy+dice",
     category_weights=(0.8, 1.0, 2.5, 1.3, 1.0, 3.0, 1.8),
     precision="mixed_bfloat16",
 )
