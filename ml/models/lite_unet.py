@@ -14,6 +14,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from ml.models.blocks import Blocks
 from ml.models.crop_like import CropLike
 from ml.models.efficientnet_lite import encode, load_encoder
 from ml.models.pad_to import PadTo
@@ -41,7 +42,7 @@ class LiteUNet(keras.Model):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         # --- layers ---
-        block = _Blocks(precision)
+        block = _LightBlocks(precision)
         image = keras.Input((None, None, 3), dtype="uint8", name="image")
         drop = layers.SpatialDropout2D(dropout, dtype=precision, name="dropout")
         head = layers.Conv2D(4 * categories, 1, dtype="float32", name="logits")
@@ -49,7 +50,7 @@ class LiteUNet(keras.Model):  # type: ignore[misc]
         # --- graph ---
         *skips, x = encode(PadTo(STRIDE, name="pad")(image), variant, precision)
         for stride, width, skip in zip((16, 8, 4, 2), widths, reversed(skips), strict=True):
-            x = block.join(x, skip, width, f"decoder{stride}")
+            x = block.narrow_join(x, skip, width, f"decoder{stride}")
             x = block.filter(x, width, f"decoder{stride}a")
             x = block.filter(x, width, f"decoder{stride}b")
         x = SubPixel(name="full_size")(head(drop(x)))
@@ -76,37 +77,20 @@ class LiteUNet(keras.Model):  # type: ignore[misc]
         }
 
 
-class _Blocks:
-    """The few steps that the decoder repeats, all computed in one precision."""
+class _LightBlocks(Blocks):
+    """The steps of a decoder with little arithmetic."""
 
-    def __init__(self, precision: str) -> None:
-        self._dtype = precision
-
-    def join(self, x: Any, skip: Any, width: int, name: str) -> Any:
+    def narrow_join(self, x: Any, skip: Any, width: int, name: str) -> Any:
         """Twice the size, beside the encoder's features of that size, both narrowed first."""
-        x = self._narrow(x, width, f"{name}_deep")
-        x = layers.UpSampling2D(dtype=self._dtype, name=f"{name}_double")(x)
-        skip = self._narrow(skip, width, f"{name}_skip")
-        return layers.Concatenate(dtype=self._dtype, name=f"{name}_join")([x, skip])
+        x = self.double(self.convolve(x, width, 1, f"{name}_deep"), name)
+        return self.join(x, self.convolve(skip, width, 1, f"{name}_skip"), name)
 
     def filter(self, x: Any, width: int, name: str) -> Any:
         """Depthwise separable convolution, batch normalisation, ReLU."""
         x = layers.DepthwiseConv2D(
             3, padding="same", use_bias=False, dtype=self._dtype, name=f"{name}_depthwise"
         )(x)
-        return self._narrow(x, width, name)
-
-    def _narrow(self, x: Any, width: int, name: str) -> Any:
-        x = layers.Conv2D(
-            width,
-            1,
-            use_bias=False,
-            kernel_initializer="he_normal",
-            dtype=self._dtype,
-            name=f"{name}_conv",
-        )(x)
-        x = layers.BatchNormalization(momentum=0.95, dtype=self._dtype, name=f"{name}_norm")(x)
-        return layers.ReLU(dtype=self._dtype, name=f"{name}_relu")(x)
+        return self.convolve(x, width, 1, name)
 
 
 @keras.saving.register_keras_serializable(package="roadmask")

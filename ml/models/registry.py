@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ml.models.lite_unet import LiteUNet
+from ml.models.unet import UNet
 from ml.models.unet_mini import UNetMini
 from ml.models.vgg_unet import VGGUNet
 from roadmask.errors import ModelNotFound
@@ -19,6 +20,7 @@ Builder = Callable[..., Any]
 
 NETWORKS: dict[str, Builder] = {
     "lite_unet": LiteUNet,
+    "unet": UNet,
     "unet_mini": UNetMini,
     "vgg_unet": VGGUNet,
 }

@@ -12,14 +12,19 @@ from typing import Any
 import keras
 from keras import layers
 
+from ml.models.blocks import Blocks
+from ml.models.crop_like import CropLike
+from ml.models.pad_to import PadTo
+
 
 @keras.saving.register_keras_serializable(package="roadmask")
 class UNetMini(keras.Model):  # type: ignore[misc]
     """uint8 RGB (B, H, W, 3) to float32 logits (B, H, W, categories).
 
-    Fully convolutional: H and W are any multiples of 16 (of 2 to the power of the number of
-    encoder stages). `widths` are the channels of the stages, the bottleneck last. `precision` is a
-    Keras dtype policy for the computation; it is not part of the saved network.
+    Fully convolutional: any H and W; inside, the image is padded to multiples of 16 (of 2 to the
+    power of the number of encoder stages). `widths` are the channels of the stages, the bottleneck
+    last. `precision` is a Keras dtype policy for the computation; it is not part of the saved
+    network.
     """
 
     def __init__(
@@ -31,15 +36,16 @@ class UNetMini(keras.Model):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         # --- layers ---
-        block = _Blocks(precision)
+        block = Blocks(precision)
         *stages, bottleneck = widths
         image = keras.Input((None, None, 3), dtype="uint8", name="image")
+        pad = PadTo(2 ** len(stages), name="pad")
         rescale = layers.Rescaling(1 / 127.5, offset=-1.0, dtype="float32", name="rescale")
         drop = layers.SpatialDropout2D(dropout, dtype=precision, name="dropout")
         head = layers.Conv2D(categories, 1, dtype="float32", name="logits")
 
         # --- graph ---
-        x, skips = rescale(image), []
+        x, skips = rescale(pad(image)), []
         for number, width in enumerate(stages, 1):
             x = block.convolve(x, width, 3, f"encoder{number}a")
             x = block.convolve(x, width, 3, f"encoder{number}b")
@@ -49,9 +55,9 @@ class UNetMini(keras.Model):  # type: ignore[misc]
         x = drop(block.convolve(x, bottleneck, 3, "bottleneck_b"))
         for number, width, skip in reversed(skips):
             x = block.convolve(x, width // 2, 1, f"decoder{number}_narrow")
-            x = block.join(x, skip, f"decoder{number}")
+            x = block.join(block.double(x, f"decoder{number}"), skip, f"decoder{number}")
             x = block.convolve(x, width, 3, f"decoder{number}")
-        super().__init__(image, head(x), **kwargs)
+        super().__init__(image, CropLike(name="crop")([head(x), image]), **kwargs)
 
         # --- config ---
         self.categories = categories
@@ -66,35 +72,3 @@ class UNetMini(keras.Model):  # type: ignore[misc]
             "widths": list(self.widths),
             "dropout": self.dropout,
         }
-
-
-class _Blocks:
-    """The few steps that the network repeats, all computed in one precision."""
-
-    def __init__(self, precision: str) -> None:
-        self._dtype = precision
-
-    def convolve(self, x: Any, width: int, size: int, name: str) -> Any:
-        """Convolution, batch normalisation, ReLU."""
-        x = layers.Conv2D(
-            width,
-            size,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            dtype=self._dtype,
-            name=f"{name}_conv",
-        )(x)
-        # The default momentum of 0.99 follows too slowly for runs of a few thousand steps.
-        x = layers.BatchNormalization(momentum=0.95, dtype=self._dtype, name=f"{name}_norm")(x)
-        return layers.ReLU(dtype=self._dtype, name=f"{name}_relu")(x)
-
-    def halve(self, x: Any, name: str) -> Any:
-        """Half the height and width."""
-        return layers.MaxPooling2D(dtype=self._dtype, name=name)(x)
-
-    def join(self, x: Any, skip: Any, name: str) -> Any:
-        """Twice the height and width, beside the encoder's features of that size."""
-        # Nearest is the only way that Keras doubles sizes it does not know when it traces.
-        x = layers.UpSampling2D(dtype=self._dtype, name=f"{name}_double")(x)
-        return layers.Concatenate(dtype=self._dtype, name=f"{name}_join")([x, skip])

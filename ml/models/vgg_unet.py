@@ -14,6 +14,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from ml.models.blocks import Blocks
 from ml.models.crop_like import CropLike
 from ml.models.pad_to import PadTo
 from roadmask.errors import InvalidRequest
@@ -45,7 +46,7 @@ class VGGUNet(keras.Model):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         # --- layers ---
-        block = _Blocks(precision)
+        block = Blocks(precision)
         image = keras.Input((None, None, 3), dtype="uint8", name="image")
         drop = layers.SpatialDropout2D(dropout, dtype=precision, name="dropout")
         head = layers.Conv2D(categories, 1, dtype="float32", name="logits")
@@ -54,13 +55,14 @@ class VGGUNet(keras.Model):  # type: ignore[misc]
         x = FromMean(name="from_mean")(PadTo(STRIDE, name="pad")(image))
         skips: list[Any] = []
         for number, (width, repeats) in enumerate(BLOCKS, 1):
-            x = block.encode(x, number, width, repeats)
+            x = _encode(x, number, width, repeats, precision)
             if number < len(BLOCKS):
                 skips.append(x)
-                x = layers.MaxPooling2D(dtype=precision, name=f"block{number}_pool")(x)
+                x = block.halve(x, f"block{number}_pool")
         x = drop(x)
         for number, width, skip in zip((4, 3, 2, 1), widths, reversed(skips), strict=True):
-            x = block.join(x, skip, width, f"decoder{number}")
+            x = block.convolve(x, width, 1, f"decoder{number}_narrow")
+            x = block.join(block.double(x, f"decoder{number}"), skip, f"decoder{number}")
             x = block.convolve(x, width, 3, f"decoder{number}a")
             x = block.convolve(x, width, 3, f"decoder{number}b")
         super().__init__(image, CropLike(name="crop")([head(x), image]), **kwargs)
@@ -94,45 +96,19 @@ class VGGUNet(keras.Model):  # type: ignore[misc]
         }
 
 
-class _Blocks:
-    """The few steps that the network repeats, all computed in one precision."""
-
-    def __init__(self, precision: str) -> None:
-        self._dtype = precision
-
-    def encode(self, x: Any, number: int, width: int, repeats: int) -> Any:
-        """A block of VGG16, its layers named as Keras names them."""
-        for repeat in range(1, repeats + 1):
-            x = layers.Conv2D(
-                width,
-                3,
-                padding="same",
-                activation="relu",
-                kernel_initializer="he_normal",
-                dtype=self._dtype,
-                name=f"block{number}_conv{repeat}",
-            )(x)
-        return x
-
-    def join(self, x: Any, skip: Any, width: int, name: str) -> Any:
-        """Narrowed and twice the size, beside the encoder's features of that size."""
-        x = self.convolve(x, width, 1, f"{name}_narrow")
-        x = layers.UpSampling2D(dtype=self._dtype, name=f"{name}_double")(x)
-        return layers.Concatenate(dtype=self._dtype, name=f"{name}_join")([x, skip])
-
-    def convolve(self, x: Any, width: int, size: int, name: str) -> Any:
-        """Convolution, batch normalisation, ReLU."""
+def _encode(x: Any, number: int, width: int, repeats: int, precision: str) -> Any:
+    """A block of VGG16, its layers named as Keras names them."""
+    for repeat in range(1, repeats + 1):
         x = layers.Conv2D(
             width,
-            size,
+            3,
             padding="same",
-            use_bias=False,
+            activation="relu",
             kernel_initializer="he_normal",
-            dtype=self._dtype,
-            name=f"{name}_conv",
+            dtype=precision,
+            name=f"block{number}_conv{repeat}",
         )(x)
-        x = layers.BatchNormalization(momentum=0.95, dtype=self._dtype, name=f"{name}_norm")(x)
-        return layers.ReLU(dtype=self._dtype, name=f"{name}_relu")(x)
+    return x
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
