@@ -56,6 +56,11 @@ class Measurement(_Part):
 
     dataset: str
     scores: Scores
+    soft_iou: float | None = None
+    """Jaccard index of the probabilities, pixels and categories pooled."""
+    soft_iou: float | None = None
+    """Jaccard index of the probabilities, pixels and categories pooled: see `ml.measures.soft`."""
+    soft_dice: float | None = None
     float32_mean_iou: float | None = None
     """Of the same weights before they were stored: what half precision costs is the difference."""
 
@@ -72,8 +77,14 @@ class Provenance(_Part):
     """The epoch whose weights these are."""
     seed: int
     git_revision: str
-    """Of the code, when the run began or was last resumed."""
+    """Of the code, when the run began."""
     date: datetime
+    seconds: float | None = None
+    """Wall-clock time of the training, validation included."""
+    precision_ms: dict[str, float] = {}
+    """Milliseconds of a step in each precision, where the recipe's was chosen by measurement."""
+    versions: dict[str, str] = {}
+    """Of the libraries, when the model was published."""
 
 
 class Card(_Part):
@@ -90,7 +101,11 @@ class Card(_Part):
     fit: Fit
     preprocessing: str = PREPROCESSING
     metrics: list[Measurement]
+    curves: dict[str, list[float]] = {}
+    """What was measured after each epoch of the training, by name."""
     provenance: Provenance
+    choice: str = ""
+    """Why this model is shipped."""
     notices: list[str]
     """Terms of the data it learnt from, with the citations these ask for."""
     limits: list[str]

@@ -60,6 +60,11 @@ class Segmenter:
         return int(self._run.experimental_get_tracing_count())
 
     @property
+    def fit(self) -> Fit:
+        """To which size images are brought before the network sees them."""
+        return self._fit
+
+    @property
     def answers(self) -> NDArray[np.uint8]:
         """The categories of the planes that `logits` and `probabilities` give, uint8 (n,)."""
         return self._answers

@@ -15,7 +15,7 @@ from roadmask.pixels import decode
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """An image, RGB uint8 (H, W, 3), and its truth, categories uint8 (H, W)."""
 
-_MAX_PIXELS = 200_000_000
+MAX_PIXELS = 200_000_000
 """A data set is its user's own: the limit only keeps nonsense out."""
 
 
@@ -46,7 +46,7 @@ def read_pair(sample: Sample) -> Pair:
 
     Raises `InvalidRequest` when their sizes differ, and what `decode` raises.
     """
-    image, truth = decode(sample.image.read_bytes(), _MAX_PIXELS), read_truth(sample)
+    image, truth = decode(sample.image.read_bytes(), MAX_PIXELS), read_truth(sample)
     if image.shape[:2] != truth.shape:
         raise InvalidRequest(
             f"{sample.image} is {image.shape[1]}x{image.shape[0]} pixels, but its mask "

@@ -6,13 +6,31 @@ import keras
 import numpy as np
 import pytest
 
+from ml.artifact import Artifact
+from ml.data.annotated import from_folder
 from ml.data.samples import annotated_samples
-from ml.evaluation import evaluate_samples, measure
+from ml.evaluation import Evaluation, Seen, evaluate_samples, measure
 from ml.fit import Fit
 from ml.models.unet_mini import UNetMini
+from ml.predictor import Predictor
 from ml.segmenter import Segmenter
+from ml.upsizing import soften
+from ml.views import answer, views
 from roadmask.categories import CITYSCAPES
+from roadmask.errors import InvalidRequest
 from roadmask.folders import read_truth
+from roadmask.masks import decode_mask, encode_mask
+from roadmask.pixels import encode_png
+from tests.ml.streets import draw_street, write_streets
+
+
+class Reader(keras.Model):  # type: ignore[misc]
+    """Reads categories back from an image in the colours of the palette, and is sure of them."""
+
+    def call(self, image: object, training: bool = False) -> object:
+        colors = keras.ops.cast(CITYSCAPES.palette[:8], "float32")
+        pixels = keras.ops.cast(image, "float32")[..., None, :]
+        return -keras.ops.sum(keras.ops.square(pixels - colors), axis=-1)
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +75,102 @@ def test_a_perfect_answer_scores_one(streets: Path) -> None:
     sample = annotated_samples(streets)[0]
     truth = read_truth(sample)
 
-    class Reader(keras.Model):  # type: ignore[misc]
-        def call(self, image: object, training: bool = False) -> object:
-            colors = keras.ops.cast(CITYSCAPES.palette[:8], "float32")
-            pixels = keras.ops.cast(image, "float32")[..., None, :]
-            return -keras.ops.sum(keras.ops.square(pixels - colors), axis=-1)
-
     fit = Fit(budget=truth.size, multiple=1)
     (mask,) = Segmenter(Reader(), fit, range(8)).predict([CITYSCAPES.palette[truth]])
     assert (mask == truth).mean() > 0.97
+
+
+def run(evaluation: Evaluation, folder: Path) -> list[Seen]:
+    return list(evaluation.run(from_folder(folder).images))
+
+
+@pytest.fixture(scope="module")
+def narrow(artifact: Artifact) -> Segmenter:
+    return Predictor(artifact)
+
+
+def test_one_pass_scores_as_the_quick_one_does(narrow: Segmenter, streets: Path) -> None:
+    evaluation = Evaluation(narrow, CITYSCAPES)
+    seen = run(evaluation, streets)
+    quick = evaluate_samples(narrow, annotated_samples(streets), CITYSCAPES)
+    assert evaluation.scores == quick
+    assert [each.name for each in seen] == [f"{index:03d}" for index in range(6)]
+    np.testing.assert_array_equal(evaluation.confusions, [each.counts for each in seen])
+
+
+def test_masks_are_those_of_the_predictor(narrow: Segmenter, streets: Path) -> None:
+    for seen in run(Evaluation(narrow, CITYSCAPES), streets):
+        (mask,) = narrow.predict([seen.image])
+        np.testing.assert_array_equal(seen.mask, mask)
+
+
+def test_soft_scores_and_calibration_are_those_of_whole_probabilities(
+    narrow: Segmenter, streets: Path
+) -> None:
+    evaluation = Evaluation(narrow, CITYSCAPES)
+    both = each = 0.0
+    gaps = np.zeros(15)
+    pixels = 0
+    for seen in run(evaluation, streets):
+        (likely,) = narrow.probabilities([seen.image])
+        kept = seen.truth != CITYSCAPES.void
+        true = (seen.truth == np.arange(1, 8)[:, None, None]) & kept
+        both += float((likely * true).sum())
+        each += float((likely * kept).sum() + true.sum())
+        sure, right = likely.max(axis=0)[kept], (seen.truth == seen.mask)[kept]
+        places = np.minimum((sure * 15).astype(int), 14)
+        gaps += np.bincount(places, right - sure.astype(np.float64), minlength=15)
+        pixels += int(kept.sum())
+    assert evaluation.soft.iou == pytest.approx(both / (each - both), rel=1e-4)
+    assert evaluation.soft.dice == pytest.approx(2 * both / each, rel=1e-4)
+    assert evaluation.calibration.error == pytest.approx(np.abs(gaps).sum() / pixels, rel=1e-3)
+
+
+def test_views_average_probabilities_at_the_images_size(narrow: Segmenter) -> None:
+    image = draw_street(3)[0]
+    looks = views((0.75, 1.0, 1.5), mirror=True)
+    assert len(looks) == 6
+    expected = np.zeros((7, *image.shape[:2]))
+    for look in looks:
+        (logits,) = narrow.logits([image], look)
+        expected += np.concatenate([strip for _, strip in soften(logits, *image.shape[:2])], axis=1)
+    (said,) = answer(narrow, [image], looks)
+    found = np.concatenate([strip for _, strip in said.probabilities()], axis=1)
+    np.testing.assert_allclose(found, expected / 6, atol=1e-5)
+    np.testing.assert_array_equal(said.mask(), found.argmax(axis=0) + 1)
+
+
+def test_mirrored_views_make_an_answer_without_sides(narrow: Segmenter) -> None:
+    image = draw_street(4)[0]
+    mirrored = np.ascontiguousarray(image[:, ::-1])
+    said, other = answer(narrow, [image, mirrored], views(mirror=True))
+    for (_, strip), (_, turned) in zip(said.probabilities(), other.probabilities(), strict=True):
+        np.testing.assert_allclose(strip, turned[..., ::-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("scales", [(), (0.0,), (1.0, 9.0), (float("nan"),)])
+def test_scales_out_of_reason_are_refused(scales: tuple[float, ...]) -> None:
+    with pytest.raises(InvalidRequest, match="Scales are"):
+        views(scales)
+
+
+def test_a_sure_and_right_answer_is_calibrated(tmp_path: Path) -> None:
+    """Images in the colours of their truth, which `Reader` reads back without doubt."""
+    folder = write_streets(tmp_path / "streets", 3)
+    for mask in (folder / "masks").iterdir():
+        colors = CITYSCAPES.palette[decode_mask(mask.read_bytes())]
+        (folder / "images" / mask.name).write_bytes(encode_png(colors))
+    segmenter = Segmenter(Reader(), Fit(budget=96 * 128, multiple=1), range(1, 8))
+    evaluation = Evaluation(segmenter, CITYSCAPES)
+    run(evaluation, folder)
+    assert evaluation.sizes == {(96, 128)}
+    assert evaluation.scores.mean_iou == 1
+    assert evaluation.soft.iou == pytest.approx(1)
+    assert evaluation.calibration.error == pytest.approx(0, abs=1e-6)
+
+
+def test_a_truth_of_another_size_is_named(narrow: Segmenter, tmp_path: Path) -> None:
+    folder = write_streets(tmp_path / "streets", 1)
+    (folder / "masks" / "000.png").write_bytes(encode_mask(np.ones((5, 7), np.uint8)))
+    with pytest.raises(InvalidRequest, match="000 is 128x96 pixels, but its mask is 7x5"):
+        run(Evaluation(narrow, CITYSCAPES), folder)
