@@ -57,10 +57,7 @@ class Measurement(_Part):
     dataset: str
     scores: Scores
     soft_iou: float | None = None
-    """Jaccard index of the probabilities, pixels and categories pooled."""
-    soft_iou: float | None = None
     """Jaccard index of the probabilities, pixels and categories pooled: see `ml.measures.soft`."""
-    soft_dice: float | None = None
     float32_mean_iou: float | None = None
     """Of the same weights before they were stored: what half precision costs is the difference."""
 
