@@ -16,13 +16,24 @@ from api.docs import install_docs
 from api.errors import install_error_handlers
 from api.headers import SecurityHeaders
 from api.openapi import TAGS, describe_errors, install_openapi, operation_id
-from api.routes import datasets, events, exports, images, items, jobs, objects, service, truths
+from api.routes import (
+    datasets,
+    events,
+    exports,
+    images,
+    items,
+    jobs,
+    models,
+    objects,
+    service,
+    truths,
+)
 from roadmask.errors import StoreUnavailable
 from roadmask.settings import Settings
 
 log = logging.getLogger(__name__)
 
-ROOMS = (images, truths, datasets, jobs, items, events, exports, objects, service)
+ROOMS = (images, truths, datasets, jobs, items, events, exports, models, objects, service)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

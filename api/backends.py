@@ -13,11 +13,15 @@ from fastapi import Depends, Request
 
 from api.links import Links
 from roadmask.settings import Settings
+from storage.artifacts import Artifacts
 from storage.catalogue import Catalogue
 from storage.connections import connect_redis, open_store
 from storage.dispatch import Dispatch
+from storage.in_service import InService
 from storage.job_records import JobRecords
+from storage.model_names import ModelNames
 from storage.objects import ObjectStore
+from storage.roll import Roll
 from storage.watch import Watch
 
 RENDERINGS = 2
@@ -33,6 +37,9 @@ class Backends:
     store: ObjectStore
     catalogue: Catalogue
     records: JobRecords
+    artifacts: Artifacts
+    in_service: InService
+    model_names: ModelNames
     watch: Watch
     dispatch: Dispatch
     links: Links
@@ -45,6 +52,7 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
     records_db = connect_redis(settings)
     store = open_store(settings)
     watch = Watch(settings)
+    artifacts, in_service = Artifacts(store), InService(records_db, store)
     try:
         yield Backends(
             settings=settings,
@@ -52,6 +60,9 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
             store=store,
             catalogue=Catalogue(records_db, store),
             records=JobRecords(records_db, store, settings),
+            artifacts=artifacts,
+            in_service=in_service,
+            model_names=ModelNames(artifacts, in_service, Roll(records_db)),
             watch=watch,
             dispatch=Dispatch(settings),
             links=Links(store, settings),

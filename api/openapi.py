@@ -26,6 +26,7 @@ TAGS = [
     {"name": "datasets", "description": "Named sets of images."},
     {"name": "jobs", "description": "Ask for masks and follow the work."},
     {"name": "items", "description": "One image of a job, and its mask in every form."},
+    {"name": "models", "description": "What makes the masks: versions, cards, what is in service."},
     {"name": "service", "description": "What the service is and how it is doing."},
 ]
 

@@ -27,9 +27,11 @@ def accept(
 ) -> tuple[Job, bool]:
     """Record the job and wake workers for it; True when `key` had made it before.
 
-    Raises `IdempotencyConflict`, `QueueFull` and `InvalidRequest`.
+    Its model is the version that the name stands for now, whatever is promoted later. Raises
+    `ModelNotFound`, `IdempotencyConflict`, `QueueFull` and `InvalidRequest`.
     """
-    job, replayed = backends.records.create(request, items, key)
+    model = backends.model_names.pin(request.model)
+    job, replayed = backends.records.create(request, items, key, model)
     if not replayed:
         wake(backends, job)
     return job, replayed

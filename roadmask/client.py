@@ -8,12 +8,19 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from roadmask.errors import InvalidRequest, MaskNotFound, RoadmaskError, error_classes
+from roadmask.errors import (
+    InvalidRequest,
+    MaskNotFound,
+    ModelNotFound,
+    RoadmaskError,
+    error_classes,
+)
 from roadmask.event import Event
 from roadmask.events import BEGINNING, follow
 from roadmask.image_calls import ImageCalls, Source
@@ -161,10 +168,12 @@ class Client(ImageCalls):
         return Job.model_validate(self.post(f"/v1/jobs/{job_id(job)}/retry"))
 
     def artifact(self, model: str = "default") -> str | None:
-        """`name@version` of what the workers serve as `model`; None while that is not certain."""
-        served: list[str] = self.get("/v1/service")["models"]
-        named = [name for name in served if model in ("default", name.partition("@")[0])]
-        return named[0] if len(named) == 1 else None
+        """`name@version` of what a new job gets as `model`; None while that is not certain."""
+        try:
+            found = self.get(f"/v1/models/{quote(model, safe='')}")
+        except ModelNotFound:
+            return None
+        return f"{found['name']}@{found['version']}"
 
     def mask_bytes(self, item: Item) -> bytes:
         """The item's mask as an indexed PNG, through its signed URL.

@@ -96,7 +96,8 @@ class JobCreate(Wire):
     name: str | None = Field(None, max_length=200)
     """A label for people."""
     model: str = Field("default", max_length=200)
-    """Name of the model; `default` is the one in service."""
+    """A model by name, version or `name@version`; `default` is the one in service. What it stands
+    for when the job is accepted makes all its masks."""
     lane: Lane | None = None
     """Default: `interactive` up to 8 images, `batch` beyond."""
     error_threshold: float | None = Field(None, ge=0, le=1)
@@ -207,6 +208,7 @@ class Job(Wire):
     state: JobState
     lane: Lane
     model: str
+    """`name@version` of the model for all items; a name alone where only workers know it."""
     counts: Counts
     progress: float
     """Share of items that ended, 0 to 1."""

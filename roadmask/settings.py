@@ -22,7 +22,8 @@ class Settings(BaseSettings):
     """Which object store holds images and masks."""
 
     data_dir: Path = Path("roadmask-data")
-    """The folder of the local store (`objects/` below it) and of the embedded Redis."""
+    """The folder of the local store (`objects/` below it), of the embedded Redis, and of a worker's
+    copies of published models (`models/`)."""
 
     minio_endpoint: str = "127.0.0.1:9000"
     """`host:port` of the S3 server as this process reaches it."""
@@ -59,7 +60,8 @@ class Settings(BaseSettings):
     """Items that may wait in all open jobs before new ones are refused with `queue_full`."""
 
     model: str = "default"
-    """The artifact a worker loads: a name of a shipped one, or a folder."""
+    """The artifact a worker serves as long as none was promoted: one that comes with Roadmask, by
+    name or version, a published one, or a folder."""
 
     worker_threads: int = Field(4, ge=1)
     """Chunks one worker process holds at once."""
@@ -86,6 +88,11 @@ class Settings(BaseSettings):
     def objects_dir(self) -> Path:
         """The root folder of the local store."""
         return self.data_dir / "objects"
+
+    @cached_property
+    def models_dir(self) -> Path:
+        """Where a worker keeps its copies of published models."""
+        return self.data_dir / "models"
 
     @cached_property
     def visibility_timeout_s(self) -> int:

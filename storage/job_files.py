@@ -55,8 +55,11 @@ class JobFile:
         return {name: value for name, value in fields.items() if value is not None}
 
 
-def job_file(job_id: str, request: JobCreate, total: int, key: str | None) -> JobFile:
-    """What is written down of a request with `total` items and the client's Idempotency-Key."""
+def job_file(job_id: str, request: JobCreate, model: str, total: int, key: str | None) -> JobFile:
+    """What is written down of a request with `total` items and the client's Idempotency-Key.
+
+    `model` is what the request's name of one stands for now.
+    """
     lane = request.lane or (Lane.INTERACTIVE if total <= INTERACTIVE_ITEMS else Lane.BATCH)
     return JobFile(
         id=job_id,
@@ -64,7 +67,7 @@ def job_file(job_id: str, request: JobCreate, total: int, key: str | None) -> Jo
         total=total,
         chunk_size=chunk_size(total),
         lane=lane,
-        model=request.model,
+        model=model,
         name=request.name,
         error_threshold=request.error_threshold,
         deadline_ms=int(request.deadline_s * 1000) if request.deadline_s is not None else None,

@@ -58,13 +58,18 @@ class JobRecords:
 
     @records_guard()
     def create(
-        self, request: JobCreate, items: Iterable[ManifestItem], idempotency_key: str | None
+        self,
+        request: JobCreate,
+        items: Iterable[ManifestItem],
+        idempotency_key: str | None,
+        model: str | None = None,
     ) -> tuple[Job, bool]:
         """Accept a job; it and whether it is a replay of an earlier request with the same key.
 
         The manifest and the request are in the object store before the record exists, so an
         accepted job outlives Redis. Of requests that race with one key, the first to make its
-        record wins and the others take back what they wrote. Raises `InvalidRequest` for no items,
+        record wins and the others take back what they wrote. `model` is the version that the name
+        in the request stands for now. Raises `InvalidRequest` for no items,
         `IdempotencyConflict` when the key came with another request before, `QueueFull`.
         """
         remaining = iter(items)
@@ -75,7 +80,7 @@ class JobRecords:
             self._check_memory()
         job_id = new_job_id()
         total = write_manifest(self._store, job_id, chain([first], remaining))
-        file = job_file(job_id, request, total, idempotency_key)
+        file = job_file(job_id, request, model or request.model, total, idempotency_key)
         write_job_file(self._store, file)
         outcome, *earlier = self._scripts.run(
             "create",

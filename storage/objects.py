@@ -20,6 +20,10 @@ from roadmask.errors import InvalidId
 
 BLOCK = 256 * 1024
 """Bytes in one block of a stream."""
+MODELS = "models/"
+"""Everything of published models."""
+SERVICE = f"{MODELS}service!/"
+"""The history of what was in service; no model's name has an exclamation mark."""
 
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.!-]{1,200}"
 _KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
@@ -164,3 +168,8 @@ class MaskKeys:
 def job_prefix(job_id: str) -> str:
     """Everything of one job: `job.json`, `manifest/`, `results/`, `done.json`."""
     return f"jobs/{job_id}/"
+
+
+def model_key(name: str, version: str, file: str) -> str:
+    """Where a file of a model's version is: `model.keras` or `card.json`."""
+    return f"{MODELS}{name}/{version}/{file}"

@@ -1,4 +1,4 @@
-"""Micro-batching: the one thread that owns the models, and the queue before it."""
+"""Micro-batching: the one thread that runs the models, and the queue before it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ from worker.watchdog import Watchdog
 MAX_WAIT_S = 0.005
 """How long a batch that is not full waits for images that are being decoded."""
 
+LOADING = 5
+"""Loading a model may take so many times as long as an image: the processor is busy meanwhile."""
+
 log = logging.getLogger(__name__)
 
 
@@ -33,7 +36,7 @@ class Request:
     """An image waiting for its mask; interactive ones sort first, then first come, first served."""
 
     rank: tuple[bool, int]
-    artifact: Artifact = field(compare=False)
+    predictor: Predictor = field(compare=False)
     image: NDArray[np.uint8] = field(compare=False)
     timings: Timings = field(compare=False)
     mask: Future[NDArray[np.uint8]] = field(compare=False, default_factory=Future)
@@ -57,12 +60,10 @@ class Batcher:
         self._stopping = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
-        self._ready: Future[None] = Future()
 
     def start(self) -> None:
-        """Load and warm the model in service. Raises what loading raised."""
+        """Begin to serve."""
         self._thread.start()
-        self._ready.result()
 
     def stop(self) -> None:
         """Finish what is waiting, then end the thread."""
@@ -83,6 +84,18 @@ class Batcher:
                 self._coming -= 1
                 self._changed.notify_all()
 
+    def predictor(self, artifact: Artifact) -> Predictor:
+        """The artifact's predictor, loaded here and now when it is not in memory.
+
+        The inference thread goes on with other models meanwhile. Raises `ModelFailed`.
+        """
+        try:
+            with self._watchdog.watch(f"Loading the model {artifact.name}", LOADING):
+                return self._models.predictor(artifact)
+        except Exception as error:
+            log.exception("The model %s cannot be loaded", artifact.name)
+            raise ModelFailed(f"The model {artifact.name} cannot be loaded: {error}") from error
+
     def put(
         self, image: NDArray[np.uint8], artifact: Artifact, lane: Lane, timings: Timings
     ) -> Future[NDArray[np.uint8]]:
@@ -90,20 +103,15 @@ class Batcher:
 
         `timings` gets the time that its batch took in the model; waiting for its turn is not in it.
         """
+        predictor = self.predictor(artifact)
         with self._changed:
             rank = (lane is not Lane.INTERACTIVE, next(self._arrivals))
-            request = Request(rank, artifact, image, timings)
+            request = Request(rank, predictor, image, timings)
             heapq.heappush(self._waiting, request)
             self._changed.notify_all()
         return request.mask
 
     def _run(self) -> None:
-        try:
-            self._models.predictor(self._models.in_service)
-        except BaseException as error:
-            self._ready.set_exception(error)
-            return
-        self._ready.set_result(None)
         while self._serve_next():
             pass
 
@@ -111,7 +119,7 @@ class Batcher:
         """A function of its own, so that an idle thread holds no pixels; False once stopped."""
         batch = self._next_batch()
         if batch:
-            self._serve(batch)
+            self._predict(batch[0].predictor, batch)
         return bool(batch)
 
     def _next_batch(self) -> list[Request]:
@@ -123,25 +131,13 @@ class Batcher:
                 self._changed.wait(left)
             batch: list[Request] = []
             while self._waiting and len(batch) < self._max_batch:
-                if batch and self._waiting[0].artifact.sha256 != batch[0].artifact.sha256:
+                if batch and self._waiting[0].predictor is not batch[0].predictor:
                     break
                 batch.append(heapq.heappop(self._waiting))
             return batch
 
     def _worth_waiting(self) -> bool:
         return 0 < len(self._waiting) < self._max_batch and self._coming > 0 and not self._stopping
-
-    def _serve(self, batch: list[Request]) -> None:
-        try:
-            with self._watchdog.watch(f"Loading the model {batch[0].artifact.name}"):
-                predictor = self._models.predictor(batch[0].artifact)
-        except BaseException as error:
-            log.exception("The model %s cannot be loaded", batch[0].artifact.name)
-            failure = ModelFailed(f"The model {batch[0].artifact.name} cannot be loaded: {error}")
-            for request in batch:
-                request.mask.set_exception(failure)
-        else:
-            self._predict(predictor, batch)
 
     def _predict(self, predictor: Predictor, batch: Sequence[Request]) -> None:
         try:

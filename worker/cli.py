@@ -82,13 +82,19 @@ def _prepare_libraries(settings: Settings) -> None:
 
 def _serve(settings: Settings, lanes: list[Lane]) -> int:
     # In this order, so that a wrong name is told before TensorFlow has been waited for.
-    from ml.artifact import find_artifact
+    from storage.artifacts import Artifacts
+    from storage.connections import open_store
     from worker.models import Models
+    from worker.shelf import Shelf
 
     try:
-        models = Models(settings.model, find_artifact, _load)
+        store = open_store(settings)
+        store.check()
+        shelf = Shelf(settings.model, Artifacts(store), settings.models_dir)
+        shelf.publish_own()
     except RoadmaskError as error:
         sys.exit(f"The worker cannot start: {error.detail}")
+    models = Models(settings.model, shelf.find, _load, shelf.brought)
     log.info(
         "worker starts model=%s@%s sha256=%s device=%s lanes=%s threads=%d",
         models.in_service.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadmask.errors import ModelNotFound
-from roadmask.jobs import SEGMENT
+from storage.artifacts import NAME
+from worker.once import Once
 
 KEPT = 2
-"""Predictors in memory at once: the one in service and one that a job asked for by name."""
+"""Predictors in memory at once: the one in service and one that jobs ask for by name, or that was
+in service when they were accepted."""
 
 
 class Artifact(Protocol):
@@ -29,7 +31,7 @@ class Artifact(Protocol):
 
 
 class Predictor(Protocol):
-    """A model in memory, used by one thread only."""
+    """A model in memory: warmed by the thread that loads it, then used by the inference thread."""
 
     def warm(self) -> None:
         """Run every batch size once, so that no image pays for compiling."""
@@ -43,7 +45,8 @@ class Models:
     """The artifacts that jobs may ask for by name; `default` is the one in service.
 
     `find` turns a name or a folder into an artifact (`ModelNotFound`), `load` an artifact into a
-    predictor. `predictor` is for the inference thread alone.
+    predictor; `brought` names what this worker has without the store, as `name@version`. Models
+    are loaded in the thread that asks for one, so that the inference thread goes on meanwhile.
     """
 
     def __init__(
@@ -51,28 +54,64 @@ class Models:
         default: str,
         find: Callable[[str], Artifact],
         load: Callable[[Any], Predictor],
+        brought: Sequence[str] = (),
     ) -> None:
-        self.in_service = find(default)
+        self.own = find(default)
+        """What is in service as long as nothing was promoted."""
+        self.in_service = self.own
+        self.brought = sorted({full_name(self.own), *brought})
         self._find = lru_cache(maxsize=64)(find)
         self._load = load
         self._loaded: dict[str, Predictor] = {}
+        self._changing = threading.Lock()
+        self._one_at_a_time = threading.Lock()
+        self._once: Once[Predictor] = Once()
 
     def artifact(self, name: str) -> Artifact:
-        """The artifact that a job names. Raises `ModelNotFound`."""
-        if name in ("default", self.in_service.name):
-            return self.in_service
-        # Only the operator may name folders; a job's model is a plain name.
-        if not re.fullmatch(SEGMENT, name):
-            raise ModelNotFound(f"{name!r} is not the name of a model; use `default` or a name.")
+        """The artifact that a job names. Raises `ModelNotFound`, and what fetching it raises."""
+        service = self.in_service
+        if name in ("default", service.name, full_name(service)):
+            return service
+        # Only the operator may name folders; a job's model is a plain name or version.
+        if not NAME.fullmatch(name):
+            raise ModelNotFound(
+                f"{name!r} is not the name of a model; use `default`, a name or `name@version`."
+            )
         return self._find(name)
 
     def predictor(self, artifact: Artifact) -> Predictor:
         """The warm predictor of an artifact, loaded when it is not in memory."""
-        if artifact.sha256 not in self._loaded:
-            if len(self._loaded) >= KEPT:
-                keep = self.in_service.sha256
-                del self._loaded[next(key for key in self._loaded if key != keep)]
+        with self._changing:
+            predictor = self._loaded.get(artifact.sha256)
+        if predictor is None:
+            predictor, _ = self._once.do(artifact.sha256, lambda: self._take_in(artifact))
+        return predictor
+
+    def serve(self, name: str | None) -> None:
+        """Put a version into service once its predictor is warm; None: this worker's own.
+
+        Raises what finding and loading it raise, and then what was in service still is.
+        """
+        artifact = self.own if name is None else self.artifact(name)
+        self.predictor(artifact)
+        self.in_service = artifact
+
+    def _take_in(self, artifact: Artifact) -> Predictor:
+        with self._one_at_a_time:
+            with self._changing:
+                if artifact.sha256 in self._loaded:
+                    return self._loaded[artifact.sha256]
+                # Images that wait for it keep it in memory until they have their masks.
+                if len(self._loaded) >= KEPT:
+                    keep = self.in_service.sha256
+                    del self._loaded[next(key for key in self._loaded if key != keep)]
             predictor = self._load(artifact)
             predictor.warm()
-            self._loaded[artifact.sha256] = predictor
-        return self._loaded[artifact.sha256]
+            with self._changing:
+                self._loaded[artifact.sha256] = predictor
+            return predictor
+
+
+def full_name(artifact: Artifact) -> str:
+    """`name@version`."""
+    return f"{artifact.name}@{artifact.version}"

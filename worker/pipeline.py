@@ -23,7 +23,7 @@ from storage.manifest import ManifestItem
 from storage.objects import MaskKeys, mask_keys
 from worker.batcher import Batcher
 from worker.fetch import Fetcher
-from worker.models import Artifact, Models
+from worker.models import Artifact, Models, full_name
 from worker.once import Once
 from worker.store import Facts, Masks
 from worker.timings import Timings
@@ -83,6 +83,8 @@ class Pipeline:
         self, item: ManifestItem, artifact: Artifact, keys: MaskKeys, lane: Lane, apart: bool
     ) -> Facts:
         timings: Timings = {}
+        # Before there are pixels: loading may take a while, and others need the room.
+        self._batcher.predictor(artifact)
         with ExitStack() as room:
             with self._batcher.coming():
                 image = self._fetcher.fetch(item.sha256, timings, apart, room)
@@ -90,8 +92,7 @@ class Pipeline:
             # The batcher has it: its memory is to be free as soon as the mask is there.
             del image
             mask = self._wait(waiting, apart)
-            name = f"{artifact.name}@{artifact.version}"
-            return self._masks.put(keys, mask, name, item.truth, timings)
+            return self._masks.put(keys, mask, full_name(artifact), item.truth, timings)
 
     def _wait(self, mask: Future[NDArray[np.uint8]], apart: bool) -> NDArray[np.uint8]:
         """The mask, once it is there. A suspect alone in hand can be told from a slow queue."""

@@ -22,20 +22,25 @@ WINDOW = 12
 class Presence:
     """Stays on the roll of workers: what this one is, what it did and how fast it is.
 
-    `ended` tells how many items this process brought to an end; `facts` are shown as they are.
+    `ended` tells how many items this process brought to an end; `facts` are shown as they are at
+    each beat.
     """
 
     def __init__(
-        self, roll: Roll, worker_id: str, facts: Mapping[str, object], ended: Callable[[], int]
+        self,
+        roll: Roll,
+        worker_id: str,
+        facts: Callable[[], Mapping[str, object]],
+        ended: Callable[[], int],
     ) -> None:
         self._roll = roll
         self._worker_id = worker_id
         self._ended = ended
-        self._facts = {
+        self._facts = facts
+        self._process = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "started_at": datetime.now(UTC).isoformat(),
-            **facts,
         }
         self._history: deque[tuple[float, int]] = deque(maxlen=WINDOW)
         self._ticker = Ticker("presence", BEAT_S, self._beat)
@@ -55,5 +60,5 @@ class Presence:
         since, before = self._history[0] if self._history else (now, ended)
         self._history.append((now, ended))
         rate = (ended - before) / (now - since) if now > since else 0.0
-        told = {**self._facts, "items_done": ended, "images_per_second": round(rate, 2)}
-        self._roll.tell(self._worker_id, told)
+        pace = {"items_done": ended, "images_per_second": round(rate, 2)}
+        self._roll.tell(self._worker_id, {**self._process, **self._facts(), **pace})

@@ -11,6 +11,7 @@ from roadmask.jobs import Lane
 from roadmask.settings import Settings
 from storage.connections import connect_redis, open_store
 from storage.dispatch import Dispatch
+from storage.in_service import InService
 from storage.leases import Leases
 from storage.recovery import Recovery
 from storage.roll import Roll
@@ -18,8 +19,9 @@ from worker.attempts import Attempts
 from worker.batcher import Batcher
 from worker.chunks import Chunks
 from worker.fetch import Fetcher
+from worker.follower import Follower
 from worker.keeper import Keeper
-from worker.models import Models
+from worker.models import Models, full_name
 from worker.pipeline import Pipeline
 from worker.presence import Presence
 from worker.store import Masks
@@ -37,8 +39,8 @@ class Station:
         dispatch = Dispatch(settings)
         leases = Leases(redis, self._store, settings)
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
-        service = models.in_service
-        self._model = f"{service.name}@{service.version}"
+        self._models = models
+        self._follower = Follower(InService(redis, self._store), models)
         self._watchdog = Watchdog(settings.item_deadline_s)
         self._batcher = Batcher(models, settings.max_batch, self._watchdog)
         fetcher = Fetcher(
@@ -61,22 +63,35 @@ class Station:
         )
         recovery = Recovery(redis, self._store, settings, dispatch)
         self._reconciler = Ticker("reconciler", settings.reconcile_s, recovery.run, jitter=0.3)
-        facts = {"model": self._model, "lanes": sorted(lanes), "threads": settings.worker_threads}
-        self._presence = Presence(Roll(redis), worker_id, facts, lambda: attempts.ended)
+        about = {"lanes": sorted(lanes), "threads": settings.worker_threads}
+        self._presence = Presence(
+            Roll(redis), worker_id, lambda: about | _told(models), lambda: attempts.ended
+        )
 
     def start(self) -> None:
         """Load the model, then appear. Raises what loading raised, or `StoreUnavailable`."""
         self._store.check()
+        self._follower.begin()
         self._batcher.start()
         for part in (self._watchdog, self._keeper, self._reconciler, self._presence):
             part.start()
-        log.info("worker ready model=%s", self._model)
+        self._follower.start()
+        log.info("worker ready model=%s", full_name(self._models.in_service))
 
     def stop(self) -> None:
         """End every thread; nothing may be in hand any more."""
         self._presence.stop()
+        self._follower.stop()
         self._reconciler.stop()
         self.chunks.close()
         self._batcher.stop()
         self._keeper.stop()
         self._watchdog.stop()
+
+
+def _told(models: Models) -> dict[str, object]:
+    return {
+        "model": full_name(models.in_service),
+        "own_model": full_name(models.own),
+        "models": models.brought,
+    }

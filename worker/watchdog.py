@@ -46,11 +46,11 @@ class Watchdog:
         self._ticker.stop()
 
     @contextmanager
-    def watch(self, what: str) -> Iterator[None]:
-        """The body of the `with` must end in time; `what` names it in the log."""
+    def watch(self, what: str, times: int = 1) -> Iterator[None]:
+        """The body of the `with` must end within `times` the limit; `what` names it in the log."""
         call = object()
         with self._lock:
-            self._running[call] = time.monotonic(), what
+            self._running[call] = time.monotonic() + times * self.limit_s, what
         try:
             yield
         finally:
@@ -73,8 +73,8 @@ class Watchdog:
         self._die()
 
     def _look(self) -> None:
-        oldest_allowed = time.monotonic() - self.limit_s
+        now = time.monotonic()
         with self._lock:
-            overdue = [what for begun, what in self._running.values() if begun < oldest_allowed]
+            overdue = [what for end, what in self._running.values() if end < now]
         if overdue:
             self.give_up(f"{overdue[0]} has hung for more than {self.limit_s:g} s")

@@ -25,6 +25,7 @@ from roadmask.errors import (
     InvalidRequest,
     JobClosed,
     JobNotFound,
+    ModelNotFound,
     QueueFull,
     UnsupportedFormat,
     UploadTooLarge,
@@ -45,7 +46,13 @@ LONGEST_CUSTOM_ID = 256
     openapi_extra=job_request(),
     responses=answer(200, "The job of the same Idempotency-Key.", Job)
     | problems(
-        ImageNotFound, InvalidId, IdempotencyConflict, QueueFull, UploadTooLarge, UnsupportedFormat
+        ImageNotFound,
+        ModelNotFound,
+        InvalidId,
+        IdempotencyConflict,
+        QueueFull,
+        UploadTooLarge,
+        UnsupportedFormat,
     ),
 )
 async def create_job(

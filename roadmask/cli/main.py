@@ -22,6 +22,7 @@ COMMANDS = {
 ROOMS = {
     "api": "Run the HTTP API alone.",
     "worker": "Run a worker alone.",
+    "models": "Publish models; put one into service, or back.",
     "train": "Train a model by a recipe.",
     "evaluate": "Measure a model on a dataset.",
     "scenes": "Render sample street scenes with truth.",

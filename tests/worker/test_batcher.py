@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -168,9 +169,31 @@ def test_images_for_different_models_do_not_share_a_batch(gate: Gate) -> None:
     assert loaded["other"].batches == [2]
 
 
-def test_what_loading_raises_is_raised_by_start() -> None:
-    def load(_: object) -> Brightness:
-        raise OSError("model.keras is cut off")
+def test_a_model_that_does_not_load_fails_its_image_and_no_other() -> None:
+    def load(artifact: TinyArtifact) -> Brightness:
+        if artifact.name == "cut":
+            raise OSError("model.keras is cut off")
+        return Brightness()
 
-    with pytest.raises(OSError, match="cut off"):
-        Batcher(Models("default", find, load), 8, Watchdog(60)).start()
+    with running(Models("default", find, load)) as batcher:
+        with pytest.raises(ModelFailed, match="cut off"):
+            batcher.put(picture(), find("cut"), Lane.BATCH, {})
+        sound = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
+        assert (sound.result(timeout=5) == SKY).all()
+
+
+def test_loading_a_model_does_not_hold_up_another(gate: Gate) -> None:
+    def load(artifact: TinyArtifact) -> Brightness:
+        if artifact.name == "slow":
+            gate.pass_through()
+        return Brightness()
+
+    with running(Models("default", find, load)) as batcher, ThreadPoolExecutor(1) as threads:
+        batcher.predictor(TinyArtifact())
+        late = threads.submit(batcher.put, picture(), find("slow"), Lane.INTERACTIVE, {})
+        gate.wait_for_arrival()
+        prompt = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
+        assert (prompt.result(timeout=5) == SKY).all()
+        assert not late.done()
+        gate.open()
+        assert (late.result(timeout=5).result(timeout=5) == SKY).all()
