@@ -28,6 +28,7 @@ from api.routes import (
     service,
     truths,
 )
+from api.routes.page import install_page
 from roadmask.errors import StoreUnavailable
 from roadmask.settings import Settings
 
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for room in ROOMS:
         app.include_router(room.router)
     install_docs(app)
+    install_page(app)
     install_openapi(app)
     return app
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 router = APIRouter(include_in_schema=False)
@@ -37,12 +37,6 @@ SCRIPT = """SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
 });
 """
-
-
-@router.get("/")
-async def root() -> RedirectResponse:
-    """To the documentation."""
-    return RedirectResponse("/docs")
 
 
 @router.get("/docs")

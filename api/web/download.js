@@ -1,0 +1,72 @@
+/** Downloads: plain links, or through a script where a key must be sent along. */
+
+import { h } from './element.js';
+import { address, call, get } from './http.js';
+import { currentKey } from './key.js';
+import { explain } from './problem.js';
+import { notify } from './notice.js';
+import { has, t } from './words.js';
+
+const ITEM_MASK = '/v1/jobs/{job_id}/items/{index}/mask';
+
+/**
+ * The forms in which the API offers a mask, by its own documentation.
+ * @returns {Promise<string[]>}
+ */
+export async function maskForms() {
+  const api = await get('openapi.json');
+  const { schema } = api.paths[ITEM_MASK].get.parameters.find(({ name }) => name === 'format');
+  const named = [schema, ...(schema.allOf ?? [])].map(({ $ref }) => api.components.schemas[$ref?.split('/').at(-1)]);
+  return schema.enum ?? named.find(Boolean)?.enum ?? [];
+}
+
+/**
+ * A link that saves a file.
+ * @param {string} path of the API @param {string} filename @param {string} words
+ */
+export function downloadLink(path, filename, words) {
+  return h('a', { href: address(path), download: filename, onclick: (event) => currentKey() && saveWithKey(event, path, filename) }, words);
+}
+
+/**
+ * A button that opens a list of links, filled when it is first opened.
+ * @param {string} words
+ * @param {() => Promise<HTMLElement[]> | HTMLElement[]} links
+ */
+export function downloadMenu(words, links) {
+  const list = h('div', { class: 'menu' });
+  const menu = h('details', { class: 'dropdown', ontoggle: async () => {
+    if (!menu.open) return;
+    try {
+      list.replaceChildren(...await links());
+    } catch (error) {
+      notify(explain(error));
+    }
+  } }, h('summary', {}, words), list);
+  menu.addEventListener('focusout', (event) => { if (!menu.contains(event.relatedTarget)) menu.open = false; });
+  menu.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return;
+    menu.open = false;
+    menu.firstChild.focus();
+  });
+  return menu;
+}
+
+/**
+ * What a form of a mask is called.
+ * @param {string} form
+ */
+export function formName(form) {
+  return has(`form.${form}`) ? t(`form.${form}`) : form;
+}
+
+async function saveWithKey(event, path, filename) {
+  event.preventDefault();
+  try {
+    const url = URL.createObjectURL(await (await call(path)).blob());
+    h('a', { href: url, download: filename }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  } catch (error) {
+    notify(explain(error));
+  }
+}

@@ -1,0 +1,183 @@
+/** One image under inspection: its pictures, tools, legend, and how its mask comes about. */
+
+import { downloadLink, downloadMenu, formName, maskForms } from '../download.js';
+import { fill, h } from '../element.js';
+import { get, imagePath, objectAddress } from '../http.js';
+import { explain, problemNote } from '../problem.js';
+import { number, t } from '../words.js';
+import { Legend } from './legend.js';
+import { Look } from './look.js';
+import { Panes } from './panes.js';
+import { shares } from './raster.js';
+import { Readout } from './readout.js';
+import { askForMask, awaitItem, loadPhoto, loadPrediction, loadTruth, maskPath } from './subject.js';
+import { Toolbar } from './toolbar.js';
+import { Viewport } from './viewport.js';
+
+const NAMES = { png: 'png', color: 'color.png', overlay: 'overlay.jpg' };
+
+export class Inspector extends EventTarget {
+  #loading = new AbortController();
+
+  /**
+   * @param {import('../taxonomy.js').Taxonomy} taxonomy
+   * @param {URLSearchParams} query of the link that is reopened
+   */
+  constructor(taxonomy, query) {
+    super();
+    this.taxonomy = taxonomy;
+    this.look = new Look(query);
+    this.viewport = new Viewport();
+    this.viewport.parse(query.get('at') ?? '');
+    this.panes = new Panes(taxonomy, this.look, this.viewport);
+    this.readout = new Readout(taxonomy);
+    this.legend = new Legend(taxonomy, this.look);
+    this.toolbar = new Toolbar(this.look, this.viewport, (factor) => this.panes.zoom(factor));
+    this.title = h('h1', { class: 'subject' });
+    this.facts = h('p', { class: 'note', role: 'status' });
+    this.downloads = downloadMenu(t('download.title'), () => this.#links());
+    this.element = h('div', { class: 'inspector' },
+      h('div', { class: 'heading' }, h('div', { class: 'names' }, this.title, this.facts), this.downloads),
+      this.toolbar.element, this.panes.element,
+      h('p', { id: 'pane-keys', class: 'visually-hidden' }, t('pane.keys')),
+      this.readout.element, this.legend.element);
+    this.look.addEventListener('change', () => this.#lookChanged());
+    this.viewport.addEventListener('change', () => this.#note());
+    this.panes.addEventListener('point', ({ detail }) => this.readout.show(detail.pixel, this.panes.masks, detail.byKeys));
+  }
+
+  close() {
+    this.#loading.abort();
+    this.panes.close();
+  }
+
+  /** How it is shown, as it is in a link. */
+  query() {
+    return { ...this.look.query(), at: this.viewport.toString() };
+  }
+
+  /**
+   * Show an image, or an item of a job.
+   * @param {{image?: string, job?: string | null, item?: number, isNew?: boolean}} wanted
+   */
+  async open({ image: id, job, item, isNew = true }) {
+    this.#loading.abort();
+    this.#loading = new AbortController();
+    const { signal } = this.#loading;
+    this.ended = null;
+    if (isNew) this.viewport.reset();
+    try {
+      const known = job ? await get(`v1/jobs/${job}/items/${item}`, {}, signal) : { image_id: id };
+      fill(this.title, known.custom_id ?? known.image_id);
+      const image = await get(imagePath(known.image_id), {}, signal).catch((error) => {
+        // A file that is no image was never catalogued; its item still says why it failed.
+        throw known.error ?? error;
+      });
+      this.image = image;
+      this.#begin(image);
+      await Promise.all([this.#showPhoto(image, signal), this.#showTruth(image, signal), this.#predict(image, job, item, false, signal)]);
+    } catch (error) {
+      if (error.name !== 'AbortError') this.#fail(error);
+    }
+  }
+
+  #begin(image) {
+    fill(this.facts, t('image.facts', { width: image.width, height: image.height, format: image.format.toUpperCase() }));
+    this.panes.begin(image);
+    this.panes.prediction.say(t('predict.asking'));
+    if (!image.truth_url) this.panes.truth.say(t('truth.none'));
+    this.toolbar.setLayers(image.truth_url ? ['image', 'truth', 'prediction'] : ['image', 'prediction']);
+    this.figures = {};
+    this.legend.set(this.figures);
+    this.panes.update();
+  }
+
+  #fail(error) {
+    this.panes.begin({ width: 4, height: 3 });
+    fill(this.facts);
+    this.panes.image.say(problemNote(error));
+    this.panes.truth.say('');
+    this.panes.prediction.say('');
+  }
+
+  async #showPhoto(image, signal) {
+    try {
+      const { bitmap, isThumbnail } = await loadPhoto(image, signal);
+      if (isThumbnail) this.facts.append(` · ${t('image.thumbnail')}`);
+      this.panes.setPhoto(bitmap);
+    } catch (error) {
+      if (error.name !== 'AbortError') this.panes.image.say(problemNote(error));
+    }
+  }
+
+  async #showTruth(image, signal) {
+    if (!image.truth_url) return;
+    try {
+      const mask = await loadTruth(image, signal);
+      this.panes.setMask('truth', mask);
+      this.#setFigures({ truth: shares(mask, this.taxonomy.categories.length) });
+    } catch (error) {
+      if (error.name !== 'AbortError') this.panes.truth.say(problemNote(error));
+    }
+  }
+
+  async #predict(image, job, item, afresh, signal) {
+    try {
+      const service = await get('v1/service', {}, signal);
+      const asked = job ?? await askForMask(image, service.models, afresh, signal);
+      const tell = (state) => this.panes.prediction.say(waiting(state, service.workers.length));
+      this.ended = await awaitItem(asked, item ?? 0, tell, signal);
+      const mask = await loadPrediction(this.ended, signal);
+      const { result } = this.ended.item;
+      this.panes.setMask('prediction', mask);
+      this.#setFigures({ prediction: shares(mask, this.taxonomy.categories.length), scores: result.scores });
+      this.facts.append(` · ${result.artifact}`, timing(result));
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      const again = () => {
+        this.panes.prediction.say(t('predict.asking'));
+        this.#predict(image, null, 0, true, signal);
+      };
+      this.panes.prediction.say(problemNote(error), h('button', { type: 'button', onclick: again }, t('predict.again')));
+    }
+  }
+
+  #setFigures(more) {
+    Object.assign(this.figures, more);
+    this.legend.set(this.figures);
+  }
+
+  async #links() {
+    const name = (this.image?.id ?? 'mask').split('/').at(-1);
+    const own = (url, words) => h('a', { href: objectAddress(url), download: `${name}${words}`, target: '_blank' }, t(words ? 'download.truth' : 'download.image'));
+    const links = this.image ? [own(this.image.content_url, '')] : [];
+    if (this.image?.truth_url) links.push(own(this.image.truth_url, '.truth.png'));
+    if (!this.ended?.item.result) return [...links, h('p', { class: 'note' }, t('download.none'))];
+    const { job, item } = this.ended;
+    const forms = await maskForms();
+    return [...links, ...forms.map((form) => (
+      downloadLink(maskPath(job.id, item.index, form), `${name}.${NAMES[form] ?? `${form}.json`}`, formName(form))))];
+  }
+
+  #lookChanged() {
+    this.toolbar.update();
+    this.panes.update();
+    this.#note();
+  }
+
+  #note() {
+    clearTimeout(this.noting);
+    this.noting = setTimeout(() => this.dispatchEvent(new Event('look')), 150);
+  }
+}
+
+function waiting(job, workers) {
+  if (!workers) return t('predict.noworker');
+  if (job.state === 'queued' && job.queue_position) return t('predict.queued', { n: job.queue_position });
+  return t('predict.running');
+}
+
+function timing({ cached, timings_ms: spent }) {
+  if (cached) return ` · ${t('predict.cached')}`;
+  return spent.infer === undefined ? '' : ` · ${t('predict.took', { ms: number(spent.infer) })}`;
+}
