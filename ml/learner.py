@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ml.checkpoint import Variables
+from ml.encoders import load_encoder
 from ml.fit import Fit
 from ml.losses import category_weights, find_loss
 from ml.models.registry import build_network
@@ -28,7 +29,7 @@ class Learner:
         self._recipe = recipe
         self._model = build_network(recipe.network, len(CITYSCAPES), recipe.precision)
         if encoder is not None:
-            self._model.load_encoder(encoder)
+            load_encoder(self._model, encoder)
         for layer in self._model.layers:
             layer.trainable = not layer.name.startswith(recipe.frozen)
         self.average = build_network(recipe.network, len(CITYSCAPES), recipe.precision)
@@ -44,6 +45,11 @@ class Learner:
     def learn(self, images: NDArray[np.uint8], truths: NDArray[np.uint8]) -> Any:
         """One step on images uint8 (B, h, w, 3) and truths uint8 (B, h, w); gives the loss."""
         return self._step(tf.constant(images), tf.constant(truths))
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step, by the schedule."""
+        return float(self._optimizer.learning_rate)
 
     def keep_best(self) -> None:
         """Remember the averaged weights as the best."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ml.artifact import MODEL, Artifact, write_card
 from ml.card import Card, Categories, Measurement, Provenance, now
-from ml.data.samples import count_samples
+from ml.checkpoint import Progress
+from ml.data.samples import annotated_samples, count_samples
 from ml.data.terms import notices
-from ml.evaluation import measure
+from ml.evaluation import evaluate_samples, measure
 from ml.fit import Fit
 from ml.model_file import read_model, write_model
-from ml.recipes.recipe import Recipe
+from ml.run import Run
 from ml.segmenter import Segmenter
 from roadmask.categories import CITYSCAPES
 
@@ -25,43 +27,31 @@ LIMITS = [
     "are alike.",
     "Not for driving, nor for any other decision about people's safety.",
 ]
+CURVES = ("loss", "learning_rate", "mean_iou", "accuracy")
 
 
-def publish(
-    folder: Path,
-    model: Any,
-    *,
-    name: str,
-    recipe: Recipe,
-    epoch: int,
-    data: Sequence[Path],
-    validation: Sequence[Path],
-    encoder: Path | None,
-    git_revision: str,
-) -> Artifact:
-    """Write an artifact of a Keras model, measured on the validation folders as it was written."""
+def publish(run: Run, model: Any, progress: Progress) -> Artifact:
+    """Write a run's artifact of a Keras model with the weights of the best epoch.
+
+    It is measured on the run's validation folders, as it was written.
+    """
+    folder = run.folder / "artifact"
     folder.mkdir(parents=True, exist_ok=True)
     sha256 = write_model(model, folder / MODEL)
-    fit = Fit(budget=recipe.budget)
+    fit = Fit(budget=run.recipe.budget)
     card = Card(
-        name=name,
+        name=run.name,
         sha256=sha256,
         version=sha256[:12],
-        network=recipe.network,
+        network=run.recipe.network,
         parameters=model.count_params(),
         categories=Categories.of(CITYSCAPES),
         fit=fit,
-        metrics=_measure(read_model(folder / MODEL), model.get_weights(), fit, validation),
-        provenance=Provenance(
-            recipe=recipe.facts(),
-            data=count_samples(data),
-            encoder_sha256=hashlib.sha256(encoder.read_bytes()).hexdigest() if encoder else None,
-            epochs=epoch,
-            seed=recipe.seed,
-            git_revision=git_revision,
-            date=now(),
-        ),
-        notices=notices([*data, encoder] if encoder else data),
+        metrics=_measure(read_model(folder / MODEL), model.get_weights(), fit, run.validation),
+        curves=_curves(progress),
+        provenance=_provenance(run, progress),
+        choice=run.choice,
+        notices=notices([*run.data, run.encoder] if run.encoder else run.data),
         limits=LIMITS,
     )
     return write_card(folder, card)
@@ -77,8 +67,33 @@ def _measure(
     segmenter = Segmenter(stored, fit, CITYSCAPES.real)
     served = measure(segmenter, folders, CITYSCAPES)
     stored.set_weights(weights)
-    learnt = measure(segmenter, folders, CITYSCAPES)
+    learnt = [evaluate_samples(segmenter, annotated_samples(f), CITYSCAPES) for f in folders]
     return [
-        after.model_copy(update={"float32_mean_iou": before.scores.mean_iou})
+        after.model_copy(update={"float32_mean_iou": before.mean_iou})
         for after, before in zip(served, learnt, strict=True)
     ]
+
+
+def _curves(progress: Progress) -> dict[str, list[float]]:
+    """Loss and scores by epoch, to six digits."""
+    return {
+        name: [float(f"{values[name]:.6g}") for values in progress.history]
+        for name in CURVES
+        if all(name in values for values in progress.history)
+    }
+
+
+def _provenance(run: Run, progress: Progress) -> Provenance:
+    encoder = hashlib.sha256(run.encoder.read_bytes()).hexdigest() if run.encoder else None
+    return Provenance(
+        recipe=run.recipe.facts(),
+        data=count_samples(run.data),
+        encoder_sha256=encoder,
+        epochs=progress.best_epoch,
+        seed=run.recipe.seed,
+        git_revision=progress.git_revision or "unknown",
+        date=now(),
+        seconds=round(progress.seconds, 1) or None,
+        precision_ms=progress.precision_ms,
+        versions={name: version(name) for name in ("roadmask", "tensorflow", "keras")},
+    )

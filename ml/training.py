@@ -2,78 +2,172 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 
 from ml.artifact import Artifact
 from ml.card import git_revision
-from ml.checkpoint import Progress, load_checkpoint, save_checkpoint
+from ml.checkpoint import Progress, read_progress, restore, save_checkpoint
 from ml.data.batches import Batches
 from ml.data.samples import annotated_samples
 from ml.evaluation import evaluate_samples
+from ml.journal import Journal
 from ml.learner import Learner
+from ml.precision import in_words, measure_precisions, settle
 from ml.publication import publish
 from ml.recipes.recipe import Recipe
+from ml.run import Moment, Report, Run, Values
 from roadmask.categories import CITYSCAPES
-from roadmask.errors import InvalidRequest
+from roadmask.errors import InvalidRequest, TrainingStopped
 from roadmask.folders import Sample
 
 
-@dataclass(frozen=True)
-class Run:
-    """One training run: what is learnt, from which folders, and where its files go."""
-
-    recipe: Recipe
-    data: Sequence[Path]
-    validation: Sequence[Path]
-    folder: Path
-    """Gets `checkpoint.npz` after every epoch and `artifact/` at the end."""
-    name: str
-    """Name of the artifact."""
-    encoder: Path | None = None
-    """File of the weights that the encoder starts from, where the recipe names some."""
-
-
-Report = Callable[[int, int, dict[str, float] | None], None]
-"""Called with (epoch, step, None) after each step, and with the measured values after an epoch."""
-
-
-def train(run: Run, report: Report = lambda epoch, step, values: None) -> Artifact:
+def train(
+    run: Run,
+    report: Report = lambda moment: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Artifact:
     """Train until the recipe's last epoch or its patience ends, then publish the best weights.
 
-    A run folder with a checkpoint is resumed: the result is that of an uninterrupted run.
-    Raises `InvalidRequest` when the folder holds a run of another recipe or data lack masks.
+    A run folder with a checkpoint is resumed, also within an epoch: the result is that of an
+    uninterrupted run. `stopped` is asked after each step. Raises `InvalidRequest` when the folder
+    holds a run of another recipe or data lack masks, and `TrainingStopped` when `stopped` says so
+    or the loss is no number any more.
     """
-    recipe, revision = run.recipe, git_revision()
-    run.folder.mkdir(parents=True, exist_ok=True)
-    batches = Batches([s for folder in run.data for s in annotated_samples(folder)], recipe)
-    held_out = [s for folder in run.validation for s in annotated_samples(folder)]
-    keras.utils.set_random_seed(recipe.seed)
-    learner = Learner(recipe, len(batches), _encoder(run))
-    checkpoint, progress = run.folder / "checkpoint.npz", Progress()
-    if checkpoint.exists():
-        progress = load_checkpoint(checkpoint, recipe.facts(), learner.state())
-    while not _ended(recipe, progress):
-        values = _epoch(learner, batches, progress.epoch + 1, report)
-        values |= _validate(learner, held_out)
-        _note(learner, progress, values)
-        save_checkpoint(checkpoint, recipe.facts(), progress, learner.state())
-        report(progress.epoch, len(batches), values)
-    learner.restore_best()
-    return publish(
-        run.folder / "artifact",
-        learner.average,
-        name=run.name,
-        recipe=recipe,
-        epoch=progress.best_epoch,
-        data=run.data,
-        validation=run.validation,
-        encoder=run.encoder,
-        git_revision=revision,
-    )
+    course = _Course(run, report, stopped)
+    course.go()
+    return course.publish()
+
+
+def publish_best(run: Run) -> Artifact:
+    """Publish the best weights that a run has so far, without training on.
+
+    Raises `InvalidRequest` when no epoch was done, and what `train` raises on a wrong folder.
+    """
+    if not run.checkpoint.exists() or not read_progress(run.checkpoint, run.recipe).best_epoch:
+        raise InvalidRequest(f"{run.folder} has no epoch to publish. Train one first.")
+    return _Course(run, lambda moment: None, lambda: False).publish()
+
+
+class _Course:
+    """A run on its way."""
+
+    def __init__(self, run: Run, report: Report, stopped: Callable[[], bool]) -> None:
+        self._run, self._report, self._stopped = run, report, stopped
+        encoder = _encoder(run)
+        run.folder.mkdir(parents=True, exist_ok=True)
+        self._progress = _progress(run)
+        self._recipe = settle(run.recipe, self._progress.precision_ms)
+        self._batches = Batches(_samples(run.data), self._recipe)
+        self._held_out = _samples(run.validation)
+        keras.utils.set_random_seed(self._recipe.seed)
+        self._learner = Learner(self._recipe, len(self._batches), encoder)
+        if run.checkpoint.exists():
+            restore(run.checkpoint, self._learner.state())
+        self._saved = time.monotonic()
+
+    def go(self) -> None:
+        """Train to the end, a checkpoint after each epoch and every few minutes."""
+        progress = self._progress
+        journal = Journal(self._run.folder / "tensorboard", progress.history)
+        while not _ended(self._recipe, progress):
+            self._epoch()
+            values = self._values()
+            self._note(values)
+            self._save()
+            journal.note(progress.epoch, values)
+            self._tell(progress.epoch, len(self._batches), values["loss"], values)
+            self._heed(0)
+        journal.close()
+
+    def publish(self) -> Artifact:
+        """The artifact of the best weights, with its card."""
+        self._learner.restore_best()
+        run = replace(self._run, recipe=self._recipe)
+        return publish(run, self._learner.average, self._progress)
+
+    def _epoch(self) -> None:
+        """The steps of the epoch in hand that are still to be done."""
+        epoch, losses = self._progress.epoch + 1, self._progress.losses
+        for images, truths in self._batches.epoch(epoch, len(losses)):
+            loss = float(self._learner.learn(images, truths))
+            if not math.isfinite(loss):
+                raise TrainingStopped(
+                    f"The loss became {loss} in epoch {epoch}, step {len(losses) + 1}. Begin anew "
+                    "in another folder with a lower learning rate (--set learning_rate=…) or in "
+                    "full precision (--set precision=float32)."
+                )
+            losses.append(loss)
+            self._tell(epoch, len(losses), loss)
+            if len(losses) < len(self._batches):
+                self._heed(len(losses))
+                if time.monotonic() - self._saved >= self._run.checkpoint_s:
+                    self._save()
+
+    def _values(self) -> Values:
+        losses = self._progress.losses
+        values = {"loss": sum(losses) / len(losses), "learning_rate": self._learner.learning_rate}
+        if not self._held_out:
+            return values
+        scores = evaluate_samples(self._learner.segmenter, self._held_out, CITYSCAPES)
+        values |= {"mean_iou": scores.mean_iou or 0.0, "accuracy": scores.accuracy or 0.0}
+        each = {f"iou/{name}": score.iou for name, score in scores.per_category.items()}
+        return values | {name: iou for name, iou in each.items() if iou is not None}
+
+    def _note(self, values: Values) -> None:
+        """Count the epoch, and keep its weights when they are the best so far.
+
+        Without validation data the latest weights count as the best.
+        """
+        progress = self._progress
+        progress.epoch, progress.losses = progress.epoch + 1, []
+        progress.history.append(values)
+        score = values.get("mean_iou", float(progress.epoch))
+        if score > progress.best_score:
+            progress.best_epoch, progress.best_score = progress.epoch, score
+            self._learner.keep_best()
+
+    def _save(self) -> None:
+        now = time.monotonic()
+        self._progress.seconds += now - self._saved
+        self._saved = now
+        save_checkpoint(
+            self._run.checkpoint, self._run.recipe, self._progress, self._learner.state()
+        )
+
+    def _heed(self, step: int) -> None:
+        """Stop where one is asked to: the state is whole between two steps."""
+        if not self._stopped():
+            return
+        if step:
+            self._save()
+        raise TrainingStopped(
+            f"Training stopped after epoch {self._progress.epoch}"
+            + (f" and {step} steps" if step else "")
+            + f". Everything is in {self._run.folder}: the same command goes on from there."
+        )
+
+    def _tell(self, epoch: int, step: int, loss: float, values: Values | None = None) -> None:
+        steps, images = len(self._batches), self._recipe.batch
+        precision = in_words(self._recipe, self._progress.precision_ms)
+        self._report(Moment(epoch, step, steps, images, loss, precision, values))
+
+
+def _progress(run: Run) -> Progress:
+    """Where the run is; a new one has its precision measured, if that is left to the machine."""
+    if run.checkpoint.exists():
+        return read_progress(run.checkpoint, run.recipe)
+    times = measure_precisions(run.recipe) if run.recipe.precision == "auto" else {}
+    return Progress(git_revision=git_revision(), precision_ms=times)
+
+
+def _samples(folders: Sequence[Path]) -> list[Sample]:
+    return [sample for folder in folders for sample in annotated_samples(folder)]
 
 
 def _encoder(run: Run) -> Path | None:
@@ -89,31 +183,3 @@ def _encoder(run: Run) -> Path | None:
 def _ended(recipe: Recipe, progress: Progress) -> bool:
     stale = progress.epoch - progress.best_epoch
     return progress.epoch >= recipe.epochs or stale >= recipe.patience
-
-
-def _epoch(learner: Learner, batches: Batches, epoch: int, report: Report) -> dict[str, float]:
-    losses = []
-    for step, (images, truths) in enumerate(batches.epoch(epoch), 1):
-        losses.append(learner.learn(images, truths))
-        report(epoch, step, None)
-    return {"loss": sum(map(float, losses)) / len(losses)}
-
-
-def _validate(learner: Learner, samples: Sequence[Sample]) -> dict[str, float]:
-    if not samples:
-        return {}
-    scores = evaluate_samples(learner.segmenter, samples, CITYSCAPES)
-    return {"mean_iou": scores.mean_iou or 0.0, "accuracy": scores.accuracy or 0.0}
-
-
-def _note(learner: Learner, progress: Progress, values: dict[str, float]) -> None:
-    """Count the epoch, and keep its weights when they are the best so far.
-
-    Without validation data the latest weights count as the best.
-    """
-    progress.epoch += 1
-    progress.history.append(values)
-    score = values.get("mean_iou", float(progress.epoch))
-    if score > progress.best_score:
-        progress.best_epoch, progress.best_score = progress.epoch, score
-        learner.keep_best()

@@ -17,6 +17,7 @@
     ├── Unavailable             503  a part of the service is out of reach: try again
     │   ├── RecordsUnavailable (Redis)  StoreUnavailable (object store)
     │   └── ServiceUnreachable (raised by the client: nothing answers at the URL)
+    ├── TrainingStopped              a training run ended before its last epoch
     └── ItemError               an Item failed; the code says why
         ├── ImageEmpty  ImageUnreadable  ImageTooLarge  ImageAnimated
         ├── UnsupportedFormat (415)  ImageMissing  ModelFailed  DeadlineExceeded  WorkerCrashed
@@ -179,6 +180,10 @@ class StoreUnavailable(Unavailable):
 
 class ServiceUnreachable(Unavailable):
     """The service does not answer."""
+
+
+class TrainingStopped(RoadmaskError):
+    """Training stopped before its end."""
 
 
 class ItemError(RoadmaskError):

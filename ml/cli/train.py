@@ -25,7 +25,13 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     help="File of the weights that the recipe's encoder starts from.",
 )
 @click.option("--name", help="Name of the artifact; default: that of the recipe.")
+@click.option("--choice", default="", help="Why this model is shipped, for its card.")
 @click.option("--smoke", is_flag=True, help="Run in seconds, to see that everything works.")
+@click.option("--epochs", type=click.IntRange(1), help="Another number of epochs.")
+@click.option("--batch", type=click.IntRange(1), help="Another number of views in a step.")
+@click.option("--seed", type=int, help="Another seed.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Any field changed.")
+@click.option("--publish", is_flag=True, help="Publish the best epoch so far; do not train on.")
 def train(
     recipe: str,
     data: tuple[Path, ...],
@@ -33,22 +39,34 @@ def train(
     out: Path,
     encoder: Path | None,
     name: str | None,
+    choice: str,
     smoke: bool,
+    changes: tuple[str, ...],
+    publish: bool,
+    **numbers: int | None,
 ) -> None:
     """Train RECIPE and write the artifact to OUT/artifact.
 
-    The same command again resumes a run that was interrupted.
+    The same command again resumes a run that was interrupted, and publishes one that is finished
+    once more. Changes of the recipe are kept with the run and stand in the card.
     """
+    from ml.recipes.changes import change
     from ml.recipes.registry import find_recipe
 
     chosen = find_recipe(recipe)
+    given = [f"{key}={value}" for key, value in numbers.items() if value is not None]
+    chosen = change(chosen.smoke() if smoke else chosen, [*given, *changes])
     # TensorFlow takes seconds to load: only once the recipe is known to be one.
+    from ml.cli.interruption import Interruption
     from ml.cli.progress import TrainingProgress
-    from ml.training import Run
+    from ml.run import Run
+    from ml.training import publish_best
     from ml.training import train as run_training
 
-    recipe_run = chosen.smoke() if smoke else chosen
-    run = Run(recipe_run, data, validation, out, name or chosen.name, encoder)
-    with TrainingProgress(run.recipe.epochs) as progress:
-        artifact = run_training(run, progress.report)
+    run = Run(chosen, data, validation, out, name or chosen.name, encoder, choice)
+    if publish:
+        artifact = publish_best(run)
+    else:
+        with TrainingProgress(chosen.epochs) as progress, Interruption() as interruption:
+            artifact = run_training(run, progress.report, interruption)
     click.echo(f"{artifact.name}@{artifact.version} in {artifact.path}")

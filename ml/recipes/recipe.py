@@ -11,6 +11,10 @@ AUGMENTATIONS = ("crop", "mirror", "tilt", "colour", "fog", "rain", "blur", "noi
 """What a view may go through: see `ml.data.augmentation`."""
 
 
+Precision = Literal["float32", "mixed_bfloat16", "auto"]
+"""Arithmetic of the training; `auto`: the faster one on the machine that the run begins on."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A training run. Sizes are (height, width) in pixels, multiples of 16."""
@@ -49,7 +53,7 @@ class Recipe:
     """Decay of the running average of the weights, which is what is measured and kept."""
     patience: int = 30
     """Epochs without a better validation score after which the run stops."""
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    precision: Precision = "float32"
     seed: int = 1
 
     def __post_init__(self) -> None:

@@ -8,9 +8,11 @@ import keras
 import pytest
 
 from ml.artifact import Artifact
+from ml.checkpoint import Progress
 from ml.models.unet_mini import UNetMini
 from ml.publication import publish
 from ml.recipes.registry import UNET_MINI
+from ml.run import Run
 from tests.ml.streets import write_streets
 
 
@@ -24,14 +26,6 @@ def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def artifact(tmp_path_factory: pytest.TempPathFactory, streets: Path) -> Artifact:
     """An artifact of a narrow network that has learnt nothing."""
     keras.utils.set_random_seed(5)
-    return publish(
-        tmp_path_factory.mktemp("artifact"),
-        UNetMini(widths=(4, 4, 8, 8, 16)),
-        name="narrow",
-        recipe=UNET_MINI.smoke(),
-        epoch=0,
-        data=[streets],
-        validation=[streets],
-        encoder=None,
-        git_revision="0123456789ab",
-    )
+    folder = tmp_path_factory.mktemp("narrow")
+    run = Run(UNET_MINI.smoke(), [streets], [streets], folder, "narrow")
+    return publish(run, UNetMini(widths=(4, 4, 8, 8, 16)), Progress(git_revision="0123456789ab"))

@@ -16,7 +16,7 @@ def test_train_writes_an_artifact_and_tells_each_epoch(streets: Path, tmp_path: 
     assert result.exit_code == 0
     artifact = Artifact.load(tmp_path / "run" / "artifact")
     assert f"mine@{artifact.version}" in result.stdout
-    assert "epoch 2  loss" in result.stderr
+    assert "epoch 2/2  loss" in result.stderr
 
 
 def test_evaluate_prints_a_table(artifact: Artifact, streets: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from ml.artifact import Artifact
 from ml.recipes.registry import LITE_UNET, UNET_MINI, find_recipe
-from ml.training import Run, train
+from ml.run import Moment, Run
+from ml.training import train
 from roadmask.errors import InvalidRequest
 from tests.ml.test_efficientnet_lite import stored_arrays
 
@@ -20,8 +21,8 @@ class Interrupted(Exception):
     """Stands for a crash in the middle of an epoch."""
 
 
-def interrupt(epoch: int, step: int, values: dict[str, float] | None) -> None:
-    if epoch == 2:
+def interrupt(moment: Moment) -> None:
+    if moment.epoch == 2:
         raise Interrupted
 
 
@@ -59,9 +60,9 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(
 def test_a_run_without_progress_ends_by_its_patience(streets: Path, tmp_path: Path) -> None:
     epochs = []
 
-    def note(epoch: int, step: int, values: dict[str, float] | None) -> None:
-        if values:
-            epochs.append(epoch)
+    def note(moment: Moment) -> None:
+        if moment.values:
+            epochs.append(moment.epoch)
 
     recipe = replace(RECIPE, epochs=50, patience=1, learning_rate=0.0)
     train(Run(recipe, [streets], [streets], tmp_path / "run", "still"), note)
