@@ -1,0 +1,1 @@
+"""The study: eight rows under one protocol, their table and their plots."""
