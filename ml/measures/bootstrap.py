@@ -28,7 +28,7 @@ __all__ = [
     "paired_intervals",
 ]
 
-Measure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Measure = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """From counts (..., n, n) to values (...) or (..., k), NaN where there is nothing to measure."""
 
 
@@ -61,13 +61,12 @@ def intervals(
     times_drawn = np.random.default_rng(seed).multinomial(
         images, np.full(images, 1 / images), size=resamples
     )
-    # As floats the product is one call of BLAS; counts stay exact up to 2^53 pixels.
-    drawn = np.tensordot(times_drawn.astype(np.float64), confusions.astype(np.float64), axes=1)
+    drawn = np.einsum("ri,i...->r...", times_drawn, confusions)
     with warnings.catch_warnings():
         # What no image shows has no interval: NaN is the answer, not a mishap.
         warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
         low, high = np.nanquantile(measure(drawn), ((1 - level) / 2, (1 + level) / 2), axis=0)
-    return Interval(measure(confusions.sum(axis=0).astype(np.float64)), low, high)
+    return Interval(measure(confusions.sum(axis=0)), low, high)
 
 
 def paired_intervals(
@@ -91,7 +90,7 @@ def paired_intervals(
             "on the same images."
         )
 
-    def change(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    def change(counts: NDArray[np.int64]) -> NDArray[np.float64]:
         return measure(counts[..., 1, :, :]) - measure(counts[..., 0, :, :])
 
     return intervals(np.stack([before, after], axis=1), change, resamples, level, seed)

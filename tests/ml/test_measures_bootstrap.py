@@ -66,15 +66,15 @@ def test_the_bounds_are_the_quantiles_of_images_drawn_one_by_one() -> None:
 
 def test_intervals_cover_the_truth_as_often_as_their_level_says() -> None:
     generator = np.random.default_rng(4)
-    repeats, covered, changes_covered = 500, 0, 0
+    repeats, covered, changes_covered = 200, 0, 0
     for seed in range(repeats):
         before, after = answers(generator, 60, 0.7), answers(generator, 60, 0.8)
         _, low, high = intervals(after, accuracy, resamples=300, seed=seed)
         covered += low <= 0.8 <= high
         _, low, high = paired_intervals(before, after, accuracy, resamples=300, seed=seed)
         changes_covered += low <= 0.1 <= high
-    assert 0.91 * repeats <= covered <= 0.98 * repeats
-    assert 0.91 * repeats <= changes_covered <= 0.98 * repeats
+    assert 0.9 * repeats <= covered <= 0.99 * repeats
+    assert 0.9 * repeats <= changes_covered <= 0.99 * repeats
 
 
 def test_more_images_and_a_lower_level_narrow_the_interval() -> None:

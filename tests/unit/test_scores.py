@@ -1,10 +1,24 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score, jaccard_score
+from cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling import args, evaluateImgLists
+from cityscapesscripts.helpers.labels import labels
+from PIL import Image
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
 
-from roadmask.categories import CITYSCAPES
+from roadmask.categories import CITYSCAPES, LABEL_ID_TO_CATEGORY
 from roadmask.errors import InvalidRequest
-from roadmask.scores import confusion, scores
+from roadmask.jobs import Scores
+from roadmask.scores import (
+    accuracy,
+    confusion,
+    frequency_weighted_iou,
+    iou_per_category,
+    mean_iou,
+    scores,
+)
 
 
 def masks(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -55,6 +69,7 @@ def test_a_perfect_mask_scores_one_and_an_unlabelled_image_nothing() -> None:
     nothing = scores(confusion(void, truth[:4, :4]), images=1)
     assert nothing.accuracy is None
     assert nothing.mean_iou is None
+    assert nothing.frequency_weighted_iou is None
 
 
 def test_masks_of_different_sizes_or_with_strange_indices_are_refused() -> None:
@@ -62,3 +77,69 @@ def test_masks_of_different_sizes_or_with_strange_indices_are_refused() -> None:
         confusion(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8))
     with pytest.raises(InvalidRequest, match="beyond the 8 categories"):
         confusion(np.zeros((2, 2), np.uint8), np.full((2, 2), 8, np.uint8))
+
+
+def test_frequency_weighted_iou_is_scikit_learns_weighted_jaccard() -> None:
+    truth, prediction = masks(4)
+    labelled = truth != CITYSCAPES.void
+    expected = jaccard_score(
+        truth[labelled], prediction[labelled], labels=list(CITYSCAPES.real), average="weighted"
+    )
+    result = scores(confusion(truth, prediction), images=1)
+    assert result.frequency_weighted_iou == pytest.approx(expected)
+
+
+def test_frequency_weighted_iou_in_closed_form() -> None:
+    truth = np.array([[1, 1, 1, 2, 0]], np.uint8)
+    prediction = np.array([[1, 1, 2, 2, 5]], np.uint8)
+    result = scores(confusion(truth, prediction), images=1)
+    assert result.frequency_weighted_iou == pytest.approx(3 / 4 * 2 / 3 + 1 / 4 * 1 / 2)
+
+
+def test_counts_are_scikit_learns_confusion_matrix() -> None:
+    truth, prediction = masks(5)
+    expected = confusion_matrix(truth.ravel(), prediction.ravel(), labels=range(8))
+    assert (confusion(truth, prediction) == expected).all()
+
+
+def test_measures_of_stacked_counts_are_those_of_each() -> None:
+    counts = np.stack([confusion(*masks(seed)) for seed in range(6)]).reshape(2, 3, 8, 8)
+    counts[1, 2, 3:] = 0
+    each = [scores(one, images=1) for one in counts.reshape(6, 8, 8)]
+    assert accuracy(counts).ravel().tolist() == [one.accuracy for one in each]
+    assert mean_iou(counts).ravel().tolist() == [one.mean_iou for one in each]
+    weighted = frequency_weighted_iou(counts).ravel().tolist()
+    assert weighted == [one.frequency_weighted_iou for one in each]
+    ious = [[score.iou for score in one.per_category.values()] for one in each]
+    assert iou_per_category(counts).reshape(6, 7).tolist() == ious
+
+
+def test_the_iou_of_categories_is_that_of_cityscapes_own_evaluation(tmp_path: Path) -> None:
+    # Labels that Cityscapes ignores (parking, trailers) it treats as void, whereas the taxonomy
+    # gives them their category: the two agree on truths that have none of these.
+    evaluated = [label.id for label in labels if not label.ignoreInEval]
+    void = [label.id for label in labels if label.categoryId == 0 and label.id >= 0]
+    generator = np.random.default_rng(6)
+    counts = np.zeros((8, 8), np.int64)
+    truths, predictions = ([str(tmp_path / f"{i}_{kind}.png") for i in range(3)] for kind in "tp")
+    for truth_file, prediction_file in zip(truths, predictions, strict=True):
+        truth = generator.choice(evaluated + void, (40, 60)).astype(np.uint8)
+        noise = generator.choice(evaluated, truth.shape).astype(np.uint8)
+        sure = (generator.random(truth.shape) < 0.6) & np.isin(truth, evaluated)
+        prediction = np.where(sure, truth, noise)
+        counts += confusion(LABEL_ID_TO_CATEGORY[truth], LABEL_ID_TO_CATEGORY[prediction])
+        Image.fromarray(truth).save(truth_file)
+        Image.fromarray(prediction).save(prediction_file)
+    quiet = {"quiet": True, "JSONOutput": False, "evalInstLevelScore": False}
+    theirs = evaluateImgLists(predictions, truths, SimpleNamespace(**vars(args) | quiet))
+    ours = scores(counts, images=3)
+    assert {name: score.iou for name, score in ours.per_category.items()} == pytest.approx(
+        {name: theirs["categoryScores"][name] for name in ours.per_category}
+    )
+    assert ours.mean_iou == pytest.approx(theirs["averageScoreCategories"])
+
+
+def test_scores_of_before_the_frequency_weighted_iou_can_still_be_read() -> None:
+    result = scores(confusion(*masks(7)), images=1)
+    older = result.model_dump(exclude={"frequency_weighted_iou"})
+    assert Scores(**older) == result.model_copy(update={"frequency_weighted_iou": None})
