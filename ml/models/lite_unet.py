@@ -7,12 +7,12 @@ the image's size; the last step to full size is a sub-pixel convolution (Shi et 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import layers, ops
+from numpy.typing import NDArray
 
 from ml.models.blocks import Blocks
 from ml.models.crop_like import CropLike
@@ -62,9 +62,9 @@ class LiteUNet(keras.Model):  # type: ignore[misc]
         self.widths = tuple(widths)
         self.dropout = dropout
 
-    def load_encoder(self, path: Path) -> None:
+    def load_encoder(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Start from trained weights of the encoder: see `efficientnet_lite.load_encoder`."""
-        load_encoder(self, path)
+        load_encoder(self, arrays)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, `precision` aside."""

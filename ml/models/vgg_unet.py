@@ -7,17 +7,16 @@ its stage before they meet the skip, batch normalisation after each convolution.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import layers, ops
+from numpy.typing import NDArray
 
 from ml.models.blocks import Blocks
 from ml.models.crop_like import CropLike
 from ml.models.pad_to import PadTo
-from roadmask.errors import InvalidRequest
 
 STRIDE = 16
 """The encoder halves the image's sides four times before its last block."""
@@ -72,19 +71,16 @@ class VGGUNet(keras.Model):  # type: ignore[misc]
         self.widths = tuple(widths)
         self.dropout = dropout
 
-    def load_encoder(self, path: Path) -> None:
-        """Start from the weights of a VGG16 without top, an `.h5` as Keras stores it.
+    def load_encoder(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Start from the weights of VGG16: `block1_conv1.kernel` (h, w, in, out), `.bias`, ….
 
-        Raises `InvalidRequest` when the file holds another network.
+        Raises `KeyError` when one is missing, `ValueError` when one has another shape.
         """
-        source = keras.applications.VGG16(weights=None, include_top=False)
-        try:
-            source.load_weights(path)
-        except (OSError, KeyError, ValueError) as error:
-            raise InvalidRequest(f"{path.name} does not hold VGG16's weights: {error}") from error
-        for layer in source.layers:
-            if layer.weights:
-                self.get_layer(layer.name).set_weights(layer.get_weights())
+        for number, (_, repeats) in enumerate(BLOCKS, 1):
+            for repeat in range(1, repeats + 1):
+                name = f"block{number}_conv{repeat}"
+                parts = [arrays[f"{name}.{part}"] for part in ("kernel", "bias")]
+                self.get_layer(name).set_weights(parts)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, `precision` aside."""
