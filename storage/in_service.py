@@ -20,8 +20,12 @@ from redis import Redis
 from roadmask.errors import Conflict, RecordsUnavailable
 from storage.connections import records_guard
 from storage.objects import SERVICE, ObjectStore
+from storage.replies import text
 
 HINT = "rm:service"
+COMING = "rm:service:coming"
+COMING_S = 600
+"""How long workers try to have a version ready that is not promoted after all, seconds."""
 REREAD_S = 10.0
 """How long an entry may go unnoticed when its number did not get into Redis, seconds."""
 
@@ -83,6 +87,23 @@ class InService:
         """The last entries, newest first."""
         return [self._read(entry_id) for entry_id in reversed(self._ids()[-limit:])]
 
+    @records_guard()
+    def prepare(self, model: str) -> str:
+        """Have all workers load a version before it is put into service.
+
+        Gives what each of them then tells on the roll as `ready`, or in `refused` when it cannot
+        load it. Raises `RecordsUnavailable`.
+        """
+        wish = f"{model} {uuid4().hex[:8]}"
+        self._redis.set(COMING, wish, ex=COMING_S)
+        return wish
+
+    @records_guard()
+    def coming(self) -> str | None:
+        """What `prepare` gave last: the version, a space, and a mark of its own."""
+        wish = self._redis.get(COMING)
+        return None if wish is None else text(wish)
+
     def promote(self, model: str) -> Entry:
         """Put a version into service; nothing happens when it is."""
         last = self.last()
@@ -118,5 +139,6 @@ class InService:
         )
         # Without it the entry is seen a little later.
         with suppress(RecordsUnavailable), records_guard():
+            self._redis.delete(COMING)
             self._redis.incr(HINT)
         return entry

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
-from roadmask.errors import Unavailable
+from roadmask.errors import ModelFailed, Unavailable
 from storage.in_service import InService
 from worker.models import Models, full_name
 from worker.ticker import Ticker
@@ -24,8 +25,9 @@ class Follower:
         self._in_service = in_service
         self._models = models
         self._serving: str | None = None
-        self._refused: str | None = None
-        self._again = 0.0
+        self.ready: str | None = None
+        """What was wished for and is loaded (see `InService.prepare`)."""
+        self._refused: dict[str | None, float] = {}
         self._ticker = Ticker("models", LOOK_S, self.look)
 
     def begin(self) -> None:
@@ -53,25 +55,40 @@ class Follower:
         """Look no more."""
         self._ticker.stop()
 
+    @property
+    def refused(self) -> list[str]:
+        """What could not be loaded of late."""
+        return [wish for wish in list(self._refused) if wish is not None]
+
     def look(self) -> None:
-        """Follow a change. Raises what loading it raised; what was in service still is."""
+        """Follow a change, and have ready what comes next.
+
+        Raises what loading it raised; what was in service still is.
+        """
         wanted = self._in_service.now().model
-        if wanted == self._serving:
-            return
-        if wanted == self._refused and time.monotonic() < self._again:
-            return
-        begun = time.monotonic()
+        if wanted != self._serving:
+            self._try(wanted, lambda: self._models.serve(wanted))
+            self._serving = wanted
+            log.info("in service: %s", full_name(self._models.in_service))
+        wish = self._in_service.coming()
+        coming = wish.split()[0] if wish else None
+        # Once for each wish: it may have to leave the memory again for what jobs need.
+        if coming is not None and wish != self.ready:
+            artifact = self._models.artifact
+            self._try(wish, lambda: self._models.predictor(artifact(coming)))
+            self.ready = wish
+
+    def _try(self, wish: str | None, load: Callable[[], object]) -> None:
+        now = time.monotonic()
+        self._refused = {name: end for name, end in self._refused.items() if end > now}
+        if wish in self._refused:
+            raise ModelFailed(f"{wish} could not be loaded a moment ago.")
         try:
-            self._models.serve(wanted)
+            load()
         except Unavailable:
             raise
         except Exception:
-            self._refused, self._again = wanted, time.monotonic() + REFUSED_S
-            log.exception("%s cannot be loaded: %s stays in service", wanted, self._name)
+            self._refused[wish] = time.monotonic() + REFUSED_S
+            log.exception("%s cannot be loaded", wish)
             raise
-        self._serving, self._refused = wanted, None
-        log.info("in service: %s seconds=%.1f", self._name, time.monotonic() - begun)
-
-    @property
-    def _name(self) -> str:
-        return full_name(self._models.in_service)
+        log.info("ready: %s seconds=%.1f", wish, time.monotonic() - now)

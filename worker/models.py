@@ -62,7 +62,7 @@ class Models:
         self.brought = sorted({full_name(self.own), *brought})
         self._find = lru_cache(maxsize=64)(find)
         self._load = load
-        self._loaded: dict[str, Predictor] = {}
+        self._loaded: dict[str, tuple[Artifact, Predictor]] = {}
         self._changing = threading.Lock()
         self._one_at_a_time = threading.Lock()
         self._once: Once[Predictor] = Once()
@@ -81,11 +81,16 @@ class Models:
 
     def predictor(self, artifact: Artifact) -> Predictor:
         """The warm predictor of an artifact, loaded when it is not in memory."""
-        with self._changing:
-            predictor = self._loaded.get(artifact.sha256)
+        predictor = self._in_memory(artifact)
         if predictor is None:
             predictor, _ = self._once.do(artifact.sha256, lambda: self._take_in(artifact))
         return predictor
+
+    @property
+    def loaded(self) -> list[str]:
+        """The versions in memory, as `name@version`."""
+        with self._changing:
+            return sorted(full_name(artifact) for artifact, _ in self._loaded.values())
 
     def serve(self, name: str | None) -> None:
         """Put a version into service once its predictor is warm; None: this worker's own.
@@ -96,11 +101,16 @@ class Models:
         self.predictor(artifact)
         self.in_service = artifact
 
+    def _in_memory(self, artifact: Artifact) -> Predictor | None:
+        with self._changing:
+            found = self._loaded.get(artifact.sha256)
+        return found[1] if found else None
+
     def _take_in(self, artifact: Artifact) -> Predictor:
         with self._one_at_a_time:
+            if (predictor := self._in_memory(artifact)) is not None:
+                return predictor
             with self._changing:
-                if artifact.sha256 in self._loaded:
-                    return self._loaded[artifact.sha256]
                 # Images that wait for it keep it in memory until they have their masks.
                 if len(self._loaded) >= KEPT:
                     keep = self.in_service.sha256
@@ -108,7 +118,7 @@ class Models:
             predictor = self._load(artifact)
             predictor.warm()
             with self._changing:
-                self._loaded[artifact.sha256] = predictor
+                self._loaded[artifact.sha256] = artifact, predictor
             return predictor
 
 

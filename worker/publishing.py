@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from roadmask.errors import ModelFailed, RecordsUnavailable, Unavailable
 from roadmask.settings import Settings
 
 if TYPE_CHECKING:
     from storage.artifacts import Artifacts, Stored
     from storage.in_service import Entry, InService
 
+POLL_S = 0.5
 OWN = "what each worker was started with"
 
 
@@ -56,10 +59,18 @@ def list_models(as_json: bool) -> None:
 
 @models.command()
 @click.argument("model")
-def promote(model: str) -> None:
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=120.0,
+    show_default=True,
+    help="Seconds that workers have to load it; 0 puts it into service at once.",
+)
+def promote(model: str, wait: float) -> None:
     """Put MODEL (a published name, version or name@version) into service.
 
-    Workers change over within seconds and fail nothing; jobs accepted before keep their version.
+    Workers first load it while they go on serving; then it is switched to, and no image waits or
+    fails for it. Jobs accepted before keep their version.
     """
     artifacts, in_service = _open()
     version = artifacts.find(model)
@@ -68,6 +79,11 @@ def promote(model: str) -> None:
     if before == str(version):
         click.echo(f"{version} is in service already.")
         return
+    try:
+        if wait:
+            _have_loaded(in_service, str(version), wait)
+    except RecordsUnavailable:
+        click.echo("Redis is out of reach: workers load it when they see the change.", err=True)
     in_service.promote(str(version))
     click.echo(f"{version} is in service. Before it was {before or OWN}.")
 
@@ -89,6 +105,31 @@ def _open() -> tuple[Artifacts, InService]:
     store = open_store(settings)
     store.check()
     return Artifacts(store), InService(connect_redis(settings), store)
+
+
+def _have_loaded(in_service: InService, model: str, seconds: float) -> None:
+    """Wait until every living worker has the version in memory."""
+    from storage.connections import connect_redis
+    from storage.roll import Roll
+
+    roll = Roll(connect_redis(Settings()))
+    wish, end = in_service.prepare(model), time.monotonic() + seconds
+    while True:
+        workers = roll.alive()
+        refused = [worker["id"] for worker in workers if wish in worker.get("refused", [])]
+        missing = [worker["id"] for worker in workers if worker.get("ready") != wish]
+        if refused:
+            raise ModelFailed(
+                f"Nothing was changed: {', '.join(refused)} cannot load {model}. See its log."
+            )
+        if not missing:
+            return
+        if time.monotonic() > end:
+            raise Unavailable(
+                f"Nothing was changed: after {seconds:g} s {', '.join(missing)} has not loaded "
+                f"{model}. Give it more time with --wait, or promote at once with --wait 0."
+            )
+        time.sleep(POLL_S)
 
 
 def _print(stored: list[Stored], current: str | None, history: list[Entry]) -> None:

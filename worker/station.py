@@ -65,7 +65,7 @@ class Station:
         self._reconciler = Ticker("reconciler", settings.reconcile_s, recovery.run, jitter=0.3)
         about = {"lanes": sorted(lanes), "threads": settings.worker_threads}
         self._presence = Presence(
-            Roll(redis), worker_id, lambda: about | _told(models), lambda: attempts.ended
+            Roll(redis), worker_id, lambda: about | self._told(), lambda: attempts.ended
         )
 
     def start(self) -> None:
@@ -88,10 +88,12 @@ class Station:
         self._keeper.stop()
         self._watchdog.stop()
 
-
-def _told(models: Models) -> dict[str, object]:
-    return {
-        "model": full_name(models.in_service),
-        "own_model": full_name(models.own),
-        "models": models.brought,
-    }
+    def _told(self) -> dict[str, object]:
+        return {
+            "model": full_name(self._models.in_service),
+            "own_model": full_name(self._models.own),
+            "models": self._models.brought,
+            "loaded": self._models.loaded,
+            "ready": self._follower.ready,
+            "refused": self._follower.refused,
+        }
