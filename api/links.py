@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit, urlunsplit
 
 from roadmask.images import Image
 from roadmask.jobs import Item, Job, JobUrls
@@ -54,6 +55,16 @@ class Links:
             archive=f"{own}/archive.zip",
         )
         return job.model_copy(update={"urls": urls})
+
+    def nearby(self, key: str) -> str:
+        """The signed URL for a redirect; without the host where it is this API's own.
+
+        So it leads back by whatever name the client came: a browser at `localhost` may not load
+        what is at `127.0.0.1`.
+        """
+        url, own = urlsplit(self.signed(key)), urlsplit(self._base)
+        is_own = (url.scheme, url.netloc) == (own.scheme, own.netloc)
+        return urlunsplit(url._replace(scheme="", netloc="") if is_own else url)
 
     def signed(self, key: str, filename: str | None = None) -> str:
         """The signed URL of an object, as long valid as the settings say."""

@@ -200,4 +200,4 @@ def _take_one(backends: Backends, upload: Upload) -> Image | RoadmaskError:
 def _redirect(backends: Backends, key: str) -> RedirectResponse:
     fresh = timedelta(seconds=min(CACHED_S, backends.settings.url_ttl_s // 2))
     headers = {"Cache-Control": f"private, max-age={int(fresh.total_seconds())}"}
-    return RedirectResponse(backends.links.signed(key), headers=headers)
+    return RedirectResponse(backends.links.nearby(key), headers=headers)

@@ -55,7 +55,9 @@ def list_items(
     backends: Wired,
     state: Annotated[list[ItemState] | None, Query(description="One or more states.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    cursor: Annotated[
+        str | None, Query(description="`next` of the page before, or an index to begin from.")
+    ] = None,
 ) -> ItemPage:
     """In the order of the request, each with its state, its error or its result."""
     page = backends.records.items(job_id, cursor=cursor, limit=limit, states=state)

@@ -5,6 +5,7 @@ import { address, call } from './http.js';
 import { currentKey } from './key.js';
 
 const KEPT = 400;
+const BLANK = 'data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=';
 /** @type {Map<string, Promise<string>>} addresses of pictures that were fetched with a key */
 const fetched = new Map();
 
@@ -13,9 +14,10 @@ const fetched = new Map();
  * @param {string} path of the API
  */
 export function thumbnail(path) {
-  const picture = h('img', { alt: '', class: 'thumbnail', decoding: 'async', draggable: false, onerror: () => picture.classList.add('missing') });
+  const picture = h('img', { alt: '', class: 'thumbnail', decoding: 'async', draggable: false, src: BLANK });
+  picture.addEventListener('error', () => { picture.src = BLANK; }, { once: true });
   if (!currentKey()) picture.src = address(path);
-  else blobAddress(path).then((url) => { picture.src = url; }, () => picture.classList.add('missing'));
+  else blobAddress(path).then((url) => { picture.src = url; }, () => {});
   return picture;
 }
 

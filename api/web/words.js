@@ -50,10 +50,11 @@ export function number(value, digits = 0) {
 /**
  * A share of 0 to 1 in percent; a dash for what is not known.
  * @param {number | null | undefined} share
+ * @param {number} [digits] after the point
  */
-export function percent(share) {
+export function percent(share, digits = 1) {
   if (share === null || share === undefined) return '–';
-  return new Intl.NumberFormat(language, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(share);
+  return new Intl.NumberFormat(language, { style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share);
 }
 
 /**

@@ -29,7 +29,7 @@ export class Catalogue extends EventTarget {
     this.count = h('p', { class: 'note', role: 'status' });
     this.rows = new VirtualRows({ rowHeight: ROW, draw: (row) => this.#drawRow(row), needEnd: () => this.#more() });
     this.grid = this.rows.element;
-    for (const [name, value] of Object.entries({ role: 'listbox', 'aria-label': t('catalogue.images'), class: 'grid' })) this.grid.setAttribute(name, value);
+    for (const [name, value] of Object.entries({ role: 'listbox', 'aria-label': t('catalogue.images'), class: 'rows grid' })) this.grid.setAttribute(name, value);
     this.grid.addEventListener('keydown', (event) => this.#press(event));
     this.grid.addEventListener('click', (event) => this.#click(event));
     this.grid.addEventListener('focus', () => this.#active < 0 && this.grid.matches(':focus-visible') && this.#activate(0));

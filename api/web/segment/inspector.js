@@ -4,9 +4,11 @@ import { downloadLink, downloadMenu, formName, maskForms } from '../download.js'
 import { fill, h } from '../element.js';
 import { get, imagePath, objectAddress } from '../http.js';
 import { explain, problemNote } from '../problem.js';
+import { link } from '../route.js';
 import { number, t } from '../words.js';
 import { Legend } from './legend.js';
 import { Look } from './look.js';
+import { ModelChoice } from './model_choice.js';
 import { Panes } from './panes.js';
 import { shares } from './raster.js';
 import { Readout } from './readout.js';
@@ -35,9 +37,13 @@ export class Inspector extends EventTarget {
     this.toolbar = new Toolbar(this.look, this.viewport, (factor) => this.panes.zoom(factor));
     this.title = h('h1', { class: 'subject' });
     this.facts = h('p', { class: 'note', role: 'status' });
+    this.models = new ModelChoice(query.get('model') ?? '');
+    this.models.addEventListener('change', () => this.open(this.wanted));
+    this.back = h('a', { hidden: true }, t('image.job'));
     this.downloads = downloadMenu(t('download.title'), () => this.#links());
     this.element = h('div', { class: 'inspector' },
-      h('div', { class: 'heading' }, h('div', { class: 'names' }, this.title, this.facts), this.downloads),
+      h('div', { class: 'heading' }, h('div', { class: 'names' }, this.title, this.facts),
+        h('div', { class: 'actions' }, this.back, this.models.element, this.downloads)),
       this.toolbar.element, this.panes.element,
       h('p', { id: 'pane-keys', class: 'visually-hidden' }, t('pane.keys')),
       this.readout.element, this.legend.element);
@@ -53,14 +59,18 @@ export class Inspector extends EventTarget {
 
   /** How it is shown, as it is in a link. */
   query() {
-    return { ...this.look.query(), at: this.viewport.toString() };
+    return { ...this.look.query(), model: this.models.value, at: this.viewport.toString() };
   }
 
   /**
    * Show an image, or an item of a job.
    * @param {{image?: string, job?: string | null, item?: number, isNew?: boolean}} wanted
    */
-  async open({ image: id, job, item, isNew = true }) {
+  async open({ image: id, job, item, isNew = false }) {
+    this.wanted = { image: id, job, item };
+    this.back.hidden = !job;
+    this.back.href = link('jobs', { job });
+    this.models.element.hidden = Boolean(job) || !this.models.isChoice;
     this.#loading.abort();
     this.#loading = new AbortController();
     const { signal } = this.#loading;
@@ -123,9 +133,9 @@ export class Inspector extends EventTarget {
 
   async #predict(image, job, item, afresh, signal) {
     try {
-      const service = await get('v1/service', {}, signal);
-      const asked = job ?? await askForMask(image, service.models, afresh, signal);
-      const tell = (state) => this.panes.prediction.say(waiting(state, service.workers.length));
+      const asked = job ?? await askForMask(image, await this.models.chosen(signal), afresh, signal);
+      const { workers } = await get('v1/service', {}, signal);
+      const tell = (state) => this.panes.prediction.say(waiting(state, workers.length));
       this.ended = await awaitItem(asked, item ?? 0, tell, signal);
       const mask = await loadPrediction(this.ended, signal);
       const { result } = this.ended.item;

@@ -94,7 +94,7 @@ export class Panes extends EventTarget {
     }
     this.divider.hidden = look.layout !== 'swipe';
     this.divider.value = String(look.divider);
-    this.element.style.setProperty('--divider', `${look.divider}%`);
+    this.element.style.setProperty('--divider', String(look.divider / 100));
   }
 
   #visible() {

@@ -72,17 +72,19 @@ export async function awaitItem(job, index, tell, signal) {
 }
 
 /**
- * Ask for an image's mask. The same image with the same models is the same job, so looking at it
+ * Ask for an image's mask. The same image with the same model is the same job, so looking at it
  * again asks for nothing new, unless `afresh`.
- * @param {any} image @param {string[]} models in service
+ * @param {any} image @param {string} model
  * @param {boolean} afresh @param {AbortSignal} signal
  * @returns {Promise<string>} the job's id
  */
-export async function askForMask(image, models, afresh, signal) {
-  const json = { images: [{ id: image.id }], lane: 'interactive' };
-  const headers = afresh ? {} : { 'Idempotency-Key': `page ${[image.id, image.sha256.slice(0, 16), image.truth_sha256?.slice(0, 16), ...models].join(' ')}`.slice(0, 256) };
+export async function askForMask(image, model, afresh, signal) {
+  const json = { images: [{ id: image.id }], model, lane: 'interactive' };
+  const facts = [image.sha256, image.truth_sha256 ?? '', model].map((fact) => fact.slice(0, 40));
+  // A key has at most 256 characters; of a longer id the end tells images apart.
+  const headers = afresh ? {} : { 'Idempotency-Key': `page ${facts.join(' ')} ${image.id.slice(-120)}` };
   const response = await call('v1/jobs', { method: 'POST', json, headers, signal });
   const job = await response.json();
   const wasStopped = response.headers.has('Idempotency-Replayed') && ['canceled', 'expired'].includes(job.state);
-  return wasStopped ? askForMask(image, models, true, signal) : job.id;
+  return wasStopped ? askForMask(image, model, true, signal) : job.id;
 }

@@ -1,7 +1,7 @@
 /** The tools above the pictures: layout, layers, opacity, zoom. */
 
 import { fill, h } from '../element.js';
-import { t } from '../words.js';
+import { percent, t } from '../words.js';
 
 /** @typedef {import('./look.js').Look} Look */
 
@@ -20,7 +20,7 @@ export class Toolbar {
     this.opacity = h('input', { type: 'range', min: 0, max: 100, step: 5, id: 'opacity', oninput: () => look.set({ opacity: Number(this.opacity.value) }) });
     this.opacityValue = h('output', { for: 'opacity' });
     this.sides = [0, 1].map((side) => h('select', { 'aria-label': t(side ? 'tool.right' : 'tool.left'), onchange: () => this.#choose(side) }));
-    this.pair = h('div', { class: 'tool' }, this.sides[0], h('span', { 'aria-hidden': 'true' }, '⇆'), this.sides[1]);
+    this.pair = h('div', { class: 'tool pair' }, this.sides);
     this.zoomValue = h('output', { class: 'zoom' });
     const button = (label, sign, onclick) => h('button', { type: 'button', class: 'icon', title: label, 'aria-label': label, onclick }, sign);
     this.element = h('div', { class: 'toolbar', role: 'group', 'aria-label': t('tool.all') },
@@ -47,7 +47,7 @@ export class Toolbar {
     this.show.element.hidden = !this.layers.includes('truth');
     this.pair.hidden = look.layout !== 'swipe';
     this.opacity.value = String(look.opacity);
-    this.opacityValue.textContent = `${look.opacity}\u00a0%`;
+    this.opacityValue.textContent = percent(look.opacity / 100, 0);
     this.sides.forEach((select, side) => fill(select, this.layers.map((name) => (
       h('option', { value: name, selected: name === look.pair[side], disabled: name === look.pair[1 - side] }, t(`pane.${name}`))))));
   }
@@ -59,7 +59,7 @@ export class Toolbar {
   }
 
   #showZoom(viewport) {
-    this.zoomValue.textContent = `${Math.round(viewport.zoom * 100)}\u00a0%`;
+    this.zoomValue.textContent = percent(viewport.zoom, 0);
   }
 }
 

@@ -21,24 +21,27 @@ export async function openSegment(root, query) {
   let subject = subjectOf(query);
 
   const here = () => link('segment', { ...subject, ...catalogue.filter, ...inspector.query() });
-  const open = (image) => go(link('segment', { image, ...catalogue.filter, ...inspector.look.query() }));
+  const open = (image) => go(link('segment', { image, ...catalogue.filter, ...inspector.look.query(), model: inspector.models.value }));
   const step = (steps) => {
     const next = catalogue.neighbour(steps);
-    if (next) open(next);
+    if (subject.job) go(link('segment', { job: subject.job, item: Math.max(0, subject.item + steps), ...inspector.look.query() }));
+    else if (next) open(next);
   };
   const take = (chosen) => tray.add(chosen);
   const empty = h('div', { class: 'welcome' }, h('h1', {}, t('welcome.title')), h('p', {}, t('welcome.text')),
     dropzone({ words: t('drop.here'), withFolder: false, take }));
   const main = h('div', { class: 'stagearea' }, empty, inspector.element);
+  const smalldrop = h('div', { class: 'smalldrop' }, dropzone({ words: t('drop.here'), withFolder: false, take }));
   const fold = h('button', { type: 'button', class: 'fold', 'aria-expanded': 'true', onclick: () => setFold(fold.getAttribute('aria-expanded') === 'true') }, t('catalogue.title'));
   const picker = h('section', { class: 'picker', 'aria-label': t('catalogue.title') }, fold, tray.element, catalogue.element,
-    h('div', { class: 'smalldrop' }, dropzone({ words: t('drop.here'), withFolder: false, take })));
+    smalldrop);
   // Only narrow screens show the button, and let it fold what is below.
   const setFold = (isFolded) => fold.setAttribute('aria-expanded', String(!isFolded));
 
   const show = (isNew) => {
     const isEmpty = !subject.image && !subject.job;
     empty.hidden = !isEmpty;
+    smalldrop.hidden = isEmpty;
     inspector.element.hidden = isEmpty;
     catalogue.setCurrent(subject.image ?? '');
     if (!isEmpty) inspector.open({ ...subject, isNew });
