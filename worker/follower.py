@@ -65,18 +65,26 @@ class Follower:
 
         Raises what loading it raised; what was in service still is.
         """
+        try:
+            self._follow()
+        finally:
+            self._get_ready()
+
+    def _follow(self) -> None:
         wanted = self._in_service.now().model
         if wanted != self._serving:
             self._try(wanted, lambda: self._models.serve(wanted))
             self._serving = wanted
             log.info("in service: %s", full_name(self._models.in_service))
+
+    def _get_ready(self) -> None:
+        """Once for each wish: what was loaded may have to leave the memory for what jobs need."""
         wish = self._in_service.coming()
-        coming = wish.split()[0] if wish else None
-        # Once for each wish: it may have to leave the memory again for what jobs need.
-        if coming is not None and wish != self.ready:
-            artifact = self._models.artifact
-            self._try(wish, lambda: self._models.predictor(artifact(coming)))
+        if wish is not None and wish != self.ready:
+            coming = wish.split()[0]
+            self._try(wish, lambda: self._models.predictor(self._models.artifact(coming)))
             self.ready = wish
+            log.info("ready: %s", coming)
 
     def _try(self, wish: str | None, load: Callable[[], object]) -> None:
         now = time.monotonic()
@@ -91,4 +99,3 @@ class Follower:
             self._refused[wish] = time.monotonic() + REFUSED_S
             log.exception("%s cannot be loaded", wish)
             raise
-        log.info("ready: %s seconds=%.1f", wish, time.monotonic() - now)
