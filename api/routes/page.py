@@ -6,8 +6,8 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import FileResponse, Response
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
 from api.backends import Wired
@@ -15,7 +15,6 @@ from roadmask.settings import Settings
 
 router = APIRouter(include_in_schema=False)
 
-FOLDER = str(files("api") / "web")
 CHECKED = "no-cache"
 """Browsers keep the files, and ask by ETag whether they are still good."""
 
@@ -30,11 +29,15 @@ class Assets(StaticFiles):
         return response
 
 
+ASSETS = Assets(directory=str(files("api") / "web"))
+
+
 @router.get("/")
-async def page(backends: Wired) -> FileResponse:
+async def page(request: Request, backends: Wired) -> Response:
     """The page's one document."""
-    headers = {"Content-Security-Policy": policy(backends.settings), "Cache-Control": CHECKED}
-    return FileResponse(f"{FOLDER}/index.html", headers=headers)
+    response = await ASSETS.get_response("index.html", request.scope)
+    response.headers["Content-Security-Policy"] = policy(backends.settings)
+    return response
 
 
 def policy(settings: Settings) -> str:
@@ -51,7 +54,7 @@ def policy(settings: Settings) -> str:
 def install_page(app: FastAPI) -> None:
     """Serve the page and its files."""
     app.include_router(router)
-    app.mount("/page", Assets(directory=FOLDER), name="page")
+    app.mount("/page", ASSETS, name="page")
 
 
 def _store_origin(settings: Settings) -> list[str]:

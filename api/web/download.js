@@ -34,7 +34,7 @@ export function downloadLink(path, filename, words) {
  * @param {() => Promise<HTMLElement[]> | HTMLElement[]} links
  */
 export function downloadMenu(words, links) {
-  const list = h('div', { class: 'menu' });
+  const list = h('div', { class: 'menu', onclick: () => { menu.open = false; } });
   const menu = h('details', { class: 'dropdown', ontoggle: async () => {
     if (!menu.open) return;
     try {

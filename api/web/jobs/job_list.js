@@ -44,6 +44,14 @@ export class JobList {
     if (id && !this.#jobs.some((job) => job.id === id)) this.#load(null);
   }
 
+  /** @param {any} job as somebody who watches it knows it */
+  put(job) {
+    const at = this.#jobs.findIndex(({ id }) => id === job.id);
+    if (at < 0) return;
+    this.#jobs[at] = job;
+    this.#draw();
+  }
+
   #restart() {
     clearTimeout(this.#timer);
     this.#jobs = [];

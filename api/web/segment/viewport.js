@@ -27,16 +27,15 @@ export class Viewport extends EventTarget {
     return this.zoom === 1;
   }
 
-  /** As it is in a link: centre in thousandths of the picture, and zoom; empty for the whole picture. */
+  /** As it is in a link: the centre in shares of the picture, and zoom; empty for the whole picture. */
   toString() {
-    if (this.fits) return '';
-    return [this.x * 1000, this.y * 1000, this.zoom * 100].map(Math.round).join(',');
+    return this.fits ? '' : [this.x, this.y, this.zoom].map((value) => Number(value.toFixed(5))).join(',');
   }
 
   /** @param {string} text what `toString` gave */
   parse(text) {
     const [x, y, zoom] = text.split(',').map(Number);
-    if (zoom >= 100) Object.assign(this, { x: x / 1000, y: y / 1000, zoom: zoom / 100 });
+    if (x >= 0 && y >= 0 && zoom >= 1) Object.assign(this, { x, y, zoom });
     else this.reset();
   }
 
