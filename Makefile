@@ -34,8 +34,15 @@ up: setup ## Run the whole service on this machine (Ctrl-C stops it)
 	@$(BIN)/roadmask up
 
 .PHONY: test
-test: lint types ## Check everything: lint, types, import directions, all tests
+test: lint types browser ## Check everything: lint, types, import directions, all tests
 	@$(BIN)/python -m pytest
+
+.PHONY: browser
+browser: ## Install Chromium where there is none: the page is tested in it
+	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null \
+	  || { test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	       apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+	  || { echo "The tests of the page need Chromium; on Debian: sudo apt-get install chromium"; exit 1; }
 
 .PHONY: lint
 lint: setup ## Check style and the directions of imports
