@@ -1,6 +1,6 @@
 """The commands and health checks of the compose file, run as written against local processes.
 
-Only what a container would give is put in their place: hosts, ports, and the folder `/data`.
+Only what a container would give is put in their place: hosts, ports and folders.
 """
 
 from __future__ import annotations
@@ -100,7 +100,11 @@ def places(tmp_path: Path) -> Iterator[dict[str, str]]:
     with ExitStack() as servers:
         redis = servers.enter_context(Redis("redis", tmp_path / "redis", {}))
         objects = servers.enter_context(Objects("objects", tmp_path / "minio", data))
-        yield {"redis:6379": redis.address, "objects:9000": objects.address}
+        yield {
+            "redis:6379": redis.address,
+            "objects:9000": objects.address,
+            "/tmp/roadmask": str(tmp_path / "data"),
+        }
 
 
 if minio.available():
