@@ -18,7 +18,7 @@ from roadmask.pixels import encode_jpeg
 PANEL_WIDTH = 640
 """Pictures in a report are at most this wide, pixels."""
 
-WRONG, RIGHTED, STILL_WRONG = (235, 52, 70), (38, 166, 91), (250, 190, 40)
+WRONG, RIGHTED, STILL_WRONG = (255, 88, 28), (0, 205, 140), (130, 175, 255)
 """RGB: newly or simply wrong; wrong before and right now; wrong before and now, otherwise."""
 
 _OPACITY = 0.65

@@ -25,6 +25,8 @@ ROOMS = {
     "models": "Publish models; put one into service, or back.",
     "train": "Train a model by a recipe.",
     "evaluate": "Measure a model on a dataset.",
+    "compare": "Where two models differ; fails when the second falls behind.",
+    "study": "Repeat the study: eight runs, their table and plots.",
     "scenes": "Render sample street scenes with truth.",
     "store": "Make the object store ready.",
 }
