@@ -51,7 +51,7 @@ def publish(run: Run, model: Any, progress: Progress) -> Artifact:
         curves=_curves(progress),
         provenance=_provenance(run, progress),
         choice=run.choice,
-        notices=notices([*run.data, run.encoder] if run.encoder else run.data),
+        notices=notices(run.data, f"{run.recipe.encoder} {run.encoder}" if run.encoder else ""),
         limits=LIMITS,
     )
     return write_card(folder, card)

@@ -25,7 +25,7 @@ class Run:
     name: str
     """Name of the artifact."""
     encoder: Path | None = None
-    """File of the weights that the encoder starts from, where the recipe names some."""
+    """File of the weights that the encoder starts from; None: that of those the recipe names."""
     choice: str = ""
     """Why this model is shipped, for its card."""
     checkpoint_s: float = 300.0

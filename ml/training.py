@@ -15,6 +15,7 @@ from ml.card import git_revision
 from ml.checkpoint import Progress, read_progress, restore, save_checkpoint
 from ml.data.batches import Batches
 from ml.data.samples import annotated_samples
+from ml.encoders import encoder_file
 from ml.evaluation import evaluate_samples
 from ml.journal import Journal
 from ml.learner import Learner
@@ -58,15 +59,15 @@ class _Course:
     """A run on its way."""
 
     def __init__(self, run: Run, report: Report, stopped: Callable[[], bool]) -> None:
+        run = replace(run, encoder=encoder_file(run.recipe, run.encoder))
         self._run, self._report, self._stopped = run, report, stopped
-        encoder = _encoder(run)
         run.folder.mkdir(parents=True, exist_ok=True)
         self._progress = _progress(run)
         self._recipe = settle(run.recipe, self._progress.precision_ms)
         self._batches = Batches(_samples(run.data), self._recipe)
         self._held_out = _samples(run.validation)
         keras.utils.set_random_seed(self._recipe.seed)
-        self._learner = Learner(self._recipe, len(self._batches), encoder)
+        self._learner = Learner(self._recipe, len(self._batches), run.encoder)
         if run.checkpoint.exists():
             restore(run.checkpoint, self._learner.state())
         self._saved = time.monotonic()
@@ -168,16 +169,6 @@ def _progress(run: Run) -> Progress:
 
 def _samples(folders: Sequence[Path]) -> list[Sample]:
     return [sample for folder in folders for sample in annotated_samples(folder)]
-
-
-def _encoder(run: Run) -> Path | None:
-    if bool(run.recipe.encoder) != (run.encoder is not None):
-        wanted = run.recipe.encoder or "random weights"
-        raise InvalidRequest(
-            f"The encoder of {run.recipe.name} starts from {wanted}. "
-            + ("Name its file with --encoder." if run.recipe.encoder else "Leave --encoder out.")
-        )
-    return run.encoder
 
 
 def _ended(recipe: Recipe, progress: Progress) -> bool:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import click
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class Weights(click.Path):
+    """A file, or the word `none`."""
+
+    def convert(self, value: Any, *context: Any) -> Any:
+        """The word stays as it is."""
+        return value if value == "none" else super().convert(value, *context)
 
 
 @click.command()
@@ -21,8 +30,9 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option(
     "--encoder",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of the weights that the recipe's encoder starts from.",
+    type=Weights(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE|none",
+    help="What the encoder starts from; default: the weights that the recipe names.",
 )
 @click.option("--name", help="Name of the artifact; default: that of the recipe.")
 @click.option("--choice", default="", help="Why this model is shipped, for its card.")
@@ -37,7 +47,7 @@ def train(
     data: tuple[Path, ...],
     validation: tuple[Path, ...],
     out: Path,
-    encoder: Path | None,
+    encoder: Path | Literal["none"] | None,
     name: str | None,
     choice: str,
     smoke: bool,
@@ -55,6 +65,8 @@ def train(
 
     chosen = find_recipe(recipe)
     given = [f"{key}={value}" for key, value in numbers.items() if value is not None]
+    if encoder == "none":
+        given, encoder = [*given, "encoder=", "frozen=[]"], None
     chosen = change(chosen.smoke() if smoke else chosen, [*given, *changes])
     # TensorFlow takes seconds to load: only once the recipe is known to be one.
     from ml.cli.interruption import Interruption

