@@ -95,3 +95,13 @@ def test_terms_follow_the_data(tmp_path: Path) -> None:
     assert "non-commercial" in camvid
     assert "Brostow" in camvid
     assert "mine" in unknown
+
+
+def test_terms_follow_the_weights_by_their_name_and_their_file(tmp_path: Path) -> None:
+    vgg16, edges = notices([], f"vgg16_hed {tmp_path / 'a.weights.h5'}")
+    assert "CC BY 4.0" in vgg16
+    assert "MIT" in edges
+    (lite,) = notices([], "efficientnet_lite0_imagenet")
+    assert "Apache-2.0" in lite
+    (unknown,) = notices([], "mine path/to/mine.npz")
+    assert "check its terms" in unknown
