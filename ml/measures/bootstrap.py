@@ -15,18 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadmask.errors import InvalidRequest
-from roadmask.scores import accuracy, frequency_weighted_iou, iou_per_category, mean_iou
-
-__all__ = [
-    "Interval",
-    "Measure",
-    "accuracy",
-    "frequency_weighted_iou",
-    "intervals",
-    "iou_per_category",
-    "mean_iou",
-    "paired_intervals",
-]
 
 Measure = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """From counts (..., n, n) to values (...) or (..., k), NaN where there is nothing to measure."""

@@ -5,17 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.measures.bootstrap import (
-    Measure,
-    accuracy,
-    frequency_weighted_iou,
-    intervals,
-    iou_per_category,
-    mean_iou,
-    paired_intervals,
-)
+from ml.measures.bootstrap import Measure, intervals, paired_intervals
 from roadmask.errors import InvalidRequest
-from roadmask.scores import scores
+from roadmask.scores import accuracy, frequency_weighted_iou, iou_per_category, mean_iou, scores
 
 MEASURES = [accuracy, iou_per_category, mean_iou, frequency_weighted_iou]
 
