@@ -34,7 +34,7 @@ export class JobPanel {
     this.table = new ItemTable(id, taxonomy);
     this.title = h('h1');
     this.facts = h('p', { class: 'note' });
-    this.problem = h('div');
+    this.problem = h('div', { hidden: true });
     this.cancel = h('button', { type: 'button', onclick: () => this.#act('cancel') }, t('job.cancel'));
     this.retry = h('button', { type: 'button', class: 'primary', onclick: () => this.#act('retry') }, t('job.retry'));
     this.orders = segmented('items.order', [['all', 'items.all'], ['worst', 'items.worst'], ['failed', 'items.failed']], (chosen) => {
@@ -71,6 +71,7 @@ export class JobPanel {
     fill(this.title, job.name ?? t('jobs.unnamed', { id: job.id.slice(-6) }), ' ', badge(job.state));
     fill(this.facts, `${job.model} · ${t(`lane.${job.lane}`)} · ${when(job.created_at)}`);
     fill(this.problem, job.error && problemNote(job.error));
+    this.problem.hidden = !job.error;
     this.cancel.hidden = !this.watch.isOpen;
     this.retry.hidden = this.watch.isOpen || counts.failed + counts.canceled === 0;
     if (job.scores) this.sample.update(job);

@@ -4,6 +4,8 @@ import { get } from '../http.js';
 
 const PAGE = 250;
 const PAUSE_MS = 1500;
+const MOST = 20_000;
+/** Images read at most: a tab should not hold a million of them. */
 const FEWEST = 5;
 /** Images below which an interval would say nothing. */
 const Z = 1.959964;
@@ -36,7 +38,7 @@ export class ScoreSample extends EventTarget {
     // Items that ended out of order were passed over while the job ran.
     if (hasEnded && this.isOpen && this.#items.size < this.expected) this.#next = 0;
     this.isOpen = !hasEnded;
-    if (this.#items.size < this.expected) this.#later(0);
+    if (this.#items.size < Math.min(this.expected, MOST)) this.#later(0);
   }
 
   get count() {
@@ -78,7 +80,7 @@ export class ScoreSample extends EventTarget {
       const scored = [...this.#items.values()].filter((item) => item.result.scores?.mean_iou !== undefined && item.result.scores.mean_iou !== null);
       this.#ranked = scored.sort((one, other) => one.result.scores.mean_iou - other.result.scores.mean_iou);
       this.dispatchEvent(new Event('change'));
-      if (next || this.isOpen) this.#later(next ? 0 : PAUSE_MS);
+      if ((next || this.isOpen) && this.#items.size < MOST) this.#later(next ? 0 : PAUSE_MS);
     } catch {
       this.#later(PAUSE_MS);
     } finally {

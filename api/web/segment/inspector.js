@@ -57,6 +57,12 @@ export class Inspector extends EventTarget {
     this.panes.close();
   }
 
+  /** @param {URLSearchParams} query of another link, by which it is shown from now on */
+  reopen(query) {
+    this.viewport.parse(query.get('at') ?? '');
+    this.look.reopen(query);
+  }
+
   /** How it is shown, as it is in a link. */
   query() {
     return { ...this.look.query(), model: this.models.value, at: this.viewport.toString() };
@@ -64,9 +70,9 @@ export class Inspector extends EventTarget {
 
   /**
    * Show an image, or an item of a job.
-   * @param {{image?: string, job?: string | null, item?: number, isNew?: boolean}} wanted
+   * @param {{image?: string, job?: string | null, item?: number}} wanted
    */
-  async open({ image: id, job, item, isNew = false }) {
+  async open({ image: id, job, item }) {
     this.wanted = { image: id, job, item };
     this.back.hidden = !job;
     this.back.href = link('jobs', { job });
@@ -75,7 +81,6 @@ export class Inspector extends EventTarget {
     this.#loading = new AbortController();
     const { signal } = this.#loading;
     this.ended = null;
-    if (isNew) this.viewport.reset();
     try {
       const known = job ? await get(`v1/jobs/${job}/items/${item}`, {}, signal) : { image_id: id };
       fill(this.title, known.custom_id ?? known.image_id);

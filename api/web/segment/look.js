@@ -6,6 +6,16 @@ export class Look extends EventTarget {
   /** @param {URLSearchParams} query */
   constructor(query) {
     super();
+    this.#read(query);
+  }
+
+  /** @param {URLSearchParams} query of another link */
+  reopen(query) {
+    this.#read(query);
+    this.dispatchEvent(new Event('change'));
+  }
+
+  #read(query) {
     this.layout = query.get('layout') === 'swipe' ? 'swipe' : 'side';
     this.isDifference = query.get('show') === 'difference';
     this.opacity = within(query.get('opacity'), 100);

@@ -20,7 +20,7 @@ export class Readout {
   show(pixel, masks, byKeys) {
     this.element.setAttribute('aria-live', byKeys ? 'polite' : 'off');
     if (!pixel) {
-      fill(this.element, h('span', { class: 'note' }, t('readout.none')));
+      fill(this.element, h('span', { class: 'note' }, t(matchMedia('(pointer: coarse)').matches ? 'readout.touch' : 'readout.none')));
       return;
     }
     const values = ['truth', 'prediction'].filter((name) => masks[name]).map((name) => [name, valueAt(masks[name], pixel)]);

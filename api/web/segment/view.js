@@ -38,13 +38,13 @@ export async function openSegment(root, query) {
   // Only narrow screens show the button, and let it fold what is below.
   const setFold = (isFolded) => fold.setAttribute('aria-expanded', String(!isFolded));
 
-  const show = (isNew) => {
+  const show = () => {
     const isEmpty = !subject.image && !subject.job;
     empty.hidden = !isEmpty;
     smalldrop.hidden = isEmpty;
     inspector.element.hidden = isEmpty;
     catalogue.setCurrent(subject.image ?? '');
-    if (!isEmpty) inspector.open({ ...subject, isNew });
+    if (!isEmpty) inspector.open(subject);
     setFold(!isEmpty);
   };
   const press = (event) => {
@@ -60,14 +60,15 @@ export async function openSegment(root, query) {
   acceptDrops(root, take);
   document.addEventListener('keydown', press);
   root.append(h('div', { class: 'segment' }, picker, main));
-  show(false);
+  show();
   return {
     /** @param {URLSearchParams} changed */
     update(changed) {
       const next = subjectOf(changed);
-      if (JSON.stringify(next) === JSON.stringify(subject)) return;
+      const isSame = JSON.stringify(next) === JSON.stringify(subject);
       subject = next;
-      show(true);
+      inspector.reopen(changed);
+      if (!isSame) show();
     },
     close() {
       document.removeEventListener('keydown', press);

@@ -36,12 +36,12 @@ export class Viewport extends EventTarget {
   parse(text) {
     const [x, y, zoom] = text.split(',').map(Number);
     if (x >= 0 && y >= 0 && zoom >= 1) Object.assign(this, { x, y, zoom });
-    else this.reset();
+    else Object.assign(this, { x: 0.5, y: 0.5, zoom: 1 });
+    this.changed();
   }
 
   reset() {
-    Object.assign(this, { x: 0.5, y: 0.5, zoom: 1 });
-    this.changed();
+    this.parse('');
   }
 
   /**
