@@ -1,27 +1,44 @@
 from __future__ import annotations
 
+import json
+import re
+from functools import partial
 from pathlib import Path
 
+import click
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
+from sklearn.metrics import confusion_matrix
 
 from ml.artifact import Artifact
+from ml.cli.evaluate import evaluate
 from ml.data.annotated import from_folder
 from ml.data.samples import annotated_samples
 from ml.evaluation import Evaluation, Seen, evaluate_samples, measure
+from ml.exhibits import Exhibit, Worst
+from ml.findings import findings
 from ml.fit import Fit
 from ml.models.unet_mini import UNetMini
 from ml.predictor import Predictor
 from ml.segmenter import Segmenter
 from ml.upsizing import soften
 from ml.views import answer, views
+from roadmask import Client
 from roadmask.categories import CITYSCAPES
-from roadmask.errors import InvalidRequest
+from roadmask.errors import InvalidRequest, ServiceUnreachable
 from roadmask.folders import read_truth
+from roadmask.ingest import ingest
 from roadmask.masks import decode_mask, encode_mask
 from roadmask.pixels import encode_png
+from roadmask.scores import mean_iou
+from tests.api.fixtures import api, empty_api, settings, store
+from tests.api.server import ApiServer
 from tests.ml.streets import draw_street, write_streets
+from tests.servers.process import free_port
+
+__all__ = ["api", "empty_api", "settings", "store"]
 
 
 class Reader(keras.Model):  # type: ignore[misc]
@@ -85,34 +102,34 @@ def run(evaluation: Evaluation, folder: Path) -> list[Seen]:
 
 
 @pytest.fixture(scope="module")
-def narrow(artifact: Artifact) -> Segmenter:
+def segmenter(artifact: Artifact) -> Segmenter:
     return Predictor(artifact)
 
 
-def test_one_pass_scores_as_the_quick_one_does(narrow: Segmenter, streets: Path) -> None:
-    evaluation = Evaluation(narrow, CITYSCAPES)
+def test_one_pass_scores_as_the_quick_one_does(segmenter: Segmenter, streets: Path) -> None:
+    evaluation = Evaluation(segmenter, CITYSCAPES)
     seen = run(evaluation, streets)
-    quick = evaluate_samples(narrow, annotated_samples(streets), CITYSCAPES)
+    quick = evaluate_samples(segmenter, annotated_samples(streets), CITYSCAPES)
     assert evaluation.scores == quick
     assert [each.name for each in seen] == [f"{index:03d}" for index in range(6)]
     np.testing.assert_array_equal(evaluation.confusions, [each.counts for each in seen])
 
 
-def test_masks_are_those_of_the_predictor(narrow: Segmenter, streets: Path) -> None:
-    for seen in run(Evaluation(narrow, CITYSCAPES), streets):
-        (mask,) = narrow.predict([seen.image])
+def test_masks_are_those_of_the_predictor(segmenter: Segmenter, streets: Path) -> None:
+    for seen in run(Evaluation(segmenter, CITYSCAPES), streets):
+        (mask,) = segmenter.predict([seen.image])
         np.testing.assert_array_equal(seen.mask, mask)
 
 
 def test_soft_scores_and_calibration_are_those_of_whole_probabilities(
-    narrow: Segmenter, streets: Path
+    segmenter: Segmenter, streets: Path
 ) -> None:
-    evaluation = Evaluation(narrow, CITYSCAPES)
+    evaluation = Evaluation(segmenter, CITYSCAPES)
     both = each = 0.0
     gaps = np.zeros(15)
     pixels = 0
     for seen in run(evaluation, streets):
-        (likely,) = narrow.probabilities([seen.image])
+        (likely,) = segmenter.probabilities([seen.image])
         kept = seen.truth != CITYSCAPES.void
         true = (seen.truth == np.arange(1, 8)[:, None, None]) & kept
         both += float((likely * true).sum())
@@ -126,24 +143,24 @@ def test_soft_scores_and_calibration_are_those_of_whole_probabilities(
     assert evaluation.calibration.error == pytest.approx(np.abs(gaps).sum() / pixels, rel=1e-3)
 
 
-def test_views_average_probabilities_at_the_images_size(narrow: Segmenter) -> None:
+def test_views_average_probabilities_at_the_images_size(segmenter: Segmenter) -> None:
     image = draw_street(3)[0]
     looks = views((0.75, 1.0, 1.5), mirror=True)
     assert len(looks) == 6
     expected = np.zeros((7, *image.shape[:2]))
     for look in looks:
-        (logits,) = narrow.logits([image], look)
+        (logits,) = segmenter.logits([image], look)
         expected += np.concatenate([strip for _, strip in soften(logits, *image.shape[:2])], axis=1)
-    (said,) = answer(narrow, [image], looks)
+    (said,) = answer(segmenter, [image], looks)
     found = np.concatenate([strip for _, strip in said.probabilities()], axis=1)
     np.testing.assert_allclose(found, expected / 6, atol=1e-5)
     np.testing.assert_array_equal(said.mask(), found.argmax(axis=0) + 1)
 
 
-def test_mirrored_views_make_an_answer_without_sides(narrow: Segmenter) -> None:
+def test_mirrored_views_make_an_answer_without_sides(segmenter: Segmenter) -> None:
     image = draw_street(4)[0]
     mirrored = np.ascontiguousarray(image[:, ::-1])
-    said, other = answer(narrow, [image, mirrored], views(mirror=True))
+    said, other = answer(segmenter, [image, mirrored], views(mirror=True))
     for (_, strip), (_, turned) in zip(said.probabilities(), other.probabilities(), strict=True):
         np.testing.assert_allclose(strip, turned[..., ::-1], atol=1e-5)
 
@@ -169,8 +186,118 @@ def test_a_sure_and_right_answer_is_calibrated(tmp_path: Path) -> None:
     assert evaluation.calibration.error == pytest.approx(0, abs=1e-6)
 
 
-def test_a_truth_of_another_size_is_named(narrow: Segmenter, tmp_path: Path) -> None:
+def test_a_truth_of_another_size_is_named(segmenter: Segmenter, tmp_path: Path) -> None:
     folder = write_streets(tmp_path / "streets", 1)
     (folder / "masks" / "000.png").write_bytes(encode_mask(np.ones((5, 7), np.uint8)))
     with pytest.raises(InvalidRequest, match="000 is 128x96 pixels, but its mask is 7x5"):
-        run(Evaluation(narrow, CITYSCAPES), folder)
+        run(Evaluation(segmenter, CITYSCAPES), folder)
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(evaluate, [str(each) for each in arguments], catch_exceptions=False)
+
+
+def test_json_has_everything_that_was_measured(artifact: Artifact, streets: Path) -> None:
+    found = json.loads(invoke(artifact.path, streets, "--json").stdout)
+    spans = found["intervals"]
+    for name, score in found["per_category"].items():
+        if score["iou"] is None:
+            assert spans["per_category"][name] is None
+        else:
+            low, high = spans["per_category"][name]
+            assert low <= score["iou"] <= high
+    assert spans["mean_iou"][0] <= found["mean_iou"] <= spans["mean_iou"][1]
+    assert found["soft_dice"] == pytest.approx(2 * found["soft_iou"] / (1 + found["soft_iou"]))
+    assert 0 <= found["ece"] <= 1
+    assert found["speed"]["predictor_images_per_s"] > found["speed"]["with_decoding_images_per_s"]
+    size = list(artifact.card.fit.size(96, 128))
+    assert found["protocol"] == {"scales": [1.0], "mirror": False, "size": [size]}
+
+
+def test_confusion_is_that_of_sklearn(segmenter: Segmenter, streets: Path) -> None:
+    evaluation = Evaluation(segmenter, CITYSCAPES)
+    seen = run(evaluation, streets)
+    found = findings(evaluation, views())["confusion"]
+    truth, mask = (
+        np.concatenate([getattr(each, part).ravel() for each in seen]) for part in ("truth", "mask")
+    )
+    labels = [*range(1, 8)]
+    assert found["truth"] == found["prediction"] == [CITYSCAPES.names[index] for index in labels]
+    np.testing.assert_array_equal(found["pixels"], confusion_matrix(truth, mask, labels=labels))
+    for name, shares in zip(found["truth"], found["shares"], strict=True):
+        if name in ("construction", "object"):
+            assert shares is None
+        else:
+            assert sum(shares) == pytest.approx(1)
+
+
+def test_views_change_the_scores_and_nothing_else_does(artifact: Artifact, streets: Path) -> None:
+    plain = json.loads(invoke(artifact.path, streets, "--json").stdout)
+    several = json.loads(
+        invoke(artifact.path, streets, "--json", "--scales", "1,1.5", "--mirror").stdout
+    )
+    assert several["protocol"]["scales"] == [1.0, 1.5]
+    assert several["protocol"]["mirror"] is True
+    assert several["soft_iou"] != plain["soft_iou"]
+    (measurement,) = artifact.card.metrics
+    assert plain.items() >= measurement.scores.model_dump().items()
+    assert plain["soft_iou"] == measurement.soft_iou
+
+
+@pytest.mark.parametrize("scales", ["1,two", "0"])
+def test_scales_must_be_numbers_within_reason(
+    artifact: Artifact, streets: Path, scales: str
+) -> None:
+    with pytest.raises((InvalidRequest, click.BadParameter)):
+        evaluate.main([str(artifact.path), str(streets), "--scales", scales], standalone_mode=False)
+
+
+def test_a_report_shows_the_worst_images_first(
+    artifact: Artifact, streets: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "new" / "mine.html"
+    invoke(artifact.path, streets, "--report", place, "--worst", 2)
+    page = place.read_text()
+    evaluation = Evaluation(Predictor(artifact), CITYSCAPES)
+    values = {each.name: float(mean_iou(each.counts)) for each in run(evaluation, streets)}
+    worst = sorted(values, key=lambda name: values[name])[:2]
+    assert re.findall(r"<h3>\d\. (\S+)</h3>", page) == worst
+    assert page.count("data:image/jpeg;base64,") == 8
+    assert "contains pictures of" in page
+    assert "//" not in re.sub(r'data:[^"]*', "", page)
+
+
+def test_a_report_without_pictures_has_none(
+    artifact: Artifact, streets: Path, tmp_path: Path
+) -> None:
+    invoke(artifact.path, streets, "--report", tmp_path, "--worst", 0)
+    page = (tmp_path / "report.html").read_text()
+    assert "data:image" not in page.replace("img-src data:", "")
+    assert "contains pictures" not in page
+
+
+def test_the_worst_are_kept_whatever_the_order() -> None:
+    worst = Worst(3)
+    values = [0.5, 0.1, float("nan"), 0.9, 0.3, 0.1, 0.7]
+    for index, value in enumerate(values):
+        worst.offer(value, partial(Exhibit, str(index), (), ()))
+    assert [each.name for each in worst] == ["1", "5", "4"]
+
+
+def test_a_dataset_of_a_service_scores_as_its_folder(
+    artifact: Artifact, streets: Path, empty_api: ApiServer
+) -> None:
+    with Client(empty_api.url) as client:
+        _, images = ingest(client, streets, "streets")
+        assert all(image.error is None for image in images)
+    (measurement,) = artifact.card.metrics
+    found = json.loads(invoke(artifact.path, "streets", "--json", "--url", empty_api.url).stdout)
+    assert found["dataset"] == "streets"
+    assert found.items() >= measurement.scores.model_dump().items()
+    with pytest.raises(InvalidRequest, match="Annotated there: streets"):
+        invoke(artifact.path, "roads", "--url", empty_api.url)
+
+
+def test_what_is_neither_folder_nor_dataset_is_said_to_be_so(artifact: Artifact) -> None:
+    with pytest.raises(ServiceUnreachable, match="roads is not a folder here"):
+        invoke(artifact.path, "roads", "--url", f"http://127.0.0.1:{free_port()}")
