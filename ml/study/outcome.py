@@ -24,7 +24,7 @@ class Outcome(BaseModel):
     validation: dict[str, int]
     """The data set measured on."""
     encoder: str
-    """Name of the file that the encoder started from; empty: random weights."""
+    """Name of the file that the encoder started from, where one was given."""
     parameters: int
     epoch: int
     """The epoch that was kept: the best on the validation data."""

@@ -73,10 +73,10 @@ an epoch longer: that is not made up for.
 
 
 def _start(outcomes: Mapping[str, Outcome]) -> str:
-    files = sorted({outcome.encoder for outcome in outcomes.values() if outcome.encoder})
-    if not files:
+    names = {str(outcome.recipe["encoder"]) for outcome in outcomes.values()} - {""}
+    if not names:
         return "All start at random."
-    return f"VGG16 encoders start from `{', '.join(files)}`, everything else at random."
+    return f"VGG16 encoders start from the weights `{names.pop()}`, all else at random."
 
 
 def _results(outcomes: Mapping[str, Outcome]) -> str:

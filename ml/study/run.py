@@ -29,7 +29,7 @@ class Study:
     validation: Path
     folder: Path
     encoder: Path | None = None
-    """File of the weights that the rows with an encoder start from."""
+    """File of the weights that the rows with an encoder start from; None: that of those named."""
 
     def outcomes(self) -> dict[str, Outcome]:
         """What the finished rows came to, in the study's order.
