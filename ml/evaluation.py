@@ -28,7 +28,7 @@ BATCH = BATCH_SIZES[-1]
 
 def evaluate_samples(segmenter: Segmenter, samples: Sequence[Sample], taxonomy: Taxonomy) -> Scores:
     """Scores over annotated samples, pixels pooled, void truth ignored, and nothing that costs
-    more than the masks: what training asks for after every epoch."""
+    more than the masks."""
     counts = np.zeros((len(taxonomy), len(taxonomy)), np.int64)
     pairs = map(read_pair, samples)
     while batch := list(islice(pairs, BATCH)):

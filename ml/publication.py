@@ -27,7 +27,7 @@ LIMITS = [
     "are alike.",
     "Not for driving, nor for any other decision about people's safety.",
 ]
-CURVES = ("loss", "learning_rate", "mean_iou", "accuracy")
+CURVES = ("loss", "learning_rate", "mean_iou", "accuracy", "soft_iou")
 
 
 def publish(run: Run, model: Any, progress: Progress) -> Artifact:

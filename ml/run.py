@@ -10,7 +10,7 @@ from ml.recipes.recipe import Recipe
 
 Values = dict[str, float]
 """What is measured after an epoch: `loss`, `learning_rate`, and with validation data `mean_iou`,
-`accuracy` and `iou/<category>`."""
+`accuracy`, `soft_iou` and `iou/<category>`."""
 
 
 @dataclass(frozen=True)

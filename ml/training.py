@@ -13,10 +13,11 @@ import keras
 from ml.artifact import Artifact
 from ml.card import git_revision
 from ml.checkpoint import Progress, read_progress, restore, save_checkpoint
+from ml.data.annotated import from_samples
 from ml.data.batches import Batches
 from ml.data.samples import annotated_samples
 from ml.encoders import encoder_file
-from ml.evaluation import evaluate_samples
+from ml.evaluation import Evaluation
 from ml.journal import Journal
 from ml.learner import Learner
 from ml.precision import in_words, measure_precisions, settle
@@ -115,8 +116,12 @@ class _Course:
         values = {"loss": sum(losses) / len(losses), "learning_rate": self._learner.learning_rate}
         if not self._held_out:
             return values
-        scores = evaluate_samples(self._learner.segmenter, self._held_out, CITYSCAPES)
+        evaluation = Evaluation(self._learner.segmenter, CITYSCAPES)
+        for _ in evaluation.run(from_samples(self._held_out)):
+            pass
+        scores = evaluation.scores
         values |= {"mean_iou": scores.mean_iou or 0.0, "accuracy": scores.accuracy or 0.0}
+        values |= {"soft_iou": evaluation.soft.iou or 0.0}
         each = {f"iou/{name}": score.iou for name, score in scores.per_category.items()}
         return values | {name: iou for name, iou in each.items() if iou is not None}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.data.samples import MAX_PIXELS, annotated_samples, dataset_name
 from roadmask.errors import InvalidRequest
-from roadmask.folders import read_truth
+from roadmask.folders import Sample, read_truth
 from roadmask.images import Dataset
 from roadmask.masks import decode_mask
 from roadmask.pixels import decode
@@ -59,11 +59,13 @@ class Annotations:
 def from_folder(folder: Path) -> Annotations:
     """The annotated images of a folder in any layout. Raises `InvalidRequest` when it has none."""
     samples = annotated_samples(folder)
-    images = (
-        Annotated(sample.name, sample.image.read_bytes, partial(read_truth, sample))
-        for sample in samples
-    )
-    return Annotations(dataset_name(folder), len(samples), images)
+    return Annotations(dataset_name(folder), len(samples), from_samples(samples))
+
+
+def from_samples(samples: Iterable[Sample]) -> Iterator[Annotated]:
+    """The images of annotated samples, in their order."""
+    for sample in samples:
+        yield Annotated(sample.name, sample.image.read_bytes, partial(read_truth, sample))
 
 
 def from_service(client: Client, dataset: str) -> Annotations:
