@@ -14,8 +14,8 @@ from roadmask.categories import CITYSCAPES
 _COLORS: dict[str, list[tuple[int, int, int]]] = {
     "flat": [
         (128, 64, 128),  # Road
-        (192, 0, 64),  # LaneMkgsDriv
-        (128, 0, 192),  # LaneMkgsNonDriv
+        (128, 0, 192),  # LaneMkgsDriv
+        (192, 0, 64),  # LaneMkgsNonDriv
         (128, 128, 192),  # RoadShoulder
         (64, 192, 128),  # ParkingBlock
         (0, 0, 192),  # Sidewalk

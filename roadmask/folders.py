@@ -4,8 +4,10 @@ Three layouts are understood:
 
 - **Cityscapes**: `leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png` and
   `gtFine/SPLIT/CITY/NAME_gtFine_labelIds.png` (or `…labelTrainIds.png`);
+  `leftImg8bit/SPLIT` is that split alone;
 - **CamVid**: an image folder (`images`, `train`, `val`, `test`, `701_StillsRaw_full`) beside the
-  11-class index masks of SegNet (`masks11`, `…annot`) or the 32-colour ones (`labels`, `…_L.png`);
+  11-class index masks of SegNet (`masks11`, `…annot`) or the 32-colour ones (`labels`, `…_labels`,
+  `LabeledApproved_full`; `…_L.png`); a split is named by its own image folder;
 - **plain**: `images/` beside `masks/`, with category indices, or colours of the palette.
 
 Anything else is a folder of images without masks. Names keep the folders below the image folder.
@@ -61,11 +63,16 @@ def find_samples(folder: Path) -> list[Sample]:
 def read_truth(sample: Sample) -> NDArray[np.uint8]:
     """The annotated mask of a sample as categories, uint8 (H, W).
 
-    Raises `InvalidRequest` when there is none or it is not of its layout's form.
+    Raises `InvalidRequest` when there is none, or it is broken or not of its layout's form.
     """
     if sample.truth is None or sample.reader is None:
         raise InvalidRequest(f"{sample.image} has no annotated mask.")
-    return sample.reader(sample.truth)
+    try:
+        return sample.reader(sample.truth)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InvalidRequest(
+            f"{sample.truth} cannot be read ({error}). Copy the file again."
+        ) from error
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -81,30 +88,39 @@ def find_images(folder: Path) -> list[Path]:
 
 def _layout(folder: Path) -> Iterator[Sample]:
     if (folder / "leftImg8bit").is_dir():
+        return _cityscapes(folder / "leftImg8bit")
+    if "leftImg8bit" in folder.parts:
         return _cityscapes(folder)
     for images in ("images", "train", "val", "test", "701_StillsRaw_full"):
         for masks, reader in (
             ("masks", _plain_categories),
             ("masks11", _camvid11),
             (f"{images}annot", _camvid11),
+            (f"{images}_labels", _camvid_colors),
             ("labels", _camvid_colors),
             ("LabeledApproved_full", _camvid_colors),
         ):
             if (folder / images).is_dir() and (folder / masks).is_dir():
                 return _side_by_side(folder / images, folder / masks, reader)
+    for masks, reader in (
+        (f"{folder.name}annot", _camvid11),
+        (f"{folder.name}_labels", _camvid_colors),
+    ):
+        if (folder.parent / masks).is_dir():
+            return _side_by_side(folder, folder.parent / masks, reader)
     images_only = folder / "images"
     return _images_only(images_only if images_only.is_dir() else folder)
 
 
 def _cityscapes(folder: Path) -> Iterator[Sample]:
-    root = folder / "leftImg8bit"
-    for image in find_images(root):
+    root = next(path for path in (folder, *folder.parents) if path.name == "leftImg8bit")
+    for image in find_images(folder):
         below = image.relative_to(root)
         stem = image.stem.removesuffix("_leftImg8bit")
         name = str(PurePosixPath(*below.parts[:-1], stem))
         sample = Sample(name, image)
         for kind, reader in (("labelIds", _label_ids), ("labelTrainIds", _train_ids)):
-            truth = folder / "gtFine" / below.parent / f"{stem}_gtFine_{kind}.png"
+            truth = root.parent / "gtFine" / below.parent / f"{stem}_gtFine_{kind}.png"
             if truth.is_file():
                 sample = Sample(name, image, truth, reader)
                 break

@@ -1,37 +1,56 @@
-"""Batches: augmented training views, streamed from disk by threads, the same for the same seed."""
+"""Batches: augmented training views, streamed from disk by workers, the same for the same seed."""
 
 from __future__ import annotations
 
+import logging
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import local
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
-from ml.data.augmentation import Augmentation
-from ml.data.samples import Pair, read_pair
-from ml.data.views import ANY, WHOLE, View, count_views, views
+from ml.data.listing import Listing
+from ml.data.samples import Pair
+from ml.data.viewer import see, start_viewers
+from ml.data.views import View, count_views, views
 from ml.recipes.recipe import Recipe
+from roadmask.errors import InvalidRequest, RoadmaskError
 from roadmask.folders import Sample
 
-_THREADS = 2
 _AHEAD = 3
 """Batches in preparation while one is being learnt from."""
+_TRIES = 100
+"""Unreadable samples in a row that end a run: then it is not a file that is broken."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Awaited(NamedTuple):
+    view: View
+    pair: Future[Pair]
 
 
 class Batches:
     """Batches of all `samples`, several data sets mixed: no more than a few are in memory.
 
-    What sample and view stand at a position depends on the recipe's seed, the epoch and the
-    position alone, so an interrupted run goes on as if nothing had happened.
+    What sample and view stand at a position depends on the recipe's seed, the epoch, the samples
+    and the position alone, not on the number of workers, so an interrupted run goes on as if
+    nothing had happened. A sample that cannot be read is told once and another takes its place;
+    it is tried again in the next epoch, since a file may have been half written.
     """
 
-    def __init__(self, samples: Sequence[Sample], recipe: Recipe, workers: int = _THREADS) -> None:
+    def __init__(
+        self, samples: Sequence[Sample] | Listing, recipe: Recipe, workers: int | None = None
+    ) -> None:
         self._samples = samples
         self._recipe = recipe
-        self._workers = workers
-        self._thread = local()
+        self._workers = workers or count_workers()
+        self._viewers: Executor | None = None
+        self._reported: set[Sample] = set()
 
     def __len__(self) -> int:
         """Batches in an epoch; what does not fill a batch waits for another epoch's order."""
@@ -39,34 +58,59 @@ class Batches:
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Pair]:
         """The batches of one epoch, counted from 1, without the first `start` ones: images uint8
-        (B, h, w, 3) and truths uint8 (B, h, w)."""
-        size = self._recipe.batch
-        every = views(self._recipe, len(self._samples), number, len(self) * size)
-        waiting: deque[Future[Pair]] = deque()
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="batches")
+        (B, h, w, 3) and truths uint8 (B, h, w).
+
+        Raises `InvalidRequest` when many samples in a row cannot be read.
+        """
+        listed, size = self._samples, self._recipe.batch
+        samples = listed.at(number) if isinstance(listed, Listing) else listed
+        every = views(self._recipe, len(samples), number, len(self) * size)
+        waiting: deque[_Awaited] = deque()
         try:
-            for view in every[start * size :]:
-                waiting.append(pool.submit(self._see, view))
+            for view in islice(every, start * size, None):
+                waiting.append(_Awaited(view, self._submit(samples, view)))
                 if len(waiting) == _AHEAD * size:
-                    yield _stack(waiting, size)
+                    yield self._stack(waiting, samples)
             while waiting:
-                yield _stack(waiting, size)
+                yield self._stack(waiting, samples)
+        except BrokenProcessPool:
+            raise RoadmaskError(
+                "A data worker ended: out of memory, or a script that trains has no "
+                "`if __name__ == '__main__'`. Train on with fewer workers; 1 needs no process."
+            ) from None
         finally:
-            pool.shutdown(cancel_futures=True)
+            for awaited in waiting:
+                awaited.pair.cancel()
 
-    def _see(self, view: View) -> Pair:
-        if not hasattr(self._thread, "augmentation"):
-            self._thread.augmentation = Augmentation(self._recipe)
-        augmentation: Augmentation = self._thread.augmentation
-        image, truth = read_pair(self._samples[view.sample])
-        if view.through == ANY:
-            return augmentation(image, truth, view.seed)
-        if view.through == WHOLE:
-            return augmentation.whole(image, truth)
-        return augmentation.through(view.through, image, truth, view.seed)
+    def _submit(self, samples: Sequence[Sample], view: View) -> Future[Pair]:
+        self._viewers = self._viewers or start_viewers(self._recipe, self._workers)
+        return self._viewers.submit(see, samples[view.sample], view)
+
+    def _stack(self, waiting: deque[_Awaited], samples: Sequence[Sample]) -> Pair:
+        pairs = [self._pair(waiting.popleft(), samples) for _ in range(self._recipe.batch)]
+        images, truths = zip(*pairs, strict=True)
+        return np.stack(images), np.stack(truths)
+
+    def _pair(self, awaited: _Awaited, samples: Sequence[Sample]) -> Pair:
+        """What a worker saw, or the same view of another sample where that one is broken."""
+        view, pair = awaited
+        stand_ins = np.random.default_rng([view.sample, view.seed])
+        for _ in range(_TRIES):
+            try:
+                return pair.result()
+            except RoadmaskError as error:
+                problem = error
+            self._report(samples[view.sample], problem)
+            view = view._replace(sample=int(stand_ins.integers(len(samples))))
+            pair = self._submit(samples, view)
+        raise InvalidRequest(f"{_TRIES} samples in a row could not be read. The last: {problem}")
+
+    def _report(self, sample: Sample, problem: RoadmaskError) -> None:
+        if sample not in self._reported:
+            self._reported.add(sample)
+            _log.warning("A sample is left out. %s", problem.detail)
 
 
-def _stack(waiting: deque[Future[Pair]], size: int) -> Pair:
-    pairs = [waiting.popleft().result() for _ in range(size)]
-    images, truths = zip(*pairs, strict=True)
-    return np.stack(images), np.stack(truths)
+def count_workers() -> int:
+    """Workers for this machine: a quarter of its cores; the rest is for the training."""
+    return min(8, max(1, (os.cpu_count() or 1) // 4))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from roadmask.errors import InvalidRequest
+from roadmask.errors import ImageUnreadable, InvalidRequest, ItemError
 from roadmask.folders import Sample, find_samples, read_truth
 from roadmask.pixels import decode
 
@@ -44,9 +44,16 @@ def dataset_name(folder: Path) -> str:
 def read_pair(sample: Sample) -> Pair:
     """The image and truth of a sample.
 
-    Raises `InvalidRequest` when their sizes differ, and what `decode` raises.
+    Raises `InvalidRequest` when their sizes differ or the mask is broken, and what `decode` raises,
+    with the file's name.
     """
-    image, truth = decode(sample.image.read_bytes(), MAX_PIXELS), read_truth(sample)
+    try:
+        image = decode(sample.image.read_bytes(), MAX_PIXELS)
+    except OSError as error:
+        raise ImageUnreadable(f"{sample.image} cannot be read: {error.strerror}.") from error
+    except ItemError as error:
+        raise type(error)(f"{sample.image}: {error.detail}") from error
+    truth = read_truth(sample)
     if image.shape[:2] != truth.shape:
         raise InvalidRequest(
             f"{sample.image} is {image.shape[1]}x{image.shape[0]} pixels, but its mask "

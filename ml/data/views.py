@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,19 +23,17 @@ class View(NamedTuple):
     seed: int
 
 
-def views(recipe: Recipe, samples: int, epoch: int, positions: int) -> list[View]:
+def views(recipe: Recipe, samples: int, epoch: int, positions: int) -> Iterator[View]:
     """The first `positions` views of an epoch over that many samples; begun anew when they end.
 
-    They depend on the recipe, the number of samples and the epoch alone.
+    They depend on the recipe, the number of samples and the epoch alone. Epochs are counted from 1.
     """
     random = np.random.default_rng([recipe.seed, epoch])
+    order = np.resize(random.permutation(count_views(recipe, samples)), positions)
     if recipe.augment_share:
-        every = [View(sample, WHOLE, 0) for sample in range(samples)]
-        every += _generated(recipe, samples)
-        return [every[index] for index in np.resize(random.permutation(len(every)), positions)]
-    order = np.resize(random.permutation(samples), positions).tolist()
+        return _shared(recipe, samples, order.tolist())
     seeds = random.integers(2**31, size=positions).tolist()
-    return [View(sample, ANY, seed) for sample, seed in zip(order, seeds, strict=True)]
+    return (View(sample, ANY, seed) for sample, seed in zip(order.tolist(), seeds, strict=True))
 
 
 def count_views(recipe: Recipe, samples: int) -> int:
@@ -42,14 +41,16 @@ def count_views(recipe: Recipe, samples: int) -> int:
     return samples + round(samples * recipe.augment_share)
 
 
-def _generated(recipe: Recipe, samples: int) -> list[View]:
-    """The share of generated images: of different samples, the augmentations in turn."""
-    # Epochs are counted from 1: their draws are others.
+def _shared(recipe: Recipe, samples: int, order: list[int]) -> Iterator[View]:
+    """Whole images, and behind them generated ones: of different samples, augmentations in turn."""
+    # No epoch has the number 0: what is generated is the same in all of them.
     random = np.random.default_rng([recipe.seed, 0])
-    chosen = random.permutation(samples)[: count_views(recipe, samples) - samples].tolist()
-    seeds = random.integers(2**31, size=len(chosen)).tolist()
+    chosen = random.permutation(samples)
+    seeds = random.integers(2**31, size=samples)
     names = recipe.augmentations
-    return [
-        View(sample, names[turn % len(names)], seed)
-        for turn, (sample, seed) in enumerate(zip(chosen, seeds, strict=True))
-    ]
+    for index in order:
+        if index < samples:
+            yield View(index, WHOLE, 0)
+        else:
+            turn = index - samples
+            yield View(int(chosen[turn]), names[turn % len(names)], int(seeds[turn]))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 from ml.data.batches import Batches
 from ml.data.samples import annotated_samples, read_pair
 from ml.data.terms import notices
+from ml.data.views import WHOLE, count_views, views
 from ml.recipes.registry import UNET_MINI
 from roadmask.errors import InvalidRequest
 from roadmask.masks import encode_mask
 from roadmask.pixels import encode_png
 from tests.ml.streets import draw_street, write_streets
+from tests.waiting import wait_until
 
 RECIPE = replace(UNET_MINI, crop=(32, 48), batch=4, seed=7)
 
@@ -70,11 +73,92 @@ def test_fewer_images_than_a_batch_are_gone_through_again(streets: Path) -> None
     assert len(stacked(batches, 1)[0]) == 16
 
 
-def test_threads_end_when_an_epoch_is_left_early(streets: Path) -> None:
-    epoch = Batches(annotated_samples(streets), replace(RECIPE, batch=1)).epoch(1)
-    next(epoch)
-    epoch.close()
-    assert not [t for t in threading.enumerate() if t.name.startswith("batches")]
+def test_an_epoch_goes_on_from_any_step(streets: Path) -> None:
+    recipe = replace(RECIPE, batch=1)
+    whole = list(Batches(annotated_samples(streets), recipe).epoch(2))
+    rest = list(Batches(annotated_samples(streets), recipe).epoch(2, start=4))
+    assert len(whole) == len(rest) + 4 == 6
+    for (image, truth), (same_image, same_truth) in zip(whole[4:], rest, strict=True):
+        np.testing.assert_array_equal(image, same_image)
+        np.testing.assert_array_equal(truth, same_truth)
+
+
+def test_processes_give_what_a_thread_gives(streets: Path) -> None:
+    """And they end with their batches."""
+    samples = annotated_samples(streets)
+    one, two = (Batches(samples, replace(RECIPE, batch=2), workers) for workers in (1, 2))
+    for ours, theirs in zip(stacked(one, 1), stacked(two, 1), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert len(multiprocessing.active_children()) == 2
+    del two
+    wait_until(lambda: not multiprocessing.active_children())
+
+
+def test_no_thread_outlives_its_batches(streets: Path) -> None:
+    batches = Batches(annotated_samples(streets), replace(RECIPE, batch=1), workers=1)
+    next(batches.epoch(1))
+    assert [t for t in threading.enumerate() if t.name.startswith("batches")]
+    del batches
+    wait_until(lambda: not [t for t in threading.enumerate() if t.name.startswith("batches")])
+
+
+def test_only_a_few_pairs_are_in_memory(tmp_path: Path) -> None:
+    """60 samples, of which no more are read than the batches taken and those in preparation."""
+    folder = write_numbered(tmp_path / "data", range(1, 2))
+    read: list[Path] = []
+
+    def reader(path: Path) -> np.ndarray:
+        read.append(path)
+        return np.ones((40, 60), np.uint8)
+
+    (sample,) = annotated_samples(folder)
+    batches = Batches([replace(sample, reader=reader)] * 60, replace(RECIPE, batch=2), workers=1)
+    for taken, _ in enumerate(batches.epoch(1), 1):
+        assert len(read) <= (taken + 2) * 2
+    assert len(read) == 60
+
+
+def test_the_share_of_generated_images_is_exact() -> None:
+    recipe = replace(RECIPE, augmentations=("mirror", "fog"), augment_share=0.1)
+    total = count_views(recipe, 40)
+    assert total == 44
+    first, later = (list(views(recipe, 40, epoch, total)) for epoch in (1, 7))
+    assert sorted(view.sample for view in first if view.through == WHOLE) == list(range(40))
+    added = [view for view in first if view.through != WHOLE]
+    assert sorted(view.through for view in added) == ["fog", "fog", "mirror", "mirror"]
+    assert len({view.sample for view in added}) == 4
+    assert first != later
+    assert sorted(first) == sorted(later)
+
+
+def test_generated_images_are_added_to_whole_ones(streets: Path) -> None:
+    recipe = replace(RECIPE, batch=1, augmentations=("mirror",), augment_share=0.5)
+    batches = Batches(annotated_samples(streets), recipe)
+    assert len(batches) == 9
+    images, _ = stacked(batches, 1)
+    mirrored = {image[:, ::-1].tobytes() for image in images}
+    assert sum(image.tobytes() in mirrored for image in images) == 6
+
+
+def test_without_augmentations_whole_images_are_only_resized(streets: Path) -> None:
+    batches = Batches(annotated_samples(streets), replace(RECIPE, augmentations=()))
+    ordered = [{image.tobytes() for image in stacked(batches, epoch)[0]} for epoch in (1, 2, 3, 4)]
+    assert len(set.union(*ordered)) == 6
+
+
+@pytest.mark.parametrize(
+    ("names", "share", "message"),
+    [
+        (("snow",), 0.0, "'snow'; choose from crop"),
+        ((), 0.1, "name what"),
+        (("fog",), 3.0, "0 to 1"),
+    ],
+)
+def test_a_recipe_refuses_what_cannot_be_done(
+    names: tuple[str, ...], share: float, message: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        replace(RECIPE, augmentations=names, augment_share=share)
 
 
 def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:
