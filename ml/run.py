@@ -21,7 +21,7 @@ class Run:
     data: Sequence[Path]
     validation: Sequence[Path]
     folder: Path
-    """Gets `checkpoint.npz`, `tensorboard/`, and at the end `artifact/`."""
+    """Gets `checkpoint.npz`, `samples.json`, `tensorboard/`, and at the end `artifact/`."""
     name: str
     """Name of the artifact."""
     encoder: Path | None = None
@@ -30,6 +30,8 @@ class Run:
     """Why this model is shipped, for its card."""
     checkpoint_s: float = 300.0
     """Within an epoch, seconds from one checkpoint to the next."""
+    workers: int | None = None
+    """That prepare the views, which do not depend on it; None: as many as suit the machine."""
 
     @property
     def checkpoint(self) -> Path:

@@ -15,6 +15,7 @@ from ml.card import git_revision
 from ml.checkpoint import Progress, read_progress, restore, save_checkpoint
 from ml.data.annotated import from_samples
 from ml.data.batches import Batches
+from ml.data.listing import Listing
 from ml.data.samples import annotated_samples
 from ml.encoders import encoder_file
 from ml.evaluation import Evaluation
@@ -65,7 +66,7 @@ class _Course:
         run.folder.mkdir(parents=True, exist_ok=True)
         self._progress = _progress(run)
         self._recipe = settle(run.recipe, self._progress.precision_ms)
-        self._batches = Batches(_samples(run.data), self._recipe)
+        self._batches = Batches(_listing(run), self._recipe, run.workers)
         self._held_out = _samples(run.validation)
         keras.utils.set_random_seed(self._recipe.seed)
         self._learner = Learner(self._recipe, len(self._batches), run.encoder)
@@ -170,6 +171,13 @@ def _progress(run: Run) -> Progress:
         return read_progress(run.checkpoint, run.recipe)
     times = measure_precisions(run.recipe) if run.recipe.precision == "auto" else {}
     return Progress(git_revision=git_revision(), precision_ms=times)
+
+
+def _listing(run: Run) -> Listing:
+    record = run.folder / "samples.json"
+    if not run.checkpoint.exists():
+        record.unlink(missing_ok=True)
+    return Listing(run.data, record)
 
 
 def _samples(folders: Sequence[Path]) -> list[Sample]:

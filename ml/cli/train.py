@@ -20,7 +20,13 @@ class Weights(click.Path):
 
 @click.command()
 @click.argument("recipe")
-@click.option("--data", required=True, multiple=True, type=FOLDER, help="Annotated images.")
+@click.option(
+    "--data",
+    required=True,
+    multiple=True,
+    type=FOLDER,
+    help="Annotated images; may be repeated, and a folder named twice counts twice.",
+)
 @click.option("--val", "validation", multiple=True, type=FOLDER, help="Images to be measured on.")
 @click.option(
     "--out",
@@ -41,6 +47,7 @@ class Weights(click.Path):
 @click.option("--batch", type=click.IntRange(1), help="Another number of views in a step.")
 @click.option("--seed", type=int, help="Another seed.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Any field changed.")
+@click.option("--workers", type=click.IntRange(1), help="Processes that prepare the views.")
 @click.option("--publish", is_flag=True, help="Publish the best epoch so far; do not train on.")
 def train(
     recipe: str,
@@ -52,6 +59,7 @@ def train(
     choice: str,
     smoke: bool,
     changes: tuple[str, ...],
+    workers: int | None,
     publish: bool,
     **numbers: int | None,
 ) -> None:
@@ -75,7 +83,7 @@ def train(
     from ml.training import publish_best
     from ml.training import train as run_training
 
-    run = Run(chosen, data, validation, out, name or chosen.name, encoder, choice)
+    run = Run(chosen, data, validation, out, name or chosen.name, encoder, choice, workers=workers)
     if publish:
         artifact = publish_best(run)
     else:
