@@ -27,9 +27,9 @@ STRIDE = 32
 class LiteUNet(keras.Model):  # type: ignore[misc]
     """uint8 RGB (B, H, W, 3) to float32 logits (B, H, W, categories).
 
-    Fully convolutional: H and W are any multiples of 2; inside, the image is padded to multiples
-    of 32. `widths` are the decoder's channels at strides 16, 8, 4 and 2. `precision` is a Keras
-    dtype policy for the computation; it is not part of the saved network.
+    Fully convolutional: any H and W; inside, the image is padded to multiples of 32. `widths` are
+    the decoder's channels at strides 16, 8, 4 and 2. `precision` is a Keras dtype policy for the
+    computation; it is not part of the saved network.
     """
 
     def __init__(
