@@ -10,12 +10,15 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from ml.cli.train import train
 from ml.encoders import PACKAGES, encoder_file, find_encoder, load_encoder
 from ml.models.lite_unet import LiteUNet
 from ml.models.vgg_unet import BLOCKS, VGGUNet
-from ml.recipes.registry import LITE_UNET, UNET_MINI
-from roadmask.errors import InvalidRequest
+from ml.recipes.registry import LITE_UNET, UNET_MINI, VGG_UNET
+from ml.run import Run
+from roadmask.errors import InvalidRequest, TrainingStopped
 from tests.ml.test_efficientnet_lite import stored_arrays
 
 NARROW = (8, 8, 8, 8)
@@ -121,3 +124,26 @@ def test_a_given_file_comes_before_the_named_weights(tmp_path: Path) -> None:
     assert encoder_file(replace(LITE_UNET, encoder=""), None) is None
     with pytest.raises(InvalidRequest, match="Leave --encoder out"):
         encoder_file(UNET_MINI, given)
+
+
+def test_the_command_takes_a_file_or_none_or_what_the_recipe_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runs: list[Run] = []
+
+    def begin(run: Run, *_: Any) -> Any:
+        runs.append(run)
+        raise TrainingStopped("seen")
+
+    monkeypatch.setattr("ml.training.train", begin)
+    (tmp_path / "weights.h5").touch()
+    words = ["vgg_unet", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    for given in ([], ["--encoder", str(tmp_path / "weights.h5")], ["--encoder", "none"]):
+        assert isinstance(CliRunner().invoke(train, [*words, *given]).exception, TrainingStopped)
+    named, file, random = runs
+    assert (named.recipe, named.encoder) == (VGG_UNET, None)
+    assert (file.recipe, file.encoder) == (VGG_UNET, tmp_path / "weights.h5")
+    assert (random.recipe, random.encoder) == (replace(VGG_UNET, encoder="", frozen=()), None)
+    lost = CliRunner().invoke(train, [*words, "--encoder", str(tmp_path / "lost.h5")])
+    assert lost.exit_code == 2
+    assert "lost.h5" in lost.output
