@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ml.data.augmentation import Augmentation
+from ml.recipes.recipe import AUGMENTATIONS
 from ml.recipes.registry import UNET_MINI
 from roadmask.categories import CITYSCAPES
 
@@ -66,3 +67,51 @@ def test_a_seed_is_a_view(augmentation: Augmentation) -> None:
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     assert not np.array_equal(first[0], other[0])
+
+
+def smooth_street() -> tuple[np.ndarray, np.ndarray]:
+    """Categories in broad blocks, and an image whose brightness tells them."""
+    truth = np.random.default_rng(3).integers(1, 8, (3, 4), np.uint8)
+    truth = truth.repeat(40, axis=0).repeat(50, axis=1)
+    return (truth * 24)[..., None].repeat(3, axis=2), truth
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_one_augmentation_changes_the_image_and_only_geometry_the_truth(name: str) -> None:
+    """The truth is that of the whole image unless the name is one of geometry."""
+    image, truth = smooth_street()
+    augmentation = Augmentation(replace(RECIPE, augmentations=(name,), augment_share=0.5))
+    plain, mask = augmentation.whole(image, truth)
+    for seed in range(5):
+        view, seen = augmentation.through(name, image, truth, seed)
+        assert view.shape == plain.shape
+        assert not np.array_equal(view, plain), seed
+        assert np.array_equal(seen, mask) == (name not in ("crop", "mirror", "tilt")), seed
+
+
+def test_mirror_is_the_mirrored_whole() -> None:
+    image, truth = smooth_street()
+    augmentation = Augmentation(replace(RECIPE, augmentations=("mirror",)))
+    plain, mask = augmentation.whole(image, truth)
+    view, seen = augmentation.through("mirror", image, truth, 1)
+    np.testing.assert_array_equal(view, plain[:, ::-1])
+    np.testing.assert_array_equal(seen, mask[:, ::-1])
+
+
+@pytest.mark.parametrize("name", ["crop", "mirror", "tilt"])
+def test_geometry_moves_image_and_truth_alike(name: str) -> None:
+    """The brightness of a view, away from edges, still names its category."""
+    image, truth = smooth_street()
+    augmentation = Augmentation(replace(RECIPE, augmentations=(name,)))
+    for seed in range(20):
+        view, seen = augmentation.through(name, image, truth, seed)
+        told = np.rint(view.mean(axis=2) / 24).astype(np.uint8)
+        assert (told == seen)[seen != CITYSCAPES.void].mean() > 0.9, seed
+
+
+def test_by_chance_only_what_is_named_happens() -> None:
+    image, truth = smooth_street()
+    augmentation = Augmentation(replace(RECIPE, augmentations=("mirror",)))
+    plain, _ = augmentation.whole(image, truth)
+    views = {augmentation(image, truth, seed)[0].tobytes() for seed in range(30)}
+    assert views == {plain.tobytes(), plain[:, ::-1].tobytes()}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from roadmask.camvid import colors_to_categories
 from roadmask.categories import CITYSCAPES
 from roadmask.errors import InvalidRequest
 from roadmask.folders import find_samples, read_truth
@@ -56,6 +57,53 @@ def test_camvid_with_thirty_two_colours(tmp_path: Path) -> None:
     save(tmp_path / "LabeledApproved_full/0001TP_1_L.png", np.array(colors, np.uint8))
     (sample,) = find_samples(tmp_path)
     assert read_truth(sample).tolist() == [[1, 2], [5, 0]]
+
+
+def test_every_one_of_the_thirty_two_colours() -> None:
+    """The published label table of CamVid, in its order; the category each stands for."""
+    table = """64 128 64 void, 192 0 128 construction, 0 128 192 human, 0 128 64 construction,
+        128 0 0 construction, 64 0 128 vehicle, 64 0 192 human, 192 128 64 human,
+        192 192 128 object, 64 64 128 construction, 128 0 192 flat, 192 0 64 flat,
+        128 128 64 object, 192 0 192 vehicle, 128 64 64 vehicle, 64 192 128 flat, 64 64 0 human,
+        128 64 128 flat, 128 128 192 flat, 0 0 192 flat, 192 128 128 object, 128 128 128 sky,
+        64 128 192 vehicle, 0 0 64 object, 0 64 64 object, 192 64 128 vehicle, 128 128 0 nature,
+        192 128 192 vehicle, 64 0 64 construction, 192 192 0 nature, 0 0 0 void,
+        64 192 0 construction"""
+    rows = [row.split() for row in table.split(",")]
+    assert len({tuple(row[:3]) for row in rows}) == 32
+    colors = np.array([[int(part) for part in row[:3]] for row in rows], np.uint8)
+    assert [CITYSCAPES.names[i] for i in colors_to_categories(colors[None])[0]] == [
+        row[3] for row in rows
+    ]
+
+
+def test_a_split_is_named_by_its_own_folder(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        picture(tmp_path / f"cityscapes/leftImg8bit/{split}/ulm/{split}_leftImg8bit.png")
+        save(tmp_path / f"cityscapes/gtFine/{split}/ulm/{split}_gtFine_labelIds.png", MASK)
+        picture(tmp_path / f"segnet/{split}/{split}.png")
+        save(tmp_path / f"segnet/{split}annot/{split}.png", MASK)
+        picture(tmp_path / f"colors/{split}/{split}.png")
+        save(tmp_path / f"colors/{split}_labels/{split}_L.png", colorize(MASK))
+    (city,) = find_samples(tmp_path / "cityscapes/leftImg8bit/val")
+    assert city.name == "val/ulm/val"
+    for folder in ("segnet/val", "colors/val"):
+        (sample,) = find_samples(tmp_path / folder)
+        assert sample.name == "val"
+        assert read_truth(sample).shape == MASK.shape
+    assert len(find_samples(tmp_path / "cityscapes")) == 2
+
+
+@pytest.mark.parametrize("layout", ["plain", "camvid11", "colors"])
+def test_a_broken_mask_is_named(tmp_path: Path, layout: str) -> None:
+    masks = {"plain": "masks", "camvid11": "masks11", "colors": "labels"}[layout]
+    picture(tmp_path / "images/x.png")
+    path = save(tmp_path / masks / "x.png", np.ones((64, 64), np.uint8))
+    (sample,) = find_samples(tmp_path)
+    for content in (b"", path.read_bytes()[:60], b"no picture"):
+        path.write_bytes(content)
+        with pytest.raises(InvalidRequest, match=r"x\.png cannot be read"):
+            read_truth(sample)
 
 
 def test_plain_masks_are_indices_or_palette_colours(tmp_path: Path) -> None:
