@@ -63,6 +63,10 @@ fmt: setup ## Put the code in its standard form
 bench: setup ## Measure; results are ratios taken side by side in one run
 	@$(BIN)/python -m benchmarks
 
+.PHONY: bench-data
+bench-data: setup ## Measure whether the data keep up with the training that they feed
+	@$(BIN)/python -m benchmarks.data
+
 .PHONY: acceptance
 acceptance: setup ## Run the service on real annotated images, with faults: make acceptance DATA=folder
 	@$(BIN)/python -m pytest tests/acceptance --data $(DATA) -s

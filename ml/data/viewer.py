@@ -22,7 +22,8 @@ _own = local()
 def start_viewers(recipe: Recipe, workers: int) -> Executor:
     """Workers for `see`: one is a thread, several are processes.
 
-    Two threads were measured no faster than one: decoding and augmentation hold Python's lock.
+    Augmentation holds Python's lock for most of its time, so threads stop gaining at some hundred
+    images per second, and take turns with the thread that trains.
     """
     if workers == 1:
         return ThreadPoolExecutor(1, "batches", _prepare, (recipe,))
