@@ -30,4 +30,4 @@ def build_network(name: str, categories: int, precision: str = "float32") -> Any
     """A new network with random weights. Raises `ModelNotFound`, which names those there are."""
     if name not in NETWORKS:
         raise ModelNotFound(f"There is no network {name!r}; choose from {', '.join(NETWORKS)}.")
-    return NETWORKS[name](categories=categories, precision=precision)
+    return NETWORKS[name](categories=categories, precision=precision, name=name)

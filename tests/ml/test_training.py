@@ -8,65 +8,94 @@ import numpy as np
 import pytest
 
 from ml.artifact import Artifact
-from ml.recipes.registry import LITE_UNET, UNET_MINI, find_recipe
-from ml.run import Moment, Run
-from ml.training import train
-from roadmask.errors import InvalidRequest
+from ml.checkpoint import read_progress
+from ml.data.samples import dataset_name
+from ml.recipes.changes import change
+from ml.recipes.registry import LITE_UNET, find_recipe
+from ml.run import Run
+from ml.training import publish_best, train
+from roadmask.errors import InvalidRequest, TrainingStopped
+from tests.ml.events import read_scalars
+from tests.ml.narrow import RECIPE
 from tests.ml.test_efficientnet_lite import stored_arrays
 
-RECIPE = UNET_MINI.smoke()
 
-
-class Interrupted(Exception):
-    """Stands for a crash in the middle of an epoch."""
-
-
-def interrupt(moment: Moment) -> None:
-    if moment.epoch == 2:
-        raise Interrupted
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(streets: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    return train(Run(RECIPE, [streets], [streets], folder, "smoke"))
-
-
-def test_the_artifact_knows_where_it_comes_from(uninterrupted: Artifact, streets: Path) -> None:
-    card = uninterrupted.card
-    dataset = f"{streets.parent.name}/streets"
-    assert card.name == "smoke"
-    assert card.network == "unet_mini"
+def test_the_card_says_where_the_artifact_comes_from(finished: Run, streets: Path) -> None:
+    card = Artifact.load(finished.folder / "artifact").card
+    assert (card.name, card.network) == ("narrow", "narrow")
     assert card.provenance.recipe["epochs"] == RECIPE.epochs
-    assert card.provenance.data == {dataset: 6}
-    assert card.metrics[0].dataset == dataset
-    assert card.metrics[0].scores.images == 6
+    assert card.provenance.data == {dataset_name(streets): 6}
+    assert set(card.provenance.versions) == {"roadmask", "tensorflow", "keras"}
+    assert card.provenance.seconds
+    (measured,) = card.metrics
+    assert (measured.dataset, measured.scores.images) == (dataset_name(streets), 6)
+    assert measured.soft_iou
+    assert measured.float32_mean_iou == pytest.approx(measured.scores.mean_iou, abs=0.01)
+    assert {name: len(curve) for name, curve in card.curves.items()} == dict.fromkeys(
+        ("loss", "learning_rate", "mean_iou", "accuracy", "soft_iou"), RECIPE.epochs
+    )
 
 
-def test_a_resumed_run_ends_as_an_uninterrupted_one(
-    uninterrupted: Artifact, streets: Path, tmp_path: Path
+def test_tensorboard_gets_every_value_of_every_epoch(finished: Run) -> None:
+    scalars = read_scalars(finished.folder / "tensorboard")
+    history = read_progress(finished.checkpoint).history
+    assert scalars.keys() == {1, 2}
+    assert "iou/vehicle" in scalars[2]
+    for epoch, values in enumerate(history, 1):
+        assert scalars[epoch] == pytest.approx(values, rel=1e-6)
+
+
+def test_a_finished_run_is_published_again_as_of_its_beginning(
+    finished: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(RECIPE, [streets], [streets], tmp_path / "run", "smoke")
-    with pytest.raises(Interrupted):
-        train(run, interrupt)
-    resumed = train(run)
-    theirs, ours = uninterrupted.load_model(), resumed.load_model()
-    for expected, weight in zip(theirs.weights, ours.weights, strict=True):
-        np.testing.assert_array_equal(np.asarray(expected), np.asarray(weight))
-    with pytest.raises(InvalidRequest, match="seed: 1 there, 2 here"):
-        train(replace(run, recipe=replace(RECIPE, seed=2)))
+    first = Artifact.load(finished.folder / "artifact")
+    monkeypatch.setattr("ml.training.git_revision", lambda: "of today")
+    again = publish_best(replace(finished, choice="The only one there is."))
+    assert again.sha256 == first.sha256
+    assert again.card.provenance.git_revision == first.card.provenance.git_revision
+    assert again.card.choice == "The only one there is."
 
 
-def test_a_run_without_progress_ends_by_its_patience(streets: Path, tmp_path: Path) -> None:
-    epochs = []
+def test_a_run_that_has_no_epoch_yet_is_not_published(finished: Run, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="no epoch to publish"):
+        publish_best(replace(finished, folder=tmp_path))
 
-    def note(moment: Moment) -> None:
-        if moment.values:
-            epochs.append(moment.epoch)
 
+def test_a_loss_that_is_no_number_ends_the_run(finished: Run, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, learning_rate=float("inf"))
+    with pytest.raises(TrainingStopped, match=r"--set learning_rate"):
+        train(replace(finished, recipe=recipe, folder=tmp_path))
+
+
+def test_precision_is_chosen_once_by_measurement(finished: Run, tmp_path: Path) -> None:
+    run = replace(finished, recipe=replace(RECIPE, precision="auto", epochs=1), folder=tmp_path)
+    told = []
+    card = train(run, lambda moment: told.append(moment.precision)).card
+    times = card.provenance.precision_ms
+    assert times.keys() == {"float32", "mixed_bfloat16"}
+    assert card.provenance.recipe["precision"] == min(times, key=lambda name: times[name])
+    assert f"float32 {times['float32']:.0f} ms a step" in told[0]
+    assert publish_best(run).card.provenance.precision_ms == times
+
+
+def test_a_run_without_progress_ends_by_its_patience(finished: Run, tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=50, patience=1, learning_rate=0.0)
-    train(Run(recipe, [streets], [streets], tmp_path / "run", "still"), note)
-    assert len(epochs) < 10
+    train(replace(finished, recipe=recipe, folder=tmp_path))
+    assert read_progress(tmp_path / "checkpoint.npz").epoch < 10
+
+
+def test_any_field_of_a_recipe_can_be_changed_by_words() -> None:
+    changed = change(RECIPE, ["epochs=3", "crop=[64,96]", "loss=dice", "frozen=[]"])
+    assert changed == replace(RECIPE, epochs=3, crop=(64, 96), loss="dice", frozen=())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [("epochs", "key=value"), ("epoch=3", "one of name, network"), ("epochs=few", "epochs: ")],
+)
+def test_changes_that_make_no_sense_are_refused(words: str, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        change(RECIPE, [words])
 
 
 def test_unknown_recipe_names_those_there_are() -> None:

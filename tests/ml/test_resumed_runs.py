@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.artifact import Artifact
+from ml.checkpoint import read_progress
+from ml.run import Run
+from ml.training import train
+from roadmask.errors import InvalidRequest, TrainingStopped
+from tests.ml.events import read_scalars
+from tests.ml.narrow import run_of
+
+
+class Child:
+    """A run in a process of its own."""
+
+    def __init__(self, streets: Path, run: Run) -> None:
+        words = [str(streets), str(run.folder), str(run.checkpoint_s)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.ml.narrow", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def go_to(self, place: str) -> None:
+        """Let it go on until it tells that place; it then waits in the middle of its epoch."""
+        assert self._process.stdout is not None
+        while (line := self._process.stdout.readline().strip()) != place:
+            assert line, f"The run ended before {place}."
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Let it do what comes next."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory runs out."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def kill_while_it_writes(child: Child, draft: Path) -> None:
+    """The draft is a pipe: the writer waits until somebody reads, and is killed half way."""
+    os.mkfifo(draft)
+    child.go_on()
+    with draft.open("rb") as pipe:
+        assert len(pipe.read(1000)) == 1000
+        child.kill()
+    draft.unlink()
+
+
+@pytest.mark.timeout(300)  # The run starts three times, once in a process of its own.
+def test_a_run_killed_while_it_saves_and_then_stopped_ends_as_an_uninterrupted_one(
+    finished: Run, streets: Path, tmp_path: Path
+) -> None:
+    run = run_of(streets, tmp_path)
+    with Child(streets, replace(run, checkpoint_s=0)) as child:
+        child.go_to("2.2")
+        kill_while_it_writes(child, run.checkpoint.with_suffix(".draft"))
+    done = read_progress(run.checkpoint)
+    assert (done.epoch, len(done.losses)) == (1, 1)
+
+    with pytest.raises(TrainingStopped, match="after epoch 1 and 2 steps"):
+        train(run, stopped=lambda: True)
+    assert len(read_progress(run.checkpoint).losses) == 2
+
+    resumed, expected = train(run), Artifact.load(finished.folder / "artifact")
+    assert resumed.sha256 == expected.sha256
+    assert resumed.card.metrics == expected.card.metrics
+    assert resumed.card.curves == expected.card.curves
+    assert len(read_scalars(run.folder / "tensorboard")) == 2
+
+
+def test_a_run_of_another_recipe_is_not_gone_on_with(finished: Run) -> None:
+    with pytest.raises(InvalidRequest, match="seed: 1 there, 2 here"):
+        train(replace(finished, recipe=replace(finished.recipe, seed=2)))
+
+
+def test_fields_that_a_recipe_did_not_have_yet_had_their_defaults(
+    finished: Run, tmp_path: Path
+) -> None:
+    with np.load(finished.checkpoint) as stored:
+        words = json.loads(str(stored["words"]))
+    del words["recipe"]["augment_share"], words["progress"]["git_revision"]
+    np.savez(tmp_path / "old.npz", words=np.array(json.dumps(words)))
+    assert read_progress(tmp_path / "old.npz", finished.recipe).epoch == 2
+    with pytest.raises(InvalidRequest, match=r"augment_share: 0\.0 there, 0\.1 here"):
+        read_progress(tmp_path / "old.npz", replace(finished.recipe, augment_share=0.1))
