@@ -32,7 +32,7 @@ async function show() {
   shown = { name, view: null };
   opening += 1;
   const ours = opening;
-  fillNav(name);
+  markNav(name);
   const root = h('div', { class: 'view' });
   fill(main, root);
   document.title = `${t(`nav.${name}`)} · Roadmask`;
@@ -41,7 +41,15 @@ async function show() {
     if (ours === opening) shown.view = view;
     else view.close();
   } catch (error) {
-    fill(root, h('div', { class: 'broken' }, problemNote(error), h('button', { type: 'button', onclick: reopen }, t('again'))));
+    fill(
+      root,
+      h(
+        'div',
+        { class: 'broken' },
+        problemNote(error),
+        h('button', { type: 'button', onclick: reopen }, t('again')),
+      ),
+    );
   }
 }
 
@@ -51,26 +59,70 @@ function reopen() {
   show();
 }
 
-function fillNav(current) {
-  nav.setAttribute('aria-label', t('nav.label'));
-  fill(nav, Object.keys(VIEWS).map((name) => (
-    h('a', { href: `#/${name}`, 'aria-current': name === current ? 'page' : null }, t(`nav.${name}`)))));
+function markNav(current) {
+  for (const item of nav.children) {
+    if (item.dataset.view === current) item.setAttribute('aria-current', 'page');
+    else item.removeAttribute('aria-current');
+  }
 }
 
 function fillFrame() {
   document.documentElement.lang = language;
-  const languageChoice = h('select', { 'aria-label': t('language.label'), onchange: () => {
-    setLanguage(languageChoice.value);
-    fillFrame();
-    reopen();
-  } }, languages.map(({ code, name }) => h('option', { value: code, selected: code === language }, name)));
-  const themeChoice = h('select', { 'aria-label': t('theme.label'), onchange: () => setTheme(themeChoice.value) },
-    THEMES.map((theme) => h('option', { value: theme, selected: theme === keptTheme() }, t(`theme.${theme}`))));
-  fill(document.body,
-    h('a', { class: 'skip', href: '#main', onclick: (event) => { event.preventDefault(); main.focus(); } }, t('nav.skip')),
-    h('header', {}, h('a', { class: 'brand', href: '#/segment' }, h('img', { src: 'page/icon.svg', alt: '' }), 'Roadmask'), nav,
-      h('div', { class: 'choices' }, h('a', { class: 'docs', href: 'docs' }, 'API'), languageChoice, themeChoice)),
-    main);
+  nav.setAttribute('aria-label', t('nav.label'));
+  fill(
+    nav,
+    Object.keys(VIEWS).map((name) =>
+      h('a', { href: `#/${name}`, dataset: { view: name } }, t(`nav.${name}`)),
+    ),
+  );
+  const languageChoice = h(
+    'select',
+    {
+      'aria-label': t('language.label'),
+      onchange: () => {
+        setLanguage(languageChoice.value);
+        fillFrame();
+        reopen();
+      },
+    },
+    languages.map(({ code, name }) => h('option', { value: code, selected: code === language }, name)),
+  );
+  const themeChoice = h(
+    'select',
+    { 'aria-label': t('theme.label'), onchange: () => setTheme(themeChoice.value) },
+    THEMES.map((theme) =>
+      h('option', { value: theme, selected: theme === keptTheme() }, t(`theme.${theme}`)),
+    ),
+  );
+  fill(
+    document.body,
+    h(
+      'a',
+      {
+        class: 'skip',
+        href: '#main',
+        onclick: (event) => {
+          event.preventDefault();
+          main.focus();
+        },
+      },
+      t('nav.skip'),
+    ),
+    h(
+      'header',
+      {},
+      h('a', { class: 'brand', href: '#/segment' }, h('img', { src: 'page/icon.svg', alt: '' }), 'Roadmask'),
+      nav,
+      h(
+        'div',
+        { class: 'choices' },
+        h('a', { class: 'docs', href: 'docs' }, 'API'),
+        languageChoice,
+        themeChoice,
+      ),
+    ),
+    main,
+  );
 }
 
 function keptTheme() {
@@ -85,4 +137,6 @@ function setTheme(theme) {
 setTheme(keptTheme());
 fillFrame();
 addEventListener('hashchange', show);
+// A file that misses its drop zone must not replace the page.
+for (const type of ['dragover', 'drop']) addEventListener(type, (event) => event.preventDefault());
 show();

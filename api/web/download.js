@@ -16,7 +16,9 @@ const ITEM_MASK = '/v1/jobs/{job_id}/items/{index}/mask';
 export async function maskForms() {
   const api = await get('openapi.json');
   const { schema } = api.paths[ITEM_MASK].get.parameters.find(({ name }) => name === 'format');
-  const named = [schema, ...(schema.allOf ?? [])].map(({ $ref }) => api.components.schemas[$ref?.split('/').at(-1)]);
+  const named = [schema, ...(schema.allOf ?? [])].map(
+    ({ $ref }) => api.components.schemas[$ref?.split('/').at(-1)],
+  );
   return schema.enum ?? named.find(Boolean)?.enum ?? [];
 }
 
@@ -25,7 +27,15 @@ export async function maskForms() {
  * @param {string} path of the API @param {string} filename @param {string} words
  */
 export function downloadLink(path, filename, words) {
-  return h('a', { href: address(path), download: filename, onclick: (event) => currentKey() && saveWithKey(event, path, filename) }, words);
+  return h(
+    'a',
+    {
+      href: address(path),
+      download: filename,
+      onclick: (event) => currentKey() && saveWithKey(event, path, filename),
+    },
+    words,
+  );
 }
 
 /**
@@ -34,16 +44,31 @@ export function downloadLink(path, filename, words) {
  * @param {() => Promise<HTMLElement[]> | HTMLElement[]} links
  */
 export function downloadMenu(words, links) {
-  const list = h('div', { class: 'menu', onclick: () => { menu.open = false; } });
-  const menu = h('details', { class: 'dropdown', ontoggle: async () => {
-    if (!menu.open) return;
-    try {
-      list.replaceChildren(...await links());
-    } catch (error) {
-      notify(explain(error));
-    }
-  } }, h('summary', {}, words), list);
-  menu.addEventListener('focusout', (event) => { if (!menu.contains(event.relatedTarget)) menu.open = false; });
+  const list = h('div', {
+    class: 'menu',
+    onclick: () => {
+      menu.open = false;
+    },
+  });
+  const menu = h(
+    'details',
+    {
+      class: 'dropdown',
+      ontoggle: async () => {
+        if (!menu.open) return;
+        try {
+          list.replaceChildren(...(await links()));
+        } catch (error) {
+          notify(explain(error));
+        }
+      },
+    },
+    h('summary', {}, words),
+    list,
+  );
+  menu.addEventListener('focusout', (event) => {
+    if (!menu.contains(event.relatedTarget)) menu.open = false;
+  });
   menu.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape') return;
     menu.open = false;

@@ -12,18 +12,33 @@ import { t } from './words.js';
  */
 export function dropzone({ words, withFolder, take }) {
   const input = (props) => {
-    const element = h('input', { type: 'file', multiple: true, hidden: true, ...props, onchange: () => {
-      take(chosenFiles(element.files));
-      element.value = '';
-    } });
+    const element = h('input', {
+      type: 'file',
+      multiple: true,
+      hidden: true,
+      ...props,
+      onchange: () => {
+        take(chosenFiles(element.files));
+        element.value = '';
+      },
+    });
     return element;
   };
   const files = input({ accept: 'image/jpeg,image/png,image/webp,image/tiff,image/bmp' });
   const folder = input({ webkitdirectory: true });
-  const zone = h('div', { class: 'dropzone' }, h('p', {}, words),
-    h('div', { class: 'choices' },
+  const zone = h(
+    'div',
+    { class: 'dropzone' },
+    h('p', {}, words),
+    h(
+      'div',
+      { class: 'choices' },
       h('button', { type: 'button', onclick: () => files.click() }, t('drop.files')),
-      withFolder && h('button', { type: 'button', onclick: () => folder.click() }, t('drop.folder'))), files, folder);
+      withFolder && h('button', { type: 'button', onclick: () => folder.click() }, t('drop.folder')),
+    ),
+    files,
+    folder,
+  );
   acceptDrops(zone, take);
   return zone;
 }

@@ -44,13 +44,16 @@ function assign(element, name, value) {
   if (value === undefined) return;
   if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
   else if (name === 'dataset') Object.assign(element.dataset, value);
-  else if (name === 'style') for (const [rule, to] of Object.entries(value)) element.style.setProperty(rule, to);
+  else if (name === 'style')
+    for (const [rule, to] of Object.entries(value)) element.style.setProperty(rule, to);
   else if (name.includes('-') || ['role', 'for', 'class', 'list'].includes(name)) {
     if (value !== null && value !== false) element.setAttribute(name, value);
   } else element[name] = value;
 }
 
 function present(children) {
-  return children.flat().filter((child) => child !== null && child !== undefined && child !== false)
+  return children
+    .flat()
+    .filter((child) => child !== null && child !== undefined && child !== false)
     .map((child) => (child instanceof Node ? child : String(child)));
 }

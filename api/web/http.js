@@ -71,7 +71,9 @@ export async function call(path, { json, ...options } = {}) {
  * @returns {Promise<any>}
  */
 export async function get(path, query = {}, signal = undefined) {
-  const asked = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const asked = Object.entries(query).filter(
+    ([, value]) => value !== null && value !== undefined && value !== '',
+  );
   const text = new URLSearchParams(asked.map(([name, value]) => [name, String(value)])).toString();
   return (await call(text ? `${path}?${text}` : path, { signal })).json();
 }

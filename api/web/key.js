@@ -19,23 +19,35 @@ export function currentKey() {
  */
 export function askKey(refused) {
   if (currentKey() !== refused) return Promise.resolve(true);
-  asking ??= openDialog(refused).finally(() => { asking = null; });
+  asking ??= openDialog(refused).finally(() => {
+    asking = null;
+  });
   return asking;
 }
 
 function openDialog(refused) {
-  const input = h('input', { type: 'password', id: 'key', required: true, autocomplete: 'off', spellcheck: false });
-  const form = h('form', { method: 'dialog', class: 'stack' },
+  const input = h('input', {
+    type: 'password',
+    id: 'key',
+    required: true,
+    autocomplete: 'off',
+    spellcheck: false,
+  });
+  const form = h(
+    'form',
+    { method: 'dialog', class: 'stack' },
     h('h2', { id: 'key-title' }, t('key.title')),
     h('p', {}, refused ? t('key.refused') : t('key.why')),
-    h('label', { for: 'key' }, t('key.label')), input,
-    h('button', { class: 'primary' }, t('key.use')));
+    h('label', { for: 'key' }, t('key.label')),
+    input,
+    h('button', { class: 'primary', value: 'use' }, t('key.use')),
+  );
   const dialog = h('dialog', { class: 'card', 'aria-labelledby': 'key-title' }, form);
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener('close', () => {
-      const key = input.value.trim();
+      const key = dialog.returnValue === 'use' ? input.value.trim() : '';
       if (key) sessionStorage.setItem(NAME, key);
       dialog.remove();
       resolve(Boolean(key));

@@ -14,10 +14,14 @@ export function readRoute() {
  * @param {Record<string, string | number | null | undefined>} [query] empty ones are left out
  */
 export function link(view, query = {}) {
-  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const given = Object.entries(query).filter(
+    ([, value]) => value !== null && value !== undefined && value !== '',
+  );
   // Slashes and commas may stand in a fragment, and ids are easier to read with them.
-  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
-    .replaceAll('%2F', '/').replaceAll('%2C', ',');
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)]))
+    .toString()
+    .replaceAll('%2F', '/')
+    .replaceAll('%2C', ',');
   return `#/${view}${text ? `?${text}` : ''}`;
 }
 

@@ -15,9 +15,21 @@ const fetched = new Map();
  */
 export function thumbnail(path) {
   const picture = h('img', { alt: '', class: 'thumbnail', decoding: 'async', draggable: false, src: BLANK });
-  picture.addEventListener('error', () => { picture.src = BLANK; }, { once: true });
+  picture.addEventListener(
+    'error',
+    () => {
+      picture.src = BLANK;
+    },
+    { once: true },
+  );
   if (!currentKey()) picture.src = address(path);
-  else blobAddress(path).then((url) => { picture.src = url; }, () => {});
+  else
+    blobAddress(path).then(
+      (url) => {
+        picture.src = url;
+      },
+      () => {},
+    );
   return picture;
 }
 

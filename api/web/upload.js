@@ -23,7 +23,7 @@ export async function upload(chosen, tell, signal) {
     while (started < chosen.length) {
       const at = started;
       started += 1;
-      results[at] = { path: chosen[at].path, ...await send(chosen[at].file, signal) };
+      results[at] = { path: chosen[at].path, ...(await send(chosen[at].file, signal)) };
       ended += 1;
       tell(results[at], ended);
     }
@@ -51,7 +51,8 @@ export async function droppedFiles(transfer) {
  */
 export function chosenFiles(list) {
   const files = [...list].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
-  return files.filter(({ file }) => !file.webkitRelativePath || IMAGE.test(file.name))
+  return files
+    .filter(({ file }) => !file.webkitRelativePath || IMAGE.test(file.name))
     .sort((one, other) => one.path.localeCompare(other.path));
 }
 
@@ -67,7 +68,7 @@ async function filesOf(entry, isChosen) {
     // A reader gives a hundred entries at a time, and none at the end.
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!some.length) return found.sort((one, other) => one.path.localeCompare(other.path));
-    for (const child of some) found.push(...await filesOf(child, false));
+    for (const child of some) found.push(...(await filesOf(child, false)));
   }
 }
 

@@ -11,7 +11,10 @@ const NAME = 'roadmask-language';
 export let language = chosen();
 
 /** The languages there are, each with its own name. */
-export const languages = Object.entries(LANGUAGES).map(([code, words]) => ({ code, name: words['language.name'] }));
+export const languages = Object.entries(LANGUAGES).map(([code, words]) => ({
+  code,
+  name: words['language.name'],
+}));
 
 /** @param {string} code */
 export function setLanguage(code) {
@@ -28,7 +31,9 @@ export function t(key, values = {}) {
   const form = new Intl.PluralRules(language).select(Number(values.n ?? 1)) === 'one' ? 1 : 2;
   return LANGUAGES[language][key]
     .replace(/\{([^{}|]*)\|([^{}|]*)\}/g, (...parts) => parts[form])
-    .replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === 'number' ? number(values[name]) : values[name]));
+    .replace(/\{(\w+)\}/g, (_, name) =>
+      typeof values[name] === 'number' ? number(values[name]) : values[name],
+    );
 }
 
 /**
@@ -54,7 +59,11 @@ export function number(value, digits = 0) {
  */
 export function percent(share, digits = 1) {
   if (share === null || share === undefined) return '–';
-  return new Intl.NumberFormat(language, { style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share);
+  return new Intl.NumberFormat(language, {
+    style: 'percent',
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(share);
 }
 
 /**
@@ -63,15 +72,23 @@ export function percent(share, digits = 1) {
  */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
-  const parts = [[Math.floor(whole / 3600), 'h'], [Math.floor(whole / 60) % 60, 'min'], [whole % 60, 's']];
+  const parts = [
+    [Math.floor(whole / 3600), 'h'],
+    [Math.floor(whole / 60) % 60, 'min'],
+    [whole % 60, 's'],
+  ];
   const first = parts.findIndex(([value]) => value > 0);
-  return parts.slice(first < 0 ? 2 : first, (first < 0 ? 2 : first) + 2)
-    .map(([value, unit]) => `${value}\u00a0${unit}`).join(' ');
+  return parts
+    .slice(first < 0 ? 2 : first, (first < 0 ? 2 : first) + 2)
+    .map(([value, unit]) => `${value}\u00a0${unit}`)
+    .join(' ');
 }
 
 /** @param {string} moment ISO 8601 */
 export function when(moment) {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(
+    new Date(moment),
+  );
 }
 
 /** @param {number} value */

@@ -13,7 +13,11 @@ from playwright.sync_api import Page, expect
 
 from roadmask.categories import CITYSCAPES
 
-READ = "canvas => [canvas.toDataURL('image/png'), canvas.dataset.placement]"
+READ = """async (canvas) => {
+  // What was asked for before is drawn with the next frame.
+  for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
+  return [canvas.toDataURL('image/png'), canvas.dataset.placement];
+}"""
 PICTURES = ("image", "truth", "prediction")
 
 

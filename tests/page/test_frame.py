@@ -13,8 +13,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from api.routes.page import policy
 from roadmask.errors import ItemError, error_classes
 from roadmask.settings import Settings
+from storage.recovery import Recovery
 from tests.api.server import ApiServer
 from tests.page.canvas import wait_for_prediction
 from tests.page.conftest import Open
@@ -121,6 +123,24 @@ def test_the_page_is_cached_and_locked_down(service: str) -> None:
         assert httpx.get(service + path, headers=asked).status_code == 304
 
 
+def test_the_policy_names_the_object_store() -> None:
+    told = policy(Settings(store="minio", minio_public_url="https://s3.example.org/roadmask"))
+    assert "connect-src 'self' https://s3.example.org;" in told
+    assert "img-src 'self' https://s3.example.org blob: data:;" in told
+
+
+def test_focus_stays_where_it_was(window: Open) -> None:
+    page = window()
+    expect(page.locator(".welcome")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    service_view = page.get_by_role("link", name="Service")
+    service_view.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Service", exact=True)).to_be_visible()
+    expect(service_view).to_be_focused()
+
+
 def test_it_works_by_another_name_of_the_host(window: Open, service: str, browser: Browser) -> None:
     context = browser.new_context(locale="en-GB")
     page = context.new_page()
@@ -139,15 +159,19 @@ KEY = "a long and random key"
 def guarded(settings: Settings, service: str, tmp_path: Path) -> Iterator[str]:
     """A service of its own that asks for a key, with one image."""
     hashes = [hashlib.sha256(KEY.encode()).hexdigest()]
-    with RedisServer(tmp_path) as redis:
+    with RedisServer(tmp_path / "redis") as redis:
         own = settings.model_copy(
             update={
+                "data_dir": tmp_path / "data",
                 "api_key_hashes": hashes,
                 "redis_url": redis.url,
                 "public_url": f"http://{HOST}:{free_port()}",
             }
         )
         with ApiServer(own) as api, httpx.Client(base_url=api.url) as client:
+            backends = api.app.state.backends
+            # An empty Redis has to be told that it lost nothing.
+            Recovery(backends.redis, backends.store, own, backends.dispatch).run()
             client.headers["X-API-Key"] = KEY
             data = png(1)
             sha256 = hashlib.sha256(data).hexdigest()
@@ -172,4 +196,7 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(guarded: str, browser: Browser)
     expect(page.locator(".cell")).to_have_count(1)
     expect(dialog).to_have_count(0)
     assert page.evaluate("localStorage.getItem('roadmask-key')") is None
+    page.locator(".cell").click()
+    message = page.locator("[data-pane=prediction] .message")
+    expect(message).to_contain_text("No worker is running")
     context.close()

@@ -75,6 +75,7 @@ def test_a_batch_is_followed_and_canceled(window: Open, service: str) -> None:
     expect_state(page, "Running")
     expect(page.locator("[data-figure=rate]")).to_be_visible()
     expect(page.locator("[data-figure=eta]")).to_be_visible()
+    expect(page.locator("[data-figure=done]")).not_to_have_text("0 / 240")
     page.get_by_role("button", name="Cancel").click()
     expect_state(page, "Canceled")
     counts = httpx.get(f"{service}/v1/jobs/{job_id}").json()["counts"]

@@ -9,15 +9,37 @@ export class CategoryScores {
   constructor(taxonomy) {
     this.taxonomy = taxonomy;
     this.list = h('dl', { class: 'categories' });
-    this.element = h('details', { class: 'scores', hidden: true }, h('summary', {}, t('job.categories')), this.list);
+    this.element = h(
+      'details',
+      { class: 'scores', hidden: true },
+      h('summary', {}, t('job.categories')),
+      this.list,
+    );
   }
 
   /** @param {any} scores of the job, or null */
   show(scores) {
     this.element.hidden = !scores;
     if (!scores) return;
-    fill(this.list, this.taxonomy.categories.filter(({ name }) => name in scores.per_category).map((category) => (
-      h('div', {}, h('dt', { class: 'category' }, swatch(category), categoryName(category)),
-        h('dd', {}, t('job.category', { iou: percent(scores.per_category[category.name].iou), dice: percent(scores.per_category[category.name].dice) }))))));
+    fill(
+      this.list,
+      this.taxonomy.categories
+        .filter(({ name }) => name in scores.per_category)
+        .map((category) =>
+          h(
+            'div',
+            {},
+            h('dt', { class: 'category' }, swatch(category), categoryName(category)),
+            h(
+              'dd',
+              {},
+              t('job.category', {
+                iou: percent(scores.per_category[category.name].iou),
+                dice: percent(scores.per_category[category.name].dice),
+              }),
+            ),
+          ),
+        ),
+    );
   }
 }

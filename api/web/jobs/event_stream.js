@@ -29,7 +29,9 @@ export async function followEvents(path, take, signal) {
       if (error.name === 'AbortError') return;
       if (error.code && !error.retryable) throw error;
     }
-    await new Promise((resolve) => { setTimeout(resolve, PAUSE_MS); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, PAUSE_MS);
+    });
   }
 }
 

@@ -36,8 +36,20 @@ export class Failures {
 
   async #load() {
     this.#timer = 0;
-    const { items } = await get(`v1/jobs/${this.job}/items`, { state: 'failed', limit: SHOWN }).catch(() => ({ items: [] }));
-    fill(this.list, items.map(({ index, image_id: image, custom_id: own, error }) => (
-      h('li', {}, h('a', { href: link('segment', { job: this.job, item: index }) }, own ?? image), ' ', h('span', {}, explain(error ?? { code: 'item_error' }))))));
+    const { items } = await get(`v1/jobs/${this.job}/items`, { state: 'failed', limit: SHOWN }).catch(() => ({
+      items: [],
+    }));
+    fill(
+      this.list,
+      items.map(({ index, image_id: image, custom_id: own, error }) =>
+        h(
+          'li',
+          {},
+          h('a', { href: link('segment', { job: this.job, item: index }) }, own ?? image),
+          ' ',
+          h('span', {}, explain(error ?? { code: 'item_error' })),
+        ),
+      ),
+    );
   }
 }

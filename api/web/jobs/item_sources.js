@@ -116,7 +116,11 @@ export class FailedItems extends EventTarget {
     if (this.#isLoading || this.#next === null) return;
     this.#isLoading = true;
     try {
-      const page = await get(`v1/jobs/${this.job}/items`, { state: 'failed', cursor: this.#next, limit: PAGE });
+      const page = await get(`v1/jobs/${this.job}/items`, {
+        state: 'failed',
+        cursor: this.#next,
+        limit: PAGE,
+      });
       this.#items.push(...page.items);
       this.#next = page.next;
     } finally {

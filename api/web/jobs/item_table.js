@@ -23,13 +23,26 @@ export class ItemTable {
     this.taxonomy = taxonomy;
     this.source = null;
     this.refresh = () => this.#refresh();
-    this.rows = new VirtualRows({ rowHeight: ROW, draw: (row) => this.#draw(row), seen: (first, last) => this.source?.see(first, last) });
+    this.rows = new VirtualRows({
+      rowHeight: ROW,
+      draw: (row) => this.#draw(row),
+      seen: (first, last) => this.source?.see(first, last),
+    });
     const body = this.rows.element;
     body.setAttribute('role', 'rowgroup');
     body.setAttribute('aria-label', t('items.title'));
-    this.head = h('div', { role: 'row', class: 'itemrow itemhead' }, COLUMNS.map((name) => h('span', { role: 'columnheader', class: name }, t(`items.${name}`))));
+    this.head = h(
+      'div',
+      { role: 'row', class: 'itemrow itemhead' },
+      COLUMNS.map((name) => h('span', { role: 'columnheader', class: name }, t(`items.${name}`))),
+    );
     this.empty = h('p', { class: 'note', hidden: true }, t('items.none'));
-    this.element = h('div', { role: 'table', class: 'items', 'aria-label': t('items.title') }, h('div', { role: 'rowgroup' }, this.head), body);
+    this.element = h(
+      'div',
+      { role: 'table', class: 'items', 'aria-label': t('items.title') },
+      h('div', { role: 'rowgroup' }, this.head),
+      body,
+    );
   }
 
   close() {
@@ -63,9 +76,19 @@ export class ItemTable {
   #cells({ index, image_id: image, custom_id: own, state, error, result }) {
     const name = own ?? image;
     return [
-      h('span', { role: 'cell', class: 'item' }, h('span', { class: 'note index' }, number(index + 1)), thumbnail(imagePath(image, 'thumbnail')),
-        h('a', { href: link('segment', { job: this.job, item: index }), title: name }, name)),
-      h('span', { role: 'cell', class: 'state' }, badge(state), error && h('span', { class: 'why', title: explain(error) }, explain(error))),
+      h(
+        'span',
+        { role: 'cell', class: 'item' },
+        h('span', { class: 'note index' }, number(index + 1)),
+        thumbnail(imagePath(image, 'thumbnail')),
+        h('a', { href: link('segment', { job: this.job, item: index }), title: name }, name),
+      ),
+      h(
+        'span',
+        { role: 'cell', class: 'state' },
+        badge(state),
+        error && h('span', { class: 'why', title: explain(error) }, explain(error)),
+      ),
       h('span', { role: 'cell', class: 'iou' }, result?.scores ? percent(result.scores.mean_iou) : ''),
       h('span', { role: 'cell', class: 'shares' }, result && this.#strip(result.shares)),
     ];
@@ -73,8 +96,16 @@ export class ItemTable {
 
   #strip(shares) {
     const present = this.taxonomy.categories.filter(({ name }) => shares[name] > 0);
-    const words = present.filter(({ name }) => shares[name] >= 0.01).map((category) => `${categoryName(category)} ${percent(shares[category.name])}`).join(', ');
-    return h('span', { class: 'strip', role: 'img', 'aria-label': words, title: words }, present.map(({ name, color }) => (
-      h('i', { style: { 'flex-grow': shares[name], background: `rgb(${color})` } }))));
+    const words = present
+      .filter(({ name }) => shares[name] >= 0.01)
+      .map((category) => `${categoryName(category)} ${percent(shares[category.name])}`)
+      .join(', ');
+    return h(
+      'span',
+      { class: 'strip', role: 'img', 'aria-label': words, title: words },
+      present.map(({ name, color }) =>
+        h('i', { style: { 'flex-grow': shares[name], background: `rgb(${color})` } }),
+      ),
+    );
   }
 }

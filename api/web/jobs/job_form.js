@@ -20,17 +20,34 @@ export class JobForm {
     this.dataset = h('select', { id: 'batch-dataset', onchange: () => this.#show() });
     this.name = h('input', { type: 'text', id: 'batch-name', maxLength: 200, autocomplete: 'off' });
     this.model = h('select', { id: 'batch-model' });
-    this.threshold = h('input', { type: 'number', id: 'batch-threshold', min: 0, max: 100, step: 'any', placeholder: t('batch.never') });
+    this.threshold = h('input', {
+      type: 'number',
+      id: 'batch-threshold',
+      min: 0,
+      max: 100,
+      step: 'any',
+      placeholder: t('batch.never'),
+    });
     this.files = h('p', { class: 'note', role: 'status' });
     this.refused = h('ul', { class: 'refusals' });
     this.start = h('button', { class: 'primary', disabled: true }, t('batch.start'));
     const take = (chosen) => this.#take(chosen);
     this.modelField = field(this.model, 'batch.model');
-    this.element = h('form', { class: 'batchform card', onsubmit: (event) => this.#submit(event) },
-      h('a', { class: 'back', href: link('jobs') }, t('jobs.back')), h('h1', {}, t('batch.title')),
-      field(this.dataset, 'batch.dataset'), h('p', { class: 'or' }, t('batch.or')),
-      dropzone({ words: t('batch.drop'), withFolder: true, take }), this.files,
-      field(this.name, 'batch.name'), this.modelField, field(this.threshold, 'batch.threshold'), this.refused, this.start);
+    this.element = h(
+      'form',
+      { class: 'batchform card', onsubmit: (event) => this.#submit(event) },
+      h('a', { class: 'back', href: link('jobs') }, t('jobs.back')),
+      h('h1', {}, t('batch.title')),
+      field(this.dataset, 'batch.dataset'),
+      h('p', { class: 'or' }, t('batch.or')),
+      dropzone({ words: t('batch.drop'), withFolder: true, take }),
+      this.files,
+      field(this.name, 'batch.name'),
+      this.modelField,
+      field(this.threshold, 'batch.threshold'),
+      this.refused,
+      this.start,
+    );
     acceptDrops(this.element, take);
     this.#fill(dataset);
   }
@@ -41,11 +58,25 @@ export class JobForm {
 
   async #fill(dataset) {
     try {
-      const [datasets, { models, in_service: current }] = await Promise.all([get('v1/datasets'), get('v1/models')]);
-      fill(this.dataset, h('option', { value: '' }, t(datasets.length ? 'batch.choose' : 'batch.nodataset')),
-        datasets.map(({ name, images }) => h('option', { value: name, selected: name === dataset }, `${name} (${number(images)})`)));
-      const names = models.map(({ name, version }) => `${name}@${version}`).filter((name) => name !== current);
-      fill(this.model, h('option', { value: 'default' }, t('batch.default', { model: current ?? '–' })), names.map((name) => h('option', { value: name }, name)));
+      const [datasets, { models, in_service: current }] = await Promise.all([
+        get('v1/datasets'),
+        get('v1/models'),
+      ]);
+      fill(
+        this.dataset,
+        h('option', { value: '' }, t(datasets.length ? 'batch.choose' : 'batch.nodataset')),
+        datasets.map(({ name, images }) =>
+          h('option', { value: name, selected: name === dataset }, `${name} (${number(images)})`),
+        ),
+      );
+      const names = models
+        .map(({ name, version }) => `${name}@${version}`)
+        .filter((name) => name !== current);
+      fill(
+        this.model,
+        h('option', { value: 'default' }, t('batch.default', { model: current ?? '–' })),
+        names.map((name) => h('option', { value: name }, name)),
+      );
       this.modelField.hidden = names.length === 0;
       this.#show();
     } catch (error) {
@@ -57,7 +88,8 @@ export class JobForm {
     this.#chosen = chosen;
     this.#uploaded = null;
     this.dataset.value = '';
-    if (!this.name.value && chosen.length) this.name.value = chosen[0].path.includes('/') ? chosen[0].path.split('/')[0] : '';
+    if (!this.name.value && chosen.length)
+      this.name.value = chosen[0].path.includes('/') ? chosen[0].path.split('/')[0] : '';
     this.#show();
   }
 
@@ -77,7 +109,13 @@ export class JobForm {
       if (what.images && !what.images.length) return;
       const share = this.threshold.value ? Number(this.threshold.value) / 100 : null;
       const name = this.name.value.trim() || this.dataset.value || null;
-      const json = { ...what, name, model: this.model.value || 'default', lane: 'batch', error_threshold: share };
+      const json = {
+        ...what,
+        name,
+        model: this.model.value || 'default',
+        lane: 'batch',
+        error_threshold: share,
+      };
       const job = await (await call('v1/jobs', { method: 'POST', json })).json();
       go(link('jobs', { job: job.id }));
     } catch (error) {

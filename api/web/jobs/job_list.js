@@ -21,14 +21,33 @@ export class JobList {
   /** @param {string} lane shown first */
   constructor(lane) {
     this.current = '';
-    this.lane = h('select', { 'aria-label': t('jobs.lane'), onchange: () => this.#restart() },
-      LANES.map((value) => h('option', { value, selected: value === lane }, t(`jobs.lane.${value || 'all'}`))));
+    this.lane = h(
+      'select',
+      { 'aria-label': t('jobs.lane'), onchange: () => this.#restart() },
+      LANES.map((value) =>
+        h('option', { value, selected: value === lane }, t(`jobs.lane.${value || 'all'}`)),
+      ),
+    );
     this.list = h('ul', { class: 'joblist' });
     this.note = h('p', { class: 'note', role: 'status' });
-    this.more = h('button', { type: 'button', hidden: true, onclick: () => this.#load(this.#next) }, t('jobs.more'));
-    this.element = h('section', { class: 'history', 'aria-label': t('jobs.history') },
-      h('div', { class: 'historyhead' }, h('a', { class: 'button primary', href: link('jobs', { new: 1 }) }, t('jobs.new')), this.lane),
-      this.note, this.list, this.more);
+    this.more = h(
+      'button',
+      { type: 'button', hidden: true, onclick: () => this.#load(this.#next) },
+      t('jobs.more'),
+    );
+    this.element = h(
+      'section',
+      { class: 'history', 'aria-label': t('jobs.history') },
+      h(
+        'div',
+        { class: 'historyhead' },
+        h('a', { class: 'button primary', href: link('jobs', { new: 1 }) }, t('jobs.new')),
+        this.lane,
+      ),
+      this.note,
+      this.list,
+      this.more,
+    );
     this.#restart();
   }
 
@@ -82,15 +101,29 @@ export class JobList {
     const rows = this.#jobs.map((job) => this.#row(job));
     const old = [...this.list.children];
     // Rows that say the same stay, and with them the focus.
-    rows.forEach((row, at) => { if (old[at]?.isEqualNode(row)) rows[at] = old[at]; });
-    if (rows.length !== old.length || rows.some((row, at) => row !== old[at])) fill(this.list, rows);
+    rows.forEach((row, at) => {
+      if (old[at]?.isEqualNode(row)) rows[at] = old[at];
+    });
+    if (rows.length === old.length && rows.every((row, at) => row === old[at])) return;
+    const focused = this.list.contains(document.activeElement) && document.activeElement.getAttribute('href');
+    fill(this.list, rows);
+    if (focused) this.list.querySelector(`[href="${focused}"]`)?.focus();
   }
 
   #row(job) {
-    return h('li', {}, h('a', { href: link('jobs', { job: job.id }), 'aria-current': job.id === this.current ? 'true' : null },
-      h('span', { class: 'jobname' }, job.name ?? t('jobs.unnamed', { id: job.id.slice(-6) })), badge(job.state),
-      h('span', { class: 'note' }, t('jobs.images', { n: job.counts.total }), ' · ', when(job.created_at)),
-      job.counts.failed > 0 && h('span', { class: 'failednote' }, t('jobs.failures', { n: job.counts.failed })),
-      job.progress < 1 && job.finished_at === null && fillbar(job)));
+    return h(
+      'li',
+      {},
+      h(
+        'a',
+        { href: link('jobs', { job: job.id }), 'aria-current': job.id === this.current ? 'true' : null },
+        h('span', { class: 'jobname' }, job.name ?? t('jobs.unnamed', { id: job.id.slice(-6) })),
+        badge(job.state),
+        h('span', { class: 'note' }, t('jobs.images', { n: job.counts.total }), ' · ', when(job.created_at)),
+        job.counts.failed > 0 &&
+          h('span', { class: 'failednote' }, t('jobs.failures', { n: job.counts.failed })),
+        job.progress < 1 && job.finished_at === null && fillbar(job),
+      ),
+    );
   }
 }

@@ -36,16 +36,41 @@ export class JobPanel {
     this.facts = h('p', { class: 'note' });
     this.problem = h('div', { hidden: true });
     this.cancel = h('button', { type: 'button', onclick: () => this.#act('cancel') }, t('job.cancel'));
-    this.retry = h('button', { type: 'button', class: 'primary', onclick: () => this.#act('retry') }, t('job.retry'));
-    this.orders = segmented('items.order', [['all', 'items.all'], ['worst', 'items.worst'], ['failed', 'items.failed']], (chosen) => {
-      tellOrder(chosen);
-      this.#setOrder(chosen);
-    });
-    this.element = h('article', { class: 'job' },
+    this.retry = h(
+      'button',
+      { type: 'button', class: 'primary', onclick: () => this.#act('retry') },
+      t('job.retry'),
+    );
+    this.orders = segmented(
+      'items.order',
+      [
+        ['all', 'items.all'],
+        ['worst', 'items.worst'],
+        ['failed', 'items.failed'],
+      ],
+      (chosen) => {
+        tellOrder(chosen);
+        this.#setOrder(chosen);
+      },
+    );
+    this.element = h(
+      'article',
+      { class: 'job' },
       h('a', { class: 'back', href: link('jobs') }, t('jobs.back')),
-      h('div', { class: 'heading' }, h('div', { class: 'names' }, this.title, this.facts), h('div', { class: 'actions' }, this.cancel, this.retry, this.#exports())),
-      this.problem, this.progress.element, this.scores.element, this.failures.element,
-      h('div', { class: 'itemsbar' }, h('h2', {}, t('items.title')), this.orders.element), this.table.empty, this.table.element);
+      h(
+        'div',
+        { class: 'heading' },
+        h('div', { class: 'names' }, this.title, this.facts),
+        h('div', { class: 'actions' }, this.cancel, this.retry, this.#exports()),
+      ),
+      this.problem,
+      this.progress.element,
+      this.scores.element,
+      this.failures.element,
+      h('div', { class: 'itemsbar' }, h('h2', {}, t('items.title')), this.orders.element),
+      this.table.empty,
+      this.table.element,
+    );
     this.watch.addEventListener('job', () => this.#show());
     this.watch.addEventListener('item', ({ detail }) => this.#item(detail));
     this.watch.addEventListener('problem', ({ detail }) => notify(explain(detail)));
@@ -61,7 +86,8 @@ export class JobPanel {
     try {
       await this.watch.start();
     } catch (error) {
-      if (error.name !== 'AbortError') fill(this.element, h('a', { class: 'back', href: link('jobs') }, t('jobs.back')), problemNote(error));
+      if (error.name !== 'AbortError')
+        fill(this.element, h('a', { class: 'back', href: link('jobs') }, t('jobs.back')), problemNote(error));
     }
   }
 
@@ -99,7 +125,11 @@ export class JobPanel {
     this.order = order;
     this.orders.set(order);
     const { total } = this.watch.job.counts;
-    const sources = { worst: () => this.sample, failed: () => new FailedItems(this.id), all: () => new OrderedItems(this.id, total) };
+    const sources = {
+      worst: () => this.sample,
+      failed: () => new FailedItems(this.id),
+      all: () => new OrderedItems(this.id, total),
+    };
     this.table.show((sources[order] ?? sources.all)());
   }
 

@@ -61,8 +61,14 @@ export class ScoreSample extends EventTarget {
     const values = this.#ranked.map((item) => item.result.scores.mean_iou);
     if (values.length < FEWEST) return null;
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
-    return { mean, margin: (quantile(values.length - 1) * spread) / Math.sqrt(values.length), images: values.length };
+    const spread = Math.sqrt(
+      values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1),
+    );
+    return {
+      mean,
+      margin: (quantile(values.length - 1) * spread) / Math.sqrt(values.length),
+      images: values.length,
+    };
   }
 
   #later(pause) {
@@ -74,10 +80,16 @@ export class ScoreSample extends EventTarget {
     if (this.#isReading) return;
     this.#isReading = true;
     try {
-      const { items, next } = await get(`v1/jobs/${this.job}/items`, { state: 'succeeded', cursor: this.#next, limit: PAGE });
+      const { items, next } = await get(`v1/jobs/${this.job}/items`, {
+        state: 'succeeded',
+        cursor: this.#next,
+        limit: PAGE,
+      });
       for (const item of items) this.#items.set(item.index, item);
       if (items.length) this.#next = items.at(-1).index + 1;
-      const scored = [...this.#items.values()].filter((item) => item.result.scores?.mean_iou !== undefined && item.result.scores.mean_iou !== null);
+      const scored = [...this.#items.values()].filter(
+        (item) => item.result.scores?.mean_iou !== undefined && item.result.scores.mean_iou !== null,
+      );
       this.#ranked = scored.sort((one, other) => one.result.scores.mean_iou - other.result.scores.mean_iou);
       this.dispatchEvent(new Event('change'));
       if ((next || this.isOpen) && this.#items.size < MOST) this.#later(next ? 0 : PAUSE_MS);

@@ -28,13 +28,25 @@ export async function openJobs(root, query) {
     asked = next;
     part?.close();
     if (job) {
-      const panel = new JobPanel(job, taxonomy, wanted.get('items') ?? 'all', (items) => note(link('jobs', { job, items })));
+      const panel = new JobPanel(job, taxonomy, wanted.get('items') ?? 'all', (items) =>
+        note(link('jobs', { job, items })),
+      );
       panel.watch.addEventListener('job', () => list.put(panel.watch.job));
       part = panel;
     } else if (next === 'new') part = new JobForm(wanted.get('dataset') ?? '');
     else part = null;
     frame.classList.toggle('chosen', Boolean(part));
-    fill(detail, part?.element ?? h('div', { class: 'welcome' }, h('h1', {}, t('jobs.title')), h('p', {}, t('jobs.text')), h('a', { class: 'button primary', href: link('jobs', { new: 1 }) }, t('jobs.new'))));
+    fill(
+      detail,
+      part?.element ??
+        h(
+          'div',
+          { class: 'welcome' },
+          h('h1', {}, t('jobs.title')),
+          h('p', {}, t('jobs.text')),
+          h('a', { class: 'button primary', href: link('jobs', { new: 1 }) }, t('jobs.new')),
+        ),
+    );
     list.setCurrent(job ?? '');
   };
 

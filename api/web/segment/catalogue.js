@@ -24,17 +24,40 @@ export class Catalogue extends EventTarget {
     super();
     this.filter = filter;
     this.current = '';
-    this.search = h('input', { type: 'search', value: filter.q, placeholder: t('catalogue.search'), 'aria-label': t('catalogue.search'), oninput: () => this.#later() });
+    this.search = h('input', {
+      type: 'search',
+      value: filter.q,
+      placeholder: t('catalogue.search'),
+      'aria-label': t('catalogue.search'),
+      oninput: () => this.#later(),
+    });
     this.datasets = h('select', { 'aria-label': t('catalogue.dataset'), onchange: () => this.#changed() });
     this.count = h('p', { class: 'note', role: 'status' });
-    this.rows = new VirtualRows({ rowHeight: ROW, draw: (row) => this.#drawRow(row), needEnd: () => this.#more() });
+    this.rows = new VirtualRows({
+      rowHeight: ROW,
+      draw: (row) => this.#drawRow(row),
+      needEnd: () => this.#more(),
+    });
     this.grid = this.rows.element;
-    for (const [name, value] of Object.entries({ role: 'listbox', 'aria-label': t('catalogue.images'), class: 'rows grid' })) this.grid.setAttribute(name, value);
+    for (const [name, value] of Object.entries({
+      role: 'listbox',
+      'aria-label': t('catalogue.images'),
+      class: 'rows grid',
+    }))
+      this.grid.setAttribute(name, value);
     this.grid.addEventListener('keydown', (event) => this.#press(event));
     this.grid.addEventListener('click', (event) => this.#click(event));
-    this.grid.addEventListener('focus', () => this.#active < 0 && this.grid.matches(':focus-visible') && this.#activate(0));
-    this.element = h('div', { class: 'catalogue' },
-      h('div', { class: 'filters' }, this.search, this.datasets), this.count, this.grid);
+    this.grid.addEventListener(
+      'focus',
+      () => this.#active < 0 && this.grid.matches(':focus-visible') && this.#activate(0),
+    );
+    this.element = h(
+      'div',
+      { class: 'catalogue' },
+      h('div', { class: 'filters' }, this.search, this.datasets),
+      this.count,
+      this.grid,
+    );
     this.size = new ResizeObserver(() => this.#layout());
     this.size.observe(this.grid);
     this.#listDatasets();
@@ -67,9 +90,13 @@ export class Catalogue extends EventTarget {
   async #listDatasets() {
     const found = await get('v1/datasets').catch(() => []);
     this.known = found;
-    fill(this.datasets,
+    fill(
+      this.datasets,
       h('option', { value: '' }, t('catalogue.all')),
-      found.map(({ name, images }) => h('option', { value: name, selected: name === this.filter.dataset }, `${name} (${number(images)})`)));
+      found.map(({ name, images }) =>
+        h('option', { value: name, selected: name === this.filter.dataset }, `${name} (${number(images)})`),
+      ),
+    );
     this.#count();
   }
 
@@ -103,7 +130,11 @@ export class Catalogue extends EventTarget {
     const loading = new AbortController();
     this.#loading = loading;
     try {
-      const page = await get('v1/images', { ...this.filter, limit: PAGE, cursor: this.#next }, loading.signal);
+      const page = await get(
+        'v1/images',
+        { ...this.filter, limit: PAGE, cursor: this.#next },
+        loading.signal,
+      );
       this.#images.push(...page.images.map(({ id }) => ({ id })));
       this.#next = page.next;
       this.#loading = null;
@@ -121,7 +152,10 @@ export class Catalogue extends EventTarget {
     const total = this.known?.find(({ name }) => name === this.filter.dataset)?.images;
     const shown = this.filter.q || !total ? this.#images.length : total;
     const isAll = !this.#next || shown === total;
-    this.count.textContent = this.#images.length || this.#next ? t(isAll ? 'catalogue.count' : 'catalogue.countmore', { n: shown }) : t('catalogue.none');
+    this.count.textContent =
+      this.#images.length || this.#next
+        ? t(isAll ? 'catalogue.count' : 'catalogue.countmore', { n: shown })
+        : t('catalogue.none');
     // A filtered page can be empty while more follow.
     if (this.#next && this.#images.length < PAGE / 2) this.#more();
   }
@@ -136,10 +170,22 @@ export class Catalogue extends EventTarget {
     const start = row * this.#columns;
     const cells = this.#images.slice(start, start + this.#columns).map(({ id }, offset) => {
       const at = start + offset;
-      return h('div', {
-        role: 'option', id: `image-${at}`, class: at === this.#active ? 'cell active' : 'cell', title: id, dataset: { at },
-        'aria-label': id, 'aria-selected': String(id === this.current), 'aria-posinset': at + 1, 'aria-setsize': this.#next ? -1 : this.#images.length,
-      }, thumbnail(imagePath(id, 'thumbnail')), h('span', { class: 'name' }, id.split('/').at(-1)));
+      return h(
+        'div',
+        {
+          role: 'option',
+          id: `image-${at}`,
+          class: at === this.#active ? 'cell active' : 'cell',
+          title: id,
+          dataset: { at },
+          'aria-label': id,
+          'aria-selected': String(id === this.current),
+          'aria-posinset': at + 1,
+          'aria-setsize': this.#next ? -1 : this.#images.length,
+        },
+        thumbnail(imagePath(id, 'thumbnail')),
+        h('span', { class: 'name' }, id.split('/').at(-1)),
+      );
     });
     return h('div', { class: 'cells', role: 'presentation' }, cells);
   }
@@ -151,7 +197,16 @@ export class Catalogue extends EventTarget {
 
   #press(event) {
     const visible = Math.max(1, Math.floor(this.grid.clientHeight / ROW)) * this.#columns;
-    const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.#columns, ArrowDown: this.#columns, PageUp: -visible, PageDown: visible, Home: -Infinity, End: Infinity };
+    const moves = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -this.#columns,
+      ArrowDown: this.#columns,
+      PageUp: -visible,
+      PageDown: visible,
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (event.key in moves) this.#activate(this.#active + moves[event.key]);
     else if ((event.key === 'Enter' || event.key === ' ') && this.#active >= 0) this.#open(this.#active);
     else return;

@@ -17,6 +17,7 @@ export function followGestures(pane) {
   canvas.addEventListener('pointerdown', (event) => {
     held.set(event.pointerId, event);
     canvas.setPointerCapture(event.pointerId);
+    tell(pane, pane.pixelAt(event.clientX, event.clientY), false);
   });
   for (const end of ['pointerup', 'pointercancel']) {
     canvas.addEventListener(end, (event) => held.delete(event.pointerId));
@@ -26,14 +27,22 @@ export function followGestures(pane) {
     if (before) drag(pane, held, before, event);
     tell(pane, pane.pixelAt(event.clientX, event.clientY), false);
   });
-  canvas.addEventListener('pointerleave', () => tell(pane, null, false));
+  // A finger that is lifted has left, too, but its value should stay to be read.
+  canvas.addEventListener(
+    'pointerleave',
+    (event) => event.pointerType !== 'touch' && tell(pane, null, false),
+  );
   canvas.addEventListener('focus', () => canvas.matches(':focus-visible') && tellCentre(pane));
   canvas.addEventListener('blur', () => tell(pane, null, true));
-  canvas.addEventListener('wheel', (event) => {
-    event.preventDefault();
-    const box = canvas.getBoundingClientRect();
-    viewport.zoomAt(2 ** (-event.deltaY / 300), box, event.clientX - box.left, event.clientY - box.top);
-  }, { passive: false });
+  canvas.addEventListener(
+    'wheel',
+    (event) => {
+      event.preventDefault();
+      const box = canvas.getBoundingClientRect();
+      viewport.zoomAt(2 ** (-event.deltaY / 300), box, event.clientX - box.left, event.clientY - box.top);
+    },
+    { passive: false },
+  );
   canvas.addEventListener('dblclick', () => viewport.reset());
   canvas.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !press(pane, event.key)) return;
@@ -65,11 +74,16 @@ function press(pane, key) {
 function drag(pane, held, before, event) {
   const box = pane.canvas.getBoundingClientRect();
   const other = [...held.values()].find((pointer) => pointer.pointerId !== event.pointerId);
-  pane.viewport.pan((event.clientX - before.clientX) / held.size, (event.clientY - before.clientY) / held.size, box);
+  pane.viewport.pan(
+    (event.clientX - before.clientX) / held.size,
+    (event.clientY - before.clientY) / held.size,
+    box,
+  );
   if (other) {
     const apart = (pointer) => Math.hypot(pointer.clientX - other.clientX, pointer.clientY - other.clientY);
     const [px, py] = [(event.clientX + other.clientX) / 2, (event.clientY + other.clientY) / 2];
-    if (apart(before) > 0) pane.viewport.zoomAt(apart(event) / apart(before), box, px - box.left, py - box.top);
+    if (apart(before) > 0)
+      pane.viewport.zoomAt(apart(event) / apart(before), box, px - box.left, py - box.top);
   }
   held.set(event.pointerId, event);
 }

@@ -41,15 +41,26 @@ export class Inspector extends EventTarget {
     this.models.addEventListener('change', () => this.open(this.wanted));
     this.back = h('a', { hidden: true }, t('image.job'));
     this.downloads = downloadMenu(t('download.title'), () => this.#links());
-    this.element = h('div', { class: 'inspector' },
-      h('div', { class: 'heading' }, h('div', { class: 'names' }, this.title, this.facts),
-        h('div', { class: 'actions' }, this.back, this.models.element, this.downloads)),
-      this.toolbar.element, this.panes.element,
+    this.element = h(
+      'div',
+      { class: 'inspector' },
+      h(
+        'div',
+        { class: 'heading' },
+        h('div', { class: 'names' }, this.title, this.facts),
+        h('div', { class: 'actions' }, this.back, this.models.element, this.downloads),
+      ),
+      this.toolbar.element,
+      this.panes.element,
       h('p', { id: 'pane-keys', class: 'visually-hidden' }, t('pane.keys')),
-      this.readout.element, this.legend.element);
+      this.readout.element,
+      this.legend.element,
+    );
     this.look.addEventListener('change', () => this.#lookChanged());
     this.viewport.addEventListener('change', () => this.#note());
-    this.panes.addEventListener('point', ({ detail }) => this.readout.show(detail.pixel, this.panes.masks, detail.byKeys));
+    this.panes.addEventListener('point', ({ detail }) =>
+      this.readout.show(detail.pixel, this.panes.masks, detail.byKeys),
+    );
   }
 
   close() {
@@ -90,14 +101,21 @@ export class Inspector extends EventTarget {
       });
       this.image = image;
       this.#begin(image);
-      await Promise.all([this.#showPhoto(image, signal), this.#showTruth(image, signal), this.#predict(image, job, item, false, signal)]);
+      await Promise.all([
+        this.#showPhoto(image, signal),
+        this.#showTruth(image, signal),
+        this.#predict(image, job, item, false, signal),
+      ]);
     } catch (error) {
       if (error.name !== 'AbortError') this.#fail(error);
     }
   }
 
   #begin(image) {
-    fill(this.facts, t('image.facts', { width: image.width, height: image.height, format: image.format.toUpperCase() }));
+    fill(
+      this.facts,
+      t('image.facts', { width: image.width, height: image.height, format: image.format.toUpperCase() }),
+    );
     this.panes.begin(image);
     this.panes.prediction.say(t('predict.asking'));
     if (!image.truth_url) this.panes.truth.say(t('truth.none'));
@@ -138,7 +156,7 @@ export class Inspector extends EventTarget {
 
   async #predict(image, job, item, afresh, signal) {
     try {
-      const asked = job ?? await askForMask(image, await this.models.chosen(signal), afresh, signal);
+      const asked = job ?? (await askForMask(image, await this.models.chosen(signal), afresh, signal));
       const { workers } = await get('v1/service', {}, signal);
       const tell = (state) => this.panes.prediction.say(waiting(state, workers.length));
       this.ended = await awaitItem(asked, item ?? 0, tell, signal);
@@ -153,7 +171,10 @@ export class Inspector extends EventTarget {
         this.panes.prediction.say(t('predict.asking'));
         this.#predict(image, null, 0, true, signal);
       };
-      this.panes.prediction.say(problemNote(error), h('button', { type: 'button', onclick: again }, t('predict.again')));
+      this.panes.prediction.say(
+        problemNote(error),
+        h('button', { type: 'button', onclick: again }, t('predict.again')),
+      );
     }
   }
 
@@ -164,14 +185,27 @@ export class Inspector extends EventTarget {
 
   async #links() {
     const name = (this.image?.id ?? 'mask').split('/').at(-1);
-    const own = (url, words) => h('a', { href: objectAddress(url), download: `${name}${words}`, target: '_blank' }, t(words ? 'download.truth' : 'download.image'));
+    const own = (url, words) =>
+      h(
+        'a',
+        { href: objectAddress(url), download: `${name}${words}`, target: '_blank' },
+        t(words ? 'download.truth' : 'download.image'),
+      );
     const links = this.image ? [own(this.image.content_url, '')] : [];
     if (this.image?.truth_url) links.push(own(this.image.truth_url, '.truth.png'));
     if (!this.ended?.item.result) return [...links, h('p', { class: 'note' }, t('download.none'))];
     const { job, item } = this.ended;
     const forms = await maskForms();
-    return [...links, ...forms.map((form) => (
-      downloadLink(maskPath(job.id, item.index, form), `${name}.${NAMES[form] ?? `${form}.json`}`, formName(form))))];
+    return [
+      ...links,
+      ...forms.map((form) =>
+        downloadLink(
+          maskPath(job.id, item.index, form),
+          `${name}.${NAMES[form] ?? `${form}.json`}`,
+          formName(form),
+        ),
+      ),
+    ];
   }
 
   #lookChanged() {

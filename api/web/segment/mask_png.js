@@ -17,7 +17,13 @@ const INDEXED = 3;
  */
 export async function readMask(blob) {
   const data = new DataView(await blob.arrayBuffer());
-  const header = { width: data.getUint32(16), height: data.getUint32(20), depth: data.getUint8(24), color: data.getUint8(25), interlaced: data.getUint8(28) };
+  const header = {
+    width: data.getUint32(16),
+    height: data.getUint32(20),
+    depth: data.getUint8(24),
+    color: data.getUint8(25),
+    interlaced: data.getUint8(28),
+  };
   if (![GREY, INDEXED].includes(header.color) || header.depth > 8 || header.interlaced) {
     throw new RangeError('not a mask: an indexed or grey PNG without interlacing is one');
   }

@@ -14,10 +14,14 @@ export class ModelChoice extends EventTarget {
     this.value = value;
     this.isChoice = false;
     this.current = '';
-    this.element = h('select', { 'aria-label': t('batch.model'), hidden: true, onchange: () => {
-      this.value = this.element.value;
-      this.dispatchEvent(new Event('change'));
-    } });
+    this.element = h('select', {
+      'aria-label': t('batch.model'),
+      hidden: true,
+      onchange: () => {
+        this.value = this.element.value;
+        this.dispatchEvent(new Event('change'));
+      },
+    });
   }
 
   /**
@@ -41,7 +45,11 @@ export class ModelChoice extends EventTarget {
     const names = models.map(({ name, version }) => `${name}@${version}`).filter((name) => name !== current);
     this.isChoice = names.length > 0;
     this.element.hidden = !this.isChoice;
-    fill(this.element, h('option', { value: '' }, t('batch.default', { model: current ?? '–' })), names.map((name) => h('option', { value: name }, name)));
+    fill(
+      this.element,
+      h('option', { value: '' }, t('batch.default', { model: current ?? '–' })),
+      names.map((name) => h('option', { value: name }, name)),
+    );
     this.element.value = this.value;
   }
 }

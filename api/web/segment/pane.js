@@ -71,7 +71,10 @@ export class Pane extends EventTarget {
   pixelAt(clientX, clientY) {
     const box = this.canvas.getBoundingClientRect();
     const { scale, left, top } = this.viewport.place(box.width, box.height);
-    return { x: Math.floor((clientX - box.left - left) / scale), y: Math.floor((clientY - box.top - top) / scale) };
+    return {
+      x: Math.floor((clientX - box.left - left) / scale),
+      y: Math.floor((clientY - box.top - top) / scale),
+    };
   }
 
   /** @param {{x: number, y: number} | null} pixel to mark, as all panes do */

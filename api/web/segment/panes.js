@@ -26,8 +26,21 @@ export class Panes extends EventTarget {
     this.prediction = new Pane('prediction', viewport);
     this.all = [this.image, this.truth, this.prediction];
     for (const pane of this.all) pane.addEventListener('point', (event) => this.#point(event.detail));
-    this.divider = h('input', { type: 'range', class: 'divider', min: 0, max: 100, step: 0.5, 'aria-label': t('tool.divider'), oninput: () => look.set({ divider: Number(this.divider.value) }) });
-    this.element = h('div', { class: 'panes' }, this.all.map((pane) => pane.element), this.divider);
+    this.divider = h('input', {
+      type: 'range',
+      class: 'divider',
+      min: 0,
+      max: 100,
+      step: 0.5,
+      'aria-label': t('tool.divider'),
+      oninput: () => look.set({ divider: Number(this.divider.value) }),
+    });
+    this.element = h(
+      'div',
+      { class: 'panes' },
+      this.all.map((pane) => pane.element),
+      this.divider,
+    );
     viewport.addEventListener('change', this.#setTouch);
   }
 
@@ -72,7 +85,8 @@ export class Panes extends EventTarget {
     const isDifference = look.isDifference && Boolean(this.#masks.difference);
     const opacity = look.opacity / 100;
     this.truth.setLayer(this.#masks.truth ? { mask: this.#masks.truth, colors, opacity } : null);
-    const shown = isDifference ? { mask: this.#masks.difference, colors: DIFFERENCE_COLORS, opacity: 1 }
+    const shown = isDifference
+      ? { mask: this.#masks.difference, colors: DIFFERENCE_COLORS, opacity: 1 }
       : this.#masks.prediction && { mask: this.#masks.prediction, colors, opacity };
     this.prediction.setLayer(shown ?? null);
     this.prediction.setTitle(t(isDifference ? 'pane.difference' : 'pane.prediction'));

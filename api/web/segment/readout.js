@@ -20,20 +20,38 @@ export class Readout {
   show(pixel, masks, byKeys) {
     this.element.setAttribute('aria-live', byKeys ? 'polite' : 'off');
     if (!pixel) {
-      fill(this.element, h('span', { class: 'note' }, t(matchMedia('(pointer: coarse)').matches ? 'readout.touch' : 'readout.none')));
+      fill(
+        this.element,
+        h(
+          'span',
+          { class: 'note' },
+          t(matchMedia('(pointer: coarse)').matches ? 'readout.touch' : 'readout.none'),
+        ),
+      );
       return;
     }
-    const values = ['truth', 'prediction'].filter((name) => masks[name]).map((name) => [name, valueAt(masks[name], pixel)]);
-    const isWrong = values.length === 2 && values[0][1] !== this.taxonomy.void && values[0][1] !== values[1][1];
-    fill(this.element,
+    const values = ['truth', 'prediction']
+      .filter((name) => masks[name])
+      .map((name) => [name, valueAt(masks[name], pixel)]);
+    const isWrong =
+      values.length === 2 && values[0][1] !== this.taxonomy.void && values[0][1] !== values[1][1];
+    fill(
+      this.element,
       h('span', { class: 'place' }, `x ${number(pixel.x)} · y ${number(pixel.y)}`),
       values.map(([name, index]) => this.#value(name, index)),
-      isWrong && h('span', { class: 'wrong' }, t('readout.differ')));
+      isWrong && h('span', { class: 'wrong' }, t('readout.differ')),
+    );
   }
 
   #value(name, index) {
     const category = this.taxonomy.categories[index];
-    return h('span', { class: 'value' }, `${t(`pane.${name}`)}: `, swatch(category), h('b', {}, categoryName(category)));
+    return h(
+      'span',
+      { class: 'value' },
+      `${t(`pane.${name}`)}: `,
+      swatch(category),
+      h('b', {}, categoryName(category)),
+    );
   }
 }
 

@@ -85,6 +85,7 @@ export async function askForMask(image, model, afresh, signal) {
   const headers = afresh ? {} : { 'Idempotency-Key': `page ${facts.join(' ')} ${image.id.slice(-120)}` };
   const response = await call('v1/jobs', { method: 'POST', json, headers, signal });
   const job = await response.json();
-  const wasStopped = response.headers.has('Idempotency-Replayed') && ['canceled', 'expired'].includes(job.state);
+  const wasStopped =
+    response.headers.has('Idempotency-Replayed') && ['canceled', 'expired'].includes(job.state);
   return wasStopped ? askForMask(image, model, true, signal) : job.id;
 }

@@ -15,20 +15,60 @@ export class Toolbar {
    */
   constructor(look, viewport, zoom) {
     this.look = look;
-    this.layout = segmented('tool.layout', [['side', 'tool.side'], ['swipe', 'tool.swipe']], (layout) => look.set({ layout }));
-    this.show = segmented('tool.show', [['prediction', 'tool.prediction'], ['difference', 'tool.difference']], (shown) => look.set({ isDifference: shown === 'difference' }));
-    this.opacity = h('input', { type: 'range', min: 0, max: 100, step: 5, id: 'opacity', oninput: () => look.set({ opacity: Number(this.opacity.value) }) });
+    this.layout = segmented(
+      'tool.layout',
+      [
+        ['side', 'tool.side'],
+        ['swipe', 'tool.swipe'],
+      ],
+      (layout) => look.set({ layout }),
+    );
+    this.show = segmented(
+      'tool.show',
+      [
+        ['prediction', 'tool.prediction'],
+        ['difference', 'tool.difference'],
+      ],
+      (shown) => look.set({ isDifference: shown === 'difference' }),
+    );
+    this.opacity = h('input', {
+      type: 'range',
+      min: 0,
+      max: 100,
+      step: 5,
+      id: 'opacity',
+      oninput: () => look.set({ opacity: Number(this.opacity.value) }),
+    });
     this.opacityValue = h('output', { for: 'opacity' });
-    this.sides = [0, 1].map((side) => h('select', { 'aria-label': t(side ? 'tool.right' : 'tool.left'), onchange: () => this.#choose(side) }));
+    this.sides = [0, 1].map((side) =>
+      h('select', { 'aria-label': t(side ? 'tool.right' : 'tool.left'), onchange: () => this.#choose(side) }),
+    );
     this.pair = h('div', { class: 'tool pair' }, this.sides);
     this.zoomValue = h('output', { class: 'zoom' });
-    const button = (label, sign, onclick) => h('button', { type: 'button', class: 'icon', title: label, 'aria-label': label, onclick }, sign);
-    this.element = h('div', { class: 'toolbar', role: 'group', 'aria-label': t('tool.all') },
-      this.layout.element, this.pair, this.show.element,
-      h('div', { class: 'tool' }, h('label', { for: 'opacity' }, t('tool.opacity')), this.opacity, this.opacityValue),
-      h('div', { class: 'tool end' },
-        button(t('tool.out'), '−', () => zoom(1 / ZOOM)), this.zoomValue, button(t('tool.in'), '+', () => zoom(ZOOM)),
-        h('button', { type: 'button', onclick: () => viewport.reset() }, t('tool.fit'))));
+    const button = (label, sign, onclick) =>
+      h('button', { type: 'button', class: 'icon', title: label, 'aria-label': label, onclick }, sign);
+    this.element = h(
+      'div',
+      { class: 'toolbar', role: 'group', 'aria-label': t('tool.all') },
+      this.layout.element,
+      this.pair,
+      this.show.element,
+      h(
+        'div',
+        { class: 'tool' },
+        h('label', { for: 'opacity' }, t('tool.opacity')),
+        this.opacity,
+        this.opacityValue,
+      ),
+      h(
+        'div',
+        { class: 'tool end' },
+        button(t('tool.out'), '−', () => zoom(1 / ZOOM)),
+        this.zoomValue,
+        button(t('tool.in'), '+', () => zoom(ZOOM)),
+        h('button', { type: 'button', onclick: () => viewport.reset() }, t('tool.fit')),
+      ),
+    );
     viewport.addEventListener('change', () => this.#showZoom(viewport));
     this.#showZoom(viewport);
     this.setLayers(['image', 'prediction']);
@@ -48,8 +88,18 @@ export class Toolbar {
     this.pair.hidden = look.layout !== 'swipe';
     this.opacity.value = String(look.opacity);
     this.opacityValue.textContent = percent(look.opacity / 100, 0);
-    this.sides.forEach((select, side) => fill(select, this.layers.map((name) => (
-      h('option', { value: name, selected: name === look.pair[side], disabled: name === look.pair[1 - side] }, t(`pane.${name}`))))));
+    this.sides.forEach((select, side) =>
+      fill(
+        select,
+        this.layers.map((name) =>
+          h(
+            'option',
+            { value: name, selected: name === look.pair[side], disabled: name === look.pair[1 - side] },
+            t(`pane.${name}`),
+          ),
+        ),
+      ),
+    );
   }
 
   #choose(side) {
@@ -69,12 +119,15 @@ export class Toolbar {
  * @param {(value: string) => void} choose
  */
 export function segmented(label, choices, choose) {
-  const buttons = choices.map(([value, words]) => h('button', { type: 'button', dataset: { value }, onclick: () => choose(value) }, t(words)));
+  const buttons = choices.map(([value, words]) =>
+    h('button', { type: 'button', dataset: { value }, onclick: () => choose(value) }, t(words)),
+  );
   return {
     element: h('div', { class: 'segmented', role: 'group', 'aria-label': t(label) }, buttons),
     /** @param {string} value */
     set(value) {
-      for (const button of buttons) button.setAttribute('aria-pressed', String(button.dataset.value === value));
+      for (const button of buttons)
+        button.setAttribute('aria-pressed', String(button.dataset.value === value));
     },
   };
 }

@@ -12,7 +12,13 @@ export class Tray extends EventTarget {
     super();
     this.list = h('ul', {});
     this.status = h('p', { class: 'note', role: 'status' });
-    this.element = h('section', { class: 'tray', 'aria-label': t('tray.title'), hidden: true }, h('h2', {}, t('tray.title')), this.status, this.list);
+    this.element = h(
+      'section',
+      { class: 'tray', 'aria-label': t('tray.title'), hidden: true },
+      h('h2', {}, t('tray.title')),
+      this.status,
+      this.list,
+    );
   }
 
   /** @param {import('../upload.js').Chosen[]} chosen files to upload; the first good one is opened */
@@ -21,7 +27,8 @@ export class Tray extends EventTarget {
     this.element.hidden = false;
     let isOpen = false;
     const tell = (done, count) => {
-      this.status.textContent = count < chosen.length ? t('tray.sending', { done: count, n: chosen.length }) : '';
+      this.status.textContent =
+        count < chosen.length ? t('tray.sending', { done: count, n: chosen.length }) : '';
       this.list.prepend(this.#row(done));
       if (!done.image || isOpen) return;
       isOpen = true;
@@ -33,8 +40,16 @@ export class Tray extends EventTarget {
 
   #row({ path, image, error }) {
     if (error) return h('li', { class: 'refused' }, h('b', {}, path), problemNote(error));
-    return h('li', {}, h('button', { type: 'button', class: 'row', onclick: () => this.#open(image.id) },
-      thumbnail(imagePath(image.id, 'thumbnail')), h('span', { class: 'name' }, path)));
+    return h(
+      'li',
+      {},
+      h(
+        'button',
+        { type: 'button', class: 'row', onclick: () => this.#open(image.id) },
+        thumbnail(imagePath(image.id, 'thumbnail')),
+        h('span', { class: 'name' }, path),
+      ),
+    );
   }
 
   #open(id) {

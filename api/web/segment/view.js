@@ -21,20 +21,59 @@ export async function openSegment(root, query) {
   let subject = subjectOf(query);
 
   const here = () => link('segment', { ...subject, ...catalogue.filter, ...inspector.query() });
-  const open = (image) => go(link('segment', { image, ...catalogue.filter, ...inspector.look.query(), model: inspector.models.value }));
+  const open = (image) =>
+    go(
+      link('segment', {
+        image,
+        ...catalogue.filter,
+        ...inspector.look.query(),
+        model: inspector.models.value,
+      }),
+    );
   const step = (steps) => {
     const next = catalogue.neighbour(steps);
-    if (subject.job) go(link('segment', { job: subject.job, item: Math.max(0, subject.item + steps), ...inspector.look.query() }));
+    if (subject.job)
+      go(
+        link('segment', {
+          job: subject.job,
+          item: Math.max(0, subject.item + steps),
+          ...inspector.look.query(),
+        }),
+      );
     else if (next) open(next);
   };
   const take = (chosen) => tray.add(chosen);
-  const empty = h('div', { class: 'welcome' }, h('h1', {}, t('welcome.title')), h('p', {}, t('welcome.text')),
-    dropzone({ words: t('drop.here'), withFolder: false, take }));
+  const empty = h(
+    'div',
+    { class: 'welcome' },
+    h('h1', {}, t('welcome.title')),
+    h('p', {}, t('welcome.text')),
+    dropzone({ words: t('drop.here'), withFolder: false, take }),
+  );
   const main = h('div', { class: 'stagearea' }, empty, inspector.element);
-  const smalldrop = h('div', { class: 'smalldrop' }, dropzone({ words: t('drop.here'), withFolder: false, take }));
-  const fold = h('button', { type: 'button', class: 'fold', 'aria-expanded': 'true', onclick: () => setFold(fold.getAttribute('aria-expanded') === 'true') }, t('catalogue.title'));
-  const picker = h('section', { class: 'picker', 'aria-label': t('catalogue.title') }, fold, tray.element, catalogue.element,
-    smalldrop);
+  const smalldrop = h(
+    'div',
+    { class: 'smalldrop' },
+    dropzone({ words: t('drop.here'), withFolder: false, take }),
+  );
+  const fold = h(
+    'button',
+    {
+      type: 'button',
+      class: 'fold',
+      'aria-expanded': 'true',
+      onclick: () => setFold(fold.getAttribute('aria-expanded') === 'true'),
+    },
+    t('catalogue.title'),
+  );
+  const picker = h(
+    'section',
+    { class: 'picker', 'aria-label': t('catalogue.title') },
+    fold,
+    tray.element,
+    catalogue.element,
+    smalldrop,
+  );
   // Only narrow screens show the button, and let it fold what is below.
   const setFold = (isFolded) => fold.setAttribute('aria-expanded', String(!isFolded));
 
@@ -48,8 +87,19 @@ export async function openSegment(root, query) {
     setFold(!isEmpty);
   };
   const press = (event) => {
-    if (event.target.closest('input, select, textarea, dialog') || event.ctrlKey || event.metaKey || event.altKey) return;
-    const keys = { n: () => step(1), p: () => step(-1), d: () => inspector.look.set({ isDifference: !inspector.look.isDifference }), s: () => inspector.look.set({ layout: inspector.look.layout === 'side' ? 'swipe' : 'side' }) };
+    if (
+      event.target.closest('input, select, textarea, dialog') ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey
+    )
+      return;
+    const keys = {
+      n: () => step(1),
+      p: () => step(-1),
+      d: () => inspector.look.set({ isDifference: !inspector.look.isDifference }),
+      s: () => inspector.look.set({ layout: inspector.look.layout === 'side' ? 'swipe' : 'side' }),
+    };
     keys[event.key]?.();
   };
 

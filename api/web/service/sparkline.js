@@ -9,8 +9,23 @@ export class Sparkline {
   #values = [];
 
   constructor() {
-    this.line = svg('polyline', { points: '', fill: 'none', stroke: 'currentColor', 'stroke-width': 1.5, 'vector-effect': 'non-scaling-stroke' });
-    this.element = svg('svg', { class: 'sparkline', viewBox: `0 0 ${KEPT - 1} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, this.line);
+    this.line = svg('polyline', {
+      points: '',
+      fill: 'none',
+      stroke: 'currentColor',
+      'stroke-width': 1.5,
+      'vector-effect': 'non-scaling-stroke',
+    });
+    this.element = svg(
+      'svg',
+      {
+        class: 'sparkline',
+        viewBox: `0 0 ${KEPT - 1} ${HEIGHT}`,
+        preserveAspectRatio: 'none',
+        'aria-hidden': 'true',
+      },
+      this.line,
+    );
   }
 
   /** @param {number} value the newest */
@@ -18,6 +33,11 @@ export class Sparkline {
     this.#values = [...this.#values, value].slice(-KEPT);
     const highest = Math.max(1, ...this.#values);
     const start = KEPT - this.#values.length;
-    this.line.setAttribute('points', this.#values.map((each, at) => `${start + at},${HEIGHT - 2 - (each / highest) * (HEIGHT - 4)}`).join(' '));
+    this.line.setAttribute(
+      'points',
+      this.#values
+        .map((each, at) => `${start + at},${HEIGHT - 2 - (each / highest) * (HEIGHT - 4)}`)
+        .join(' '),
+    );
   }
 }
