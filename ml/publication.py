@@ -16,6 +16,7 @@ from ml.data.terms import notices
 from ml.evaluation import evaluate_samples, measure
 from ml.fit import Fit
 from ml.model_file import read_model, write_model
+from ml.predictor import Predictor
 from ml.run import Run
 from ml.segmenter import Segmenter
 from roadmask.categories import CITYSCAPES
@@ -55,6 +56,21 @@ def publish(run: Run, model: Any, progress: Progress) -> Artifact:
         limits=LIMITS,
     )
     return write_card(folder, card)
+
+
+def add_measurements(artifact: Artifact, folders: Sequence[Path]) -> Artifact:
+    """Measure an artifact on more data sets and write that into its card.
+
+    Of two measurements on data of one name the later one stays.
+    """
+    metrics = {each.dataset: each for each in artifact.card.metrics}
+    for fresh in measure(Predictor(artifact), folders, artifact.taxonomy):
+        before = metrics.get(fresh.dataset)
+        # The weights as they were learnt are gone: what they scored is only in the card.
+        learnt = before.float32_mean_iou if before else None
+        metrics[fresh.dataset] = fresh.model_copy(update={"float32_mean_iou": learnt})
+    card = artifact.card.model_copy(update={"metrics": list(metrics.values())})
+    return write_card(artifact.path, card)
 
 
 def _measure(

@@ -26,6 +26,7 @@ ROOMS = {
     "train": "Train a model by a recipe.",
     "evaluate": "Measure a model on a dataset.",
     "compare": "Where two models differ; fails when the second falls behind.",
+    "card": "What a model says of itself; add a measurement to it.",
     "study": "Repeat the study: eight runs, their table and plots.",
     "scenes": "Render sample street scenes with truth.",
     "store": "Make the object store ready.",

@@ -1,22 +1,44 @@
 from __future__ import annotations
 
+import io
 import json
+import os
+import shutil
+import signal
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from ml.artifact import Artifact
+from ml.checkpoint import read_progress
+from ml.cli.card import card
 from ml.cli.evaluate import evaluate
+from ml.cli.interruption import Interruption
+from ml.cli.progress import TrainingProgress
 from ml.cli.train import train
+from ml.data.samples import dataset_name
+from ml.run import Moment, Run
+from ml.training import train as run_training
+from roadmask.errors import TrainingStopped
+from tests.ml.streets import write_streets
 
 
-def test_train_writes_an_artifact_and_tells_each_epoch(streets: Path, tmp_path: Path) -> None:
+def test_train_writes_an_artifact_and_tells_each_epoch(
+    streets: Path, narrow: None, tmp_path: Path
+) -> None:
     arguments = ["unet_mini", "--data", str(streets), "--out", str(tmp_path / "run"), "--smoke"]
-    result = CliRunner().invoke(train, [*arguments, "--name", "mine"], catch_exceptions=False)
+    changes = ["--set", "network=narrow", "--seed", "7", "--batch", "3"]
+    result = CliRunner().invoke(
+        train, [*arguments, *changes, "--name", "mine"], catch_exceptions=False
+    )
     assert result.exit_code == 0
     artifact = Artifact.load(tmp_path / "run" / "artifact")
     assert f"mine@{artifact.version}" in result.stdout
     assert "epoch 2/2  loss" in result.stderr
+    told = artifact.card.provenance.recipe
+    assert (told["network"], told["seed"], told["batch"]) == ("narrow", 7, 3)
 
 
 def test_evaluate_prints_a_table(artifact: Artifact, streets: Path) -> None:
@@ -36,3 +58,53 @@ def test_evaluate_gives_what_the_card_says(artifact: Artifact, streets: Path) ->
     assert words["artifact"] == f"narrow@{artifact.version}"
     (measurement,) = artifact.card.metrics
     assert words.items() >= measurement.scores.model_dump().items()
+
+
+def test_a_measurement_is_added_to_a_card(
+    artifact: Artifact, streets: Path, tmp_path: Path
+) -> None:
+    copied = Path(shutil.copytree(artifact.path, tmp_path / "copy"))
+    others = write_streets(tmp_path / "others", 2, first=50)
+    arguments = [str(copied), "--measure", str(others), "--measure", str(streets)]
+    result = CliRunner().invoke(
+        card, [*arguments, "--choice", "It is small."], catch_exceptions=False
+    )
+    told, before = Artifact.load(copied).card, artifact.card
+    assert json.loads(result.stdout) == json.loads(told.model_dump_json())
+    assert [each.dataset for each in told.metrics] == [dataset_name(streets), dataset_name(others)]
+    assert told.metrics[0] == before.metrics[0]
+    assert (told.metrics[1].scores.images, told.metrics[1].float32_mean_iou) == (2, None)
+    assert told.choice == "It is small."
+    assert told.sha256 == before.sha256
+
+
+def test_ctrl_c_stops_between_two_steps_and_says_how_to_go_on(
+    finished: Run, tmp_path: Path
+) -> None:
+    def press(moment: Moment) -> None:
+        if (moment.epoch, moment.step) == (1, 2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with Interruption() as interruption, pytest.raises(TrainingStopped, match="same command"):
+        run_training(replace(finished, folder=tmp_path), press, interruption)
+    assert len(read_progress(tmp_path / "checkpoint.npz").losses) == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_progress_on_a_terminal_shows_loss_speed_and_the_best_so_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr("sys.stderr", shown := io.StringIO())
+    with TrainingProgress(2) as progress:
+        for epoch, score in ((1, 0.5), (2, 0.25)):
+            for step in (1, 2):
+                progress.report(Moment(epoch, step, 2, 8, 0.75, "float32"))
+            values = {"loss": 0.75, "mean_iou": score, "iou/sky": 0.9}
+            progress.report(Moment(epoch, 2, 2, 8, 0.75, "float32", values))
+    assert "learning in float32" in shown.getvalue()
+    assert "epoch 1/2  loss 0.75  mean_iou 0.5  (" in shown.getvalue()
+    assert "step 2/2  loss 0.7500" in shown.getvalue()
+    assert "best 0.5000 (epoch 1)" in shown.getvalue()
+    assert "iou/sky" not in shown.getvalue()
