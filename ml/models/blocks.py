@@ -27,9 +27,13 @@ class Blocks:
             dtype=self._dtype,
             name=f"{name}_conv",
         )(x)
-        # The default momentum of 0.99 follows too slowly for runs of a few thousand steps.
-        x = layers.BatchNormalization(momentum=0.95, dtype=self._dtype, name=f"{name}_norm")(x)
+        x = self.normalise(x, name)
         return layers.ReLU(dtype=self._dtype, name=f"{name}_relu")(x)
+
+    def normalise(self, x: Any, name: str) -> Any:
+        """Batch normalisation."""
+        # The default momentum of 0.99 follows too slowly for runs of a few thousand steps.
+        return layers.BatchNormalization(momentum=0.95, dtype=self._dtype, name=f"{name}_norm")(x)
 
     def halve(self, x: Any, name: str) -> Any:
         """Half the height and width: the greatest of four."""

@@ -61,6 +61,9 @@ class VGGUNet(keras.Model):  # type: ignore[misc]
         x = drop(x)
         for number, width, skip in zip((4, 3, 2, 1), widths, reversed(skips), strict=True):
             x = block.convolve(x, width, 1, f"decoder{number}_narrow")
+            # VGG16 has no normalisation: its features, ten times the decoder's, would drown them
+            # and leave the layers below without a gradient.
+            skip = block.normalise(skip, f"decoder{number}_skip")
             x = block.join(block.double(x, f"decoder{number}"), skip, f"decoder{number}")
             x = block.convolve(x, width, 3, f"decoder{number}a")
             x = block.convolve(x, width, 3, f"decoder{number}b")
