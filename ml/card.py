@@ -14,8 +14,8 @@ from roadmask.jobs import Scores
 
 PREPROCESSING = (
     "Any RGB uint8 image is resized to the fit's size (area averaging when it shrinks, else "
-    "bilinear); scaling its values is the model's own first layer. Logits are resized bilinearly to "
-    "the image's size before the best category is chosen."
+    "bilinear); scaling its values is the model's own first layer. Logits are resized bilinearly "
+    "to the image's size before the best category is chosen."
 )
 
 
