@@ -73,11 +73,20 @@ def read_progress(path: Path, recipe: Recipe | None = None) -> Progress:
 
 
 def restore(path: Path, groups: Mapping[str, Variables]) -> None:
-    """Put the run's state back into the variables."""
+    """Put the run's state back into the variables.
+
+    Raises `InvalidRequest` when it is that of a network of another form.
+    """
     with np.load(path) as stored:
         for group, variables in groups.items():
-            for index, variable in enumerate(variables):
-                variable.assign(stored[f"{group}/{index:04d}"])
+            arrays = [stored[name] for name in sorted(stored.files) if name.startswith(f"{group}/")]
+            if [array.shape for array in arrays] != [tuple(each.shape) for each in variables]:
+                raise InvalidRequest(
+                    f"{path.parent} holds a run of a network of that name with other weights: its "
+                    "code has changed since. Choose another folder, or delete this one."
+                )
+            for variable, array in zip(variables, arrays, strict=True):
+                variable.assign(array)
 
 
 def _difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 
 from ml.artifact import Artifact
 from ml.checkpoint import read_progress
+from ml.models.registry import NETWORKS
+from ml.models.unet_mini import UNetMini
 from ml.run import Run
 from ml.training import train
 from roadmask.errors import InvalidRequest, TrainingStopped
@@ -92,6 +95,14 @@ def test_a_run_killed_while_it_saves_and_then_stopped_ends_as_an_uninterrupted_o
 def test_a_run_of_another_recipe_is_not_gone_on_with(finished: Run) -> None:
     with pytest.raises(InvalidRequest, match="seed: 1 there, 2 here"):
         train(replace(finished, recipe=replace(finished.recipe, seed=2)))
+
+
+def test_a_run_of_a_network_that_has_changed_since_is_refused(
+    finished: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS, "narrow", partial(UNetMini, widths=(4, 4, 8, 8, 8)))
+    with pytest.raises(InvalidRequest, match="its code has changed since"):
+        train(finished)
 
 
 def test_fields_that_a_recipe_did_not_have_yet_had_their_defaults(
