@@ -75,7 +75,7 @@ def test_precision_is_chosen_once_by_measurement(finished: Run, tmp_path: Path) 
     assert times.keys() == {"float32", "mixed_bfloat16"}
     assert card.provenance.recipe["precision"] == min(times, key=lambda name: times[name])
     assert f"float32 {times['float32']:.0f} ms a step" in told[0]
-    assert publish_best(run).card.provenance.precision_ms == times
+    assert read_progress(run.checkpoint).precision_ms == times
 
 
 def test_a_run_without_progress_ends_by_its_patience(finished: Run, tmp_path: Path) -> None:
