@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +49,9 @@ class Weights(click.Path):
 @click.option("--seed", type=int, help="Another seed.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Any field changed.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that prepare the views.")
+@click.option(
+    "--exact", is_flag=True, help="One operation at a time, so that every run ends alike."
+)
 @click.option("--publish", is_flag=True, help="Publish the best epoch so far; do not train on.")
 def train(
     recipe: str,
@@ -60,6 +64,7 @@ def train(
     smoke: bool,
     changes: tuple[str, ...],
     workers: int | None,
+    exact: bool,
     publish: bool,
     **numbers: int | None,
 ) -> None:
@@ -76,7 +81,10 @@ def train(
     if encoder == "none":
         given, encoder = [*given, "encoder=", "frozen=[]"], None
     chosen = change(chosen.smoke() if smoke else chosen, [*given, *changes])
-    # TensorFlow takes seconds to load: only once the recipe is known to be one.
+    if exact:
+        os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    # TensorFlow takes seconds to load, and reads its surroundings then: only once the recipe is
+    # known to be one.
     from ml.cli.interruption import Interruption
     from ml.cli.progress import TrainingProgress
     from ml.run import Run
