@@ -59,6 +59,11 @@ fmt: setup ## Put the code in its standard form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+.PHONY: docs
+docs: setup ## Build the documentation as a site, into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "Open it with: $(BIN)/mkdocs serve --strict"
+
 .PHONY: bench
 bench: setup ## Measure; results are ratios taken side by side in one run
 	@$(BIN)/python -m benchmarks

@@ -13,7 +13,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """What a process needs to know; each field is `ROADMASK_<FIELD>` in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="ROADMASK_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ROADMASK_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     """Job records and Celery's queues."""
@@ -33,10 +35,19 @@ class Settings(BaseSettings):
     Empty: the same as `minio_endpoint`."""
 
     minio_access_key: str = "roadmask"
+    """Name of the account on the S3 server; it needs to read, write and list one bucket."""
+
     minio_secret_key: SecretStr = SecretStr("")
+    """Its secret."""
+
     minio_secure: bool = False
+    """Whether `minio_endpoint` speaks https."""
+
     minio_region: str = "us-east-1"
+    """The region that requests are signed for."""
+
     minio_bucket: str = "roadmask"
+    """The bucket of all objects; it is made when it is missing."""
 
     public_url: str = "http://127.0.0.1:8000"
     """Base URL of the API as clients reach it."""

@@ -1,0 +1,47 @@
+"""Page of the settings, from the class that reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from table import code, table
+
+from roadmask.settings import Settings
+
+INTRODUCTION = """\
+# Settings
+
+Every process reads its settings once, at its start, from environment variables. All processes of a
+service need the same ones. Lists are written as JSON. [Running it](operations.md) says which of
+them matter when.
+"""
+
+
+def settings_page() -> str:
+    """The page as Markdown: name, default, limits and meaning of each setting."""
+    fields: dict[str, Any] = Settings.model_json_schema()["properties"]
+    prefix = Settings.model_config["env_prefix"]
+    rows = [
+        (code(f"{prefix}{name.upper()}"), _default(field), _values(field), field["description"])
+        for name, field in fields.items()
+    ]
+    return f"{INTRODUCTION}\n{table(('variable', 'default', 'values', 'meaning'), rows)}\n"
+
+
+def _default(field: dict[str, Any]) -> str:
+    value = field.get("default", [])
+    return code(value if isinstance(value, str) else json.dumps(value)) if value != "" else "empty"
+
+
+def _values(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return ", ".join(map(code, field["enum"]))
+    low = field.get("minimum", field.get("exclusiveMinimum"))
+    words = {"string": "text", "array": "list of texts", "integer": "whole number"}
+    parts = [words.get(field["type"], field["type"])]
+    if low is not None:
+        parts.append(f"above {low:g}" if "exclusiveMinimum" in field else f"from {low:g}")
+    if "maximum" in field:
+        parts.append(f"to {field['maximum']:g}")
+    return " ".join(parts)
