@@ -27,6 +27,7 @@ from api.routes import (
     objects,
     service,
     truths,
+    webhooks,
 )
 from api.routes.page import install_page
 from roadmask.errors import StoreUnavailable
@@ -34,7 +35,7 @@ from roadmask.settings import Settings
 
 log = logging.getLogger(__name__)
 
-ROOMS = (images, truths, datasets, jobs, items, events, exports, models, objects, service)
+ROOMS = (images, truths, datasets, jobs, items, events, exports, webhooks, models, objects, service)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -16,6 +16,7 @@ from roadmask.settings import Settings
 from storage.artifacts import Artifacts
 from storage.catalogue import Catalogue
 from storage.connections import connect_redis, open_store
+from storage.deliveries import Deliveries
 from storage.dispatch import Dispatch
 from storage.in_service import InService
 from storage.job_records import JobRecords
@@ -23,6 +24,7 @@ from storage.model_names import ModelNames
 from storage.objects import ObjectStore
 from storage.roll import Roll
 from storage.watch import Watch
+from storage.webhook_policy import WebhookPolicy
 
 RENDERINGS = 2
 """Images decoded at once for previews: each one costs a core and up to some hundred megabytes."""
@@ -40,6 +42,8 @@ class Backends:
     artifacts: Artifacts
     in_service: InService
     model_names: ModelNames
+    deliveries: Deliveries
+    webhook_policy: WebhookPolicy
     watch: Watch
     dispatch: Dispatch
     links: Links
@@ -63,6 +67,8 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
             artifacts=artifacts,
             in_service=in_service,
             model_names=ModelNames(artifacts, in_service, Roll(records_db)),
+            deliveries=Deliveries(records_db, store, settings),
+            webhook_policy=WebhookPolicy(settings),
             watch=watch,
             dispatch=Dispatch(settings),
             links=Links(store, settings),

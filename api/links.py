@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 from roadmask.images import Image
-from roadmask.jobs import Item, Job, JobUrls
+from roadmask.job_urls import job_urls
+from roadmask.jobs import Item, Job
 from roadmask.settings import Settings
 from storage.objects import ObjectStore, image_key, truth_key
 
@@ -44,17 +45,7 @@ class Links:
 
     def job(self, job: Job) -> Job:
         """The job with its URLs."""
-        own = f"{self._base}/v1/jobs/{job.id}"
-        urls = JobUrls(
-            self=own,
-            items=f"{own}/items",
-            events=f"{own}/events",
-            cancel=f"{own}/cancel",
-            retry=f"{own}/retry",
-            results=f"{own}/results.jsonl",
-            archive=f"{own}/archive.zip",
-        )
-        return job.model_copy(update={"urls": urls})
+        return job.model_copy(update={"urls": job_urls(self._base, job.id)})
 
     def nearby(self, key: str) -> str:
         """The signed URL for a redirect; without the host where it is this API's own.

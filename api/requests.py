@@ -28,8 +28,10 @@ def accept(
     """Record the job and wake workers for it; True when `key` had made it before.
 
     Its model is the version that the name stands for now, whatever is promoted later. Raises
-    `ModelNotFound`, `IdempotencyConflict`, `QueueFull` and `InvalidRequest`.
+    `ModelNotFound`, `IdempotencyConflict`, `QueueFull`, `InvalidRequest` and `WebhookNotAllowed`.
     """
+    if request.webhook is not None:
+        backends.webhook_policy.check(request.webhook)
     model = backends.model_names.pin(request.model)
     job, replayed = backends.records.create(request, items, key, model)
     if not replayed:

@@ -7,11 +7,12 @@
     ├── Unauthorized            401
     ├── NotFound                404
     │   ├── ImageNotFound  JobNotFound  ItemNotFound  ModelNotFound
-    │   └── ObjectNotFound  TruthNotFound  MaskNotFound
+    │   └── ObjectNotFound  TruthNotFound  MaskNotFound  DeliveryNotFound
     ├── MethodNotAllowed        405
     ├── Conflict                409
     │   ├── IdempotencyConflict  HashMismatch  JobClosed
     ├── LinkExpired             403  a signed link is wrong or too old
+    ├── WebhookNotAllowed       403  the operator did not allow webhooks to that host
     ├── UploadTooLarge          413
     ├── QueueFull               429
     ├── Unavailable             503  a part of the service is out of reach: try again
@@ -59,6 +60,12 @@ class LinkExpired(RoadmaskError):
     status = 403
 
 
+class WebhookNotAllowed(RoadmaskError):
+    """No webhook may go there."""
+
+    status = 403
+
+
 class NotFound(RoadmaskError):
     """Not found."""
 
@@ -91,6 +98,10 @@ class ModelNotFound(NotFound):
 
 class ObjectNotFound(NotFound):
     """No such object."""
+
+
+class DeliveryNotFound(NotFound):
+    """No webhook was due."""
 
 
 class MethodNotAllowed(RoadmaskError):

@@ -104,6 +104,8 @@ class JobCreate(Wire):
     """The job stops as `failed` once more than this share of its items failed. Default: never."""
     deadline_s: float | None = Field(None, gt=0)
     """The job stops as `expired` when it has not ended this many seconds after it was accepted."""
+    webhook: str | None = Field(None, max_length=2000)
+    """URL that is told how the job ended, at a host that the service's operator allows."""
 
 
 class Counts(Wire):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -14,7 +17,11 @@ class Settings(BaseSettings):
     """What a process needs to know; each field is `ROADMASK_<FIELD>` in the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ROADMASK_", frozen=True, extra="ignore", use_attribute_docstrings=True
+        env_prefix="ROADMASK_",
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
 
     redis_url: str = "redis://127.0.0.1:6379/0"
@@ -92,8 +99,41 @@ class Settings(BaseSettings):
     reconcile_s: float = Field(2.0, gt=0)
     """Pause between two rounds of the reconciler, seconds."""
 
+    webhook_hosts: list[str] = Field(default_factory=list)
+    """Where webhooks may go, as a JSON list: names of hosts, which must have public addresses, and
+    addresses or networks (`10.1.0.0/16`), which need not be public. Empty: nowhere."""
+
+    webhook_secret: SecretStr = SecretStr("")
+    """Signs webhooks: `whsec_` and 24 to 64 random bytes in base64, shared with the receivers."""
+
+    webhook_pauses_s: list[float] = [5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600]
+    """Pauses before a failed webhook is tried again, seconds; after the last one it is given up."""
+
     retention_s: int = Field(7 * 24 * 3600, ge=60)
     """How long the records of a finished job are kept, seconds."""
+
+    @field_validator("webhook_hosts")
+    @classmethod
+    def _are_hosts(cls, entries: list[str]) -> list[str]:
+        for entry in entries:
+            if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", entry):
+                try:
+                    ip_network(entry, strict=False)
+                except ValueError:
+                    raise ValueError(f"{entry!r} is no host, address or network") from None
+        return entries
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_secret(cls, secret: SecretStr) -> SecretStr:
+        prefix, value = "whsec_", secret.get_secret_value()
+        try:
+            length = len(b64decode(value.removeprefix(prefix), validate=True))
+        except ValueError:
+            length = 0
+        if value and not (value.startswith(prefix) and 24 <= length <= 64):
+            raise ValueError("it must be `whsec_` and then 24 to 64 random bytes in base64")
+        return secret
 
     @cached_property
     def objects_dir(self) -> Path:

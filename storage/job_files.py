@@ -38,6 +38,8 @@ class JobFile:
     """Counts retries and rebuilds: results are sealed under names of their round."""
     retried: int = 0
     """The round that the last retry began: failures of earlier ones no longer count."""
+    webhook: str | None = None
+    """URL that is told how the job ended."""
 
     def record(self) -> dict[str, str | int | float]:
         """What the job's record in Redis begins with."""
@@ -51,6 +53,7 @@ class JobFile:
             "error_threshold": self.error_threshold,
             "deadline_ms": self.deadline_ms,
             "round": self.round,
+            "webhook": self.webhook,
         }
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -73,6 +76,7 @@ def job_file(job_id: str, request: JobCreate, model: str, total: int, key: str |
         deadline_ms=int(request.deadline_s * 1000) if request.deadline_s is not None else None,
         idempotency_key=idempotency_key(key) if key is not None else None,
         fingerprint=hashlib.sha256(request.model_dump_json().encode()).hexdigest(),
+        webhook=request.webhook,
     )
 
 

@@ -15,6 +15,8 @@ JOBS = "rm:jobs"
 """Sorted set of all job ids; with equal scores their order is that of their ids, so of time."""
 CLOSING = "rm:closing"
 """Set of jobs that ended and are not yet whole in the object store."""
+DELIVERIES = "rm:deliveries"
+"""Sorted set of "job round" by the time (milliseconds) at which its webhook is to be called."""
 EPOCH = "rm:epoch"
 """Hash with the run id of the Redis `server` whose records were made sure of, and when Redis was
 last `seen`, in milliseconds. Without `server` the records may be incomplete."""
@@ -69,6 +71,11 @@ def confusion_key(job_id: str) -> str:
 def events_key(job_id: str) -> str:
     """Stream of what happened to the job."""
     return f"{job_key(job_id)}:events"
+
+
+def deliveries_key(job_id: str) -> str:
+    """Hash from a round to what its end tells the job's webhook, and how that went."""
+    return f"{job_key(job_id)}:deliveries"
 
 
 def open_key(lane: Lane) -> str:

@@ -11,6 +11,7 @@ from redis import Redis, WatchError
 
 from roadmask.settings import Settings
 from storage.catalogue import Catalogue
+from storage.deliveries import Deliveries
 from storage.endings import read_ending
 from storage.job_files import JobFile, read_job_file, write_job_file
 from storage.job_keys import EPOCH, JOB_ID, job_key
@@ -32,6 +33,7 @@ class Rebuild:
         self._store = store
         self._scripts = Scripts(redis)
         self._catalogue = Catalogue(redis, store)
+        self._deliveries = Deliveries(redis, store, settings)
         self._retention_s = settings.retention_s
 
     def run(self) -> tuple[int, int]:
@@ -82,9 +84,11 @@ class Rebuild:
         age_s = (self._now() - int(ending.record["finished"])) // 1000
         if age_s >= self._retention_s:
             return False
-        return self._put_back(
-            file, ending.record, ending.confusion, ending.item_bytes(), self._retention_s - age_s
-        )
+        keep_s = self._retention_s - age_s
+        if not self._put_back(file, ending.record, ending.confusion, ending.item_bytes(), keep_s):
+            return False
+        self._deliveries.recall(job_id, file.round)
+        return True
 
     def _reopen(self, file: JobFile) -> bool:
         """Put back a job that had not ended: what is sealed counts, the rest is done again."""

@@ -18,12 +18,14 @@ NAMES = (
     "commit",
     "create",
     "finish",
+    "keep_delivery",
     "release",
     "renew",
     "restore",
     "retry",
     "seal",
     "status",
+    "take_delivery",
     "tend",
 )
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 from roadmask.jobs import Lane
 from roadmask.settings import Settings
 from storage.connections import connect_redis, open_store
+from storage.deliveries import Deliveries
 from storage.dispatch import Dispatch
 from storage.in_service import InService
 from storage.leases import Leases
@@ -21,6 +22,7 @@ from worker.chunks import Chunks
 from worker.fetch import Fetcher
 from worker.follower import Follower
 from worker.keeper import Keeper
+from worker.messenger import Messenger
 from worker.models import Models, full_name
 from worker.pipeline import Pipeline
 from worker.presence import Presence
@@ -64,6 +66,8 @@ class Station:
         recovery = Recovery(redis, self._store, settings, dispatch)
         self._reconciler = Ticker("reconciler", settings.reconcile_s, recovery.run, jitter=0.3)
         about = {"lanes": sorted(lanes), "threads": settings.worker_threads}
+        messenger = Messenger(Deliveries(redis, self._store, settings), settings)
+        self._messenger = Ticker("webhooks", settings.reconcile_s, messenger.run, jitter=0.3)
         self._presence = Presence(
             Roll(redis), worker_id, lambda: about | self._told(), lambda: attempts.ended
         )
@@ -73,7 +77,13 @@ class Station:
         self._store.check()
         self._follower.begin()
         self._batcher.start()
-        for part in (self._watchdog, self._keeper, self._reconciler, self._presence):
+        for part in (
+            self._watchdog,
+            self._keeper,
+            self._reconciler,
+            self._messenger,
+            self._presence,
+        ):
             part.start()
         self._follower.start()
         log.info("worker ready model=%s", full_name(self._models.in_service))
@@ -83,6 +93,7 @@ class Station:
         self._presence.stop()
         self._follower.stop()
         self._reconciler.stop()
+        self._messenger.stop()
         self.chunks.close()
         self._batcher.stop()
         self._keeper.stop()

@@ -29,6 +29,7 @@ from roadmask.errors import (
     QueueFull,
     UnsupportedFormat,
     UploadTooLarge,
+    WebhookNotAllowed,
 )
 from roadmask.jobs import ImageRef, Job, JobCreate, JobPage, JobState, Lane
 from storage.manifest import ManifestItem
@@ -53,6 +54,7 @@ LONGEST_CUSTOM_ID = 256
         QueueFull,
         UploadTooLarge,
         UnsupportedFormat,
+        WebhookNotAllowed,
     ),
 )
 async def create_job(

@@ -8,7 +8,7 @@ if redis.call('SCARD', job .. ':unsealed') > 0 then
 end
 redis.call('SREM', 'rm:closing', id)
 redis.call('DEL', job .. ':leases', job .. ':tokens', job .. ':redo')
-for _, part in ipairs({ '', ':items', ':confusion', ':events' }) do
+for _, part in ipairs({ '', ':items', ':confusion', ':events', ':deliveries' }) do
   redis.call('EXPIRE', job .. part, ARGV[2])
 end
 return 1

@@ -91,19 +91,35 @@ local function tell(kind, data)
   redis.call('XADD', job .. ':events', 'MAXLEN', '~', 4096, '*', 'type', kind, 'data', data)
 end
 
--- Tell the job's state and counts, after a change of its state.
-local function tell_job()
+local function counts()
   local total, done, failed = field('total'), field('succeeded'), field('failed')
   local running, left = field('running'), total - done - failed
   local open = is_open()
-  tell('job', cjson.encode({
-    state = redis.call('HGET', job, 'state'),
-    counts = {
-      total = total, succeeded = done, failed = failed, cached = field('cached'),
-      queued = open and left - running or 0, running = open and running or 0,
-      canceled = open and 0 or left,
-    },
+  return {
+    total = total, succeeded = done, failed = failed, cached = field('cached'),
+    queued = open and left - running or 0, running = open and running or 0,
+    canceled = open and 0 or left,
+  }
+end
+
+-- Tell the job's state and counts, after a change of its state.
+local function tell_job()
+  tell('job', cjson.encode({ state = redis.call('HGET', job, 'state'), counts = counts() }))
+end
+
+-- What the webhook of a job that ended is to be told is on record in the same step as the end.
+local function tell_webhook()
+  local url = redis.call('HGET', job, 'webhook')
+  if not url then
+    return
+  end
+  local round = whole(field('round'))
+  redis.call('HSET', job .. ':deliveries', round, cjson.encode({
+    id = id .. '-' .. round, event = 'job.' .. redis.call('HGET', job, 'state'), url = url,
+    name = redis.call('HGET', job, 'name') or cjson.null,
+    counts = counts(), ended_at = field('finished'), next_attempt_at = field('finished'),
   }))
+  redis.call('ZADD', 'rm:deliveries', whole(field('finished')), id .. ' ' .. round)
 end
 
 -- The job waits in its lane from now on, with so many items.
@@ -123,6 +139,7 @@ local function close(state, reason)
   redis.call('DEL', job .. ':redo')
   redis.call('SADD', 'rm:closing', id)
   tell_job()
+  tell_webhook()
 end
 
 -- End the job when nothing is left of it, or too much of it failed.

@@ -23,7 +23,8 @@ if is_open() then
   open(field('total') - field('succeeded') - field('failed'), field('created'))
   close_when_done()
 else
-  for _, part in ipairs({ '', ':items', ':confusion', ':events' }) do
+  tell_webhook()
+  for _, part in ipairs({ '', ':items', ':confusion', ':events', ':deliveries' }) do
     redis.call('EXPIRE', job .. part, keep)
   end
 end

@@ -20,7 +20,7 @@ for attempts = 0, 15 do
 end
 local items = redis.call('GET', job .. ':items')
 redis.call('SET', job .. ':items', (string.gsub(items, again .. ']', '\0')))
-for _, part in ipairs({ '', ':items', ':confusion', ':events' }) do
+for _, part in ipairs({ '', ':items', ':confusion', ':events', ':deliveries' }) do
   redis.call('PERSIST', job .. part)
 end
 redis.call('DEL', job .. ':leases', job .. ':tokens', job .. ':redo')

@@ -95,7 +95,7 @@ def test_unknown_images_are_named_up_to_a_hundred(client: httpx.Client) -> None:
         {"dataset": "scenes", "lane": "fast"},
         {"dataset": "scenes", "error_threshold": 2},
         {"dataset": "scenes", "deadline_s": 0},
-        {"dataset": "scenes", "webhook": "http://10.0.0.1/"},
+        {"dataset": "scenes", "callback": "http://10.0.0.1/"},
         [],
         "scenes",
     ],

@@ -1,0 +1,19 @@
+"""Where to go from a job: the same in the API's answers and in webhooks."""
+
+from __future__ import annotations
+
+from roadmask.jobs import JobUrls
+
+
+def job_urls(public_url: str, job_id: str) -> JobUrls:
+    """The URLs of a job of the API at `public_url`."""
+    own = f"{public_url.rstrip('/')}/v1/jobs/{job_id}"
+    return JobUrls(
+        self=own,
+        items=f"{own}/items",
+        events=f"{own}/events",
+        cancel=f"{own}/cancel",
+        retry=f"{own}/retry",
+        results=f"{own}/results.jsonl",
+        archive=f"{own}/archive.zip",
+    )
