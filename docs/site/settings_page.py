@@ -19,14 +19,17 @@ them matter when.
 
 
 def settings_page() -> str:
-    """The page as Markdown: name, default, limits and meaning of each setting."""
+    """The page as Markdown: name, meaning, limits and default of each setting."""
     fields: dict[str, Any] = Settings.model_json_schema()["properties"]
     prefix = Settings.model_config["env_prefix"]
     rows = [
-        (code(f"{prefix}{name.upper()}"), _default(field), _values(field), field["description"])
+        (
+            code(f"{prefix}{name.upper()}"),
+            f"{field['description']} ({_values(field)}; default: {_default(field)})",
+        )
         for name, field in fields.items()
     ]
-    return f"{INTRODUCTION}\n{table(('variable', 'default', 'values', 'meaning'), rows)}\n"
+    return f"{INTRODUCTION}\n{table(('variable', 'meaning'), rows)}\n"
 
 
 def _default(field: dict[str, Any]) -> str:
@@ -36,7 +39,7 @@ def _default(field: dict[str, Any]) -> str:
 
 def _values(field: dict[str, Any]) -> str:
     if "enum" in field:
-        return ", ".join(map(code, field["enum"]))
+        return " or ".join(map(code, field["enum"]))
     low = field.get("minimum", field.get("exclusiveMinimum"))
     words = {"string": "text", "array": "list of texts", "integer": "whole number"}
     parts = [words.get(field["type"], field["type"])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -18,4 +19,6 @@ def code(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", r"\|").split())
+    # A bar inside of code ends no cell, and a backslash would show there.
+    bars = re.sub(r"(`[^`]*`)|\|", lambda match: match[1] or r"\|", text)
+    return " ".join(bars.split())
