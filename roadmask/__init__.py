@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from roadmask.async_client import AsyncClient
     from roadmask.categories import CITYSCAPES, Category, Taxonomy
     from roadmask.client import Client
     from roadmask.errors import RoadmaskError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CITYSCAPES",
+    "AsyncClient",
     "Category",
     "Client",
     "Event",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncClient": "async_client",
     "CITYSCAPES": "categories",
     "Category": "categories",
     "Client": "client",

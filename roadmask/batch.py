@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator
 from contextlib import closing
 from functools import partial
 from multiprocessing.pool import ThreadPool
@@ -31,7 +31,7 @@ News = Lot | tuple[Lot | None, FileResult] | BaseException | None
 
 
 class Batch:
-    """One run over a folder. `progress` is up to date at any moment.
+    """Runs over a folder. `progress` is up to date at any moment, and counts all runs together.
 
     Masks go below `out` in the tree of `folder`, each whole or not at all, with `results.jsonl`,
     `failures.jsonl` and the memory of the run in `.roadmask/`. After an interruption of any kind
@@ -48,7 +48,7 @@ class Batch:
         form: MaskFormat = "png",
         model: str = "default",
     ) -> None:
-        self.progress = Progress()
+        self.progress: Progress = Progress()
         self._client = client
         self._folder = folder.resolve()
         self._out = out.resolve()
@@ -58,23 +58,28 @@ class Batch:
         self._fetches: ThreadPool
         self._masks: dict[str, str] = {}
 
-    def run(self) -> Iterator[FileResult]:
-        """The outcome of each file, as they come.
+    def run(self, only: Collection[str] | None = None) -> Generator[FileResult]:
+        """The outcome of each file, as they come; `only` names those to do, by default all.
 
         Raises `InvalidRequest` for a folder without images, `Conflict` when a run on `out` is
         under way, `ServiceUnreachable` when the service stays away.
         """
         names = self._names()
         self._masks = mask_names(names)
-        self.progress.total = len(names)
+        wanted = names if only is None else [name for name in names if name in only]
+        self.progress.total += len(wanted)
         state = self._out / ".roadmask"
         lock = FolderLock(state, "lock", "`roadmask batch`")
         with lock, closing(Ledger(state / "ledger.sqlite")) as ledger:
             try:
                 with ThreadPool(FETCHES) as self._fetches:
-                    yield from self._collect(names, ledger)
+                    yield from self._collect(wanted, ledger)
             finally:
                 self._report(names, ledger)
+
+    def stop(self) -> None:
+        """End the run early, from any thread; what was handed in is found again by the next."""
+        self._news.put(Stopped())
 
     def _names(self) -> list[str]:
         if not self._folder.is_dir():
@@ -86,7 +91,7 @@ class Batch:
             raise InvalidRequest(f"{self._folder} holds no images.")
         return [path.relative_to(self._folder).as_posix() for path in paths]
 
-    def _collect(self, names: list[str], ledger: Ledger) -> Iterator[FileResult]:
+    def _collect(self, names: list[str], ledger: Ledger) -> Generator[FileResult]:
         intake = Intake(
             self._client,
             self._folder,
@@ -113,6 +118,8 @@ class Batch:
                             ledger.close_lot(lot.key)
                             intake.release()
                             lots -= 1
+                    case Stopped():
+                        return
                     case error:
                         raise error
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import httpx
 
-from roadmask.client import Client, raise_failure
+from roadmask.calls import raise_failure
+from roadmask.client import Client
 from roadmask.embedded_redis import find_redis
 from roadmask.errors import RoadmaskError, ServiceUnreachable
 from roadmask.jobs import Item, Lane

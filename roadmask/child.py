@@ -30,7 +30,7 @@ class Child:
         """`lock` is a descriptor to inherit: the folder stays locked while the process lives."""
         self.name = name
         self.log = log
-        self.crashes = 0
+        self.crashes: int = 0
         self._command = list(command)
         self._env = dict(env)
         self._lock = lock

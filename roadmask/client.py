@@ -1,52 +1,29 @@
-"""The client: everything the service does, as typed calls."""
+"""The client for code that blocks: each call of `roadmask.calls`, run to its end."""
 
 from __future__ import annotations
 
-import os
-import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from roadmask.errors import (
-    InvalidRequest,
-    MaskNotFound,
-    ModelNotFound,
-    RoadmaskError,
-    error_classes,
-)
+from roadmask.blocking import BlockingTransport, each, finish
+from roadmask.calls import Calls, JobOptions
 from roadmask.event import Event
-from roadmask.events import BEGINNING, follow
-from roadmask.image_calls import ImageCalls, Source
-from roadmask.jobs import (
-    FINAL_STATES,
-    ImageRef,
-    Item,
-    ItemPage,
-    Job,
-    JobCreate,
-    JobPage,
-    JobState,
-    Lane,
-)
-from roadmask.masks import decode_mask
-from roadmask.transport import Call, Transport
+from roadmask.events import BEGINNING
+from roadmask.image_calls import Source
+from roadmask.images import CatalogueEntry, Image
+from roadmask.jobs import ImageRef, Item, ItemState, Job, JobCreate, JobState, Lane
+from roadmask.mask_formats import MaskFormat
 
 if TYPE_CHECKING:
     from roadmask.outcomes import FileResult
 
-DEFAULT_URL = "http://127.0.0.1:8000"
-LONGEST_WAIT_S = 20.0
-"""Longest single long-poll, seconds: shorter than the idle limits of common proxies."""
 
-
-class Client(ImageCalls):
+class Client:
     """A connection to a Roadmask service; safe to share between threads.
 
     `base_url` and `api_key` default to the environment's `ROADMASK_URL` and `ROADMASK_API_KEY`.
@@ -64,15 +41,13 @@ class Client(ImageCalls):
         patience: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        url = base_url or os.environ.get("ROADMASK_URL") or DEFAULT_URL
-        key = api_key or os.environ.get("ROADMASK_API_KEY")
-        self.timeout = timeout
-        self.transport = Transport(url, key, timeout, patience, transport)
+        way = BlockingTransport(base_url, api_key, timeout, patience, transport)
+        self.calls: Calls = Calls(way)
 
     @property
     def base_url(self) -> str:
         """Where the service is."""
-        return self.transport.base_url
+        return self.calls.transport.base_url
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +57,45 @@ class Client(ImageCalls):
 
     def close(self) -> None:
         """Close all connections."""
-        self.transport.close()
+        finish(self.calls.close())
+
+    def upload(self, source: Source) -> Image:
+        """Make the image known to the service; its bytes travel only when it lacks them."""
+        return finish(self.calls.upload(source))
+
+    def put_image(self, sha256: str, body: bytes | Path) -> Image:
+        """Upload bytes whose sha256 is known; a file is streamed. Raises `HashMismatch`."""
+        return finish(self.calls.put_image(sha256, body))
+
+    def put_truth(self, png: bytes) -> str:
+        """Upload an annotated mask, a canonical PNG of `encode_mask`; returns its sha256."""
+        return finish(self.calls.put_truth(png))
+
+    def missing(self, sha256s: Sequence[str], kind: str = "images") -> set[str]:
+        """Those of the sha256s (at most 10,000) whose bytes the service does not have.
+
+        `kind` is `images` or `truths`."""
+        return finish(self.calls.missing(sha256s, kind))
+
+    def image(self, image_id: str) -> Image:
+        """What the service knows of an image. Raises `ImageNotFound`."""
+        return finish(self.calls.image(image_id))
+
+    def images(
+        self,
+        *,
+        dataset: str | None = None,
+        prefix: str | None = None,
+        q: str | None = None,
+        truth: bool | None = None,
+    ) -> Iterator[Image]:
+        """Images in id order: of a `dataset`, with ids that begin with `prefix` or hold `q`,
+        with or without annotated masks (`truth`)."""
+        return each(self.calls.images(dataset=dataset, prefix=prefix, q=q, truth=truth))
+
+    def register(self, dataset: str, entries: Iterable[CatalogueEntry]) -> None:
+        """Put uploaded images into a dataset; an entry of the same name is replaced."""
+        return finish(self.calls.register(dataset, entries))
 
     def submit(
         self,
@@ -90,39 +103,29 @@ class Client(ImageCalls):
         *,
         files: Iterable[Source] | None = None,
         idempotency_key: str | None = None,
-        **request: Any,
+        **request: Unpack[JobOptions],
     ) -> Job:
         """Ask for masks of `images` (ids), of `files` (uploaded first), a `dataset` or a `prefix`.
 
         The other members of `roadmask.jobs.JobCreate` are `name`, `model`, `lane`,
-        `error_threshold` and `deadline_s`.
+        `error_threshold`, `deadline_s` and `webhook`.
         """
-        if files is not None:
-            if images is not None:
-                raise InvalidRequest("Give `images` or `files`, not both.")
-            images = [self.upload(source).id for source in files]
-        if images is not None:
-            request["images"] = [ImageRef(id=i) if isinstance(i, str) else i for i in images]
-        return self.create(JobCreate(**request), idempotency_key)
+        return finish(
+            self.calls.submit(images, files=files, idempotency_key=idempotency_key, **request)
+        )
 
     def create(self, request: JobCreate, idempotency_key: str | None = None) -> Job:
         """Hand a request in. The same key yields the same job, so a lost answer does no harm;
         without one a key is made for this call."""
-        body = request.model_dump(mode="json", exclude_none=True)
-        key = idempotency_key or uuid.uuid4().hex
-        return Job.model_validate(self.post("/v1/jobs", body, idempotency_key=key))
+        return finish(self.calls.create(request, idempotency_key))
 
     def job(self, job: Job | str, *, wait: float = 0) -> Job:
         """The job as it is now, or once it ended or `wait` seconds passed. Raises `JobNotFound`."""
-        params: dict[str, str | int] = {"wait": int(wait)} if wait >= 1 else {}
-        call = Call("GET", f"/v1/jobs/{job_id(job)}", params, timeout=self.timeout + wait)
-        return Job.model_validate(self.transport.send(call).json())
+        return finish(self.calls.job(job, wait=wait))
 
     def jobs(self, state: JobState | None = None, lane: Lane | None = None) -> Iterator[Job]:
         """All jobs, newest first."""
-        filters = {k: str(v) for k, v in (("state", state), ("lane", lane)) if v is not None}
-        for page in self.pages("/v1/jobs", filters):
-            yield from JobPage.model_validate(page).jobs
+        return each(self.calls.jobs(state, lane))
 
     def wait(
         self,
@@ -131,90 +134,82 @@ class Client(ImageCalls):
         on_progress: Callable[[Job], None] | None = None,
     ) -> Job:
         """The job once it ended. Raises `TimeoutError` after `timeout` seconds; the job goes on."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        longest = 1.0 if on_progress else LONGEST_WAIT_S
-        while True:
-            left = longest if deadline is None else deadline - time.monotonic()
-            asked = time.monotonic()
-            now = self.job(job, wait=max(0.0, min(left, longest)))
-            if on_progress:
-                on_progress(now)
-            if now.state in FINAL_STATES:
-                return now
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(f"Job {now.id} is still {now.state} after {timeout:g} s.")
-            # An answer at once means that the service does not hold requests: do not storm it.
-            time.sleep(max(0.0, 0.2 - (time.monotonic() - asked)))
-
-    def results(self, job: Job | str, **filters: str) -> Iterator[Item]:
-        """The job's items in order; `state="failed"` gives only those."""
-        for page in self.pages(f"/v1/jobs/{job_id(job)}/items", filters):
-            yield from ItemPage.model_validate(page).items
-
-    def item(self, job: Job | str, index: int) -> Item:
-        """One item of a job. Raises `ItemNotFound`."""
-        return Item.model_validate(self.get(f"/v1/jobs/{job_id(job)}/items/{index}"))
+        return finish(self.calls.wait(job, timeout, on_progress))
 
     def events(self, job: Job | str, last_id: str = BEGINNING) -> Iterator[Event]:
         """What happened and happens to the job until it ends; lost connections are made again."""
-        return follow(self.transport, job_id(job), last_id)
+        return each(self.calls.events(job, last_id))
 
     def cancel(self, job: Job | str) -> Job:
         """Stop a job; finished masks are kept."""
-        return Job.model_validate(self.post(f"/v1/jobs/{job_id(job)}/cancel", repeatable=True))
+        return finish(self.calls.cancel(job))
 
     def retry(self, job: Job | str) -> Job:
         """Run the failed items of an ended job again. Raises `JobClosed`."""
-        return Job.model_validate(self.post(f"/v1/jobs/{job_id(job)}/retry"))
+        return finish(self.calls.retry(job))
 
-    def artifact(self, model: str = "default") -> str | None:
-        """`name@version` of what a new job gets as `model`; None while that is not certain."""
-        try:
-            found = self.get(f"/v1/models/{quote(model, safe='')}")
-        except ModelNotFound:
-            return None
-        return f"{found['name']}@{found['version']}"
+    def item(self, job: Job | str, index: int) -> Item:
+        """One item of a job. Raises `ItemNotFound`."""
+        return finish(self.calls.item(job, index))
+
+    def results(self, job: Job | str, *, state: ItemState | str | None = None) -> Iterator[Item]:
+        """The job's items in order; `state="failed"` gives only those."""
+        return each(self.calls.results(job, state=state))
+
+    def mask(self, item: Item) -> NDArray[np.uint8]:
+        """The item's mask: category indices, uint8, shape (height, width)."""
+        return finish(self.calls.mask(item))
 
     def mask_bytes(self, item: Item) -> bytes:
         """The item's mask as an indexed PNG, through its signed URL.
 
         Raises `MaskNotFound` for an item without a mask, `LinkExpired` when the item was read
         too long ago: read it again."""
-        if item.result is None or item.result.mask_url is None:
-            raise MaskNotFound(f"Image {item.image_id} has no mask: the item is {item.state}.")
-        return self.transport.fetch(item.result.mask_url)
-
-    def mask(self, item: Item) -> NDArray[np.uint8]:
-        """The item's mask: category indices, uint8, shape (height, width)."""
-        return decode_mask(self.mask_bytes(item))
+        return finish(self.calls.mask_bytes(item))
 
     def segment(
         self, source: Source, *, model: str = "default", timeout: float | None = None
     ) -> tuple[NDArray[np.uint8], Item]:
         """The mask of one image, and its item. Raises the item's error when it failed."""
-        job = self.submit(files=[source], model=model, lane=Lane.INTERACTIVE)
-        item = self.item(self.wait(job, timeout), 0)
-        raise_failure(item)
-        return self.mask(item), item
+        return finish(self.calls.segment(source, model=model, timeout=timeout))
+
+    def artifact(self, model: str = "default") -> str | None:
+        """`name@version` of what a new job gets as `model`; None while that is not certain."""
+        return finish(self.calls.artifact(model))
+
+    def fetch(self, url: str) -> bytes:
+        """What a signed URL of the service leads to. Raises `LinkExpired`."""
+        return finish(self.calls.fetch(url))
+
+    def get(self, path: str, /, **params: str | int) -> Any:
+        """The JSON under a path of the service."""
+        return finish(self.calls.get(path, **params))
+
+    def post(
+        self,
+        path: str,
+        json: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        repeatable: bool = False,
+    ) -> Any:
+        """The JSON that a POST yields; sent again on failure only with a key or `repeatable`."""
+        return finish(
+            self.calls.post(path, json, idempotency_key=idempotency_key, repeatable=repeatable)
+        )
 
     def segment_folder(
-        self, folder: str | Path, out: str | Path, **options: Any
+        self,
+        folder: str | Path,
+        out: str | Path,
+        *,
+        form: MaskFormat = "png",
+        model: str = "default",
     ) -> Iterator[FileResult]:
         """Masks of all images below `folder` into the same tree below `out`, as they finish.
 
-        Resumes where an earlier run stopped. For the options see `roadmask.batch.Batch`."""
+        Resumes where an earlier run stopped; `form` and `model` are those of
+        `roadmask.batch.Batch`, which also says what is raised."""
         from roadmask.batch import Batch
 
-        return Batch(self, Path(folder), Path(out), **options).run()
-
-
-def job_id(job: Job | str) -> str:
-    """The id of a job given as itself or by its id."""
-    return job if isinstance(job, str) else job.id
-
-
-def raise_failure(item: Item) -> None:
-    """Raise what made the item fail, as the class of `roadmask.errors` it came from."""
-    if item.error is not None:
-        cls = error_classes().get(item.error.code, RoadmaskError)
-        raise cls(item.error.detail)
+        return Batch(self, Path(folder), Path(out), form=form, model=model).run()

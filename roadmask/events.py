@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
 
 import httpx
 
@@ -20,25 +21,39 @@ BEGINNING = "0"
 """The id before the first event of every job."""
 
 
-def parse_events(lines: Iterable[str]) -> Iterator[Event]:
-    """Events from the lines of a stream (WHATWG HTML, 9.2.6); comments are passed over."""
-    event_id, kind, data = "", "message", list[str]()
-    for line in lines:
+class EventParser:
+    """Makes events of the lines of a stream (WHATWG HTML, 9.2.6); comments are passed over."""
+
+    def __init__(self) -> None:
+        self._id, self._kind, self._data = "", "message", list[str]()
+
+    def feed(self, line: str) -> Event | None:
+        """The event that this line completes, if it does."""
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if name == "id":
-            event_id = value
+            self._id = value
         elif name == "event":
-            kind = value
+            self._kind = value
         elif name == "data":
-            data.append(value)
+            self._data.append(value)
         elif not line:
+            kind, data = self._kind, self._data
+            self._kind, self._data = "message", []
             if data:
-                yield Event(event_id, kind, json.loads("\n".join(data)))
-            kind, data = "message", []
+                return Event(self._id, kind, json.loads("\n".join(data)))
+        return None
 
 
-def follow(transport: Transport, job_id: str, last_id: str = BEGINNING) -> Iterator[Event]:
+def parse_events(lines: Iterable[str]) -> Iterator[Event]:
+    """Events from the lines of a stream."""
+    parser = EventParser()
+    yield from (event for line in lines if (event := parser.feed(line)))
+
+
+async def follow(
+    transport: Transport, job_id: str, last_id: str = BEGINNING
+) -> AsyncGenerator[Event]:
     """The events of a job after `last_id` until it ends, each once.
 
     A lost connection is made again from the last event seen. Raises `ServiceUnreachable` when
@@ -49,25 +64,28 @@ def follow(transport: Transport, job_id: str, last_id: str = BEGINNING) -> Itera
         cause: httpx.TransportError | Unavailable | None = None
         headers = {"Accept": "text/event-stream", "Last-Event-ID": last_id}
         call = Call("GET", f"/v1/jobs/{job_id}/events", headers=headers, timeout=QUIET_S)
+        parser = EventParser()
         try:
-            with transport.stream(call) as response:
-                for event in parse_events(response.iter_lines()):
+            async with aclosing(transport.lines(call)) as lines:
+                async for line in lines:
+                    if (event := parser.feed(line)) is None:
+                        continue
                     patience = Patience(transport.patience)
                     last_id = event.id or last_id
                     yield event
                     if event.is_last:
                         return
-            if ended(transport, job_id):
+            if await ended(transport, job_id):
                 return
         except (httpx.TransportError, Unavailable) as error:
             cause = error
-        if not patience.pause():
+        if not await transport.pause(patience):
             if isinstance(cause, httpx.TransportError):
                 raise unreachable(transport.base_url, cause) from cause
             raise cause or Unavailable(f"The events of job {job_id} broke off before its end.")
 
 
-def ended(transport: Transport, job_id: str) -> bool:
+async def ended(transport: Transport, job_id: str) -> bool:
     """Whether the job is over: its events may have been dropped since."""
-    job = transport.send(Call("GET", f"/v1/jobs/{job_id}")).json()
+    job = (await transport.send(Call("GET", f"/v1/jobs/{job_id}"))).json()
     return job["state"] in FINAL_STATES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,11 @@ class ImageCalls:
 
     transport: Transport
 
-    def get(self, path: str, **params: str | int) -> Any:
+    async def get(self, path: str, /, **params: str | int) -> Any:
         """The JSON under a path of the service."""
-        return self.transport.send(Call("GET", path, params)).json()
+        return (await self.transport.send(Call("GET", path, params))).json()
 
-    def post(
+    async def post(
         self,
         path: str,
         json: Any = None,
@@ -45,57 +45,70 @@ class ImageCalls:
         """The JSON that a POST yields; sent again on failure only with a key or `repeatable`."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         call = Call("POST", path, headers=headers, json=json, repeatable=repeatable)
-        return self.transport.send(call).json()
+        return (await self.transport.send(call)).json()
 
-    def pages(self, path: str, filters: dict[str, Any]) -> Iterator[Any]:
+    async def pages(self, path: str, filters: dict[str, Any]) -> AsyncGenerator[Any]:
         """The JSON of each page of a listing."""
         cursor: str | None = None
         while True:
             at = {"cursor": cursor} if cursor else {}
-            page = self.get(path, limit=PAGE, **filters, **at)
+            page = await self.get(path, limit=PAGE, **filters, **at)
             yield page
             cursor = page.get("next")
             if cursor is None:
                 return
 
-    def missing(self, sha256s: Sequence[str], kind: str = "images") -> set[str]:
+    async def missing(self, sha256s: Sequence[str], kind: str = "images") -> set[str]:
         """Those of the sha256s (at most 10,000) whose bytes the service does not have.
 
         `kind` is `images` or `truths`."""
         path = f"/v1/{kind}/missing"
-        return set(self.post(path, {"sha256": list(sha256s)}, repeatable=True)["sha256"])
+        answer = await self.post(path, {"sha256": list(sha256s)}, repeatable=True)
+        return set(answer["sha256"])
 
-    def upload(self, source: Source) -> Image:
+    async def upload(self, source: Source) -> Image:
         """Make the image known to the service; its bytes travel only when it lacks them."""
         body = Path(source) if isinstance(source, str) else source
-        sha256 = digest(body)
-        if not self.missing([sha256]):
-            return self.image(uploaded_id(sha256))
-        return self.put_image(sha256, body)
+        sha256 = await self.transport.aside(lambda: digest(body))
+        if not await self.missing([sha256]):
+            return await self.image(uploaded_id(sha256))
+        return await self.put_image(sha256, body)
 
-    def put_image(self, sha256: str, body: bytes | Path) -> Image:
+    async def put_image(self, sha256: str, body: bytes | Path) -> Image:
         """Upload bytes whose sha256 is known; a file is streamed. Raises `HashMismatch`."""
         headers = {"Content-Type": "application/octet-stream"}
         call = Call("PUT", f"/v1/images/{uploaded_id(sha256)}", headers=headers, body=body)
-        return Image.model_validate(self.transport.send(call).json())
+        return Image.model_validate((await self.transport.send(call)).json())
 
-    def put_truth(self, png: bytes) -> str:
+    async def put_truth(self, png: bytes) -> str:
         """Upload an annotated mask, a canonical PNG of `encode_mask`; returns its sha256."""
         sha256 = digest(png)
         headers = {"Content-Type": "image/png"}
-        self.transport.send(Call("PUT", f"/v1/truths/sha256-{sha256}", headers=headers, body=png))
+        call = Call("PUT", f"/v1/truths/sha256-{sha256}", headers=headers, body=png)
+        await self.transport.send(call)
         return sha256
 
-    def image(self, image_id: str) -> Image:
+    async def image(self, image_id: str) -> Image:
         """What the service knows of an image. Raises `ImageNotFound`."""
-        return Image.model_validate(self.get(f"/v1/images/{image_id}"))
+        return Image.model_validate(await self.get(f"/v1/images/{image_id}"))
 
-    def images(self, **filters: str | int) -> Iterator[Image]:
-        """Images in id order, filtered by `dataset`, `prefix`, `q` or `truth`."""
-        for page in self.pages("/v1/images", filters):
-            yield from ImagePage.model_validate(page).images
+    async def images(
+        self,
+        *,
+        dataset: str | None = None,
+        prefix: str | None = None,
+        q: str | None = None,
+        truth: bool | None = None,
+    ) -> AsyncGenerator[Image]:
+        """Images in id order: of a `dataset`, with ids that begin with `prefix` or hold `q`,
+        with or without annotated masks (`truth`)."""
+        given = {"dataset": dataset, "prefix": prefix, "q": q, "truth": truth}
+        filters = {name: value for name, value in given.items() if value is not None}
+        async for page in self.pages("/v1/images", filters):
+            for image in ImagePage.model_validate(page).images:
+                yield image
 
-    def register(self, dataset: str, entries: Iterable[CatalogueEntry]) -> None:
+    async def register(self, dataset: str, entries: Iterable[CatalogueEntry]) -> None:
         """Put uploaded images into a dataset; an entry of the same name is replaced."""
         body = [entry.model_dump(exclude_none=True) for entry in entries]
-        self.post(f"/v1/datasets/{dataset}/images", body, repeatable=True)
+        await self.post(f"/v1/datasets/{dataset}/images", body, repeatable=True)

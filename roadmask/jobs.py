@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -67,7 +67,7 @@ CustomId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 class Wire(BaseModel):
     """Base of what goes over the wire: unknown members are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 class ImageRef(Wire):
@@ -81,7 +81,7 @@ class ImageRef(Wire):
 class JobCreate(Wire):
     """A request for a job: `images`, or a `dataset`, or an id `prefix` (exactly one of them)."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         json_schema_extra={
             "examples": [
                 {"images": [{"id": "scenes/000001", "custom_id": "front-1"}]},
@@ -124,7 +124,7 @@ class Counts(Wire):
 class Problem(Wire):
     """Why something failed: the stable code and words for people."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
 
     code: str
     title: str

@@ -40,7 +40,7 @@ class Lot:
     """Name to sha256."""
 
     def __post_init__(self) -> None:
-        self.left = set(self.files)
+        self.left: set[str] = set(self.files)
         self._names: dict[str, list[str]] = {}
         for name, sha256 in self.files.items():
             self._names.setdefault(uploaded_id(sha256), []).append(name)

@@ -37,12 +37,11 @@ class Patience:
         self._deadline = time.monotonic() + seconds
         self._tries = 0
 
-    def pause(self, asked: float | None = None) -> bool:
-        """Sleep before the next try; `asked` is what the server wants. False: no time is left."""
+    def next_pause(self, asked: float | None = None) -> float | None:
+        """Seconds to sleep before the next try; `asked` is what the server wants.
+
+        None: no time is left."""
         ceiling = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._tries)
         seconds = random.uniform(ceiling / 2, ceiling) if asked is None else asked
         self._tries += 1
-        if time.monotonic() + seconds > self._deadline:
-            return False
-        time.sleep(seconds)
-        return True
+        return None if time.monotonic() + seconds > self._deadline else seconds

@@ -6,6 +6,8 @@ Counting and scoring are apart, so that counts of many images add up before they
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from roadmask.categories import CITYSCAPES, Taxonomy
 from roadmask.errors import InvalidRequest
 from roadmask.jobs import CategoryScore, Scores
 
-Counts = NDArray[np.int64] | NDArray[np.float64]
+Counts: TypeAlias = NDArray[np.int64] | NDArray[np.float64]
 """Pixel counts (..., n, n): rows are the truth, columns the prediction."""
 
 

@@ -47,7 +47,7 @@ class Stack:
         start_timeout: float = 180.0,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.data_dir = data_dir.resolve()
+        self.data_dir: Path = data_dir.resolve()
         self.api_key: str | None = None
         self._port = port
         self._workers = workers

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -22,6 +23,10 @@ from roadmask.errors import (
     error_classes,
 )
 from roadmask.retries import PASSING_STATUSES, SAFE_METHODS, Patience, retry_after
+
+T = TypeVar("T")
+
+DEFAULT_URL = "http://127.0.0.1:8000"
 
 BY_STATUS: dict[int, type[RoadmaskError]] = {
     401: Unauthorized,
@@ -63,93 +68,101 @@ class Call:
         return self.repeatable or self.method in SAFE_METHODS or "Idempotency-Key" in self.headers
 
 
-class Transport:
+class Transport(ABC):
     """Sends calls to one service.
 
     A call that is safe to send twice is tried again on connection errors and on 429, 502, 503 and
     504, with growing jittered pauses (or as `Retry-After` asks), for `patience` seconds in all.
     Raises the classes of `roadmask.errors`; `ServiceUnreachable` where nothing answers.
+
+    What touches the network or the clock is left to the two kinds of transport: one that lets
+    others run meanwhile, and one that blocks and so never suspends.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        api_key: str | None,
-        timeout: float,
-        patience: float,
-        transport: httpx.BaseTransport | None,
-    ) -> None:
-        self.base_url = base_url.rstrip("/")
+    def __init__(self, base_url: str | None, timeout: float, patience: float) -> None:
+        url = base_url or os.environ.get("ROADMASK_URL") or DEFAULT_URL
+        self.base_url: str = url.rstrip("/")
+        self.timeout = timeout
         self.patience = patience
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx.Client(
-            base_url=self.base_url, headers=headers, timeout=timeout, transport=transport
-        )
-        # Signed links lead to an object store, which must never see the API key.
-        self._links = httpx.Client(timeout=timeout, transport=transport)
 
-    def close(self) -> None:
-        """Close all connections."""
-        self._http.close()
-        self._links.close()
-
-    def send(self, call: Call) -> httpx.Response:
+    async def send(self, call: Call) -> httpx.Response:
         """The answer, once it is a good one."""
-        return self._persist(lambda: self._send_once(call), call.is_safe, self.base_url)
+        return await self._persist(lambda: self.attempt(call), call.is_safe, self.base_url)
 
-    def fetch(self, url: str) -> bytes:
+    async def fetch(self, url: str) -> bytes:
         """What a signed link leads to. Raises `LinkExpired`, `NotFound`, `ServiceUnreachable`."""
-        return self._persist(lambda: self._links.get(url), True, url.partition("?")[0]).content
+        place = url.partition("?")[0]
+        return (await self._persist(lambda: self.attempt_link(url), True, place)).content
 
-    def _persist(
-        self, attempt: Callable[[], httpx.Response], safe: bool, place: str
+    async def pause(self, patience: Patience, asked: float | None = None) -> bool:
+        """Sleep before the next try. False: no time is left for one."""
+        seconds = patience.next_pause(asked)
+        if seconds is not None:
+            await self.sleep(seconds)
+        return seconds is not None
+
+    async def _persist(
+        self, attempt: Callable[[], Awaitable[httpx.Response]], safe: bool, place: str
     ) -> httpx.Response:
         patience = Patience(self.patience)
         while True:
             try:
-                response = attempt()
+                response = await attempt()
             except httpx.TransportError as error:
                 # A refused connection never carried the request: always safe to try again.
                 again = safe or isinstance(error, httpx.ConnectError)
-                if again and patience.pause():
+                if again and await self.pause(patience):
                     continue
                 raise unreachable(place, error) from error
             if response.is_success:
                 return response
             passing = safe and response.status_code in PASSING_STATUSES
-            if not passing or not patience.pause(retry_after(response)):
+            if not passing or not await self.pause(patience, retry_after(response)):
                 raise problem_error(response)
 
-    @contextmanager
-    def stream(self, call: Call) -> Iterator[httpx.Response]:
-        """An open answer to read from piece by piece; tried once, transport errors pass through."""
-        request = self._build(call)
-        response = self._http.send(request, stream=True)
-        try:
-            if not response.is_success:
-                response.read()
-                raise problem_error(response)
-            yield response
-        finally:
-            response.close()
+    @abstractmethod
+    async def attempt(self, call: Call) -> httpx.Response:
+        """Send a call once."""
 
-    def _send_once(self, call: Call) -> httpx.Response:
-        if not isinstance(call.body, Path):
-            return self._http.send(self._build(call, call.body))
-        with call.body.open("rb") as file:
-            return self._http.send(self._build(call, file))
+    @abstractmethod
+    async def attempt_link(self, url: str) -> httpx.Response:
+        """Follow a signed link once; the API key stays here: stores must never see it."""
 
-    def _build(self, call: Call, content: Any = None) -> httpx.Request:
-        timeout = httpx.USE_CLIENT_DEFAULT if call.timeout is None else call.timeout
-        return self._http.build_request(
-            call.method,
-            call.path,
-            params=call.params,
-            headers=call.headers,
-            json=call.json,
-            content=content,
-            timeout=timeout,
-        )
+    @abstractmethod
+    def lines(self, call: Call) -> AsyncGenerator[str]:
+        """The lines of an answer as they come; tried once, transport errors pass through."""
+
+    @abstractmethod
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+    @abstractmethod
+    async def aside(self, work: Callable[[], T]) -> T:
+        """The result of work that keeps a core or a disk busy."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+def client_options(base_url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
+    """How an httpx client of the service is set up."""
+    key = api_key or os.environ.get("ROADMASK_API_KEY")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return {"base_url": base_url, "headers": headers, "timeout": timeout}
+
+
+def request_options(call: Call, content: Any = None) -> dict[str, Any]:
+    """A call as the arguments of httpx's `build_request`."""
+    return {
+        "method": call.method,
+        "url": call.path,
+        "params": call.params,
+        "headers": call.headers,
+        "json": call.json,
+        "content": content,
+        "timeout": httpx.USE_CLIENT_DEFAULT if call.timeout is None else call.timeout,
+    }
 
 
 def unreachable(place: str, error: httpx.TransportError) -> ServiceUnreachable:

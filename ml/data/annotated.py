@@ -81,7 +81,7 @@ def from_service(client: Client, dataset: str) -> Annotations:
             f"{dataset!r} is neither a folder here nor a dataset with annotated masks at "
             f"{client.base_url}. Annotated there: {others}."
         )
-    listed = client.images(dataset=dataset, truth="true")
+    listed = client.images(dataset=dataset, truth=True)
     images = (_fetched(client, image.id) for image in listed)
     return Annotations(dataset, annotated[dataset], images)
 
@@ -94,7 +94,7 @@ def _fetched(client: Client, image_id: str) -> Annotated:
         url: str | None = getattr(client.image(image_id), link)
         if url is None:
             raise InvalidRequest(f"{image_id} lost its annotated mask while the dataset was read.")
-        return client.transport.fetch(url)
+        return client.fetch(url)
 
     return Annotated(
         image_id, lambda: fetch("content_url"), lambda: decode_mask(fetch("truth_url"))

@@ -1,14 +1,16 @@
-"""The client against the real API, its records and its store."""
+"""Both clients against the real API, its records and its store."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from roadmask import Client, JobState, Lane, image_calls
-from roadmask.client import raise_failure
+from roadmask.calls import raise_failure
 from roadmask.errors import (
     IdempotencyConflict,
     ImageNotFound,
@@ -25,6 +27,15 @@ from roadmask.jobs import ItemState, Job
 from roadmask.masks import encode_mask
 from tests.api.fake_worker import SIZE, FakeWorker
 from tests.api.pictures import HEIGHT, WIDTH, picture
+from tests.api.server import ApiServer
+from tests.client.driven import Driven
+
+
+@pytest.fixture(params=[Client, Driven], ids=["blocking", "async"])
+def client(empty_api: ApiServer, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Each client in turn, of an empty service."""
+    with request.param(empty_api.url, patience=5) as client:
+        yield client
 
 
 def test_an_image_travels_once(client: Client, tmp_path: Path) -> None:

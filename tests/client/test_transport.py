@@ -1,12 +1,14 @@
-"""What the client does when the service falters: real sockets, answers as the test says."""
+"""What both clients do when the service falters: real sockets, answers as the test says."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import pytest
 
@@ -22,89 +24,100 @@ from roadmask.errors import (
 )
 from roadmask.image_calls import digest
 from roadmask.jobs import Item, ItemState, Result
+from tests.client.driven import Driven
 from tests.client.scripted import Answer, problem, scripted
 from tests.servers.process import HOST, free_port
+
+Connect = Callable[..., Any]
+
+
+@pytest.fixture(params=[Client, Driven], ids=["blocking", "async"])
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """Makes clients of one kind, and closes them."""
+    with ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(request.param(*args, **options))
+
 
 BUSY = problem(503, code="unavailable", detail="Later.")
 LOST = Answer(body=b"half", cut=True)
 
 
 @pytest.mark.parametrize("passing", [BUSY, Answer(502), Answer(429), LOST], ids=repr)
-def test_a_read_is_tried_again(passing: Answer) -> None:
+def test_a_read_is_tried_again(connect: Connect, passing: Answer) -> None:
     with scripted(passing, passing, Answer(body=b'{"ok": 1}')) as script:
-        assert Client(script.url).get("/v1/service") == {"ok": 1}
+        assert connect(script.url).get("/v1/service") == {"ok": 1}
     assert len(script.asked) == 3
 
 
 @pytest.mark.parametrize("passing", [BUSY, LOST], ids=repr)
-def test_a_write_that_may_have_arrived_is_not_sent_again(passing: Answer) -> None:
+def test_a_write_that_may_have_arrived_is_not_sent_again(connect: Connect, passing: Answer) -> None:
     with scripted(passing, Answer()) as script, pytest.raises(Unavailable):
-        Client(script.url).retry("job")
+        connect(script.url).retry("job")
     assert len(script.asked) == 1
 
 
-def test_a_job_is_handed_in_again_under_the_same_key() -> None:
+def test_a_job_is_handed_in_again_under_the_same_key(connect: Connect) -> None:
     closed = problem(409, code="job_closed", detail="No.")
     with scripted(LOST, BUSY, closed) as script, pytest.raises(JobClosed):
-        Client(script.url).submit(["a/b"])
+        connect(script.url).submit(["a/b"])
     keys = {asked.headers["idempotency-key"] for asked in script.asked}
     assert len(script.asked) == 3
     assert len(keys) == 1
 
 
-def test_two_jobs_have_two_keys() -> None:
+def test_two_jobs_have_two_keys(connect: Connect) -> None:
     closed = problem(409, code="job_closed", detail="No.")
     with scripted(closed) as script:
         for _ in range(2):
             with pytest.raises(JobClosed):
-                Client(script.url).submit(["a/b"])
+                connect(script.url).submit(["a/b"])
     assert len({asked.headers["idempotency-key"] for asked in script.asked}) == 2
 
 
-def test_the_server_says_how_long_to_wait() -> None:
+def test_the_server_says_how_long_to_wait(connect: Connect) -> None:
     busy = Answer(503, headers={"Retry-After": "1"})
     started = time.monotonic()
     with scripted(busy, Answer()) as script:
-        Client(script.url).get("/v1/service")
+        connect(script.url).get("/v1/service")
     assert time.monotonic() - started >= 1
 
 
-def test_a_wait_beyond_the_patience_is_not_begun() -> None:
+def test_a_wait_beyond_the_patience_is_not_begun(connect: Connect) -> None:
     busy = Answer(429, headers={"Retry-After": "3600"})
     with scripted(busy) as script, pytest.raises(QueueFull):
-        Client(script.url, patience=5).get("/v1/service")
+        connect(script.url, patience=5).get("/v1/service")
     assert len(script.asked) == 1
 
 
-def test_tries_end_with_the_patience() -> None:
+def test_tries_end_with_the_patience(connect: Connect) -> None:
     with scripted(BUSY) as script, pytest.raises(Unavailable, match="Later"):
-        Client(script.url, patience=1).get("/v1/service")
+        connect(script.url, patience=1).get("/v1/service")
     assert len(script.asked) > 1
 
 
-def test_nobody_answers() -> None:
+def test_nobody_answers(connect: Connect) -> None:
     url = f"http://{HOST}:{free_port()}"
     with pytest.raises(ServiceUnreachable, match="roadmask up"):
-        Client(url, patience=0).get("/healthz")
+        connect(url, patience=0).get("/healthz")
 
 
-def test_a_service_that_is_starting_is_waited_for() -> None:
+def test_a_service_that_is_starting_is_waited_for(connect: Connect) -> None:
     """A refused connection carried nothing, so any call may be made again."""
     port, closed = free_port(), problem(409, code="job_closed", detail="No.")
     with ExitStack() as stack:
         late = Timer(0.5, lambda: stack.enter_context(scripted(closed, port=port)))
         late.start()
         with pytest.raises(JobClosed):
-            Client(f"http://{HOST}:{port}").retry("job")
+            connect(f"http://{HOST}:{port}").retry("job")
         late.join()
 
 
 @pytest.mark.parametrize("code", sorted(error_classes()))
-def test_errors_of_the_service_are_raised_as_what_they_are(code: str) -> None:
+def test_errors_of_the_service_are_raised_as_what_they_are(connect: Connect, code: str) -> None:
     cls = error_classes()[code]
     error = cls("What happened and what to do.", limit=7)
     with scripted(problem(**error.problem())) as script, pytest.raises(cls) as raised:
-        Client(script.url, patience=0).get("/v1/service")
+        connect(script.url, patience=0).get("/v1/service")
     assert type(raised.value) is cls
     assert raised.value.detail == "What happened and what to do."
     assert raised.value.extra == {"limit": 7}
@@ -113,26 +126,28 @@ def test_errors_of_the_service_are_raised_as_what_they_are(code: str) -> None:
 @pytest.mark.parametrize(
     ("status", "cls"), [(404, NotFound), (502, Unavailable), (500, RoadmaskError)]
 )
-def test_errors_of_others_are_known_by_their_status(status: int, cls: type[RoadmaskError]) -> None:
+def test_errors_of_others_are_known_by_their_status(
+    connect: Connect, status: int, cls: type[RoadmaskError]
+) -> None:
     with scripted(Answer(status, b"<html>")) as script, pytest.raises(cls) as raised:
-        Client(script.url, patience=0).get("/v1/service")
+        connect(script.url, patience=0).get("/v1/service")
     assert str(status) in raised.value.detail
 
 
-def test_a_file_is_sent_whole_on_every_try(tmp_path: Path) -> None:
+def test_a_file_is_sent_whole_on_every_try(connect: Connect, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(bytes(range(256)) * 4096)
     refused = problem(415, code="unsupported_format", detail="No.")
     with scripted(BUSY, refused) as script, pytest.raises(RoadmaskError, match="No"):
-        Client(script.url).put_image(digest(photo), photo)
+        connect(script.url).put_image(digest(photo), photo)
     first, second = script.asked
     assert first.body == second.body == photo.read_bytes()
     assert first.headers["content-length"] == str(256 * 4096)
 
 
-def test_the_key_goes_to_the_service_and_not_to_the_store() -> None:
+def test_the_key_goes_to_the_service_and_not_to_the_store(connect: Connect) -> None:
     with scripted(Answer()) as service, scripted(Answer(body=b"mask")) as store:
-        client = Client(service.url, "secret-key")
+        client = connect(service.url, "secret-key")
         client.get("/v1/service")
         result = Result(
             mask_key="k", mask_url=f"{store.url}/m?sig=1", width=1, height=1, shares={}, artifact=""
@@ -143,11 +158,13 @@ def test_the_key_goes_to_the_service_and_not_to_the_store() -> None:
     assert "secret-key" not in str(store.asked)
 
 
-def test_the_environment_says_where_and_with_which_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_says_where_and_with_which_key(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with scripted(Answer()) as script:
         monkeypatch.setenv("ROADMASK_URL", script.url)
         monkeypatch.setenv("ROADMASK_API_KEY", "from-environment")
-        Client().get("/v1/service")
+        connect().get("/v1/service")
     assert script.asked[0].headers["authorization"] == "Bearer from-environment"
 
 
@@ -158,19 +175,19 @@ def _events(*events: tuple[str, str, dict[str, object]]) -> bytes:
     )
 
 
-def test_events_go_on_after_the_last_one_seen() -> None:
+def test_events_go_on_after_the_last_one_seen(connect: Connect) -> None:
     item = {"index": 0, "state": "succeeded"}
     end = {"state": "succeeded"}
     first = _events(("1-0", "item", item)) + b": ping\n\n"
     rest = _events(("2-0", "item", {"index": 1, "state": "failed"}), ("3-0", "job", end))
     with scripted(Answer(body=first, cut=True), BUSY, Answer(body=rest)) as script:
-        events = list(Client(script.url).events("job"))
+        events = list(connect(script.url).events("job"))
     assert [event.id for event in events] == ["1-0", "2-0", "3-0"]
     assert [event.type for event in events] == ["item", "item", "job"]
     assert [asked.headers["last-event-id"] for asked in script.asked] == ["0", "1-0", "1-0"]
 
 
-def test_events_of_a_job_that_does_not_exist() -> None:
+def test_events_of_a_job_that_does_not_exist(connect: Connect) -> None:
     missing = problem(404, code="job_not_found", detail="No such job.")
     with scripted(missing) as script, pytest.raises(NotFound):
-        list(Client(script.url).events("job"))
+        list(connect(script.url).events("job"))
