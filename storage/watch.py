@@ -58,10 +58,11 @@ class Watch:
         until = time.monotonic() + seconds
         status = await self._status(job_id)
         while not status.has_ended and (left := until - time.monotonic()) > 0:
-            told = await self._next(job_id, status.last_event, min(left, PING_S))
-            if told and left > PAUSE_S:
-                await asyncio.sleep(PAUSE_S)
+            await self._next(job_id, status.last_event, min(left, PING_S))
             status = await self._status(job_id)
+            # Only a job with more to come is looked at now and then; its end is told at once.
+            if not status.has_ended:
+                await asyncio.sleep(min(PAUSE_S, max(until - time.monotonic(), 0)))
         return status.job
 
     async def events(self, job_id: str, last_id: str | None = None) -> AsyncIterator[Event]:

@@ -19,6 +19,7 @@ from roadmask.categories import CITYSCAPES
 from roadmask.errors import ModelFailed
 from roadmask.jobs import Lane
 from worker.models import Artifact, Models, Predictor
+from worker.pace import Pace
 from worker.timings import Timings, timed
 from worker.watchdog import Watchdog
 
@@ -41,18 +42,30 @@ class Request:
     timings: Timings = field(compare=False)
     mask: Future[NDArray[np.uint8]] = field(compare=False, default_factory=Future)
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it is of the interactive lane."""
+        return not self.rank[0]
+
+    def goes_with(self, other: Request) -> bool:
+        """Whether both may share a batch."""
+        return self.predictor is other.predictor and self.is_urgent == other.is_urgent
+
 
 class Batcher:
-    """Takes what is there, up to `max_batch` images, and runs the model on it.
+    """Takes what is there, as much as `pace` allows, and runs the model on it.
+
+    Urgent images share a batch with no others: nobody at a screen waits for those of a batch job
+    but the ones that are in the model already.
 
     Images are RGB uint8 (H, W, 3), masks uint8 (H, W). A batch that fails is run again in parts, so
     that only the image at fault fails. When even a blank image fails, the model itself is broken
     (a GPU after a fault, say) and no image is blamed: the process ends.
     """
 
-    def __init__(self, models: Models, max_batch: int, watchdog: Watchdog) -> None:
+    def __init__(self, models: Models, pace: Pace, watchdog: Watchdog) -> None:
         self._models = models
-        self._max_batch = max_batch
+        self._pace = pace
         self._watchdog = watchdog
         self._waiting: list[Request] = []
         self._coming = 0
@@ -123,21 +136,22 @@ class Batcher:
         return bool(batch)
 
     def _next_batch(self) -> list[Request]:
-        """What is there, the most urgent first and all for one model; empty when stopped."""
+        """What is there, the most urgent first, for one model and lane; empty when stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
             end = time.monotonic() + MAX_WAIT_S
             while self._worth_waiting() and (left := end - time.monotonic()) > 0:
                 self._changed.wait(left)
             batch: list[Request] = []
-            while self._waiting and len(batch) < self._max_batch:
-                if batch and self._waiting[0].predictor is not batch[0].predictor:
+            while self._waiting and len(batch) < self._pace.batch:
+                if batch and not batch[0].goes_with(self._waiting[0]):
                     break
                 batch.append(heapq.heappop(self._waiting))
             return batch
 
     def _worth_waiting(self) -> bool:
-        return 0 < len(self._waiting) < self._max_batch and self._coming > 0 and not self._stopping
+        room = 0 < len(self._waiting) < self._pace.batch
+        return room and not self._waiting[0].is_urgent and self._coming > 0 and not self._stopping
 
     def _predict(self, predictor: Predictor, batch: Sequence[Request]) -> None:
         try:
@@ -152,6 +166,7 @@ class Batcher:
             for start in range(0, len(batch), size):
                 self._predict(predictor, batch[start : start + size])
         else:
+            self._pace.note(len(batch), batch[0].timings["infer"] / 1000)
             for request, mask in zip(batch, masks, strict=True):
                 request.timings["infer"] = batch[0].timings["infer"]
                 request.mask.set_result(mask)

@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadmask.errors import ImageMissing, ImageUnreadable, ObjectNotFound
+from roadmask.jobs import Lane
 from roadmask.pixels import decode, sniff
 from storage.objects import ObjectStore, image_key
 from worker.quarantine import decode_apart
 from worker.timings import Timings, timed
 from worker.watchdog import Watchdog
-
-LARGEST_AT_ONCE = 2
-"""Images of the largest size that may be in hand at the same time; of smaller ones, many more."""
 
 
 class PixelBudget:
@@ -45,7 +43,11 @@ class PixelBudget:
 
 
 class Fetcher:
-    """Fetches and decodes; at most `entrances` images are compressed bytes in memory at a time."""
+    """Fetches and decodes, for each lane at most `entrances` images at a time.
+
+    So many are compressed bytes in memory, and one image of the largest size, or many smaller ones,
+    may be pixels. Each lane has room of its own: an urgent image waits for none of a batch.
+    """
 
     def __init__(
         self, store: ObjectStore, max_pixels: int, entrances: int, watchdog: Watchdog
@@ -53,22 +55,22 @@ class Fetcher:
         self._store = store
         self._max_pixels = max_pixels
         self._watchdog = watchdog
-        self._entrances = threading.BoundedSemaphore(entrances)
-        self._budget = PixelBudget(LARGEST_AT_ONCE * max_pixels)
+        self._entrances = {lane: threading.BoundedSemaphore(entrances) for lane in Lane}
+        self._budgets = {lane: PixelBudget(max_pixels) for lane in Lane}
 
     def fetch(
-        self, sha256: str, timings: Timings, apart: bool, room: ExitStack
+        self, sha256: str, lane: Lane, timings: Timings, apart: bool, room: ExitStack
     ) -> NDArray[np.uint8]:
         """The pixels, RGB uint8 (H, W, 3); their share of the budget is held until `room` closes.
 
         With `apart` they are decoded in a disposable process. Raises `ItemError`,
         `UnsupportedFormat` or `StoreUnavailable`.
         """
-        with self._entrances:
+        with self._entrances[lane]:
             with timed(timings, "fetch"):
                 data = self._bytes(sha256)
             facts = sniff(data, self._max_pixels)
-            room.enter_context(self._budget.hold(facts.width * facts.height))
+            room.enter_context(self._budgets[lane].hold(facts.width * facts.height))
             with timed(timings, "decode"):
                 return self._decode(data, apart)
 

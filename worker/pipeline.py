@@ -87,7 +87,7 @@ class Pipeline:
         self._batcher.predictor(artifact)
         with ExitStack() as room:
             with self._batcher.coming():
-                image = self._fetcher.fetch(item.sha256, timings, apart, room)
+                image = self._fetcher.fetch(item.sha256, lane, timings, apart, room)
                 waiting = self._batcher.put(image, artifact, lane, timings)
             # The batcher has it: its memory is to be free as soon as the mask is there.
             del image

@@ -24,6 +24,7 @@ from worker.follower import Follower
 from worker.keeper import Keeper
 from worker.messenger import Messenger
 from worker.models import Models, full_name
+from worker.pace import Pace
 from worker.pipeline import Pipeline
 from worker.presence import Presence
 from worker.store import Masks
@@ -44,7 +45,7 @@ class Station:
         self._models = models
         self._follower = Follower(InService(redis, self._store), models)
         self._watchdog = Watchdog(settings.item_deadline_s)
-        self._batcher = Batcher(models, settings.max_batch, self._watchdog)
+        self._batcher = Batcher(models, Pace(settings.max_batch), self._watchdog)
         fetcher = Fetcher(
             self._store, settings.max_image_pixels, settings.max_batch, self._watchdog
         )

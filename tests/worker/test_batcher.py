@@ -17,9 +17,12 @@ from tests.worker.brightness import SKY, Brightness, Images, TinyArtifact, find,
 from tests.worker.gates import Gate
 from worker.batcher import Batcher
 from worker.models import Models
+from worker.pace import Pace
 from worker.watchdog import Watchdog
 
 POISON = 7
+LONG_S = 1e6
+"""A turn in which any number of images fits."""
 
 
 def picture(value: int = 200) -> NDArray[np.uint8]:
@@ -38,13 +41,13 @@ def tight_memory(images: Images) -> None:
 
 @contextmanager
 def running(models: Models, watchdog: Watchdog | None = None) -> Iterator[Batcher]:
-    batcher = Batcher(models, 8, watchdog or Watchdog(60))
+    batcher = Batcher(models, Pace(8, LONG_S), watchdog or Watchdog(60))
     batcher.start()
     yield batcher
     batcher.stop()
 
 
-def test_what_waits_while_the_model_works_goes_together_the_interactive_first() -> None:
+def test_what_waits_while_the_model_works_goes_together_the_interactive_first_and_alone() -> None:
     order: list[list[int]] = []
     gate = Gate()
 
@@ -60,7 +63,7 @@ def test_what_waits_while_the_model_works_goes_together_the_interactive_first() 
         gate.open()
         for mask in (first, urgent, *batch):
             mask.result(timeout=5)
-    assert order == [[0], [100, 1, 2, 3, 4, 5, 6, 7], [8, 9]]
+    assert order == [[0], [100], [1, 2, 3, 4, 5, 6, 7, 8], [9]]
 
 
 def test_each_image_gets_its_own_mask() -> None:

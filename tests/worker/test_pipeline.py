@@ -6,9 +6,11 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from roadmask.errors import ImageMissing, ImageUnreadable, ModelNotFound, RoadmaskError
 from roadmask.jobs import Lane
@@ -18,9 +20,11 @@ from storage.local_store import LocalStore
 from storage.manifest import ManifestItem
 from storage.objects import image_key, mask_keys, truth_key
 from tests.worker.brightness import SKY, Brightness, TinyArtifact, segment
+from tests.worker.gates import Gate
 from tests.worker.pictures import BAD, GOOD, png
 from worker.batcher import Batcher
 from worker.fetch import Fetcher, PixelBudget
+from worker.pace import Pace
 from worker.pipeline import Pipeline
 from worker.store import Masks
 from worker.watchdog import Watchdog
@@ -36,7 +40,7 @@ def model() -> Brightness:
 @pytest.fixture
 def pipeline(store: LocalStore, model: Brightness) -> Iterator[Pipeline]:
     models, watchdog = model.models(), Watchdog(60)
-    batcher = Batcher(models, 8, watchdog)
+    batcher = Batcher(models, Pace(8), watchdog)
     batcher.start()
     yield Pipeline(models, Fetcher(store, PIXELS, 8, watchdog), batcher, Masks(store), 60)
     batcher.stop()
@@ -201,3 +205,33 @@ def test_decoded_pixels_are_bounded_and_a_large_image_gets_its_turn() -> None:
     large.join(5)
     small.join(5)
     assert entered == ["large", "small"]
+
+
+def test_an_urgent_image_is_decoded_while_images_of_a_batch_fill_their_lane(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    held = png(1)
+
+    def slow(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
+        if data == held:
+            gate.pass_through()
+        return decode(data, max_pixels)
+
+    monkeypatch.setattr("worker.fetch.decode", slow)
+    # One entrance, and pixels enough for one image.
+    fetcher = Fetcher(store, decode(held, PIXELS)[..., 0].size, 1, Watchdog(60))
+
+    def fetch(data: bytes, lane: Lane) -> tuple[int, ...]:
+        with ExitStack() as room:
+            sha256 = hashlib.sha256(data).hexdigest()
+            store.put(image_key(sha256), data, "application/octet-stream")
+            return fetcher.fetch(sha256, lane, {}, False, room).shape
+
+    with ThreadPoolExecutor(2) as threads:
+        batch = threads.submit(fetch, held, Lane.BATCH)
+        gate.wait_for_arrival()
+        assert len(threads.submit(fetch, png(2), Lane.INTERACTIVE).result(timeout=10)) == 3
+        assert not batch.done()
+        gate.open()
+        assert len(batch.result(timeout=10)) == 3

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from roadmask.jobs import FINAL_STATES, Item, JobState
+from roadmask.jobs import FINAL_STATES, Item, JobState, Lane
 from roadmask.settings import Settings
 from storage.roll import Roll
 from tests.servers.process import Server
@@ -117,6 +117,23 @@ def test_kill_9_of_a_worker_and_duplicated_messages_lose_and_double_nothing(
     items = check_each_item_ended_once(desk, job_id)
     assert desk.job(job_id).state is JobState.SUCCEEDED
     assert {item.attempts for item in items} <= {1, 2}
+
+
+def test_an_urgent_image_is_served_while_batches_hold_all_threads_of_the_pool(
+    launch: Launch, desk: Desk
+) -> None:
+    worker = launch("held")
+    desk.accept([desk.image(png(n)) for n in range(8)], messages=8)
+    try:
+        # The pool has two threads.
+        wait_until(lambda: worker.log.read_bytes().count(b"a thread is held") == 2, seconds=30)
+        for n in range(3):
+            urgent = desk.accept([desk.image(png(100 + n))], Lane.INTERACTIVE, messages=1)
+            wait_until(lambda job_id=urgent: ended(desk, job_id))
+            assert desk.job(urgent).state is JobState.SUCCEEDED
+    finally:
+        # It would wait for what it holds.
+        worker.kill()
 
 
 def test_sigterm_finishes_what_is_in_hand_and_leaves_the_rest(launch: Launch, desk: Desk) -> None:

@@ -50,8 +50,23 @@ def break_tasks() -> None:
     Chunks.work = broken  # type: ignore[method-assign]
 
 
+def hold_batches() -> None:
+    """Whatever thread takes a batch message keeps it for ever."""
+    work: Callable[[Chunks, str, Lane], None] = Chunks.work
+
+    def held(chunks: Chunks, job_id: str, lane: Lane) -> None:
+        if lane is Lane.BATCH:
+            logging.warning("a thread is held")
+            time.sleep(3600)
+        work(chunks, job_id, lane)
+
+    Chunks.work = held  # type: ignore[method-assign]
+
+
 def main() -> int:
     fault = sys.argv[1]
+    if fault == "held":
+        hold_batches()
     if fault == "tasks":
         break_tasks()
     model = {"slow": slow, "kill": kill, "hang": hang}.get(fault, no_fault)
