@@ -27,7 +27,9 @@ class Pace:
 
     @property
     def batch(self) -> int:
-        """Images of one micro-batch, as things are now."""
+        """Images of one micro-batch as things are now: a power of two, to which predictors pad."""
         if not self._recent:
             return 1
-        return max(1, min(self._most, int(self._turn_s / max(min(self._recent), 1e-6))))
+        fitting = int(self._turn_s / max(min(self._recent), 1e-6))
+        size = max(1, min(self._most, fitting))
+        return 1 << (size.bit_length() - 1)

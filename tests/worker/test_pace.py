@@ -11,7 +11,7 @@ def test_images_go_one_by_one_until_something_was_measured() -> None:
     assert Pace(8).batch == 1
 
 
-@pytest.mark.parametrize(("seconds", "images"), [(0.02, 5), (0.09, 1), (0.7, 1), (0.001, 8)])
+@pytest.mark.parametrize(("seconds", "images"), [(0.02, 4), (0.09, 1), (0.7, 1), (0.001, 8)])
 def test_a_batch_takes_about_a_turn_and_holds_one_image_at_least(
     seconds: float, images: int
 ) -> None:
