@@ -10,14 +10,16 @@ REMEMBERED = 16
 
 
 class Pace:
-    """Micro-batches of at most `most` images that take about `turn_s` seconds, and one at least.
+    """Micro-batches of `least` to `most` images that take about `turn_s` seconds.
 
-    What an image takes is the best of the last few batches: a stall says nothing of the model. As
-    long as nothing was measured, images go one by one.
+    `least` is what the engine computes side by side, an image on each core: fewer would leave some
+    of them idle. What an image takes is the best of the last few batches, since a stall says
+    nothing of the model; as long as nothing was measured, batches are small.
     """
 
-    def __init__(self, most: int, turn_s: float = TURN_S) -> None:
+    def __init__(self, most: int, least: int = 1, turn_s: float = TURN_S) -> None:
         self._most = most
+        self._least = min(least, most)
         self._turn_s = turn_s
         self._recent: deque[float] = deque(maxlen=REMEMBERED)
 
@@ -27,9 +29,10 @@ class Pace:
 
     @property
     def batch(self) -> int:
-        """Images of one micro-batch as things are now: a power of two, to which predictors pad."""
+        """Images of one micro-batch as things are now: a power of two, or the most."""
         if not self._recent:
-            return 1
+            return self._least
         fitting = int(self._turn_s / max(min(self._recent), 1e-6))
-        size = max(1, min(self._most, fitting))
-        return 1 << (size.bit_length() - 1)
+        # A predictor may pad what is no power of two.
+        rounded = 1 << max(fitting.bit_length() - 1, 0)
+        return max(self._least, min(self._most, rounded))

@@ -45,7 +45,8 @@ class Station:
         self._models = models
         self._follower = Follower(InService(redis, self._store), models)
         self._watchdog = Watchdog(settings.item_deadline_s)
-        self._batcher = Batcher(models, Pace(settings.max_batch), self._watchdog)
+        pace = Pace(settings.max_batch, least=os.cpu_count() or 1)
+        self._batcher = Batcher(models, pace, self._watchdog)
         fetcher = Fetcher(
             self._store, settings.max_image_pixels, settings.max_batch, self._watchdog
         )

@@ -41,7 +41,7 @@ def tight_memory(images: Images) -> None:
 
 @contextmanager
 def running(models: Models, watchdog: Watchdog | None = None) -> Iterator[Batcher]:
-    batcher = Batcher(models, Pace(8, LONG_S), watchdog or Watchdog(60))
+    batcher = Batcher(models, Pace(8, turn_s=LONG_S), watchdog or Watchdog(60))
     batcher.start()
     yield batcher
     batcher.stop()
