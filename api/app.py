@@ -25,6 +25,7 @@ from api.routes import (
     jobs,
     models,
     objects,
+    rest,
     service,
     truths,
     webhooks,
@@ -35,7 +36,20 @@ from roadmask.settings import Settings
 
 log = logging.getLogger(__name__)
 
-ROOMS = (images, truths, datasets, jobs, items, events, exports, webhooks, models, objects, service)
+ROOMS = (
+    images,
+    truths,
+    datasets,
+    jobs,
+    items,
+    events,
+    exports,
+    webhooks,
+    rest,
+    models,
+    objects,
+    service,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

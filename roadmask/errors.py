@@ -15,6 +15,7 @@
     ├── WebhookNotAllowed       403  the operator did not allow webhooks to that host
     ├── UploadTooLarge          413
     ├── QueueFull               429
+    ├── NotInTime               504  a call that waits for its mask has waited long enough
     ├── Unavailable             503  a part of the service is out of reach: try again
     │   ├── RecordsUnavailable (Redis)  StoreUnavailable (object store)
     │   └── ServiceUnreachable (raised by the client: nothing answers at the URL)
@@ -138,6 +139,13 @@ class QueueFull(RoadmaskError):
     """Too many jobs are waiting."""
 
     status = 429
+    retryable = True
+
+
+class NotInTime(RoadmaskError):
+    """Not done in time."""
+
+    status = 504
     retryable = True
 
 
