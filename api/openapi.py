@@ -16,6 +16,7 @@ from roadmask.images import CatalogueEntry, Hashes
 from roadmask.jobs import JobCreate
 
 FORM = "multipart/form-data"
+LINES = "application/x-ndjson"
 REF = "#/components/schemas/{model}"
 DOCUMENTED: tuple[type[BaseModel], ...] = (JobCreate, Hashes, CatalogueEntry, ProblemDocument)
 """Models that no route names in its signature, but the document refers to."""
@@ -74,9 +75,11 @@ def form_request() -> dict[str, Any]:
 
 
 def job_request() -> dict[str, Any]:
-    """The `openapi_extra=` of the route that takes a job as JSON, or as a form with files."""
+    """The `openapi_extra=` of the route that takes a job as JSON or its lines, or as a form."""
     job = {"type": "string", "description": "A JobCreate without images, as JSON."}
     extra = json_request(ref(JobCreate))
+    lines = "A JobCreate without images on the first line, then an ImageRef on each."
+    extra["requestBody"]["content"][LINES] = {"schema": {"type": "string", "description": lines}}
     extra["requestBody"]["content"][FORM] = {"schema": _form({"job": job})}
     return extra
 

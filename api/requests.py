@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from api.backends import Backends
 from roadmask.errors import ImageNotFound, InvalidRequest, Unavailable
@@ -23,17 +23,22 @@ FIRST_MESSAGES = 8
 
 
 def accept(
-    backends: Backends, request: JobCreate, items: Iterable[ManifestItem], key: str | None
+    backends: Backends,
+    request: JobCreate,
+    items: Iterable[ManifestItem],
+    key: str | None,
+    listing: str = "",
 ) -> tuple[Job, bool]:
     """Record the job and wake workers for it; True when `key` had made it before.
 
-    Its model is the version that the name stands for now, whatever is promoted later. Raises
+    Its model is the version that the name stands for now, whatever is promoted later; `listing` is
+    the sha256 of a list of images that came apart from the request. Raises
     `ModelNotFound`, `IdempotencyConflict`, `QueueFull`, `InvalidRequest` and `WebhookNotAllowed`.
     """
     if request.webhook is not None:
         backends.webhook_policy.check(request.webhook)
     model = backends.model_names.pin(request.model)
-    job, replayed = backends.records.create(request, items, key, model)
+    job, replayed = backends.records.create(request, items, key, model, listing)
     if not replayed:
         wake(backends, job)
     return job, replayed
@@ -63,6 +68,13 @@ def items_of(backends: Backends, request: JobCreate) -> Iterator[ManifestItem]:
     prefix = request.prefix or ""
     check_image_id(prefix.removesuffix("/"))
     return _walked(backends, prefix, f"ids that begin with {prefix!r}")
+
+
+def looked_up(backends: Backends, refs: Iterable[ImageRef]) -> Iterator[ManifestItem]:
+    """The items of a list of any length, some of it in memory. Raises `ImageNotFound`."""
+    remaining = iter(refs)
+    while part := list(islice(remaining, LOOKUPS)):
+        yield from _listed(backends, part)
 
 
 def _listed(backends: Backends, refs: list[ImageRef]) -> list[ManifestItem]:

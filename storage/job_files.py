@@ -58,10 +58,18 @@ class JobFile:
         return {name: value for name, value in fields.items() if value is not None}
 
 
-def job_file(job_id: str, request: JobCreate, model: str, total: int, key: str | None) -> JobFile:
+def job_file(
+    job_id: str,
+    request: JobCreate,
+    model: str,
+    total: int,
+    key: str | None,
+    listing: str = "",
+) -> JobFile:
     """What is written down of a request with `total` items and the client's Idempotency-Key.
 
-    `model` is what the request's name of one stands for now.
+    `model` is what the request's name of one stands for now, `listing` the sha256 of its list of
+    images where that came apart from it.
     """
     lane = request.lane or (Lane.INTERACTIVE if total <= INTERACTIVE_ITEMS else Lane.BATCH)
     return JobFile(
@@ -75,7 +83,7 @@ def job_file(job_id: str, request: JobCreate, model: str, total: int, key: str |
         error_threshold=request.error_threshold,
         deadline_ms=int(request.deadline_s * 1000) if request.deadline_s is not None else None,
         idempotency_key=idempotency_key(key) if key is not None else None,
-        fingerprint=hashlib.sha256(request.model_dump_json().encode()).hexdigest(),
+        fingerprint=hashlib.sha256(f"{request.model_dump_json()}{listing}".encode()).hexdigest(),
         webhook=request.webhook,
     )
 

@@ -17,6 +17,7 @@ from roadmask.errors import (
     JobNotFound,
     QueueFull,
     RecordsUnavailable,
+    RoadmaskError,
 )
 from roadmask.jobs import (
     FINAL_STATES,
@@ -63,14 +64,16 @@ class JobRecords:
         items: Iterable[ManifestItem],
         idempotency_key: str | None,
         model: str | None = None,
+        listing: str = "",
     ) -> tuple[Job, bool]:
         """Accept a job; it and whether it is a replay of an earlier request with the same key.
 
         The manifest and the request are in the object store before the record exists, so an
         accepted job outlives Redis. Of requests that race with one key, the first to make its
         record wins and the others take back what they wrote. `model` is the version that the name
-        in the request stands for now. Raises `InvalidRequest` for no items,
-        `IdempotencyConflict` when the key came with another request before, `QueueFull`.
+        in the request stands for now; `listing` is the sha256 of a list of images that is no part
+        of the request. Raises `InvalidRequest` for no items, `IdempotencyConflict` when the key
+        came with another request before, `QueueFull`, and what `items` raises.
         """
         remaining = iter(items)
         first = next(remaining, None)
@@ -79,8 +82,12 @@ class JobRecords:
         if idempotency_key is not None:
             self._check_memory()
         job_id = new_job_id()
-        total = write_manifest(self._store, job_id, chain([first], remaining))
-        file = job_file(job_id, request, model or request.model, total, idempotency_key)
+        try:
+            total = write_manifest(self._store, job_id, chain([first], remaining))
+        except RoadmaskError:
+            self._take_back(job_id)
+            raise
+        file = job_file(job_id, request, model or request.model, total, idempotency_key, listing)
         write_job_file(self._store, file)
         outcome, *earlier = self._scripts.run(
             "create",

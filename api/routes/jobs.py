@@ -14,9 +14,10 @@ from api.bodies import parse, read_json
 from api.errors import problems
 from api.forms import is_form, receive_form
 from api.intake import keep_anyway
+from api.listing import MAX_BYTES, is_listing, read_images, read_job
 from api.openapi import answer, job_request
-from api.requests import accept, items_of, wake
-from api.uploads import scratch
+from api.requests import accept, items_of, looked_up, wake
+from api.uploads import receive_file, scratch
 from api.waiting import LONGEST_WAIT_S, preferred_wait
 from roadmask.errors import (
     IdempotencyConflict,
@@ -68,10 +69,13 @@ async def create_job(
 ) -> Job:
     """Takes ids as JSON, or the images themselves as a form. The answer says where to go next.
 
+    Long lists of ids go as JSON lines: the first line is the job, each one after it an image.
     In a form a file that is no image becomes an item that fails alone, with its cause.
     """
     if is_form(request):
         job, replayed = await _from_form(request, backends, idempotency_key)
+    elif is_listing(request):
+        job, replayed = await _from_listing(request, backends, idempotency_key)
     else:
         wanted = await read_json(request, REQUEST)
         job, replayed = await run_in_threadpool(_from_ids, backends, wanted, idempotency_key)
@@ -136,6 +140,18 @@ def retry_job(job_id: str, backends: Wired) -> Job:
 
 def _from_ids(backends: Backends, request: JobCreate, key: str | None) -> tuple[Job, bool]:
     return accept(backends, request, items_of(backends, request), key)
+
+
+async def _from_listing(request: Request, backends: Backends, key: str | None) -> tuple[Job, bool]:
+    with scratch() as folder:
+        upload = await receive_file(request, folder, MAX_BYTES)
+
+        def take() -> tuple[Job, bool]:
+            wanted = read_job(upload.path)
+            items = looked_up(backends, read_images(upload.path))
+            return accept(backends, wanted, items, key, upload.sha256)
+
+        return await run_in_threadpool(take)
 
 
 async def _from_form(request: Request, backends: Backends, key: str | None) -> tuple[Job, bool]:

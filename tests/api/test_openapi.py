@@ -97,4 +97,4 @@ def test_request_examples_are_given(document: dict[str, Any]) -> None:
     job = document["components"]["schemas"]["JobCreate"]
     assert len(job["examples"]) >= 2
     body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]
-    assert body.keys() == {"application/json", "multipart/form-data"}
+    assert body.keys() == {"application/json", "application/x-ndjson", "multipart/form-data"}
