@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from roadmask.errors import ObjectNotFound
+from api.backends import Backends
+from api.renderings import render_item
+from roadmask.errors import ItemError, NotFound
 from roadmask.jobs import Item, Job
-from storage.job_records import JobRecords
-from storage.objects import ObjectStore
+from roadmask.mask_formats import MaskFormat
 
 if TYPE_CHECKING:
     from stream_zip import MemberFile
 
 MODE = 0o644
+TEXTS = {".json", ".geojson", ".xml"}
 
 
-def zip_masks(records: JobRecords, store: ObjectStore, job: Job) -> Iterator[bytes]:
-    """The archive in blocks: `masks/<image id>.png` of what is finished, and `results.jsonl`."""
+def zip_masks(backends: Backends, job: Job, form: MaskFormat) -> Iterator[bytes]:
+    """The archive in blocks: `masks/<image id>.png` of what is finished, and `results.jsonl`.
+
+    The suffix is that of the form.
+    """
     # Its cryptography takes a tenth of the front's start, and few ask for an archive.
     from stream_zip import stream_zip
 
-    return iter(stream_zip(_members(records, store, job)))
+    return iter(stream_zip(_members(backends, job, form)))
 
 
 def json_lines(items: Iterable[Item]) -> Iterator[bytes]:
@@ -30,22 +35,23 @@ def json_lines(items: Iterable[Item]) -> Iterator[bytes]:
         yield item.model_dump_json().encode() + b"\n"
 
 
-def _members(records: JobRecords, store: ObjectStore, job: Job) -> Iterator[MemberFile]:
+def _members(backends: Backends, job: Job, form: MaskFormat) -> Iterator[MemberFile]:
     from stream_zip import ZIP_64, ZIP_AUTO
 
     changed = job.finished_at or job.created_at
+    # Pictures and NumPy's archives are compressed already: level 0 stores them.
+    level = 6 if form.suffix in TEXTS else 0
     written: set[str] = set()
-    for item in records.results(job.id):
+    for item in backends.records.results(job.id):
         # The same image twice in a job has the same mask twice.
         if item.result is None or item.image_id in written:
             continue
         written.add(item.image_id)
         try:
-            png = store.get(item.result.mask_key)
-        except ObjectNotFound:
+            data = render_item(backends, job.id, item, form)
+        except (NotFound, ItemError):
             continue
-        # A PNG is compressed already: level 0 stores it.
-        method = ZIP_AUTO(len(png), level=0)
-        yield f"masks/{item.image_id}.png", changed, MODE, method, (png,)
-    lines = json_lines(records.results(job.id))
+        method = ZIP_AUTO(len(data), level=level)
+        yield f"masks/{item.image_id}{form.suffix}", changed, MODE, method, (data,)
+    lines = json_lines(backends.records.results(job.id))
     yield "results.jsonl", changed, MODE, ZIP_64, lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
-from roadmask.images import Image
+from roadmask.images import Image, uploaded_id
 from roadmask.job_urls import job_urls
 from roadmask.jobs import Item, Job
 from roadmask.settings import Settings
@@ -46,6 +46,10 @@ class Links:
     def job(self, job: Job) -> Job:
         """The job with its URLs."""
         return job.model_copy(update={"urls": job_urls(self._base, job.id)})
+
+    def content(self, sha256: str) -> str:
+        """Where an image's bytes are as long as they are stored: it leads to a signed URL."""
+        return f"{self._base}/v1/images/{uploaded_id(sha256)}/content"
 
     def nearby(self, key: str) -> str:
         """The signed URL for a redirect; without the host where it is this API's own.

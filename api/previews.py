@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from api.backends import Backends
 from roadmask.errors import ImageMissing, ObjectNotFound
-from roadmask.masks import colorize, decode_mask, overlay
-from roadmask.pixels import decode, encode_jpeg, encode_png
+from roadmask.masks import decode_mask, overlay
+from roadmask.pixels import decode, encode_jpeg
 from storage.objects import image_key, thumbnail_key
 
 THUMBNAIL_SIDE = 256
@@ -29,21 +29,17 @@ async def ensure_thumbnail(backends: Backends, sha256: str) -> None:
     await anyio.to_thread.run_sync(backends.store.put, key, jpeg, "image/jpeg")
 
 
-async def colored_png(backends: Backends, mask_png: bytes) -> bytes:
-    """The mask in its palette's colours, an RGB PNG."""
-    return await anyio.to_thread.run_sync(
-        lambda: encode_png(colorize(decode_mask(mask_png))), limiter=backends.rendering
-    )
-
-
-async def overlay_jpeg(backends: Backends, image_sha256: str, mask_png: bytes) -> bytes:
+def overlay_jpeg(backends: Backends, image_sha256: str, mask_png: bytes) -> bytes:
     """The coloured mask over its image, a JPEG of at most `OVERLAY_PIXELS`.
 
     Raises `ImageMissing`.
     """
-    return await anyio.to_thread.run_sync(
-        _overlay, backends, image_sha256, mask_png, limiter=backends.rendering
-    )
+    import cv2
+
+    image, mask = _pixels(backends, image_sha256), decode_mask(mask_png)
+    scale = (OVERLAY_PIXELS / mask.size) ** 0.5
+    image = _shrink(image, scale, cv2.INTER_AREA)
+    return encode_jpeg(overlay(image, _shrink(mask, scale, cv2.INTER_NEAREST)))
 
 
 def _thumbnail(backends: Backends, sha256: str) -> bytes:
@@ -51,15 +47,6 @@ def _thumbnail(backends: Backends, sha256: str) -> bytes:
 
     image = _pixels(backends, sha256)
     return encode_jpeg(_shrink(image, THUMBNAIL_SIDE / max(image.shape), cv2.INTER_AREA))
-
-
-def _overlay(backends: Backends, sha256: str, mask_png: bytes) -> bytes:
-    import cv2
-
-    image, mask = _pixels(backends, sha256), decode_mask(mask_png)
-    scale = (OVERLAY_PIXELS / mask.size) ** 0.5
-    image = _shrink(image, scale, cv2.INTER_AREA)
-    return encode_jpeg(overlay(image, _shrink(mask, scale, cv2.INTER_NEAREST)))
 
 
 def _shrink(pixels: NDArray[np.uint8], scale: float, interpolation: int) -> NDArray[np.uint8]:

@@ -12,7 +12,6 @@ import httpx
 
 from roadmask.awaiting import AsyncTransport
 from roadmask.calls import Calls
-from roadmask.mask_formats import MaskFormat
 
 if TYPE_CHECKING:
     from roadmask.outcomes import FileResult
@@ -53,7 +52,7 @@ class AsyncClient(Calls):
         folder: str | Path,
         out: str | Path,
         *,
-        form: MaskFormat = "png",
+        form: str = "png",
         model: str = "default",
     ) -> AsyncGenerator[FileResult]:
         """Masks of all images below `folder` into the same tree below `out`, as they finish.

@@ -18,8 +18,7 @@ from roadmask.folders import find_images
 from roadmask.jobs import FINAL_ITEM_STATES, Item
 from roadmask.ledger import Ledger
 from roadmask.lots import Intake, Lot, Stopped
-from roadmask.mask_files import mask_names, render, write_whole
-from roadmask.mask_formats import MaskFormat
+from roadmask.mask_files import file_format, mask_file, mask_names, write_whole
 from roadmask.outcomes import FileResult, Progress
 from roadmask.transport import STOPPERS
 
@@ -36,7 +35,8 @@ class Batch:
     Masks go below `out` in the tree of `folder`, each whole or not at all, with `results.jsonl`,
     `failures.jsonl` and the memory of the run in `.roadmask/`. After an interruption of any kind
     the same run goes on where it was: jobs handed in are found again, bytes the service has are
-    not sent, masks in place are left alone. `model` names the model and `form` the masks' form.
+    not sent, masks in place are left alone. `model` names the model and `form` the masks'
+    form, one of `FILE_FORMATS`.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Batch:
         folder: Path,
         out: Path,
         *,
-        form: MaskFormat = "png",
+        form: str = "png",
         model: str = "default",
     ) -> None:
         self.progress: Progress = Progress()
         self._client = client
         self._folder = folder.resolve()
         self._out = out.resolve()
-        self._form = form
+        self._form = file_format(form)
         self._model = model
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._fetches: ThreadPool
@@ -161,7 +161,7 @@ class Batch:
         except LinkExpired:
             png = self._client.mask_bytes(self._client.item(lot.job, item.index))
         mask = self._masks[name]
-        write_whole(self._out / mask, [render(png, self._folder / name, self._form)])
+        write_whole(self._out / mask, [mask_file(png, self._folder / name, self._form)])
         return mask
 
     def _keeper(self, ledger: Ledger) -> Callable[[str, str], FileResult | None]:

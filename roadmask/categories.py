@@ -108,3 +108,10 @@ TRAIN_ID_TO_CATEGORY = lookup(
 
 CAMVID11_TO_CATEGORY = lookup(dict(enumerate((5, 2, 3, 1, 1, 4, 3, 2, 7, 6, 6, 0))))
 """CamVid's 11 SegNet classes (0..10, 11 unlabelled) to category."""
+
+CATEGORY_TO_LABEL_ID = lookup(dict(enumerate((0, 7, 11, 17, 21, 23, 24, 26))))
+"""Category to the Cityscapes label id of its most common label: unlabeled, road, building, pole,
+vegetation, sky, person, car."""
+
+CATEGORY_TO_TRAIN_ID = lookup(dict(enumerate((255, 0, 2, 5, 8, 10, 11, 13))), default=255)
+"""Category to the Cityscapes train id of the same labels; 255 is ignored."""

@@ -17,7 +17,6 @@ from roadmask.events import BEGINNING
 from roadmask.image_calls import Source
 from roadmask.images import CatalogueEntry, Image
 from roadmask.jobs import ImageRef, Item, ItemState, Job, JobCreate, JobState, Lane
-from roadmask.mask_formats import MaskFormat
 
 if TYPE_CHECKING:
     from roadmask.outcomes import FileResult
@@ -203,7 +202,7 @@ class Client:
         folder: str | Path,
         out: str | Path,
         *,
-        form: MaskFormat = "png",
+        form: str = "png",
         model: str = "default",
     ) -> Iterator[FileResult]:
         """Masks of all images below `folder` into the same tree below `out`, as they finish.

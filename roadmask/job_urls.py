@@ -16,4 +16,5 @@ def job_urls(public_url: str, job_id: str) -> JobUrls:
         retry=f"{own}/retry",
         results=f"{own}/results.jsonl",
         archive=f"{own}/archive.zip",
+        annotations=f"{own}/annotations",
     )

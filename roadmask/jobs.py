@@ -200,6 +200,7 @@ class JobUrls(Wire):
     retry: str
     results: str
     archive: str
+    annotations: str
 
 
 class Job(Wire):

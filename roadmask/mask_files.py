@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from roadmask.mask_formats import MaskFormat
-from roadmask.masks import colorize, decode_mask, overlay
+from roadmask.errors import InvalidRequest
+from roadmask.formats.masked_image import MaskedImage
+from roadmask.formats.render import render
+from roadmask.mask_formats import FILE_FORMATS, MaskFormat
+from roadmask.masks import decode_mask, overlay
 from roadmask.pixels import decode, encode_png
 
 MAX_PIXELS = 2**28
@@ -29,14 +32,27 @@ def mask_names(images: Sequence[str]) -> dict[str, str]:
     return {image: name(image) for image in images}
 
 
-def render(mask_png: bytes, photo: Path, form: MaskFormat) -> bytes:
-    """The mask as a file of this form. Raises `OSError` when the photo cannot be read."""
-    if form == "png":
+def file_format(name: str) -> MaskFormat:
+    """The form of this name, when it is one for files. Raises `InvalidRequest`."""
+    if name not in FILE_FORMATS:
+        raise InvalidRequest(
+            f"Masks are not written as {name!r}; choose from {', '.join(FILE_FORMATS)}. "
+            "The service gives the other forms of a mask, and those of a whole job."
+        )
+    return MaskFormat(name)
+
+
+def mask_file(mask_png: bytes, photo: Path, form: MaskFormat) -> bytes:
+    """The mask as a PNG of one of `FILE_FORMATS`.
+
+    Raises `OSError` when the photo below an overlay cannot be read.
+    """
+    if form is MaskFormat.PNG:
         return mask_png
     mask = decode_mask(mask_png)
-    if form == "color":
-        return encode_png(colorize(mask))
-    return encode_png(overlay(decode(photo.read_bytes(), MAX_PIXELS), mask))
+    if form is MaskFormat.OVERLAY:
+        return encode_png(overlay(decode(photo.read_bytes(), MAX_PIXELS), mask))
+    return render(MaskedImage(mask, image_id=photo.name), form)
 
 
 def write_whole(path: Path, blocks: Iterable[bytes]) -> None:

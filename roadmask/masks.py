@@ -1,4 +1,4 @@
-"""Masks: the canonical indexed PNG, and the forms that are derived from it.
+"""Masks: the canonical indexed PNG, and pictures for the eye. Other forms: `roadmask.formats`.
 
 A mask is uint8 of shape (H, W) with category indices. Its canonical form is a PNG of colour type 3
 (W3C PNG, third edition, 11.2) whose palette shows each category in its colour, so that it looks
@@ -8,7 +8,6 @@ right in every viewer and reads back as plain indices.
 from __future__ import annotations
 
 import io
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +18,6 @@ from roadmask.errors import InvalidRequest
 
 COMPRESS_LEVEL = 1
 """zlib's quickest level: masks are flat, so higher levels cost time and save little."""
-
-
-class Rle(TypedDict):
-    """COCO run-length encoding of one category's pixels."""
-
-    category: str
-    size: list[int]
-    """Height, width."""
-    counts: str
-    """Compressed run lengths in column-major order, as pycocotools writes them."""
 
 
 def encode_mask(mask: NDArray[np.uint8], taxonomy: Taxonomy = CITYSCAPES) -> bytes:
@@ -90,41 +79,3 @@ def shares(mask: NDArray[np.uint8], taxonomy: Taxonomy = CITYSCAPES) -> dict[str
     """Share of the pixels that each category has, 0 to 1."""
     counts = np.bincount(mask.ravel(), minlength=len(taxonomy))
     return {name: float(counts[i] / mask.size) for i, name in enumerate(taxonomy.names)}
-
-
-def encode_rle(mask: NDArray[np.uint8], taxonomy: Taxonomy = CITYSCAPES) -> list[Rle]:
-    """COCO run-length encodings, one for each category that the mask holds."""
-    columns = mask.ravel(order="F")
-    size = [int(side) for side in mask.shape]
-    return [
-        Rle(category=taxonomy.names[index], size=size, counts=_compress(_runs(columns == index)))
-        for index in np.unique(mask).tolist()
-    ]
-
-
-def _runs(pixels: NDArray[np.bool_]) -> list[int]:
-    """Lengths of the runs of equal values, the first being of False (0 when it starts True)."""
-    changes = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
-    edges = np.concatenate(([0], changes, [pixels.size]))
-    lengths: list[int] = np.diff(edges).tolist()
-    return [0, *lengths] if pixels[0] else lengths
-
-
-def _compress(runs: list[int]) -> str:
-    """COCO's text form of run lengths.
-
-    From the third run on the difference to the run two before is written, in groups of five bits
-    with a continuation bit, least significant first, shifted by 48 into printable ASCII
-    (described with COCO's mask API, Lin et al., ECCV 2014).
-    """
-    text = bytearray()
-    for position, run in enumerate(runs):
-        value = run - runs[position - 2] if position > 2 else run
-        while True:
-            group = value & 0x1F
-            value >>= 5
-            done = value == (-1 if group & 0x10 else 0)
-            text.append((group if done else group | 0x20) + 48)
-            if done:
-                break
-    return text.decode("ascii")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from api.archive import json_lines, zip_masks
@@ -12,7 +13,10 @@ from api.auth import require_key
 from api.backends import Wired
 from api.errors import problems
 from api.openapi import binary_answer
+from api.renderings import masked_images
 from roadmask.errors import JobNotFound
+from roadmask.formats.render import document
+from roadmask.mask_formats import DocumentFormat, MaskFormat
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(require_key)])
 
@@ -38,11 +42,38 @@ def job_results(job_id: str, backends: Wired) -> StreamingResponse:
     responses=binary_answer("application/zip", description="The masks and `results.jsonl`.")
     | problems(JobNotFound),
 )
-def job_archive(job_id: str, backends: Wired) -> StreamingResponse:
-    """`masks/<image id>.png` for each finished item, and `results.jsonl`; also while it runs."""
+def job_archive(
+    job_id: str,
+    backends: Wired,
+    form: Annotated[MaskFormat, Query(alias="format")] = MaskFormat.PNG,
+) -> StreamingResponse:
+    """`masks/<image id>.png` for each finished item, and `results.jsonl`; also while it runs.
+
+    In other formats than `png` the masks have its suffix.
+    """
     job = backends.records.read(job_id)
-    blocks = zip_masks(backends.records, backends.store, job)
+    blocks = zip_masks(backends, job, form)
     return _download(blocks, "application/zip", f"{job_id}.zip")
+
+
+@router.get(
+    "/{job_id}/annotations",
+    response_class=StreamingResponse,
+    summary="All finished masks in one document",
+    responses=binary_answer(
+        "application/json", "application/xml", description="A document that another tool imports."
+    )
+    | problems(JobNotFound),
+)
+def job_annotations(
+    job_id: str,
+    backends: Wired,
+    form: Annotated[DocumentFormat, Query(alias="format")] = MaskFormat.COCO,
+) -> StreamingResponse:
+    """For COCO's tools, Label Studio or CVAT; also while the job runs."""
+    backends.records.read(job_id)
+    blocks = document(masked_images(backends, job_id), form)
+    return _download(blocks, form.media_type, f"{job_id}.{form}{form.suffix}")
 
 
 def _download(blocks: Iterator[bytes], media_type: str, filename: str) -> StreamingResponse:

@@ -8,18 +8,41 @@ import { notify } from './notice.js';
 import { has, t } from './words.js';
 
 const ITEM_MASK = '/v1/jobs/{job_id}/items/{index}/mask';
+const JOB_DOCUMENT = '/v1/jobs/{job_id}/annotations';
+const ENDINGS = {
+  png: 'png',
+  labelids: 'labelids.png',
+  trainids: 'trainids.png',
+  color: 'color.png',
+  overlay: 'overlay.jpg',
+  polygons: 'geojson',
+  cvat: 'cvat.xml',
+  npz: 'npz',
+};
 
 /**
  * The forms in which the API offers a mask, by its own documentation.
  * @returns {Promise<string[]>}
  */
 export async function maskForms() {
+  return formsAt(await get('openapi.json'), ITEM_MASK);
+}
+
+/**
+ * The forms in which it offers each mask of a job, and those that hold a whole job.
+ * @returns {Promise<{each: string[], whole: string[]}>}
+ */
+export async function exportForms() {
   const api = await get('openapi.json');
-  const { schema } = api.paths[ITEM_MASK].get.parameters.find(({ name }) => name === 'format');
-  const named = [schema, ...(schema.allOf ?? [])].map(
-    ({ $ref }) => api.components.schemas[$ref?.split('/').at(-1)],
-  );
-  return schema.enum ?? named.find(Boolean)?.enum ?? [];
+  return { each: formsAt(api, ITEM_MASK), whole: formsAt(api, JOB_DOCUMENT) };
+}
+
+/**
+ * What a mask's file is called.
+ * @param {string} name @param {string} form
+ */
+export function maskFilename(name, form) {
+  return `${name}.${ENDINGS[form] ?? `${form}.json`}`;
 }
 
 /**
@@ -83,6 +106,14 @@ export function downloadMenu(words, links) {
  */
 export function formName(form) {
   return has(`form.${form}`) ? t(`form.${form}`) : form;
+}
+
+function formsAt(api, path) {
+  const { schema } = api.paths[path].get.parameters.find(({ name }) => name === 'format');
+  const named = [schema, ...(schema.allOf ?? [])].map(
+    ({ $ref }) => api.components.schemas[$ref?.split('/').at(-1)],
+  );
+  return schema.enum ?? named.find(Boolean)?.enum ?? [];
 }
 
 async function saveWithKey(event, path, filename) {

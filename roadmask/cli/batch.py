@@ -11,11 +11,10 @@ import click
 
 from roadmask.cli.exits import Exit
 from roadmask.cli.service import connect_or_start, connection, local
-from roadmask.mask_formats import MASK_FORMATS
+from roadmask.mask_formats import FILE_FORMATS
 
 if TYPE_CHECKING:
     from roadmask.cli.meter import Meter
-    from roadmask.mask_formats import MaskFormat
     from roadmask.outcomes import FileResult, Progress
 
 
@@ -27,7 +26,13 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the masks: `a/b/x.jpg` becomes `OUT/a/b/x.png`.",
 )
-@click.option("--format", "form", type=click.Choice(MASK_FORMATS), default="png", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([str(form) for form in FILE_FORMATS]),
+    default="png",
+    show_default=True,
+)
 @click.option("--model", default="default", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON summary on stdout.")
 @connection
@@ -37,7 +42,7 @@ def batch(
     ctx: click.Context,
     folder: Path,
     out: Path,
-    form: MaskFormat,
+    form: str,
     model: str,
     as_json: bool,
     url: str | None,

@@ -10,7 +10,7 @@ import click
 
 from roadmask.cli.exits import Exit
 from roadmask.cli.service import connect_or_start, connection, local
-from roadmask.mask_formats import MASK_FORMATS, MaskFormat
+from roadmask.mask_formats import FILE_FORMATS, MaskFormat
 
 if TYPE_CHECKING:
     from roadmask.client import Client
@@ -32,7 +32,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder of the masks.",
 )
-@click.option("--format", "form", type=click.Choice(MASK_FORMATS), default="png", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([str(form) for form in FILE_FORMATS]),
+    default="png",
+    show_default=True,
+)
 @click.option("--model", default="default", show_default=True)
 @connection
 @local
@@ -41,7 +47,7 @@ def segment(
     ctx: click.Context,
     photos: tuple[Path, ...],
     out: Path,
-    form: MaskFormat,
+    form: str,
     model: str,
     url: str | None,
     api_key: str | None,
@@ -56,7 +62,7 @@ def segment(
     names = mask_names(below)
     with connect_or_start(url, api_key, local, data_dir) as client:
         targets = {photo: out / names[name] for photo, name in zip(photos, below, strict=True)}
-        made = _segment(client, targets, form, model)
+        made = _segment(client, targets, MaskFormat(form), model)
     ctx.exit(Exit.OK if made == len(targets) else Exit.FAILURES)
 
 
@@ -82,13 +88,13 @@ def _segment(client: Client, targets: dict[Path, Path], form: MaskFormat, model:
 
 
 def _save(client: Client, photo: Path, item: Item, target: Path, form: MaskFormat) -> bool:
-    from roadmask.mask_files import render, write_whole
+    from roadmask.mask_files import mask_file, write_whole
 
     if item.result is None:
         cause = f"{item.error.title}. {item.error.detail}" if item.error else f"It is {item.state}."
         _fail(photo, cause)
         return False
-    write_whole(target, [render(client.mask_bytes(item), photo, form)])
+    write_whole(target, [mask_file(client.mask_bytes(item), photo, form)])
     shares = sorted(item.result.shares.items(), key=lambda share: -share[1])[:3]
     click.echo(f"{target}  {', '.join(f'{name} {share:.0%}' for name, share in shares)}")
     return True

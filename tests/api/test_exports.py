@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
+from xml.etree import ElementTree
 from zipfile import ZipFile
 
 import httpx
+import pytest
+from label_studio_converter.brush import decode_rle
+from pycocotools.coco import COCO
 
 from roadmask.jobs import Item
+from roadmask.mask_formats import MaskFormat
 from roadmask.masks import decode_mask
 from storage.local_store import LocalStore
+from storage.objects import image_key
 from tests.api.fake_worker import SIZE, FakeWorker
 from tests.api.pictures import digest, picture, put_many
 from tests.api.test_jobs import submit
 
 
-def archive(client: httpx.Client, job_id: str) -> ZipFile:
-    answer = client.get(f"/v1/jobs/{job_id}/archive.zip")
+def archive(client: httpx.Client, job_id: str, form: str = "png") -> ZipFile:
+    answer = client.get(f"/v1/jobs/{job_id}/archive.zip?format={form}")
     assert answer.headers["Content-Type"] == "application/zip"
     assert f"{job_id}.zip" in answer.headers["Content-Disposition"]
     file = ZipFile(io.BytesIO(answer.content))
@@ -88,3 +95,91 @@ def test_a_lost_mask_does_not_spoil_the_archive(
     store.delete(client.get(f"/v1/jobs/{job_id}/items/0").json()["result"]["mask_key"])
     with archive(client, job_id) as file:
         assert len(file.namelist()) == 2
+
+
+@pytest.mark.parametrize("form", MaskFormat)
+def test_the_archive_has_the_masks_in_every_form(
+    client: httpx.Client, worker: FakeWorker, form: MaskFormat
+) -> None:
+    [image] = put_many(client, 1)
+    job_id = submit(client, [image])
+    worker.finish(job_id)
+    alone = client.get(f"/v1/jobs/{job_id}/items/0/mask?format={form}").content
+    with archive(client, job_id, form) as file:
+        assert file.namelist() == [f"masks/{image}{form.suffix}", "results.jsonl"]
+        assert file.read(f"masks/{image}{form.suffix}") == alone
+
+
+def test_an_overlay_whose_image_is_gone_is_left_out(
+    client: httpx.Client, worker: FakeWorker, store: LocalStore
+) -> None:
+    images = put_many(client, 2)
+    job_id = submit(client, images)
+    worker.finish(job_id)
+    store.delete(image_key(digest(picture(0))))
+    with archive(client, job_id, "overlay") as file:
+        assert file.namelist() == [f"masks/{images[1]}.jpg", "results.jsonl"]
+
+
+def test_a_whole_job_is_one_coco_dataset(
+    client: httpx.Client, worker: FakeWorker, store: LocalStore, tmp_path: Path
+) -> None:
+    images = put_many(client, 4)
+    job_id = submit(client, images)
+    worker.succeed(job_id, 0, category=7)
+    worker.finish(job_id, failing=(2,))
+    store.delete(client.get(f"/v1/jobs/{job_id}/items/3").json()["result"]["mask_key"])
+    answer = annotations(client, job_id, "coco")
+    assert answer.headers["Content-Type"] == "application/json"
+    file = tmp_path / "coco.json"
+    file.write_bytes(answer.content)
+    dataset = COCO(str(file))
+    found = {image["file_name"]: image["id"] for image in dataset.imgs.values()}
+    assert list(found) == images[:2], "what failed or was lost is not in it"
+    for name, category in zip(found, (7, 1), strict=True):
+        [annotation] = dataset.imgToAnns[found[name]]
+        assert annotation["category_id"] == category
+        assert annotation["area"] == SIZE[0] * SIZE[1] == dataset.annToMask(annotation).sum()
+    assert annotations(client, job_id, "").content == answer.content, "COCO is the default"
+
+
+def test_a_whole_job_is_one_list_of_label_studio_tasks(
+    client: httpx.Client, worker: FakeWorker
+) -> None:
+    images = put_many(client, 2)
+    job_id = submit(client, images)
+    assert annotations(client, job_id, "labelstudio").json() == []
+    worker.finish(job_id)
+    tasks = annotations(client, job_id, "labelstudio").json()
+    assert [task["data"]["image_id"] for task in tasks] == images
+    for task in tasks:
+        [region] = task["predictions"][0]["result"]
+        assert region["value"]["brushlabels"] == ["flat"]
+        assert set(decode_rle(region["value"]["rle"]).tolist()) == {255}
+
+
+def test_a_whole_job_is_one_cvat_document(client: httpx.Client, worker: FakeWorker) -> None:
+    images = put_many(client, 2)
+    job_id = submit(client, images)
+    worker.finish(job_id)
+    answer = annotations(client, job_id, "cvat")
+    assert answer.headers["Content-Type"] == "application/xml"
+    assert f"{job_id}.cvat.xml" in answer.headers["Content-Disposition"]
+    found = ElementTree.fromstring(answer.content).findall("image")
+    assert [image.attrib["name"] for image in found] == [f"{image}.png" for image in images]
+    assert [image.find("mask").attrib["rle"] for image in found] == ["0, 48", "0, 48"]
+
+
+@pytest.mark.parametrize("form", ["png", "rle", "svg"])
+def test_forms_of_one_image_are_no_document_of_a_job(
+    client: httpx.Client, worker: FakeWorker, form: str
+) -> None:
+    job_id = submit(client, put_many(client, 1))
+    answer = annotations(client, job_id, form)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "coco" in answer.json()["detail"]
+
+
+def annotations(client: httpx.Client, job_id: str, form: str) -> httpx.Response:
+    query = f"?format={form}" if form else ""
+    return client.get(f"/v1/jobs/{job_id}/annotations{query}")

@@ -12,6 +12,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from roadmask.categories import CITYSCAPES
+from roadmask.mask_formats import MaskFormat
 from roadmask.masks import decode_mask
 from storage.local_store import LocalStore
 from storage.objects import image_key
@@ -94,12 +95,31 @@ def test_the_mask_is_the_stored_one_and_may_be_kept_forever(
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_each_form_has_a_tag_of_its_own(client: httpx.Client, job_id: str) -> None:
-    tags = {
-        client.get(f"/v1/jobs/{job_id}/items/0/mask?format={form}").headers["ETag"]
-        for form in ("png", "color", "overlay", "rle")
-    }
-    assert len(tags) == 4
+def test_each_form_has_a_type_and_a_tag_of_its_own(client: httpx.Client, job_id: str) -> None:
+    tags = set()
+    for form in MaskFormat:
+        answer = client.get(f"/v1/jobs/{job_id}/items/0/mask?format={form}")
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == form.media_type
+        assert answer.content
+        tags.add(answer.headers["ETag"])
+    assert len(tags) == len(MaskFormat)
+
+
+@pytest.mark.parametrize(("form", "value"), [("labelids", 7), ("trainids", 0), ("png", 1)])
+def test_pictures_of_ids_hold_nothing_but_the_ids(
+    client: httpx.Client, job_id: str, form: str, value: int
+) -> None:
+    answer = client.get(f"/v1/jobs/{job_id}/items/0/mask?format={form}")
+    with opened(answer.content) as image:
+        assert np.array_equal(np.asarray(image), np.full(SIZE, value))
+
+
+def test_a_task_for_label_studio_leads_to_the_image(client: httpx.Client, job_id: str) -> None:
+    [task] = client.get(f"/v1/jobs/{job_id}/items/0/mask?format=labelstudio").json()
+    assert task["predictions"][0]["model_version"] == "fake@1"
+    image = httpx.get(task["data"]["image"], follow_redirects=True)
+    assert image.content == picture(0)
 
 
 def test_color_shows_the_palette(client: httpx.Client, job_id: str) -> None:
@@ -125,18 +145,19 @@ def test_rle_is_what_coco_reads(client: httpx.Client, job_id: str) -> None:
     assert np.array_equal(coco.decode(run), mask == 1)
 
 
+@pytest.mark.parametrize("form", ["png", "coco"])
 @pytest.mark.parametrize("index", [1, 2])
 def test_no_mask_before_the_end_nor_after_a_failure(
-    client: httpx.Client, job_id: str, index: int
+    client: httpx.Client, job_id: str, index: int, form: str
 ) -> None:
-    answer = client.get(f"/v1/jobs/{job_id}/items/{index}/mask")
+    answer = client.get(f"/v1/jobs/{job_id}/items/{index}/mask?format={form}")
     assert (answer.status_code, answer.json()["code"]) == (404, "mask_not_found")
 
 
 def test_an_unknown_form_names_those_there_are(client: httpx.Client, job_id: str) -> None:
     answer = client.get(f"/v1/jobs/{job_id}/items/0/mask?format=svg")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    for form in ("png", "color", "overlay", "rle"):
+    for form in MaskFormat:
         assert form in answer.json()["detail"]
 
 

@@ -199,7 +199,16 @@ def test_jobs_are_listed_newest_first_and_filtered(
 @pytest.mark.parametrize("job_id", [UNKNOWN, "x", "..", "a" * 300, "%2e%2e%2fjobs", "*", "%00"])
 @pytest.mark.parametrize(
     "below",
-    ["", "/items", "/items/0", "/items/0/mask", "/events", "/results.jsonl", "/archive.zip"],
+    [
+        "",
+        "/items",
+        "/items/0",
+        "/items/0/mask",
+        "/events",
+        "/results.jsonl",
+        "/archive.zip",
+        "/annotations",
+    ],
 )
 def test_an_unknown_job_is_never_pending(client: httpx.Client, job_id: str, below: str) -> None:
     path = f"/v1/jobs/{job_id}{below}".encode()

@@ -7,10 +7,12 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 import httpx
 from playwright.sync_api import Page, expect
 
+from roadmask.mask_formats import DocumentFormat, MaskFormat
 from tests.page.canvas import wait_for_prediction
 from tests.page.catalogue import STREETS
 from tests.page.conftest import Open
@@ -130,6 +132,24 @@ def test_results_and_masks_can_be_exported(window: Open) -> None:
     lines = [json.loads(line) for line in saved["Results"].splitlines()]
     assert [line["image_id"] for line in lines] == [f"streets/{n + 1:02d}" for n in range(STREETS)]
     with zipfile.ZipFile(io.BytesIO(saved["All masks"])) as archive:
+        assert "masks/streets/01.png" in archive.namelist()
+
+
+def test_every_form_of_a_job_is_offered(window: Open) -> None:
+    page = window(NEW)
+    start(page, "streets")
+    expect_state(page, "Succeeded")
+    page.locator("summary", has_text="Export").click()
+    archives = len(MaskFormat) - 1
+    expect(page.locator(".menu a")).to_have_count(2 + len(get_args(DocumentFormat)) + archives)
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="COCO dataset").first.click()
+    assert saving.value.suggested_filename.endswith(".coco.json")
+    assert len(json.loads(saving.value.path().read_bytes())["images"]) == STREETS
+    page.locator("summary", has_text="Export").click()
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="Cityscapes label ids").click()
+    with zipfile.ZipFile(saving.value.path()) as archive:
         assert "masks/streets/01.png" in archive.namelist()
 
 

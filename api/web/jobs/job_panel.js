@@ -1,6 +1,6 @@
 /** One job: its progress as it comes, what can be done with it, its failures and its items. */
 
-import { downloadLink, downloadMenu } from '../download.js';
+import { downloadLink, downloadMenu, exportForms, formName, maskFilename } from '../download.js';
 import { fill, h } from '../element.js';
 import { call } from '../http.js';
 import { notify } from '../notice.js';
@@ -146,9 +146,31 @@ export class JobPanel {
   }
 
   #exports() {
-    return downloadMenu(t('job.export'), () => [
-      downloadLink(`v1/jobs/${this.id}/archive.zip`, `${this.id}.zip`, t('job.archive')),
-      downloadLink(`v1/jobs/${this.id}/results.jsonl`, `${this.id}.jsonl`, t('job.results')),
-    ]);
+    return downloadMenu(t('job.export'), async () => {
+      const { each, whole } = await exportForms();
+      const path = `v1/jobs/${this.id}`;
+      return [
+        downloadLink(`${path}/archive.zip`, `${this.id}.zip`, t('job.archive')),
+        downloadLink(`${path}/results.jsonl`, `${this.id}.jsonl`, t('job.results')),
+        h('p', { class: 'note' }, t('job.document')),
+        ...whole.map((form) =>
+          downloadLink(
+            `${path}/annotations?format=${form}`,
+            maskFilename(this.id, form),
+            formName(form),
+          ),
+        ),
+        h('p', { class: 'note' }, t('job.archives')),
+        ...each
+          .filter((form) => form !== 'png')
+          .map((form) =>
+            downloadLink(
+              `${path}/archive.zip?format=${form}`,
+              `${this.id}.${form}.zip`,
+              formName(form),
+            ),
+          ),
+      ];
+    });
   }
 }

@@ -1,6 +1,6 @@
 /** One image under inspection: its pictures, tools, legend, and how its mask comes about. */
 
-import { downloadLink, downloadMenu, formName, maskForms } from '../download.js';
+import { downloadLink, downloadMenu, formName, maskFilename, maskForms } from '../download.js';
 import { fill, h } from '../element.js';
 import { get, imagePath, objectAddress } from '../http.js';
 import { explain, problemNote } from '../problem.js';
@@ -15,8 +15,6 @@ import { Readout } from './readout.js';
 import { askForMask, awaitItem, loadPhoto, loadPrediction, loadTruth, maskPath } from './subject.js';
 import { Toolbar } from './toolbar.js';
 import { Viewport } from './viewport.js';
-
-const NAMES = { png: 'png', color: 'color.png', overlay: 'overlay.jpg' };
 
 export class Inspector extends EventTarget {
   #loading = new AbortController();
@@ -199,11 +197,7 @@ export class Inspector extends EventTarget {
     return [
       ...links,
       ...forms.map((form) =>
-        downloadLink(
-          maskPath(job.id, item.index, form),
-          `${name}.${NAMES[form] ?? `${form}.json`}`,
-          formName(form),
-        ),
+        downloadLink(maskPath(job.id, item.index, form), maskFilename(name, form), formName(form)),
       ),
     ];
   }

@@ -1,4 +1,6 @@
 /** The page in English. `{one|many}` follows the number `n`. */
+import forms from './en_forms.js';
+
 export default {
   'language.name': 'English',
   'language.label': 'Language',
@@ -94,10 +96,7 @@ export default {
   'download.image': 'Image, as uploaded',
   'download.truth': 'Annotated mask (PNG)',
   'download.none': 'The mask is not there yet.',
-  'form.png': 'Mask: category indices (PNG)',
-  'form.color': 'Mask in colour (PNG)',
-  'form.overlay': 'Overlay on the image (JPEG)',
-  'form.rle': 'COCO run lengths (JSON)',
+  ...forms,
 
   'state.queued': 'Queued',
   'state.running': 'Running',
@@ -127,6 +126,8 @@ export default {
   'job.export': 'Export',
   'job.archive': 'All masks and results (ZIP)',
   'job.results': 'Results, one line an image (JSONL)',
+  'job.document': 'All masks in one file:',
+  'job.archives': 'One file an image, in a ZIP:',
   'job.categories': 'Scores by category',
   'job.category': 'IoU {iou} · Dice {dice}',
   'progress.label': 'Progress',

@@ -1,4 +1,6 @@
 /** La page en français. `{un|plusieurs}` suit le nombre `n`. */
+import forms from './fr_forms.js';
+
 export default {
   'language.name': 'Français',
   'language.label': 'Langue',
@@ -94,10 +96,7 @@ export default {
   'download.image': 'Image, telle qu’envoyée',
   'download.truth': 'Masque annoté (PNG)',
   'download.none': 'Le masque n’est pas encore là.',
-  'form.png': 'Masque : indices des catégories (PNG)',
-  'form.color': 'Masque en couleurs (PNG)',
-  'form.overlay': 'Superposé à l’image (JPEG)',
-  'form.rle': 'Plages COCO (JSON)',
+  ...forms,
 
   'state.queued': 'En attente',
   'state.running': 'En cours',
@@ -127,6 +126,8 @@ export default {
   'job.export': 'Exporter',
   'job.archive': 'Tous les masques et résultats (ZIP)',
   'job.results': 'Résultats, une ligne par image (JSONL)',
+  'job.document': 'Tous les masques en un fichier :',
+  'job.archives': 'Un fichier par image, dans un ZIP :',
   'job.categories': 'Scores par catégorie',
   'job.category': 'IoU {iou} · Dice {dice}',
   'progress.label': 'Avancement',

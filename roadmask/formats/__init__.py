@@ -1,0 +1,1 @@
+"""The canonical mask in the forms that other tools read."""

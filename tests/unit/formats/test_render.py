@@ -1,0 +1,94 @@
+"""Every form can be rendered, and pictures and arrays are what their readers expect."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling import args, evaluateImgLists
+from cityscapesscripts.helpers.labels import id2label, trainId2label
+from PIL import Image
+
+from roadmask.categories import (
+    CITYSCAPES,
+    LABEL_ID_TO_CATEGORY,
+    TRAIN_ID_TO_CATEGORY,
+)
+from roadmask.formats.render import render
+from roadmask.mask_formats import FILE_FORMATS, MEDIA_TYPES, MaskFormat
+from roadmask.masks import colorize, encode_mask
+from tests.unit.formats.masks import blobs, masked, noise
+
+MASK = blobs((60, 90))
+DRAWN_ELSEWHERE = MaskFormat.OVERLAY
+
+
+def pixels(form: MaskFormat) -> np.ndarray:
+    with Image.open(io.BytesIO(render(masked(MASK), form))) as picture:
+        return np.array(picture)
+
+
+@pytest.mark.parametrize("form", sorted(set(MaskFormat) - {DRAWN_ELSEWHERE}))
+def test_the_same_mask_gives_the_same_bytes(form: MaskFormat) -> None:
+    assert render(masked(MASK), form) == render(masked(MASK.copy()), form) != b""
+
+
+def test_every_form_has_a_media_type_and_pictures_are_png() -> None:
+    assert {form.media_type for form in MaskFormat} == set(MEDIA_TYPES.values())
+    for form in set(FILE_FORMATS) - {DRAWN_ELSEWHERE}:
+        assert (form.suffix, form.media_type) == (".png", "image/png")
+
+
+def test_png_is_the_canonical_form() -> None:
+    assert render(masked(MASK), MaskFormat.PNG) == encode_mask(MASK)
+
+
+def test_color_shows_the_palette() -> None:
+    assert np.array_equal(pixels(MaskFormat.COLOR), colorize(MASK))
+
+
+@pytest.mark.parametrize(
+    ("form", "labels", "back"),
+    [
+        (MaskFormat.LABELIDS, id2label, LABEL_ID_TO_CATEGORY),
+        (MaskFormat.TRAINIDS, trainId2label, TRAIN_ID_TO_CATEGORY),
+    ],
+)
+def test_cityscapes_ids_are_labels_of_their_categories(
+    form: MaskFormat, labels: dict, back: np.ndarray
+) -> None:
+    ids = pixels(form)
+    assert ids.dtype == np.uint8
+    for value in np.unique(ids).tolist():
+        [category] = np.unique(MASK[ids == value]).tolist()
+        assert labels[value].category == CITYSCAPES.names[category]
+    assert np.array_equal(back[ids], MASK)
+
+
+def test_cityscapesscripts_scores_label_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"evalInstLevelScore": False, "JSONOutput": False, "quiet": True}.items():
+        monkeypatch.setattr(args, name, value)
+    truth, guess = tmp_path / "truth.png", tmp_path / "guess.png"
+    wrong = MASK.copy()
+    wrong[:30] = noise((30, 90))
+    truth.write_bytes(render(masked(MASK), MaskFormat.LABELIDS))
+    guess.write_bytes(render(masked(wrong), MaskFormat.LABELIDS))
+    perfect = evaluateImgLists([str(truth)], [str(truth)], args)["categoryScores"]
+    assert {perfect[name] for name in CITYSCAPES.names[1:]} == {1.0}
+    scored = evaluateImgLists([str(guess)], [str(truth)], args)["categoryScores"]
+    counted = CITYSCAPES.void != MASK
+    for index in CITYSCAPES.real:
+        both = counted & (index == MASK) & (wrong == index)
+        either = counted & ((index == MASK) | (wrong == index))
+        assert scored[CITYSCAPES.names[index]] == pytest.approx(both.sum() / either.sum())
+
+
+def test_npz_says_what_its_numbers_mean() -> None:
+    with np.load(io.BytesIO(render(masked(MASK), MaskFormat.NPZ)), allow_pickle=False) as archive:
+        assert np.array_equal(archive["mask"], MASK)
+        assert archive["names"].tolist() == list(CITYSCAPES.names)
+        assert np.array_equal(archive["palette"][archive["mask"]], colorize(MASK))
