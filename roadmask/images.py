@@ -56,6 +56,8 @@ class ImagePage(Page):
     """A page of images, in id order."""
 
     images: list[Image]
+    total: int | None = None
+    """How many images all pages have; null where they are searched for and not counted."""
 
 
 class CatalogueEntry(Wire):

@@ -103,21 +103,31 @@ class Catalogue:
         with_truth: bool | None = None,
         cursor: str | None = None,
         limit: int = 100,
+        offset: int = 0,
     ) -> ImagePage:
         """Images in id order, filtered; `query` is looked for anywhere in the id.
 
         With `query`, or without truth, a page may hold fewer than `limit` images, even none, while
-        more follow: it ends after `SCANNED` ids. Only on the last page `next` is None.
+        more follow: it ends after `SCANNED` ids. Only on the last page `next` is None. Else images
+        are counted (`total`), and a page may begin at any `offset` among them.
         """
         start = _common(prefix or "", f"{dataset}/" if dataset else "")
         if start is None:
-            return ImagePage(images=[])
+            return ImagePage(images=[], total=0)
         searched = bool(query) or with_truth is False
+        if offset and (searched or cursor):
+            raise InvalidRequest(
+                "Images that are searched for (`q`, `truth=false`) are listed by `cursor` alone, "
+                "and `offset` counts from the first image: send one of the two."
+            )
+        annotated = with_truth is True
+        total = None if searched else self._index.count(start, with_truth=annotated)
         batch = BATCH if searched else limit + 1
         after = _decode(cursor)
         found: list[str] = []
         scanned, following = 0, None
-        for ids in self._index.ids(start, after, with_truth=with_truth is True, batch=batch):
+        batches = self._index.ids(start, after, skip=offset, with_truth=annotated, batch=batch)
+        for ids in batches:
             found += self._matching(ids, query, with_truth)
             scanned += len(ids)
             if len(found) > limit:
@@ -127,7 +137,8 @@ class Catalogue:
                 following = ids[-1]
                 break
         images = [image for image in self._index.get_many(found[:limit]) if image]
-        return ImagePage(images=images, next=_encode(following) if following else None)
+        more = _encode(following) if following else None
+        return ImagePage(images=images, next=more, total=total)
 
     def walk(self, prefix: str) -> Iterator[Image]:
         """All images whose id begins with `prefix`, in id order, a batch in memory at once."""

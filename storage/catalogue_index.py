@@ -42,21 +42,36 @@ class CatalogueIndex:
         return found
 
     def ids(
-        self, prefix: str, after: str = "", *, with_truth: bool = False, batch: int = BATCH
+        self,
+        prefix: str,
+        after: str = "",
+        *,
+        skip: int = 0,
+        with_truth: bool = False,
+        batch: int = BATCH,
     ) -> Iterator[list[str]]:
-        """The ids that begin with `prefix` and come behind `after`, in order, in batches."""
+        """The ids that begin with `prefix` and come behind `after`, in order, in batches.
+
+        The first `skip` of them are left out, without a look at each.
+        """
         index = WITH_TRUTH if with_truth else ALL
         low = f"({after}" if after >= prefix else f"[{prefix}"
         while True:
             with records_guard():
                 members: list[bytes] = self._redis.zrange(
-                    index, low, _beyond(prefix), bylex=True, offset=0, num=batch
+                    index, low, _beyond(prefix), bylex=True, offset=skip, num=batch
                 )
             if members:
                 yield [member.decode() for member in members]
             if len(members) < batch:
                 return
-            low = f"({members[-1].decode()}"
+            low, skip = f"({members[-1].decode()}", 0
+
+    def count(self, prefix: str, *, with_truth: bool = False) -> int:
+        """How many ids begin with `prefix`."""
+        index = WITH_TRUTH if with_truth else ALL
+        with records_guard():
+            return int(self._redis.zlexcount(index, f"[{prefix}", _beyond(prefix)))
 
     def without_truth(self, image_ids: Sequence[str]) -> list[str]:
         """Those of the ids that have no truth."""
@@ -76,7 +91,7 @@ class CatalogueIndex:
                 low = "[sha256."
                 continue
             name = first.partition("/")[0]
-            images, with_truth = (self._count(index, f"{name}/") for index in (ALL, WITH_TRUTH))
+            images, with_truth = (self.count(f"{name}/", with_truth=w) for w in (False, True))
             found.append(Dataset(name=name, images=images, with_truth=with_truth))
             low = f"[{name}0"  # `0` is the character behind the slash
         return sorted(found, key=lambda dataset: dataset.name)
@@ -97,10 +112,6 @@ class CatalogueIndex:
         with records_guard():
             members = self._redis.zrange(ALL, low, "+", bylex=True, offset=0, num=1)
         return members[0].decode() if members else None
-
-    def _count(self, index: str, prefix: str) -> int:
-        with records_guard():
-            return int(self._redis.zlexcount(index, f"[{prefix}", _beyond(prefix)))
 
 
 def encode(image: Image) -> bytes:

@@ -28,6 +28,7 @@ from roadmask.errors import (
     ImageTooLarge,
     ImageUnreadable,
     InvalidId,
+    InvalidRequest,
     RoadmaskError,
     TruthNotFound,
     UnsupportedFormat,
@@ -120,7 +121,7 @@ async def put_image(sha256: Sha256, request: Request, backends: Wired, response:
     return backends.links.image(image)
 
 
-@router.get("", summary="List images", responses=problems(InvalidId))
+@router.get("", summary="List images", responses=problems(InvalidId, InvalidRequest))
 def list_images(
     backends: Wired,
     dataset: Annotated[str | None, Query(description="Only of this dataset.")] = None,
@@ -129,10 +130,19 @@ def list_images(
     truth: Annotated[bool | None, Query(description="With, or without, a truth.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    offset: Annotated[
+        int, Query(ge=0, description="Begin behind so many images; not with `q` or `cursor`.")
+    ] = 0,
 ) -> ImagePage:
-    """Images in id order."""
+    """Images in id order, page after page by `cursor`, or from anywhere by `offset`."""
     page = backends.catalogue.page(
-        prefix=prefix, dataset=dataset, query=q, with_truth=truth, cursor=cursor, limit=limit
+        prefix=prefix,
+        dataset=dataset,
+        query=q,
+        with_truth=truth,
+        cursor=cursor,
+        limit=limit,
+        offset=offset,
     )
     images = [backends.links.image(image) for image in page.images]
     return page.model_copy(update={"images": images})

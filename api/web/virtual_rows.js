@@ -11,11 +11,11 @@ export class VirtualRows {
   #shown = new Map();
 
   /**
-   * @param {{rowHeight: number, draw: (row: number) => HTMLElement, needEnd?: () => void, seen?: (first: number, last: number) => void}} options
-   * `needEnd` is called when the last rows come into view, `seen` with the rows in view.
+   * @param {{rowHeight: number, draw: (row: number) => HTMLElement, seen: (first: number, last: number) => void}} options
+   * `seen` is called with the rows in view.
    */
-  constructor({ rowHeight, draw, needEnd = () => {}, seen = () => {} }) {
-    Object.assign(this, { rowHeight, draw, needEnd, seen });
+  constructor({ rowHeight, draw, seen }) {
+    Object.assign(this, { rowHeight, draw, seen });
     this.space = h('div', { class: 'space', role: 'presentation' });
     this.element = h('div', { class: 'rows', tabIndex: 0, onscroll: () => this.#update() }, this.space);
     this.size = new ResizeObserver(() => this.#update());
@@ -24,19 +24,18 @@ export class VirtualRows {
 
   close() {
     this.size.disconnect();
-    this.#clear();
+    this.#clear(0, Infinity);
   }
 
-  /** @param {number} count of rows; all of them are drawn anew */
-  setCount(count) {
+  /**
+   * @param {number} count of rows; those from `first` to before `last` are drawn anew
+   * @param {number} [first]
+   * @param {number} [last]
+   */
+  setCount(count, first = 0, last = Infinity) {
     this.#count = count;
     this.space.style.height = `${count * this.rowHeight}px`;
-    this.refresh();
-  }
-
-  /** Draw the rows in view anew. */
-  refresh() {
-    this.#clear();
+    this.#clear(first, last);
     this.#update();
   }
 
@@ -58,7 +57,6 @@ export class VirtualRows {
     // From the last to the first, so that each finds the one it stands before.
     for (let row = last - 1; row >= first; row -= 1) if (!this.#shown.has(row)) this.#add(row);
     this.seen(first, last);
-    if (last >= this.#count) this.needEnd();
   }
 
   #add(row) {
@@ -75,7 +73,7 @@ export class VirtualRows {
     this.#shown.delete(row);
   }
 
-  #clear() {
-    for (const [row, element] of this.#shown) this.#drop(row, element);
+  #clear(first, last) {
+    for (const [row, element] of this.#shown) if (row >= first && row < last) this.#drop(row, element);
   }
 }

@@ -58,13 +58,17 @@ def test_pages_follow_each_other_without_gap(client: httpx.Client, dataset: list
     ).json()
     assert [image["id"] for page in (first, second) for image in page["images"]] == dataset
     assert second["next"] is None
+    last = client.get("/v1/images", params={"prefix": "scenes/", "offset": 2}).json()
+    assert ([image["id"] for image in last["images"]], last["total"]) == (dataset[2:], 3)
 
 
 def test_datasets_are_listed_with_their_sizes(client: httpx.Client, dataset: list[str]) -> None:
     assert client.get("/v1/datasets").json() == [{"name": "scenes", "images": 3, "with_truth": 1}]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "truth=maybe", "cursor=_w"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=x", "truth=maybe", "cursor=_w", "offset=-1"]
+)
 def test_a_malformed_query_is_said_to_be(client: httpx.Client, query: str) -> None:
     answer = client.get(f"/v1/images?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

@@ -1,4 +1,4 @@
-/** The catalogue: search, dataset filter, and a grid of thumbnails that only draws what is seen. */
+/** The catalogue: search, dataset filter, and a grid of thumbnails that only has what is seen. */
 
 import { fill, h } from '../element.js';
 import { get, imagePath } from '../http.js';
@@ -6,16 +6,15 @@ import { explain } from '../problem.js';
 import { thumbnail } from '../thumbnail.js';
 import { VirtualRows } from '../virtual_rows.js';
 import { number, t } from '../words.js';
+import { CatalogueImages } from './catalogue_images.js';
 
-const PAGE = 200;
 const CELL = 104;
 const ROW = 96;
 const PATIENCE_MS = 200;
 
 export class Catalogue extends EventTarget {
-  #images = [];
-  #next = null;
-  #loading = null;
+  /** @type {CatalogueImages} */
+  #images;
   #active = -1;
   #columns = 2;
 
@@ -36,7 +35,7 @@ export class Catalogue extends EventTarget {
     this.rows = new VirtualRows({
       rowHeight: ROW,
       draw: (row) => this.#drawRow(row),
-      needEnd: () => this.#more(),
+      seen: (first, last) => this.#images.see(first * this.#columns, last * this.#columns),
     });
     this.grid = this.rows.element;
     for (const [name, value] of Object.entries({
@@ -67,13 +66,13 @@ export class Catalogue extends EventTarget {
   close() {
     this.size.disconnect();
     this.rows.close();
-    this.#loading?.abort();
+    this.#images.close();
   }
 
   /** @param {string} id the image that is shown now */
   setCurrent(id) {
     this.current = id;
-    const at = this.#images.findIndex((image) => image.id === id);
+    const at = this.#images.find(id);
     if (at >= 0) this.#activate(at);
     this.#mark();
   }
@@ -84,12 +83,11 @@ export class Catalogue extends EventTarget {
    * @returns {string | undefined}
    */
   neighbour(steps) {
-    return this.#images[this.#images.findIndex((image) => image.id === this.current) + steps]?.id;
+    return this.#images.at(this.#images.find(this.current) + steps);
   }
 
   async #listDatasets() {
     const found = await get('v1/datasets').catch(() => []);
-    this.known = found;
     fill(
       this.datasets,
       h('option', { value: '' }, t('catalogue.all')),
@@ -97,7 +95,6 @@ export class Catalogue extends EventTarget {
         h('option', { value: name, selected: name === this.filter.dataset }, `${name} (${number(images)})`),
       ),
     );
-    this.#count();
   }
 
   #later() {
@@ -112,64 +109,43 @@ export class Catalogue extends EventTarget {
   }
 
   #reload() {
-    this.#loading?.abort();
-    this.#loading = null;
-    this.#images = [];
-    this.#next = null;
+    this.#images?.close();
     this.#active = -1;
     this.grid.removeAttribute('aria-activedescendant');
+    this.grid.scrollTop = 0;
+    const images = new CatalogueImages(this.filter);
+    this.#images = images;
     this.rows.setCount(0);
-    this.#load();
+    images.addEventListener('failure', ({ detail }) => fill(this.count, explain(detail)));
+    images.addEventListener('change', ({ detail }) => this.#take(detail));
   }
 
-  #more() {
-    if (this.#next && !this.#loading) this.#load();
-  }
-
-  async #load() {
-    const loading = new AbortController();
-    this.#loading = loading;
-    try {
-      const page = await get(
-        'v1/images',
-        { ...this.filter, limit: PAGE, cursor: this.#next },
-        loading.signal,
-      );
-      this.#images.push(...page.images.map(({ id }) => ({ id })));
-      this.#next = page.next;
-      this.#loading = null;
-      this.#layout();
-      this.#count();
-      if (this.current && this.#active < 0) this.setCurrent(this.current);
-    } catch (error) {
-      if (error.name === 'AbortError') return;
-      this.#loading = null;
-      fill(this.count, explain(error));
-    }
-  }
-
-  #count() {
-    const total = this.known?.find(({ name }) => name === this.filter.dataset)?.images;
-    const shown = this.filter.q || !total ? this.#images.length : total;
-    const isAll = !this.#next || shown === total;
+  /** Draw what has come; all others stay as they are. */
+  #take({ first, last }) {
+    this.#draw(Math.floor(first / this.#columns), Math.ceil(last / this.#columns));
+    const { count, isOpen } = this.#images;
     this.count.textContent =
-      this.#images.length || this.#next
-        ? t(isAll ? 'catalogue.count' : 'catalogue.countmore', { n: shown })
-        : t('catalogue.none');
-    // A filtered page can be empty while more follow.
-    if (this.#next && this.#images.length < PAGE / 2) this.#more();
+      count || isOpen ? t(isOpen ? 'catalogue.countmore' : 'catalogue.count', { n: count }) : t('catalogue.none');
+    if (first === 0 && this.current) this.setCurrent(this.current);
   }
 
   #layout() {
     this.#columns = Math.max(2, Math.floor(this.grid.clientWidth / CELL));
     this.grid.style.setProperty('--columns', String(this.#columns));
-    this.rows.setCount(Math.ceil(this.#images.length / this.#columns));
+    this.#draw();
+  }
+
+  #draw(first, last) {
+    this.rows.setCount(Math.ceil(this.#images.count / this.#columns), first, last);
   }
 
   #drawRow(row) {
+    const { count, isOpen } = this.#images;
     const start = row * this.#columns;
-    const cells = this.#images.slice(start, start + this.#columns).map(({ id }, offset) => {
+    const length = Math.min(this.#columns, count - start);
+    const cells = Array.from({ length }, (_, offset) => {
       const at = start + offset;
+      const id = this.#images.at(at) ?? '';
       return h(
         'div',
         {
@@ -178,12 +154,12 @@ export class Catalogue extends EventTarget {
           class: at === this.#active ? 'cell active' : 'cell',
           title: id,
           dataset: { at },
-          'aria-label': id,
-          'aria-selected': String(id === this.current),
+          'aria-label': id || '…',
+          'aria-selected': String(id !== '' && id === this.current),
           'aria-posinset': at + 1,
-          'aria-setsize': this.#next ? -1 : this.#images.length,
+          'aria-setsize': isOpen ? -1 : count,
         },
-        thumbnail(imagePath(id, 'thumbnail')),
+        id && thumbnail(imagePath(id, 'thumbnail')),
         h('span', { class: 'name' }, id.split('/').at(-1)),
       );
     });
@@ -214,7 +190,7 @@ export class Catalogue extends EventTarget {
   }
 
   #activate(at) {
-    this.#active = Math.min(this.#images.length - 1, Math.max(0, at));
+    this.#active = Math.min(this.#images.count - 1, Math.max(0, at));
     if (this.#active < 0) return;
     this.rows.reveal(Math.floor(this.#active / this.#columns));
     this.#mark();
@@ -225,12 +201,13 @@ export class Catalogue extends EventTarget {
   #mark() {
     for (const cell of this.grid.querySelectorAll('.cell')) {
       cell.classList.toggle('active', Number(cell.dataset.at) === this.#active);
-      cell.setAttribute('aria-selected', String(cell.title === this.current));
+      cell.setAttribute('aria-selected', String(cell.title !== '' && cell.title === this.current));
     }
   }
 
   #open(at) {
     this.#activate(at);
-    this.dispatchEvent(new CustomEvent('open', { detail: this.#images[at].id }));
+    const id = this.#images.at(at);
+    if (id) this.dispatchEvent(new CustomEvent('open', { detail: id }));
   }
 }

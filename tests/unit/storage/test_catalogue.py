@@ -15,7 +15,7 @@ from roadmask.errors import (
     RecordsUnavailable,
     TruthNotFound,
 )
-from roadmask.images import CatalogueEntry, Image
+from roadmask.images import CatalogueEntry, Image, ImagePage
 from roadmask.masks import encode_mask
 from roadmask.pixels import ImageFacts
 from roadmask.settings import Settings
@@ -163,6 +163,22 @@ def test_pages_hold_every_image_once_in_order(catalogue: Catalogue) -> None:
         assert all_pages(catalogue, dataset="d", limit=limit) == expected
     assert catalogue.page(dataset="d", limit=50).next is None
     assert catalogue.page(dataset="d", limit=49).next is not None
+
+
+def test_a_page_may_begin_anywhere(catalogue: Catalogue, store: LocalStore) -> None:
+    fill(catalogue, "a", ["1"])
+    fill(catalogue, "d", [f"{n:02d}" for n in range(50)], upload_truth(store))
+    fill(catalogue, "e", ["1"])
+    page = catalogue.page(dataset="d", offset=45, limit=3)
+    assert (ids(page.images), page.total) == (["d/45", "d/46", "d/47"], 50)
+    rest = catalogue.page(dataset="d", cursor=page.next)
+    assert (ids(rest.images), rest.next, rest.total) == (["d/48", "d/49"], None, 50)
+    assert ids(catalogue.page(with_truth=True, offset=49).images) == ["d/49"]
+    assert catalogue.page(offset=60) == ImagePage(images=[], total=53)
+    assert catalogue.page(dataset="d", query="4").total is None
+    for searched in ({"query": "4"}, {"with_truth": False}, {"cursor": page.next}):
+        with pytest.raises(InvalidRequest, match="offset"):
+            catalogue.page(offset=1, **searched)
 
 
 def test_new_images_do_not_disturb_a_reader_of_pages(catalogue: Catalogue) -> None:
