@@ -162,7 +162,7 @@ export class JobPanel {
         ),
         h('p', { class: 'note' }, t('job.archives')),
         ...each
-          .filter((form) => form !== 'png')
+          .filter((form) => form !== 'png' && !whole.includes(form))
           .map((form) =>
             downloadLink(
               `${path}/archive.zip?format=${form}`,
