@@ -11,13 +11,20 @@ import hmac
 from typing import Annotated
 
 from fastapi import Depends
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import (
+    APIKeyHeader,
+    HTTPAuthorizationCredentials,
+    HTTPBasic,
+    HTTPBasicCredentials,
+    HTTPBearer,
+)
 
-from api.backends import Wired
+from api.backends import Backends, Wired
 from roadmask.errors import Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, description="An API key of this service.")
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same, plainly.")
+_basic = HTTPBasic(auto_error=False, description="Any user, with an API key as the password.")
 
 
 def key_is_known(key: str, hashes: list[str]) -> bool:
@@ -36,8 +43,25 @@ async def require_key(
 
     Raises `Unauthorized`.
     """
-    hashes = backends.settings.api_key_hashes
+    _admit(backends, bearer.credentials if bearer else header)
+
+
+async def require_password(
+    backends: Wired,
+    basic: Annotated[HTTPBasicCredentials | None, Depends(_basic)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    header: Annotated[str | None, Depends(_header)],
+) -> None:
+    """The same for callers that know nothing but a user and a password: that is the key.
+
+    Raises `Unauthorized`.
+    """
     key = bearer.credentials if bearer else header
+    _admit(backends, basic.password if basic else key)
+
+
+def _admit(backends: Backends, key: str | None) -> None:
+    hashes = backends.settings.api_key_hashes
     if hashes and not (key and key_is_known(key, hashes)):
         raise Unauthorized(
             "Send your key as `Authorization: Bearer KEY` or `X-API-Key: KEY`."

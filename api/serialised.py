@@ -84,6 +84,13 @@ def read_lists(text: bytes) -> NDArray[np.uint8]:
     return np.rint(numbers).astype(np.uint8).reshape(height, width, 3)
 
 
+def write_base64(letters: memoryview, spool: Spool) -> None:
+    """Write the bytes that base64 text stands for. Raises `ValueError` when it is none."""
+    for offset in range(0, len(letters), STEP):
+        part = bytes(letters[offset : offset + STEP])
+        spool.write(binascii.a2b_base64(part, strict_mode=True))
+
+
 def _value(text: mmap) -> tuple[int, int]:
     """Where the value of the only member begins and ends."""
     member = MEMBER.match(text)
@@ -102,7 +109,6 @@ def _value(text: mmap) -> tuple[int, int]:
 
 
 def _decode(text: mmap, start: int, stop: int, spool: Spool) -> None:
-    """Write the bytes that the base64 text stands for."""
     if uri := DATA_URI.match(text, start, stop):
         start = uri.end()
     with memoryview(text) as view:
@@ -112,8 +118,6 @@ def _decode(text: mmap, start: int, stop: int, spool: Spool) -> None:
             letters = memoryview(bytes(letters).replace(b"\\n", b"").replace(b"\\/", b"/"))
         with letters:
             try:
-                for offset in range(0, len(letters), STEP):
-                    part = bytes(letters[offset : offset + STEP])
-                    spool.write(binascii.a2b_base64(part, strict_mode=True))
+                write_base64(letters, spool)
             except ValueError:
                 raise InvalidRequest(EXPECTED) from None

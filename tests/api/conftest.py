@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from tests.api.contract import Contract
-from tests.api.fixtures import api, empty_api, settings, store, worker
+from tests.api.fixtures import api, empty_api, settings, store, worker, working
 from tests.api.server import ApiServer
 
-__all__ = ["api", "empty_api", "settings", "store", "worker"]
+__all__ = ["api", "empty_api", "settings", "store", "worker", "working"]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from threading import Event, Thread
 
 import pytest
 from pydantic import SecretStr
@@ -59,3 +60,20 @@ def empty_api(api: ApiServer, redis: Redis, store: LocalStore) -> ApiServer:
 def worker(settings: Settings, redis: Redis, store: LocalStore) -> FakeWorker:
     """Ends items as the test says."""
     return FakeWorker(redis, store, settings)
+
+
+@pytest.fixture
+def working(worker: FakeWorker, redis: Redis) -> Iterator[FakeWorker]:
+    """A worker that ends each job as soon as it is there."""
+    over = Event()
+
+    def work() -> None:
+        while not over.wait(0.02):
+            for job_id in redis.zrange("rm:open:interactive", 0, -1):
+                worker.finish(job_id.decode())
+
+    thread = Thread(target=work)
+    thread.start()
+    yield worker
+    over.set()
+    thread.join()

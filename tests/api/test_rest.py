@@ -6,15 +6,13 @@ import json
 import re
 import time
 from base64 import b64decode, b64encode, encodebytes
-from collections.abc import Iterator
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from redis import Redis
 
 from api.serialised import MAX_LISTS_BYTES, read_lists
 from roadmask.errors import InvalidRequest
@@ -35,23 +33,6 @@ PIXELS = np.random.default_rng(1).integers(0, 256, (*SIZE, 3), np.uint8)
 @pytest.fixture(scope="module")
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"max_upload_bytes": 20_000})
-
-
-@pytest.fixture
-def working(worker: FakeWorker, redis: Redis) -> Iterator[FakeWorker]:
-    """A worker that ends each job as soon as it is there."""
-    over = Event()
-
-    def work() -> None:
-        while not over.wait(0.02):
-            for job_id in redis.zrange("rm:open:interactive", 0, -1):
-                worker.finish(job_id.decode())
-
-    thread = Thread(target=work)
-    thread.start()
-    yield worker
-    over.set()
-    thread.join()
 
 
 def post(client: httpx.Client, image: Any, **query: float) -> httpx.Response:

@@ -1,0 +1,76 @@
+"""Roadmask as an automatic annotator for CVAT, by its auto-annotation interface.
+
+    pip install roadmask cvat-cli "cvat-sdk[masks]"
+    cvat-cli --server-host https://cvat.example.com task auto-annotate TASK \\
+      --function-file deploy/cvat_function.py -p url=str:http://127.0.0.1:8000 \\
+      --allow-unmatched-labels
+
+Each category of the mask that the task has a label for becomes one mask, or polygons where CVAT
+asks for them. Labels are matched by name: flat, construction, object, nature, sky, human, vehicle.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import cvat_sdk.auto_annotation as cvataa
+import numpy as np
+from cvat_sdk.masks import encode_mask
+from numpy.typing import NDArray
+from PIL import Image
+
+from roadmask import CITYSCAPES, Client
+
+CATEGORIES = [category for category in CITYSCAPES.categories if category.index != CITYSCAPES.void]
+
+
+class Segmenter:
+    """Asks a Roadmask service for the mask of each frame."""
+
+    spec = cvataa.DetectionFunctionSpec(
+        labels=[
+            cvataa.label_spec(category.name, category.index, type="mask") for category in CATEGORIES
+        ]
+    )
+
+    def __init__(self, client: Client, model: str) -> None:
+        self._client = client
+        self._model = model
+
+    def detect(
+        self, context: cvataa.DetectionFunctionContext, image: Image.Image
+    ) -> list[cvataa.DetectionAnnotation]:
+        """One annotation, or several polygons, for each category in the frame.
+
+        Raises the errors of `roadmask.errors`, with the frame's cause when it failed.
+        """
+        file = io.BytesIO()
+        image.convert("RGB").save(file, "PNG", compress_level=1)
+        mask, _ = self._client.segment(file.getvalue(), model=self._model)
+        found: list[cvataa.DetectionAnnotation] = []
+        for category in CATEGORIES:
+            pixels = mask == category.index
+            if context.conv_mask_to_poly:
+                found += [cvataa.polygon(category.index, points) for points in _polygons(pixels)]
+            elif pixels.any():
+                found.append(cvataa.mask(category.index, encode_mask(pixels)))
+        return found
+
+
+def create(url: str | None = None, api_key: str | None = None, model: str = "default") -> Segmenter:
+    """What CVAT calls with the parameters of `-p`; the first two default to the environment's
+    `ROADMASK_URL` and `ROADMASK_API_KEY`."""
+    return Segmenter(Client(url, api_key), model)
+
+
+def _polygons(pixels: NDArray[np.bool_]) -> Iterator[list[float]]:
+    """The outer border of each piece as x, y, x, y…; CVAT's polygons know no holes."""
+    import cv2
+
+    borders, _ = cv2.findContours(
+        pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    for border in borders:
+        if len(border) >= 3:
+            yield border.astype(float).ravel().tolist()

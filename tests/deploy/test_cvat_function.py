@@ -1,0 +1,92 @@
+"""The function file for CVAT's program, called and checked as CVAT's own SDK does it."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cvat_sdk.auto_annotation as cvataa
+import numpy as np
+import pytest
+from cvat_sdk import models
+from cvat_sdk.auto_annotation import driver
+from cvat_sdk.masks import decode_mask
+from PIL import Image
+
+from tests.api.fake_worker import SIZE, FakeWorker
+from tests.api.fixtures import api, empty_api, settings, store, worker, working
+from tests.api.server import ApiServer
+
+__all__ = ["api", "empty_api", "settings", "store", "worker", "working"]
+
+FILE = Path(__file__).parents[2] / "deploy/cvat_function.py"
+FRAME = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8))
+LABELS = ["flat", "sky", "vehicle"]
+
+
+@pytest.fixture(scope="module")
+def module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("cvat_function", FILE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def function(module: ModuleType, empty_api: ApiServer) -> Iterator[cvataa.DetectionFunction]:
+    function = module.create(url=empty_api.url)
+    yield function
+    function._client.close()
+
+
+def annotations(function: cvataa.DetectionFunction, as_polygons: bool) -> list[Any]:
+    """What CVAT would store for the frame, its task's labels numbered from 100."""
+    context = driver._DetectionFunctionContextImpl(
+        frame_name="street.png", conv_mask_to_poly=as_polygons
+    )
+    found = list(function.detect(context, FRAME))
+    labels = [
+        models.Label(
+            name=name,
+            id=100 + n,
+            type="polygon" if as_polygons else "mask",
+            attributes=[],
+            sublabels=[],
+        )
+        for n, name in enumerate(LABELS)
+    ]
+    mapper = driver._AnnotationMapper(
+        logging.getLogger(__name__),
+        function.spec.labels,
+        labels,
+        allow_unmatched_labels=True,
+        conv_mask_to_poly=as_polygons,
+    )
+    mapper.validate_and_remap(found, 7)
+    return found
+
+
+def test_each_category_is_a_mask(function: cvataa.DetectionFunction, working: FakeWorker) -> None:
+    [shape] = annotations(function, as_polygons=False)
+    assert (shape.type.value, shape.label_id, shape.frame) == ("mask", 100, 7)
+    height, width = SIZE
+    assert decode_mask(shape.points, image_width=width, image_height=height).all()
+
+
+def test_or_polygons_where_cvat_asks_for_them(
+    function: cvataa.DetectionFunction, working: FakeWorker
+) -> None:
+    [shape] = annotations(function, as_polygons=True)
+    assert (shape.type.value, shape.label_id) == ("polygon", 100)
+    assert sorted(zip(shape.points[::2], shape.points[1::2], strict=True)) == [
+        (0, 0),
+        (0, 5),
+        (7, 0),
+        (7, 5),
+    ]
