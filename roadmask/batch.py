@@ -57,6 +57,7 @@ class Batch:
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._fetches: ThreadPool
         self._masks: dict[str, str] = {}
+        self._failed: set[str] = set()
 
     def run(self, only: Collection[str] | None = None) -> Generator[FileResult]:
         """The outcome of each file, as they come; `only` names those to do, by default all.
@@ -169,13 +170,11 @@ class Batch:
         current = self._client.artifact(self._model)
 
         def kept(name: str, sha256: str) -> FileResult | None:
-            mask = self._masks[name]
-            line = ledger.finished(name, sha256, self._setting, self._out / mask)
+            mask = self._out / self._masks[name]
+            line = ledger.finished(name, sha256, self._setting, mask)
             if line is None or (current and line["artifact"] != current):
                 return None
-            return FileResult(
-                name, sha256, mask, line["artifact"], line["cached"], True, line["shares"]
-            )
+            return FileResult.of_line(line, kept=True)
 
         return kept
 
@@ -190,6 +189,13 @@ class Batch:
             ledger.record(result.image, sha256, self._setting, mask, result.line())
         if lot is not None:
             lot.left.discard(result.image)
+        if result.image in self._failed:
+            # Done again in a later run: this outcome takes the place of the failure.
+            self._failed.remove(result.image)
+            self.progress.failed -= 1
+            self.progress.total -= 1
+        if result.error is not None:
+            self._failed.add(result.image)
         self.progress.count(result)
         return result
 

@@ -3,7 +3,7 @@
     RoadmaskError
     ├── InvalidRequest          422  the request is malformed
     │   ├── InvalidId
-    │   └── UnknownCategory
+    │   └── UnknownCategory  ConditionUnclear
     ├── Unauthorized            401
     ├── NotFound                404
     │   ├── ImageNotFound  JobNotFound  ItemNotFound  ModelNotFound
@@ -19,6 +19,7 @@
     ├── Unavailable             503  a part of the service is out of reach: try again
     │   ├── RecordsUnavailable (Redis)  StoreUnavailable (object store)
     │   └── ServiceUnreachable (raised by the client: nothing answers at the URL)
+    ├── VideoUnavailable             this machine cannot write the video
     ├── TrainingStopped              a training run ended before its last epoch
     └── ItemError               an Item failed; the code says why
         ├── ImageEmpty  ImageUnreadable  ImageTooLarge  ImageAnimated
@@ -47,6 +48,10 @@ class InvalidId(InvalidRequest):
 
 class UnknownCategory(InvalidRequest):
     """No such category."""
+
+
+class ConditionUnclear(InvalidRequest):
+    """The condition cannot be understood."""
 
 
 class Unauthorized(RoadmaskError):
@@ -166,6 +171,10 @@ class StoreUnavailable(Unavailable):
 
 class ServiceUnreachable(Unavailable):
     """The service does not answer."""
+
+
+class VideoUnavailable(RoadmaskError):
+    """The video cannot be written here."""
 
 
 class TrainingStopped(RoadmaskError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from roadmask.errors import RoadmaskError
@@ -38,6 +40,22 @@ class FileResult:
     def of_error(cls, image: str, sha256: str | None, error: RoadmaskError) -> FileResult:
         """A failure by its exception."""
         return cls(image, sha256, error=Problem.model_validate(error.problem()))
+
+    @classmethod
+    def of_line(cls, line: dict[str, Any], *, kept: bool = False) -> FileResult:
+        """From a line of `results.jsonl`."""
+        if "error" in line:
+            error = Problem.model_validate(line["error"])
+            return cls(line["image"], line["sha256"], error=error)
+        return cls(
+            line["image"],
+            line["sha256"],
+            line["mask"],
+            line["artifact"],
+            line["cached"],
+            kept,
+            line["shares"],
+        )
 
     def line(self) -> dict[str, Any]:
         """The result as a line of `results.jsonl`."""
@@ -80,6 +98,17 @@ class Progress:
             self.cached += 1
         else:
             self.inferred += 1
+
+
+def read_results(out: Path, name: str = "results.jsonl") -> list[FileResult]:
+    """What the last run on the output folder `out` left, in the order of names; may be nothing.
+
+    `failures.jsonl` holds the failed ones alone."""
+    try:
+        lines = (out / name).read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    return [FileResult.of_line(json.loads(line)) for line in lines]
 
 
 def _unfinished(item: Item) -> Problem:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from roadmask.cli.exits import Exit
+from roadmask.cli.products import MATCHES, Wanted, products
 from roadmask.cli.service import connect_or_start, connection, local
 from roadmask.mask_formats import FILE_FORMATS
 
 if TYPE_CHECKING:
-    from roadmask.cli.meter import Meter
-    from roadmask.outcomes import FileResult, Progress
+    from roadmask.batch import Batch
+    from roadmask.cli.screen import Screen
+    from roadmask.outcomes import Progress
+
+FAILURES, PAGE = "failures.jsonl", "failures/index.html"
 
 
 @click.command()
@@ -34,6 +40,9 @@ if TYPE_CHECKING:
     show_default=True,
 )
 @click.option("--model", default="default", show_default=True)
+@click.option("--watch", is_flag=True, help="Go on with images as they come, until Ctrl-C.")
+@click.option("--failed", is_flag=True, help="Try only those that failed in the last run.")
+@products
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON summary on stdout.")
 @connection
 @local
@@ -44,6 +53,12 @@ def batch(
     out: Path,
     form: str,
     model: str,
+    watch: bool,
+    failed: bool,
+    where: str | None,
+    contact_sheet: Path | None,
+    video: Path | None,
+    fps: float,
     as_json: bool,
     url: str | None,
     api_key: str | None,
@@ -53,38 +68,86 @@ def batch(
     """Masks of all images below FOLDER, in the same tree.
 
     Stopped by Ctrl-C or anything else, the same command goes on where it was. Photos that fail
-    are named with the cause, also in `OUT/failures.jsonl`; they are tried again by the next run.
+    are named with the cause, also in `OUT/failures.jsonl` and, to look at, in
+    `OUT/failures/index.html`; they are tried again by the next run.
 
     Exit codes: 0 all good, 1 some images failed, 2 wrong use, 3 no service, 130 interrupted.
+    With --watch, Ctrl-C while nothing is in hand is a good end.
     """
     from roadmask.batch import Batch
-    from roadmask.cli.meter import Meter
+    from roadmask.cli.screen import Screen
 
+    wanted = Wanted(where, contact_sheet, video, fps)
+    wanted.check(folder, out, form)
+    only = _failed_before(out) if failed else None
+    if watch and failed:
+        raise click.UsageError("--watch and --failed exclude each other.")
+    if failed and not only:
+        click.echo("No image failed in the last run.", err=True)
+        return
+    matching = None
     with connect_or_start(url, api_key, local, data_dir) as client:
         run = Batch(client, folder, out, form=form, model=model)
         try:
-            with Meter("segmenting") as meter:
-                for result in run.run():
-                    _show(meter, run.progress, result)
+            with Screen(folder, out, run.progress) as screen:
+                if watch:
+                    _watch(run, folder, out, screen)
+                else:
+                    screen.follow(run.run(only))
+            matching = wanted.make(folder, out, form)
         finally:
             if run.progress.total:
-                _sum_up(run.progress, out, as_json)
+                _write_dossier(ctx, folder, out)
+                _sum_up(run.progress, out, as_json, matching)
     ctx.exit(Exit.FAILURES if run.progress.failed else Exit.OK)
 
 
-def _show(meter: Meter, progress: Progress, result: FileResult) -> None:
-    if result.error is not None:
-        meter.say(f"failed: {result.image}: {result.error.title}. {result.error.detail}")
-    notes = {"cached": progress.cached + progress.kept, "failed": progress.failed}
-    note = ", ".join(f"{count} {name}" for name, count in notes.items() if count)
-    meter.show(progress.done, progress.total, note)
+def _failed_before(out: Path) -> set[str]:
+    from roadmask.outcomes import read_results
+
+    return {result.image for result in read_results(out, FAILURES)}
 
 
-def _sum_up(progress: Progress, out: Path, as_json: bool) -> None:
+def _watch(run: Batch, folder: Path, out: Path, screen: Screen) -> None:
+    """Go on until Ctrl-C, which is a good end when nothing was in hand."""
+    from roadmask.arrivals import Arrivals
+
+    arrivals = Arrivals(folder, out)
+    try:
+        while True:
+            screen.follow(run.run(arrivals.wait(screen.idle)))
+    except KeyboardInterrupt:
+        if run.progress.done < run.progress.total:
+            raise
+
+
+def _write_dossier(ctx: click.Context, folder: Path, out: Path) -> None:
+    from roadmask.dossier import write_dossier
+    from roadmask.outcomes import read_results
+
+    write_dossier(folder.resolve(), out, read_results(out, FAILURES), _retry_command(ctx))
+
+
+def _retry_command(ctx: click.Context) -> str:
+    """What tries the failed images again, from any folder. Never with a key in it."""
+    given = ctx.params
+    words = ["roadmask", "batch", given["folder"].resolve(), "--out", given["out"].resolve()]
+    for option in ("--format form", "--model model", "--url url", "--data-dir data_dir"):
+        flag, name = option.split()
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            words += [flag, given[name]]
+    return shlex.join(str(word) for word in [*words, *(["--local"] * given["local"]), "--failed"])
+
+
+def _sum_up(progress: Progress, out: Path, as_json: bool, matching: int | None) -> None:
     good = progress.done - progress.failed
     if as_json:
-        click.echo(json.dumps(asdict(progress) | {"out": str(out), "done": progress.done}))
-    elif progress.total == progress.kept:
+        summary = asdict(progress) | {"out": str(out), "done": progress.done}
+        if matching is not None:
+            summary["matching"] = matching
+        click.echo(json.dumps(summary))
+        return
+    if progress.total == progress.kept:
         click.echo(f"{good} masks up to date, 0 inferred: {out}")
     else:
         left = progress.total - progress.done
@@ -92,5 +155,8 @@ def _sum_up(progress: Progress, out: Path, as_json: bool) -> None:
         click.echo(f"{good} masks ({counts}), {progress.failed} failed: {out}")
         if left:
             click.echo(f"{left} images are left; the same command goes on with them.")
-    if progress.failed and not as_json:
-        click.echo(f"Causes are in {out / 'failures.jsonl'}; the same command tries them again.")
+    if matching is not None:
+        click.echo(f"{matching} images match: {out / MATCHES}")
+    if progress.failed:
+        click.echo(f"Causes are in {out / FAILURES} and, to look at, in {out / PAGE};")
+        click.echo("the same command tries them again, with --failed only them.")
