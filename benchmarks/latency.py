@@ -1,0 +1,147 @@
+"""`python -m benchmarks.latency`: submit to mask, when nothing else runs and under a batch."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from benchmarks import pictures
+from benchmarks.engine import open_engine
+from benchmarks.section import Section, middle, options
+from roadmask import Client, Stack
+from roadmask.jobs import FINAL_STATES, Lane
+from roadmask.pixels import decode
+
+WORDS = """
+One client sends an image and waits for its mask, one after another (`Client.segment`: upload, job,
+wait, mask). Bare engine: one decoded image at a time. Under a batch: the same client while a batch
+job that does not end keeps the worker busy; the last line is its images/s over what it reaches
+alone. Medians and ranges over the repeats; overheads and ratios are taken within a repeat.
+"""
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Milliseconds; images per second."""
+
+    engine: float
+    idle: list[float]
+    loaded: list[float]
+    alone: float
+    beside: float
+
+    @property
+    def overhead(self) -> float:
+        return statistics.median(self.idle) - self.engine
+
+    @property
+    def ratio(self) -> float:
+        return p95(self.loaded) / p95(self.idle)
+
+
+def p95(values: list[float]) -> float:
+    """The value that one in twenty exceeds."""
+    return statistics.quantiles(values, n=20, method="inclusive")[-1]
+
+
+def one_by_one(client: Client, images: list[bytes]) -> list[float]:
+    """Milliseconds from handing an image in to holding its mask."""
+    taken = []
+    for data in images:
+        begun = time.perf_counter()
+        client.segment(data)
+        taken.append(1000 * (time.perf_counter() - begun))
+    return taken
+
+
+def pace(client: Client, job_id: str, seconds: float) -> float:
+    """Images per second that the job does meanwhile. It must not end before."""
+    before, begun = client.job(job_id).counts.succeeded, time.perf_counter()
+    time.sleep(seconds)
+    job = client.job(job_id)
+    assert job.state not in FINAL_STATES, "the batch ended: give a larger --backlog"
+    return (job.counts.succeeded - before) / (time.perf_counter() - begun)
+
+
+def under_a_batch(
+    client: Client, urgent: list[bytes], backlog: list[str], seconds: float
+) -> tuple[list[float], float, float]:
+    """Milliseconds of the urgent images; the batch's images per second without and with them."""
+    job = client.submit(backlog, lane=Lane.BATCH)
+    while client.job(job).counts.succeeded < min(8, len(backlog) // 4):
+        time.sleep(0.05)
+    alone = pace(client, job.id, seconds)
+    before, begun = client.job(job).counts.succeeded, time.perf_counter()
+    taken = one_by_one(client, urgent)
+    after = client.job(job)
+    assert after.state not in FINAL_STATES, "the batch ended: give a larger --backlog"
+    beside = (after.counts.succeeded - before) / (time.perf_counter() - begun)
+    client.cancel(job)
+    client.wait(job)
+    return taken, alone, beside
+
+
+@click.command()
+@click.option("--images", default=60, show_default=True, help="Urgent images of a repeat and way.")
+@click.option("--backlog", default=2000, show_default=True, help="Images of the batch job.")
+@click.option("--seconds", default=5.0, show_default=True, help="How long the batch runs alone.")
+@click.option("--repeats", default=3, show_default=True)
+@click.option("--size", default="480x360", show_default=True)
+@options
+def main(
+    images: int,
+    backlog: int,
+    seconds: float,
+    repeats: int,
+    size: str,
+    smoke: bool,
+    out: Path | None,
+) -> None:
+    """Print the table."""
+    if smoke:
+        images, backlog, seconds, repeats = 3, 80, 0.2, 1
+    sides = pictures.parse_size(size)
+    measured = []
+    with (
+        tempfile.TemporaryDirectory(prefix="roadmask-bench-") as folder,
+        Stack(Path(folder), port=0) as stack,
+        stack.client() as client,
+    ):
+        predictor = open_engine()
+        one_by_one(client, list(pictures.jpegs(3, sides)))
+        for _ in range(repeats):
+            urgent = list(pictures.jpegs(2 * images, sides))
+            waiting = [client.upload(data).id for data in pictures.jpegs(backlog, sides)]
+            alone = []
+            for data in urgent[:images]:
+                image = decode(data, pictures.MAX_PIXELS)
+                alone.append(1 / pictures.rate(1, lambda image=image: predictor.predict([image])))
+            idle = one_by_one(client, urgent[:images])
+            loaded = under_a_batch(client, urgent[images:], waiting, seconds)
+            measured.append(Repeat(1000 * statistics.median(alone), idle, *loaded))
+    table(f"{predictor.artifact.name}@{predictor.artifact.version}", size, measured).publish(out)
+
+
+def table(model: str, size: str, repeats: list[Repeat]) -> Section:
+    """What was measured."""
+    rows = [
+        ("bare engine, median, ms", middle(each.engine for each in repeats)),
+        ("idle, median, ms", middle(statistics.median(each.idle) for each in repeats)),
+        ("idle, over the engine, ms", middle(each.overhead for each in repeats)),
+        ("idle, p95, ms", middle(p95(each.idle) for each in repeats)),
+        ("under a batch, median, ms", middle(statistics.median(each.loaded) for each in repeats)),
+        ("under a batch, p95, ms", middle(p95(each.loaded) for each in repeats)),
+        ("p95 under a batch over p95 idle", middle((each.ratio for each in repeats), 2)),
+        ("batch beside over alone", middle((each.beside / each.alone for each in repeats), 2)),
+    ]
+    head = (f"`{model}`, {size}", "")
+    return Section("latency", "How long one image takes", WORDS, head, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Other ways to serve the same network, each as its own documentation recommends it."""

@@ -1,0 +1,64 @@
+"""Pictures that nobody has segmented before, so that no mask is in the store already."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.data.scenes import render
+from roadmask.pixels import decode, encode_jpeg
+from roadmask.settings import Settings
+
+MAX_PIXELS = Settings().max_image_pixels
+SCENES = 4
+_numbers = itertools.count(int.from_bytes(os.urandom(4)))
+
+
+def jpegs(count: int, size: tuple[int, int]) -> Iterator[bytes]:
+    """JPEGs of a few scenes, width x height, each with a number of its own drawn into it."""
+    for _ in range(count):
+        number = next(_numbers)
+        picture = _scene(number % SCENES, size).copy()
+        # Blocks of 8x8 pixels, which JPEG keeps apart.
+        for bit, character in enumerate(f"{number:040b}"):
+            picture[-8:, 8 * bit : 8 * bit + 8] = 255 * int(character)
+        yield encode_jpeg(picture, 92)
+
+
+def write(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
+    """The same as files."""
+    folder.mkdir(parents=True)
+    paths = [folder / f"{number:06d}.jpg" for number in range(count)]
+    for path, data in zip(paths, jpegs(count, size), strict=True):
+        path.write_bytes(data)
+    return paths
+
+
+def pixels(path: Path) -> NDArray[np.uint8]:
+    """RGB uint8 (H, W, 3)."""
+    return decode(path.read_bytes(), MAX_PIXELS)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height of `480x360`."""
+    width, height = (int(side) for side in text.split("x"))
+    return width, height
+
+
+def rate(count: int, run: Callable[[], object]) -> float:
+    """Images per second of a run over `count` of them."""
+    begun = time.perf_counter()
+    run()
+    return count / (time.perf_counter() - begun)
+
+
+@lru_cache
+def _scene(seed: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    return render(seed, *size).image

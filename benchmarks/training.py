@@ -1,0 +1,86 @@
+"""`python -m benchmarks.training`: a training step against a plain float32 `fit`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+import numpy as np
+
+from benchmarks.section import Section, middle, options
+from ml.learner import Learner
+from ml.models.registry import build_network
+from ml.recipes.recipe import Recipe
+from ml.recipes.registry import RECIPES
+from roadmask.categories import CITYSCAPES
+
+WORDS = """
+Images/s of the recipe's training step (its precision and frozen layers, its losses, the running
+average of the weights) and of Keras' own `fit` of the same network in float32, all layers,
+cross-entropy and Adam: the same images from memory, in turns. Medians and ranges; ratios are taken
+within a turn.
+"""
+
+
+def plain_fit(recipe: Recipe, images: Any, truths: Any) -> Callable[[], object]:
+    """Steps of `fit` as anyone would write it, over `images` in batches of the recipe's size."""
+    model = build_network(recipe.network, len(CITYSCAPES), "float32")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-4), loss)
+    return lambda: model.fit(images, truths, batch_size=recipe.batch, epochs=1, verbose=0)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """What it takes."""
+    begun = time.perf_counter()
+    run()
+    return time.perf_counter() - begun
+
+
+def measure(recipe: Recipe, steps: int, repeats: int) -> list[tuple[float, float]]:
+    """Images per second of our step and of the plain fit, by turn."""
+    height, width = recipe.crop
+    random = np.random.default_rng(1)
+    count = recipe.batch * steps
+    images = random.integers(0, 256, (count, height, width, 3), np.uint8)
+    truths = random.integers(1, len(CITYSCAPES), (count, height, width), np.uint8)
+    learner = Learner(recipe, 1000)
+    fit = plain_fit(recipe, images, truths)
+
+    def ours() -> None:
+        for start in range(0, count, recipe.batch):
+            chosen = slice(start, start + recipe.batch)
+            float(learner.learn(images[chosen], truths[chosen]))
+
+    ours()
+    fit()
+    return [(count / seconds(ours), count / seconds(fit)) for _ in range(repeats)]
+
+
+@click.command()
+@click.option("--recipe", "names", multiple=True, type=click.Choice(list(RECIPES)))
+@click.option("--steps", default=4, show_default=True)
+@click.option("--repeats", default=3, show_default=True)
+@options
+def main(names: tuple[str, ...], steps: int, repeats: int, smoke: bool, out: Path | None) -> None:
+    """Print the table."""
+    if smoke:
+        names, steps, repeats = ("unet_mini",), 1, 1
+    rows = []
+    for name in names or RECIPES:
+        turns = measure(RECIPES[name], steps, repeats)
+        ours, plain = ([turn[way] for turn in turns] for way in (0, 1))
+        ratio = middle((mine / other for mine, other in turns), 2)
+        rows.append(
+            (f"`{name}`", RECIPES[name].precision, middle(ours, 2), middle(plain, 2), ratio)
+        )
+    head = ("recipe", "precision", "step, images/s", "`fit` in float32", "ratio")
+    Section("training", "Training", WORDS, head, rows).publish(out)
+
+
+if __name__ == "__main__":
+    main()
