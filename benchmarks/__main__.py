@@ -22,6 +22,7 @@ import click
 from ml.artifact import find_artifact
 from ml.data.scenes import render
 from ml.predictor import Predictor
+from ml.predictors import Predictors
 from roadmask import Client, Stack
 from roadmask.pixels import decode, encode_jpeg
 from roadmask.settings import Settings
@@ -82,7 +83,7 @@ def main(images: int, repeats: int, size: str) -> None:
     work = Path(tempfile.mkdtemp(prefix="roadmask-bench-"))
     try:
         with Stack(work / "data", port=0) as stack, stack.client() as client:
-            predictor = Predictor(artifact)
+            predictor = Predictors(Settings()).load(artifact)
             predictor.warm()
             for repeat in range(repeats):
                 ways = [

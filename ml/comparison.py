@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.annotated import Annotated
-from ml.evaluation import BATCH
+from ml.engines.engine import BATCH
 from ml.exhibits import RIGHTED, STILL_WRONG, WRONG, Canvas, Exhibit, largest
 from ml.findings import LEVEL, OVERALL, bounds, gauge, known, labels
 from ml.measures.bootstrap import paired_intervals

@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 from ml.card import Measurement
 from ml.data.annotated import Annotated, from_folder
 from ml.data.samples import dataset_name, read_pair
+from ml.engines.engine import BATCH
 from ml.measures.calibration import Calibration
 from ml.measures.soft import SoftCounts
-from ml.segmenter import BATCH_SIZES, PLAIN, Segmenter, View
+from ml.segmenter import PLAIN, Segmenter, View
 from ml.views import Answer, answer
 from roadmask.categories import Taxonomy
 from roadmask.folders import Sample
 from roadmask.jobs import Scores
 from roadmask.scores import confusion, scores
-
-BATCH = BATCH_SIZES[-1]
 
 
 def evaluate_samples(segmenter: Segmenter, samples: Sequence[Sample], taxonomy: Taxonomy) -> Scores:

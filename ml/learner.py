@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ml.checkpoint import Variables
 from ml.encoders import load_encoder
+from ml.engines.keras_engine import KerasEngine
 from ml.fit import Fit
 from ml.losses import category_weights, find_loss
 from ml.models.registry import build_network
@@ -40,7 +41,9 @@ class Learner:
         self._loss = find_loss(recipe.loss)
         self._weights = category_weights(CITYSCAPES, recipe.category_weights)
         self._step = tf.function(self._learn, autograph=False)
-        self.segmenter = Segmenter(self.average, Fit(budget=recipe.budget), CITYSCAPES.real)
+        self.segmenter = Segmenter(
+            KerasEngine(self.average, CITYSCAPES.real), Fit(budget=recipe.budget)
+        )
 
     def learn(self, images: NDArray[np.uint8], truths: NDArray[np.uint8]) -> Any:
         """One step on images uint8 (B, h, w, 3) and truths uint8 (B, h, w); gives the loss."""

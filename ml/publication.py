@@ -13,6 +13,7 @@ from ml.card import Card, Categories, Measurement, Provenance, now
 from ml.checkpoint import Progress
 from ml.data.samples import annotated_samples, count_samples
 from ml.data.terms import notices
+from ml.engines.keras_engine import KerasEngine
 from ml.evaluation import evaluate_samples, measure
 from ml.fit import Fit
 from ml.model_file import read_model, write_model
@@ -80,7 +81,7 @@ def _measure(
 
     The model that was trained is not asked: it may compute in less precision than serving does.
     """
-    segmenter = Segmenter(stored, fit, CITYSCAPES.real)
+    segmenter = Segmenter(KerasEngine(stored, CITYSCAPES.real), fit)
     served = measure(segmenter, folders, CITYSCAPES)
     stored.set_weights(weights)
     learnt = [evaluate_samples(segmenter, annotated_samples(f), CITYSCAPES) for f in folders]

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from ml.engines.engine import BATCH, Engine
 from ml.fit import Fit
 from ml.upsizing import soften, upsize
 from roadmask.errors import InvalidRequest
-
-BATCH_SIZES = (1, 2, 4, 8)
-"""Batches are padded to one of these, so that few shapes ever reach the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +31,18 @@ PLAIN = View()
 
 
 class Segmenter:
-    """Runs `model` on images of any size; a mask does not depend on what else was in its batch.
+    """Runs an engine on images of any size; a mask does not depend on what else was in its batch.
 
-    `answers` are the categories it may answer with. Use it from one thread at a time.
+    Use it from one thread at a time.
     """
 
-    def __init__(self, model: Any, fit: Fit, answers: Sequence[int]) -> None:
-        self._model = model
+    def __init__(self, engine: Engine, fit: Fit) -> None:
+        self._engine = engine
         self._fit = fit
-        self._answers = np.array(answers, np.uint8)
-        # One trace for all shapes: the signature leaves batch, height and width open.
-        signature = [tf.TensorSpec((None, None, None, 3), tf.uint8)]
-        self._run = tf.function(self._logits, input_signature=signature, autograph=False)
 
     def warm(self) -> None:
-        """Trace the network and let its kernels be made, for every batch size."""
-        height, width = self._fit.size(1024, 2048)
-        for size in BATCH_SIZES:
-            self._run(np.zeros((size, height, width, 3), np.uint8))
-
-    @property
-    def traces(self) -> int:
-        """How often the network was traced so far; it should stay at one."""
-        return int(self._run.experimental_get_tracing_count())
+        """Let the engine make its kernels, at the size of a wide street image."""
+        self._engine.warm(*self._fit.size(1024, 2048))
 
     @property
     def fit(self) -> Fit:
@@ -67,17 +52,19 @@ class Segmenter:
     @property
     def answers(self) -> NDArray[np.uint8]:
         """The categories of the planes that `logits` and `probabilities` give, uint8 (n,)."""
-        return self._answers
+        return self._engine.answers
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
         """Masks uint8 (H, W) of RGB images uint8 (H, W, 3), each of its image's own size.
 
         Raises `InvalidRequest` when an image is not of that form.
         """
-        return [
-            upsize(planes, image.shape[0], image.shape[1], self._answers)
-            for image, planes in zip(images, self.logits(images), strict=True)
-        ]
+        masks: dict[int, NDArray[np.uint8]] = {}
+        # As they come: an engine computes on while a mask is made large.
+        for index, planes in self._run(images, PLAIN):
+            height, width = images[index].shape[:2]
+            masks[index] = upsize(planes, height, width, self.answers)
+        return [masks[index] for index in range(len(images))]
 
     def probabilities(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """Probabilities float32 (n, H, W) of the n answers, each of its image's own size.
@@ -93,6 +80,22 @@ class Segmenter:
             found.append(whole)
         return found
 
+    def predict_with_confidence(
+        self, images: Sequence[NDArray[np.uint8]]
+    ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+        """The masks of `predict`, each with the probability of its answers, float32 (H, W).
+
+        Raises what `predict` raises.
+        """
+        found = []
+        for image, planes in zip(images, self.logits(images), strict=True):
+            height, width = image.shape[:2]
+            confidence = np.empty((height, width), np.float32)
+            for part, strip in soften(planes, height, width):
+                strip.max(axis=0, out=confidence[part])
+            found.append((upsize(planes, height, width, self.answers), confidence))
+        return found
+
     def logits(
         self, images: Sequence[NDArray[np.uint8]], view: View = PLAIN
     ) -> list[NDArray[np.float32]]:
@@ -100,36 +103,30 @@ class Segmenter:
 
         Those of a mirrored view are turned back. Raises what `predict` raises.
         """
+        found = dict(self._run(images, view))
+        return [found[index] for index in range(len(images))]
+
+    def _run(
+        self, images: Sequence[NDArray[np.uint8]], view: View
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """The index of each image and its logits, in the order in which the engine has them."""
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         fit = self._fit.scaled(view.scale)
         for index, image in enumerate(images):
             groups[fit.size(*_checked(image).shape[:2])].append(index)
-        found: dict[int, NDArray[np.float32]] = {}
         turn = slice(None, None, -1 if view.mirror else 1)
         for size, indices in groups.items():
-            for start in range(0, len(indices), BATCH_SIZES[-1]):
-                chunk = indices[start : start + BATCH_SIZES[-1]]
-                logits = self._forward([images[index][:, turn] for index in chunk], size)
-                found.update(zip(chunk, logits[..., turn], strict=True))
-        return [found[index] for index in range(len(images))]
-
-    def _forward(
-        self, images: Sequence[NDArray[np.uint8]], size: tuple[int, int]
-    ) -> NDArray[np.float32]:
-        """Logits float32 (B, n, h, w) of at most a full batch of images, brought to `size`."""
-        padded = next(n for n in BATCH_SIZES if n >= len(images))
-        batch = np.zeros((padded, *size, 3), np.uint8)
-        for slot, image in zip(batch, images, strict=False):
-            slot[...] = _resize(image, size)
-        logits: NDArray[np.float32] = self._run(batch).numpy()
-        return logits[: len(images)]
-
-    def _logits(self, batch: Any) -> Any:
-        logits = tf.gather(self._model(batch, training=False), self._answers.tolist(), axis=-1)
-        return tf.transpose(logits, (0, 3, 1, 2))
+            for start in range(0, len(indices), BATCH):
+                chunk = indices[start : start + BATCH]
+                batch = np.empty((len(chunk), *size, 3), np.uint8)
+                for slot, index in zip(batch, chunk, strict=True):
+                    slot[...] = resize(images[index][:, turn], size)
+                for index, logits in zip(chunk, self._engine.logits(batch), strict=True):
+                    yield index, logits[..., turn]
 
 
-def _resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """An image as the network sees it: `size` is (height, width)."""
     height, width = size
     shrinks = image.shape[0] >= height and image.shape[1] >= width
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

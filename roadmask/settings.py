@@ -12,6 +12,8 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+EngineName = Literal["auto", "keras", "openvino-f32", "openvino-bf16", "openvino-int8"]
+
 
 class Settings(BaseSettings):
     """What a process needs to know; each field is `ROADMASK_<FIELD>` in the environment."""
@@ -80,6 +82,9 @@ class Settings(BaseSettings):
     model: str = "default"
     """The artifact a worker serves as long as none was promoted: one that comes with Roadmask, by
     name or version, a published one, or a folder."""
+
+    engine: EngineName = "auto"
+    """What computes the network; `auto`: what `roadmask tune` found fastest, or a safe guess."""
 
     worker_threads: int = Field(4, ge=1)
     """Chunks one worker process holds at once."""

@@ -6,17 +6,12 @@ import logging
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from roadmask.errors import RoadmaskError
 from roadmask.jobs import Lane
 from roadmask.settings import Settings
-
-if TYPE_CHECKING:
-    from ml.artifact import Artifact
-    from ml.predictor import Predictor
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +77,7 @@ def _prepare_libraries(settings: Settings) -> None:
 
 def _serve(settings: Settings, lanes: list[Lane]) -> int:
     # In this order, so that a wrong name is told before TensorFlow has been waited for.
+    from ml.predictors import Predictors
     from storage.artifacts import Artifacts
     from storage.connections import open_store
     from worker.models import Models
@@ -94,28 +90,19 @@ def _serve(settings: Settings, lanes: list[Lane]) -> int:
         shelf.publish_own()
     except RoadmaskError as error:
         sys.exit(f"The worker cannot start: {error.detail}")
-    models = Models(settings.model, shelf.find, _load, shelf.brought)
+    predictors = Predictors(settings)
+    models = Models(
+        settings.model, shelf.find, predictors.load, shelf.brought, predictors.parameters
+    )
     log.info(
-        "worker starts model=%s@%s sha256=%s device=%s lanes=%s threads=%d",
+        "worker starts model=%s@%s sha256=%s engine=%s lanes=%s threads=%d",
         models.in_service.name,
         models.in_service.version,
         models.in_service.sha256[:12],
-        _device(),
+        predictors.choice(shelf.own).engine,
         ",".join(lanes),
         settings.worker_threads,
     )
     from worker.app import run_worker
 
     return run_worker(settings, models, lanes)
-
-
-def _load(artifact: Artifact) -> Predictor:
-    from ml.predictor import Predictor
-
-    return Predictor(artifact)
-
-
-def _device() -> str:
-    import tensorflow as tf
-
-    return "GPU" if tf.config.list_physical_devices("GPU") else "CPU"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -45,8 +45,9 @@ class Models:
     """The artifacts that jobs may ask for by name; `default` is the one in service.
 
     `find` turns a name or a folder into an artifact (`ModelNotFound`), `load` an artifact into a
-    predictor; `brought` names what this worker has without the store, as `name@version`. Models
-    are loaded in the thread that asks for one, so that the inference thread goes on meanwhile.
+    predictor; `brought` names what this worker has without the store, as `name@version`;
+    `parameters` tells what beside an artifact decides its masks. Models are loaded in the thread
+    that asks for one, so that the inference thread goes on meanwhile.
     """
 
     def __init__(
@@ -55,7 +56,10 @@ class Models:
         find: Callable[[str], Artifact],
         load: Callable[[Any], Predictor],
         brought: Sequence[str] = (),
+        parameters: Callable[[Any], Mapping[str, object]] = lambda _: {},
     ) -> None:
+        self.parameters = parameters
+        """What beside the artifact decides its masks."""
         self.own = find(default)
         """What is in service as long as nothing was promoted."""
         self.in_service = self.own

@@ -57,7 +57,7 @@ class Pipeline:
         `StoreUnavailable`.
         """
         artifact = self._models.artifact(model)
-        keys = mask_keys(item.sha256, artifact.sha256, {})
+        keys = mask_keys(item.sha256, artifact.sha256, self._models.parameters(artifact))
 
         def find_or_make() -> tuple[Facts, bool]:
             facts = self._masks.find(keys)

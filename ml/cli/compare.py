@@ -11,6 +11,7 @@ import click
 
 from ml.cli.dataset import dataset_options, meter, open_dataset
 from roadmask.cli.exits import Exit
+from roadmask.settings import Settings
 
 
 @click.command()
@@ -66,11 +67,17 @@ def compare(
             "different categories cannot be compared."
         )
     from ml.comparison import Comparison, exhibit
+    from ml.engines.choice import choose
     from ml.exhibits import Worst
     from ml.predictor import Predictor
     from ml.report import comparison_page, write_report
 
-    comparison = Comparison(Predictor(first), Predictor(second), first.taxonomy)
+    settings = Settings()
+    comparison = Comparison(
+        Predictor(first, choose(first, settings)),
+        Predictor(second, choose(second, settings)),
+        first.taxonomy,
+    )
     gallery = Worst(worst if report else 0)
     with open_dataset(dataset, url, api_key) as data:
         for each in meter("comparing", comparison.run(data.images), data.total):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from ml.cli.dataset import Scales, dataset_options, meter, open_dataset
+from roadmask.settings import EngineName, Settings
 
 
 @click.command()
@@ -23,6 +24,11 @@ from ml.cli.dataset import Scales, dataset_options, meter, open_dataset
 @click.option(
     "--scales", type=Scales(), default="1", show_default=True, help="Such as `0.75,1,1.25`."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(get_args(EngineName)),
+    help="What computes the network; as ROADMASK_ENGINE, else `auto`.",
+)
 @click.option("--mirror", is_flag=True, help="Also show the network every image mirrored.")
 @dataset_options
 def evaluate(
@@ -34,6 +40,7 @@ def evaluate(
     worst: int,
     scales: tuple[float, ...],
     mirror: bool,
+    engine: EngineName | None,
     url: str | None,
     api_key: str | None,
 ) -> None:
@@ -51,7 +58,8 @@ def evaluate(
     from ml.artifact import find_artifact
 
     found = find_artifact(artifact)
-    # TensorFlow takes seconds to load: only once there is a model to load it for.
+    # What computes takes seconds to load: only once there is a model to load it for.
+    from ml.engines.choice import choose
     from ml.evaluation import Evaluation
     from ml.exhibits import Worst
     from ml.findings import findings, show_worst
@@ -59,12 +67,18 @@ def evaluate(
     from ml.report import evaluation_page, write_report
     from ml.views import views
 
+    choice = choose(found, Settings(), engine)
+    click.echo(f"engine {choice.engine}: {choice.why}", err=True)
     looks, gallery = views(scales, mirror), Worst(worst if report else 0)
     with open_dataset(dataset, url, api_key) as data:
-        evaluation = Evaluation(Predictor(found), found.taxonomy, looks)
+        evaluation = Evaluation(Predictor(found, choice), found.taxonomy, looks)
         for seen in meter("evaluating", evaluation.run(data.images), data.total):
             show_worst(gallery, seen, found.taxonomy)
-    about = {"artifact": f"{found.name}@{found.version}", "dataset": data.name}
+    about = {
+        "artifact": f"{found.name}@{found.version}",
+        "engine": choice.engine,
+        "dataset": data.name,
+    }
     told = about | findings(evaluation, looks)
     if report:
         file = write_report(evaluation_page(told, gallery, found.taxonomy), report)

@@ -43,7 +43,7 @@ def test_train_writes_an_artifact_and_tells_each_epoch(
 
 def test_evaluate_prints_a_table(artifact: Artifact, streets: Path) -> None:
     result = CliRunner().invoke(
-        evaluate, [str(artifact.path), str(streets)], catch_exceptions=False
+        evaluate, [str(artifact.path), str(streets), "--engine", "keras"], catch_exceptions=False
     )
     assert f"narrow@{artifact.version}" in result.stdout
     assert "pixel accuracy" in result.stdout
@@ -52,7 +52,9 @@ def test_evaluate_prints_a_table(artifact: Artifact, streets: Path) -> None:
 
 def test_evaluate_gives_what_the_card_says(artifact: Artifact, streets: Path) -> None:
     result = CliRunner().invoke(
-        evaluate, [str(artifact.path), str(streets), "--json"], catch_exceptions=False
+        evaluate,
+        [str(artifact.path), str(streets), "--json", "--engine", "keras"],
+        catch_exceptions=False,
     )
     words = json.loads(result.stdout)
     assert words["artifact"] == f"narrow@{artifact.version}"

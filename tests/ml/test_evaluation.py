@@ -16,6 +16,7 @@ from ml.artifact import Artifact
 from ml.cli.evaluate import evaluate
 from ml.data.annotated import from_folder
 from ml.data.samples import annotated_samples
+from ml.engines.keras_engine import KerasEngine
 from ml.evaluation import Evaluation, Seen, evaluate_samples, measure
 from ml.exhibits import Exhibit, Worst
 from ml.findings import findings
@@ -57,7 +58,7 @@ def always_flat() -> Segmenter:
     head = model.get_layer("logits")
     bias = np.eye(8)[CITYSCAPES.index("flat")]
     head.set_weights([np.zeros_like(head.get_weights()[0]), bias])
-    return Segmenter(model, Fit(budget=4096), CITYSCAPES.real)
+    return Segmenter(KerasEngine(model, CITYSCAPES.real), Fit(budget=4096))
 
 
 def test_scores_in_closed_form(always_flat: Segmenter, streets: Path) -> None:
@@ -93,7 +94,7 @@ def test_a_perfect_answer_scores_one(streets: Path) -> None:
     truth = read_truth(sample)
 
     fit = Fit(budget=truth.size, multiple=1)
-    (mask,) = Segmenter(Reader(), fit, range(8)).predict([CITYSCAPES.palette[truth]])
+    (mask,) = Segmenter(KerasEngine(Reader(), range(8)), fit).predict([CITYSCAPES.palette[truth]])
     assert (mask == truth).mean() > 0.97
 
 
@@ -177,7 +178,7 @@ def test_a_sure_and_right_answer_is_calibrated(tmp_path: Path) -> None:
     for mask in (folder / "masks").iterdir():
         colors = CITYSCAPES.palette[decode_mask(mask.read_bytes())]
         (folder / "images" / mask.name).write_bytes(encode_png(colors))
-    segmenter = Segmenter(Reader(), Fit(budget=96 * 128, multiple=1), range(1, 8))
+    segmenter = Segmenter(KerasEngine(Reader(), range(1, 8)), Fit(budget=96 * 128, multiple=1))
     evaluation = Evaluation(segmenter, CITYSCAPES)
     run(evaluation, folder)
     assert evaluation.sizes == {(96, 128)}
@@ -194,7 +195,8 @@ def test_a_truth_of_another_size_is_named(segmenter: Segmenter, tmp_path: Path) 
 
 
 def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(evaluate, [str(each) for each in arguments], catch_exceptions=False)
+    words = [*map(str, arguments), "--engine", "keras"]
+    return CliRunner().invoke(evaluate, words, catch_exceptions=False)
 
 
 def test_json_has_everything_that_was_measured(artifact: Artifact, streets: Path) -> None:

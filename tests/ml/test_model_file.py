@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ml.artifact import SHIPPED, Artifact
+from ml.engines.keras_engine import KerasEngine
 from ml.fit import Fit
 from ml.model_file import read_model, write_model
 from ml.models.unet_mini import UNetMini
@@ -32,7 +33,9 @@ def learnt() -> UNetMini:
 
 
 def mean_iou(model: keras.Model) -> float:
-    masks = Segmenter(model, FIT, CITYSCAPES.real).predict([image for image, _ in STREETS])
+    masks = Segmenter(KerasEngine(model, CITYSCAPES.real), FIT).predict(
+        [image for image, _ in STREETS]
+    )
     counts = sum(confusion(truth, mask) for (_, truth), mask in zip(STREETS, masks, strict=True))
     return scores(counts, len(STREETS)).mean_iou or 0.0
 

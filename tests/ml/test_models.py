@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from ml.engines.keras_engine import KerasEngine
 from ml.fit import Fit
 from ml.losses import category_weights, cross_entropy
 from ml.models.cost import multiply_adds
@@ -98,7 +99,7 @@ def test_overfits_one_batch_and_learns_with_every_weight(network: Any) -> None:
 
 
 def test_gives_masks_of_an_images_own_size(network: Any) -> None:
-    segmenter = Segmenter(network, Fit(budget=32 * 64), CITYSCAPES.real)
+    segmenter = Segmenter(KerasEngine(network, CITYSCAPES.real), Fit(budget=32 * 64))
     images = [draw_street(4, *size)[0] for size in [(37, 61), (60, 90)]]
     masks = segmenter.predict(images)
     assert [mask.shape for mask in masks] == [(37, 61), (60, 90)]

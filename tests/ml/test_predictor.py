@@ -6,10 +6,12 @@ import pytest
 from numpy.typing import NDArray
 
 from ml.artifact import Artifact
+from ml.engines.engine import BATCH
+from ml.engines.keras_engine import KerasEngine
 from ml.fit import Fit
 from ml.models.unet_mini import UNetMini
 from ml.predictor import Predictor
-from ml.segmenter import BATCH_SIZES, Segmenter, View
+from ml.segmenter import Segmenter, View
 from roadmask.errors import InvalidRequest
 
 ODD_SIZES = [(1, 1), (1, 900), (700, 1), (33, 17), (255, 257), (360, 480), (480, 360)]
@@ -48,16 +50,17 @@ def test_a_mask_does_not_depend_on_its_batch(predictor: Predictor, count: int) -
 
 def test_is_byte_identical_with_the_full_network_too() -> None:
     keras.utils.set_random_seed(1)
-    segmenter = Segmenter(UNetMini(), Fit(budget=4096), range(1, 8))
-    images = [noise(64, 64, index) for index in range(BATCH_SIZES[-1])]
+    segmenter = Segmenter(KerasEngine(UNetMini(), range(1, 8)), Fit(budget=4096))
+    images = [noise(64, 64, index) for index in range(BATCH)]
     alone = [segmenter.predict([image])[0] for image in images]
     for one, other in zip(alone, segmenter.predict(images), strict=True):
         assert one.tobytes() == other.tobytes()
 
 
-def test_every_shape_runs_through_one_trace(predictor: Predictor) -> None:
-    predictor.predict([noise(*size) for size in ODD_SIZES])
-    assert predictor.traces == 1
+def test_every_shape_runs_through_one_trace(artifact: Artifact) -> None:
+    engine = KerasEngine(artifact.load_model(), artifact.answers)
+    Segmenter(engine, artifact.card.fit).predict([noise(*size) for size in ODD_SIZES])
+    assert engine.traces == 1
 
 
 def test_a_strided_image_is_as_good_as_a_contiguous_one(predictor: Predictor) -> None:

@@ -70,7 +70,7 @@ def test_the_shipped_model_segments_a_job_and_sigterm_ends_the_worker_well(
     assert shipped.wait(SECONDS) == 0
     log = shipped.log.read_text()
     assert "worker starts model=" in log
-    assert "device=" in log
+    assert "engine=" in log
     assert f"chunk job={job_id}" in log
     assert run(env, "--check").returncode == 1
 

@@ -1,0 +1,1 @@
+"""Engines: the ways to compute a network, behind one door."""

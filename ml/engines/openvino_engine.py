@@ -1,0 +1,67 @@
+"""OpenVINO: compiled forms of a network for processors without a graphics card."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from ml.engines.engine import BATCH
+
+SIZES = 8
+"""Sizes of images whose kernels are kept: each holds the weights in its own order."""
+
+
+class OpenVINOEngine:
+    """Runs a form, as `ml.engines.forms` keeps them, computing in `precision` (`f32`, `bf16`).
+
+    What is quantised in the form is computed in int8. Use it from one thread at a time.
+
+    Each image is a request of its own, and as many requests as there are cores (`BATCH` at most)
+    are computed side by side: so an image cannot feel its neighbours, and no core waits for
+    another at the end of each layer. Kernels are made for one size at a time, since those for
+    any size took a third longer.
+    """
+
+    def __init__(self, form: Path, precision: str, answers: Sequence[int]) -> None:
+        self.answers = np.array(answers, np.uint8)
+        self._core = ov.Core()
+        self._network = self._core.read_model(form)
+        self._options = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "NUM_STREAMS": min(BATCH, os.cpu_count() or 1),
+            # Workers that share a machine would all be pinned to its first cores.
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._requests = lru_cache(maxsize=SIZES)(self._compile)
+
+    def warm(self, height: int, width: int) -> None:
+        """Make the kernels for that size and run them once."""
+        for _ in self.logits(np.zeros((BATCH, height, width, 3), np.uint8)):
+            pass
+
+    def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+        """See `Engine`."""
+        begun = self._requests(*batch.shape[1:3])[: len(batch)]
+        for request, image in zip(begun, batch, strict=True):
+            request.start_async([image[None]])
+        try:
+            for request in begun:
+                request.wait()
+                # The next batch is computed into the same memory.
+                yield request.get_output_tensor().data[0].copy()
+        finally:
+            for request in begun:
+                request.wait()
+
+    def _compile(self, height: int, width: int) -> list[Any]:
+        network = self._network.clone()
+        network.reshape([1, height, width, 3])
+        compiled = self._core.compile_model(network, "CPU", self._options)
+        return [compiled.create_infer_request() for _ in range(BATCH)]
