@@ -15,6 +15,8 @@ from storage.in_service import InService
 from storage.objects import MODELS, ObjectStore, model_key
 from tests.artifacts import write_artifact
 
+pytestmark = pytest.mark.timeout(900)  # the first test may have to build its server
+
 
 @pytest.fixture
 def artifacts(store: ObjectStore) -> Iterator[Artifacts]:
