@@ -6,8 +6,9 @@ import os
 
 import cv2
 
-from ml.artifact import Artifact, find_artifact
+from ml.artifact import find_artifact
 from ml.predictor import Predictor
+from ml.predictors import Predictors
 from roadmask.settings import Settings
 
 BATCH = 8
@@ -17,10 +18,7 @@ def open_engine() -> Predictor:
     """The predictor of the settings' model on the settings' engine, warm."""
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     cv2.setNumThreads(1)
-    predictor = _load(find_artifact(Settings().model))
+    settings = Settings()
+    predictor = Predictors(settings).load(find_artifact(settings.model))
     predictor.warm()
     return predictor
-
-
-def _load(artifact: Artifact) -> Predictor:
-    return Predictor(artifact)
