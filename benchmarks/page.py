@@ -13,7 +13,7 @@ INTRODUCTION = """\
 
 Each table was written by the command above it, in one run on one machine; below it stand the
 processor and the versions. What counts are the ratios, taken side by side within a repeat. A whole
-page comes from `make bench`, which takes hours; `python -m benchmarks.NAME --smoke` shows in a
+page takes hours: each section by `python -m benchmarks.NAME --out FOLDER`; `--smoke` shows in a
 minute or two what a table looks like.
 """
 
