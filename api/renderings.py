@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 
 from api.backends import Backends
 from api.previews import overlay_jpeg
-from roadmask.errors import MaskNotFound, ObjectNotFound
+from roadmask.errors import ConfidenceNotFound, MaskNotFound, ObjectNotFound
 from roadmask.formats.masked_image import MaskedImage
 from roadmask.formats.render import render
 from roadmask.jobs import Item, Result
 from roadmask.mask_formats import MaskFormat
 from roadmask.masks import decode_mask
 from storage.manifest import ManifestItem, read_range
+from storage.objects import confidence_key
 
 
 def render_item(backends: Backends, job_id: str, item: Item, form: MaskFormat) -> bytes:
     """The item's mask in this form.
 
-    Raises `MaskNotFound`; for an overlay also `ImageMissing`.
+    Raises `MaskNotFound`; for an overlay also `ImageMissing`, and `ConfidenceNotFound`.
     """
+    if form is MaskFormat.CONFIDENCE:
+        return _confidence(backends, item)
     png = _stored(backends, item)
     if form is MaskFormat.PNG:
         return png
     source = _source(backends, job_id, item)
     if form is MaskFormat.OVERLAY:
         return overlay_jpeg(backends, source.sha256, png)
-    return render(_masked(backends, item, source, png), form)
+    image = _masked(backends, item, source, png)
+    if form is MaskFormat.NPZ:
+        with suppress(ConfidenceNotFound):
+            image = replace(image, confidence=decode_mask(_confidence(backends, item)))
+    return render(image, form)
 
 
 def masked_images(backends: Backends, job_id: str) -> Iterator[MaskedImage]:
@@ -56,6 +65,16 @@ def _stored(backends: Backends, item: Item) -> bytes:
         return backends.store.get(result_of(item).mask_key)
     except ObjectNotFound:
         raise MaskNotFound("The mask was deleted from the object store.") from None
+
+
+def _confidence(backends: Backends, item: Item) -> bytes:
+    try:
+        return backends.store.get(confidence_key(result_of(item).mask_key))
+    except ObjectNotFound:
+        raise ConfidenceNotFound(
+            f"No confidence was computed for image {item.image_id}. Submit a job for it with "
+            '`"confidence": true` and ask again once that has ended.'
+        ) from None
 
 
 def _source(backends: Backends, job_id: str, item: Item) -> ManifestItem:

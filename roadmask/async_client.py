@@ -54,6 +54,7 @@ class AsyncClient(Calls):
         *,
         form: str = "png",
         model: str = "default",
+        confidence: str | Path | None = None,
     ) -> AsyncGenerator[FileResult]:
         """Masks of all images below `folder` into the same tree below `out`, as they finish.
 
@@ -67,7 +68,8 @@ class AsyncClient(Calls):
             Client(self.base_url, self._api_key, timeout=timeout, patience=patience) as client,
             ThreadPoolExecutor(1, "segment_folder") as thread,
         ):
-            batch = Batch(client, Path(folder), Path(out), form=form, model=model)
+            sure = None if confidence is None else Path(confidence)
+            batch = Batch(client, Path(folder), Path(out), form=form, model=model, confidence=sure)
             results = batch.run()
             loop = asyncio.get_running_loop()
             try:

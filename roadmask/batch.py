@@ -19,6 +19,7 @@ from roadmask.jobs import FINAL_ITEM_STATES, Item
 from roadmask.ledger import Ledger
 from roadmask.lots import Intake, Lot, Stopped
 from roadmask.mask_files import file_format, mask_file, mask_names, write_whole
+from roadmask.mask_formats import MaskFormat
 from roadmask.outcomes import FileResult, Progress
 from roadmask.transport import STOPPERS
 
@@ -36,7 +37,8 @@ class Batch:
     `failures.jsonl` and the memory of the run in `.roadmask/`. After an interruption of any kind
     the same run goes on where it was: jobs handed in are found again, bytes the service has are
     not sent, masks in place are left alone. `model` names the model and `form` the masks'
-    form, one of `FILE_FORMATS`.
+    form, one of `FILE_FORMATS`. With `confidence`, a folder, that of each mask goes below it under
+    the mask's name: a grey PNG, 255 is certain.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Batch:
         *,
         form: str = "png",
         model: str = "default",
+        confidence: Path | None = None,
     ) -> None:
         self.progress: Progress = Progress()
         self._client = client
@@ -54,6 +57,7 @@ class Batch:
         self._out = out.resolve()
         self._form = file_format(form)
         self._model = model
+        self._confidence = confidence and confidence.resolve()
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._fetches: ThreadPool
         self._masks: dict[str, str] = {}
@@ -85,9 +89,17 @@ class Batch:
     def _names(self) -> list[str]:
         if not self._folder.is_dir():
             raise InvalidRequest(f"{self._folder} is not a folder.")
-        if self._folder.is_relative_to(self._out):
-            raise InvalidRequest(f"Masks in {self._out} would mix with the images; choose another.")
-        paths = [p for p in find_images(self._folder) if not p.is_relative_to(self._out)]
+        own = [place for place in (self._out, self._confidence) if place]
+        for place in own:
+            if self._folder.is_relative_to(place):
+                raise InvalidRequest(f"Masks in {place} would mix with the images; choose another.")
+        if self._out == self._confidence:
+            raise InvalidRequest(f"Masks in {self._out} would be lost; choose another folder.")
+        paths = [
+            path
+            for path in find_images(self._folder)
+            if not any(path.is_relative_to(place) for place in own)
+        ]
         if not paths:
             raise InvalidRequest(f"{self._folder} holds no images.")
         return [path.relative_to(self._folder).as_posix() for path in paths]
@@ -97,6 +109,7 @@ class Batch:
             self._client,
             self._folder,
             self._model,
+            self._confidence is not None,
             ledger,
             kept=self._keeper(ledger),
             opened=self._news.put,
@@ -162,6 +175,9 @@ class Batch:
         except LinkExpired:
             png = self._client.mask_bytes(self._client.item(lot.job, item.index))
         mask = self._masks[name]
+        if self._confidence is not None:
+            grey = self._client.rendering(lot.job, item.index, MaskFormat.CONFIDENCE)
+            write_whole(self._confidence / mask, [grey])
         write_whole(self._out / mask, [mask_file(png, self._folder / name, self._form)])
         return mask
 
@@ -174,13 +190,15 @@ class Batch:
             line = ledger.finished(name, sha256, self._setting, mask)
             if line is None or (current and line["artifact"] != current):
                 return None
+            if self._confidence and not (self._confidence / self._masks[name]).exists():
+                return None
             return FileResult.of_line(line, kept=True)
 
         return kept
 
     @property
     def _setting(self) -> str:
-        return f"{self._model} {self._form}"
+        return f"{self._model} {self._form}{' confidence' if self._confidence else ''}"
 
     def _settle(self, lot: Lot | None, result: FileResult, ledger: Ledger) -> FileResult:
         if not result.kept:

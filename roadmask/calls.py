@@ -21,7 +21,8 @@ from roadmask.errors import (
 )
 from roadmask.event import Event
 from roadmask.events import BEGINNING, follow
-from roadmask.image_calls import ImageCalls, Source
+from roadmask.export_calls import ExportCalls, job_id
+from roadmask.image_calls import Source
 from roadmask.jobs import (
     FINAL_STATES,
     ImageRef,
@@ -49,12 +50,13 @@ class JobOptions(TypedDict, total=False):
     name: str | None
     model: str
     lane: Lane | str | None
+    confidence: bool
     error_threshold: float | None
     deadline_s: float | None
     webhook: str | None
 
 
-class Calls(ImageCalls):
+class Calls(ExportCalls):
     """What a client can do. Errors of the service are raised as classes of `roadmask.errors`."""
 
     def __init__(self, transport: Transport) -> None:
@@ -74,7 +76,7 @@ class Calls(ImageCalls):
     ) -> Job:
         """Ask for masks of `images` (ids), of `files` (uploaded first), a `dataset` or a `prefix`.
 
-        The other members of `roadmask.jobs.JobCreate` are `name`, `model`, `lane`,
+        The other members of `roadmask.jobs.JobCreate` are `name`, `model`, `lane`, `confidence`,
         `error_threshold`, `deadline_s` and `webhook`.
         """
         if files is not None:
@@ -190,11 +192,6 @@ class Calls(ImageCalls):
         item = await self.item(await self.wait(job, timeout), 0)
         raise_failure(item)
         return await self.mask(item), item
-
-
-def job_id(job: Job | str) -> str:
-    """The id of a job given as itself or by its id."""
-    return job if isinstance(job, str) else job.id
 
 
 def raise_failure(item: Item) -> None:

@@ -17,6 +17,7 @@ from roadmask.events import BEGINNING
 from roadmask.image_calls import Source
 from roadmask.images import CatalogueEntry, Image
 from roadmask.jobs import ImageRef, Item, ItemState, Job, JobCreate, JobState, Lane
+from roadmask.mask_formats import MaskFormat
 
 if TYPE_CHECKING:
     from roadmask.outcomes import FileResult
@@ -106,7 +107,7 @@ class Client:
     ) -> Job:
         """Ask for masks of `images` (ids), of `files` (uploaded first), a `dataset` or a `prefix`.
 
-        The other members of `roadmask.jobs.JobCreate` are `name`, `model`, `lane`,
+        The other members of `roadmask.jobs.JobCreate` are `name`, `model`, `lane`, `confidence`,
         `error_threshold`, `deadline_s` and `webhook`.
         """
         return finish(
@@ -166,6 +167,13 @@ class Client:
         too long ago: read it again."""
         return finish(self.calls.mask_bytes(item))
 
+    def rendering(self, job: Job | str, index: int, form: MaskFormat | str) -> bytes:
+        """The mask of a job's item in one of the forms of `roadmask.mask_formats.MaskFormat`.
+
+        Raises `InvalidRequest` for another form, `MaskNotFound`, and `ConfidenceNotFound` where no
+        job with `confidence` had the image."""
+        return finish(self.calls.rendering(job, index, form))
+
     def segment(
         self, source: Source, *, model: str = "default", timeout: float | None = None
     ) -> tuple[NDArray[np.uint8], Item]:
@@ -204,11 +212,13 @@ class Client:
         *,
         form: str = "png",
         model: str = "default",
+        confidence: str | Path | None = None,
     ) -> Iterator[FileResult]:
         """Masks of all images below `folder` into the same tree below `out`, as they finish.
 
-        Resumes where an earlier run stopped; `form` and `model` are those of
+        Resumes where an earlier run stopped; `form`, `model` and `confidence` are those of
         `roadmask.batch.Batch`, which also says what is raised."""
         from roadmask.batch import Batch
 
-        return Batch(self, Path(folder), Path(out), form=form, model=model).run()
+        sure = None if confidence is None else Path(confidence)
+        return Batch(self, Path(folder), Path(out), form=form, model=model, confidence=sure).run()

@@ -7,7 +7,7 @@
     ├── Unauthorized            401
     ├── NotFound                404
     │   ├── ImageNotFound  JobNotFound  ItemNotFound  ModelNotFound
-    │   └── ObjectNotFound  TruthNotFound  MaskNotFound  DeliveryNotFound
+    │   └── ObjectNotFound  TruthNotFound  MaskNotFound  ConfidenceNotFound  DeliveryNotFound
     ├── MethodNotAllowed        405
     ├── Conflict                409
     │   ├── IdempotencyConflict  HashMismatch  JobClosed
@@ -96,6 +96,10 @@ class ItemNotFound(NotFound):
 
 class MaskNotFound(NotFound):
     """No mask yet."""
+
+
+class ConfidenceNotFound(NotFound):
+    """No confidence was computed."""
 
 
 class ModelNotFound(NotFound):

@@ -8,7 +8,8 @@ from datetime import datetime
 from pydantic import Field
 
 from roadmask.errors import InvalidId
-from roadmask.jobs import IMAGE_ID, ImageId, Page, Wire
+from roadmask.jobs import IMAGE_ID, ImageId
+from roadmask.wire import Page, Wire
 
 SHA256 = r"^[0-9a-f]{64}$"
 UPLOADED = re.compile(r"^sha256-([0-9a-f]{64})$")

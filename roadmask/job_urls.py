@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from roadmask.jobs import JobUrls
+from roadmask.wire import Wire
+
+
+class JobUrls(Wire):
+    """Where to go next; clients need not build URLs."""
+
+    self: str
+    items: str
+    events: str
+    cancel: str
+    retry: str
+    results: str
+    archive: str
+    annotations: str
 
 
 def job_urls(public_url: str, job_id: str) -> JobUrls:

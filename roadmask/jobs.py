@@ -6,7 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
+
+from roadmask.job_urls import JobUrls
+from roadmask.wire import Page, Wire
 
 
 class Lane(StrEnum):
@@ -64,12 +67,6 @@ ImageId = Annotated[str, StringConstraints(pattern=IMAGE_ID, max_length=512)]
 CustomId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
-class Wire(BaseModel):
-    """Base of what goes over the wire: unknown members are refused."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
-
-
 class ImageRef(Wire):
     """One image of a job request."""
 
@@ -100,6 +97,8 @@ class JobCreate(Wire):
     for when the job is accepted makes all its masks."""
     lane: Lane | None = None
     """Default: `interactive` up to 8 images, `batch` beyond."""
+    confidence: bool = False
+    """Each mask gets its confidence beside it, which costs the worker more time an image."""
     error_threshold: float | None = Field(None, ge=0, le=1)
     """The job stops as `failed` once more than this share of its items failed. Default: never."""
     deadline_s: float | None = Field(None, gt=0)
@@ -190,19 +189,6 @@ class Item(Wire):
     result: Result | None = None
 
 
-class JobUrls(Wire):
-    """Where to go next; clients need not build URLs."""
-
-    self: str
-    items: str
-    events: str
-    cancel: str
-    retry: str
-    results: str
-    archive: str
-    annotations: str
-
-
 class Job(Wire):
     """A job as clients see it."""
 
@@ -212,6 +198,8 @@ class Job(Wire):
     lane: Lane
     model: str
     """`name@version` of the model for all items; a name alone where only workers know it."""
+    confidence: bool = False
+    """Its masks have their confidence beside them."""
     counts: Counts
     progress: float
     """Share of items that ended, 0 to 1."""
@@ -229,12 +217,6 @@ class Job(Wire):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     urls: JobUrls | None = None
-
-
-class Page(Wire):
-    """What every listing has: the `next` cursor is null on the last page."""
-
-    next: str | None = None
 
 
 class ItemPage(Page):

@@ -99,17 +99,18 @@ class Ledger:
             for (line,) in self._rows(query, os.fsencode(name)):
                 yield json.loads(line)
 
-    def open_lot(self, model: str, files: dict[str, str]) -> str:
+    def open_lot(self, wish: str, files: dict[str, str]) -> str:
         """Remember that these files (name to sha256) are about to be handed in; the lot's key.
 
-        The key is the job's idempotency key: with it the job is found again."""
+        `wish` is all that their job is asked for beside them. The key is the job's idempotency key:
+        with it the job is found again."""
         key = uuid.uuid4().hex
-        self._write("INSERT INTO lots VALUES (?, ?, ?)", key, model, json.dumps(files))
+        self._write("INSERT INTO lots VALUES (?, ?, ?)", key, wish, json.dumps(files))
         return key
 
-    def open_lots(self, model: str) -> dict[str, dict[str, str]]:
-        """Lots that were handed in for this model and not closed, by key, the oldest first."""
-        rows = self._rows("SELECT key, files FROM lots WHERE model = ? ORDER BY rowid", model)
+    def open_lots(self, wish: str) -> dict[str, dict[str, str]]:
+        """Lots that were handed in with this wish and not closed, by key, the oldest first."""
+        rows = self._rows("SELECT key, files FROM lots WHERE model = ? ORDER BY rowid", wish)
         return {key: json.loads(files) for key, files in rows}
 
     def close_lot(self, key: str) -> None:

@@ -63,6 +63,7 @@ class Intake:
         client: Client,
         folder: Path,
         model: str,
+        confidence: bool,
         ledger: Ledger,
         kept: Callable[[str, str], FileResult | None],
         opened: Callable[[Lot], None],
@@ -72,6 +73,9 @@ class Intake:
         self._client = client
         self._folder = folder
         self._model = model
+        self._confidence = confidence
+        # The same key for another request would be refused.
+        self._wish = f"{model} confidence" if confidence else model
         self._ledger = ledger
         self._kept = kept
         self._opened = opened
@@ -113,7 +117,7 @@ class Intake:
     def _resume(self, names: set[str]) -> set[str]:
         """Hand in again what an earlier run did not collect; the names of those files."""
         taken: set[str] = set()
-        for key, files in self._ledger.open_lots(self._model).items():
+        for key, files in self._ledger.open_lots(self._wish).items():
             same = files.keys() <= names and all(
                 self._hash(name) == sha256 for name, sha256 in files.items()
             )
@@ -141,7 +145,7 @@ class Intake:
             self.release()
             return
         if key is None or accepted != files:
-            key = self._ledger.open_lot(self._model, accepted)
+            key = self._ledger.open_lot(self._wish, accepted)
         self._opened(Lot(key, self._submit(key, accepted), accepted))
 
     def _upload(self, files: dict[str, str]) -> dict[str, str]:
@@ -181,7 +185,12 @@ class Intake:
         while not self._stop.is_set():
             try:
                 return self._client.submit(
-                    images, name=label, model=self._model, lane=Lane.BATCH, idempotency_key=key
+                    images,
+                    name=label,
+                    model=self._model,
+                    confidence=self._confidence,
+                    lane=Lane.BATCH,
+                    idempotency_key=key,
                 )
             except QueueFull:
                 # Others are being served; a folder can wait for as long as that takes.

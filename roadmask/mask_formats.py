@@ -7,7 +7,7 @@ from typing import Literal
 
 
 class MaskFormat(StrEnum):
-    """The forms of a mask, all derived from its canonical PNG."""
+    """The forms of a mask, all but `confidence` derived from its canonical PNG."""
 
     PNG = "png"
     """Category indices, an indexed PNG: the canonical form."""
@@ -29,8 +29,10 @@ class MaskFormat(StrEnum):
     """Label Studio tasks with brush predictions, JSON."""
     CVAT = "cvat"
     """Mask annotations as `CVAT for images 1.1`, XML."""
+    CONFIDENCE = "confidence"
+    """How sure the model is of each pixel, a grey PNG: 255 is certain. Only of jobs that ask."""
     NPZ = "npz"
-    """A NumPy archive of the indices, the names and the palette."""
+    """A NumPy archive of the indices, the names, the palette, and the confidence if it is there."""
 
     @property
     def media_type(self) -> str:

@@ -42,6 +42,13 @@ def encode_mask(mask: NDArray[np.uint8], taxonomy: Taxonomy = CITYSCAPES) -> byt
     return buffer.getvalue()
 
 
+def encode_grey(values: NDArray[np.uint8]) -> bytes:
+    """A grey 8-bit PNG of values that are no categories, uint8 (H, W); `decode_mask` reads it."""
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "PNG", compress_level=COMPRESS_LEVEL)
+    return buffer.getvalue()
+
+
 def decode_mask(data: bytes) -> NDArray[np.uint8]:
     """The indices of an indexed or grey PNG, uint8 (H, W). Raises `InvalidRequest`."""
     try:

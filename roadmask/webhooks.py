@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from roadmask.job_urls import job_urls
-from roadmask.jobs import Counts, JobState, JobUrls, Wire
+from roadmask.job_urls import JobUrls, job_urls
+from roadmask.jobs import Counts, JobState
+from roadmask.wire import Wire
 
 
 class DeliveryState(StrEnum):

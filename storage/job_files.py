@@ -40,6 +40,8 @@ class JobFile:
     """The round that the last retry began: failures of earlier ones no longer count."""
     webhook: str | None = None
     """URL that is told how the job ended."""
+    confidence: bool = False
+    """Whether masks get their confidence beside them."""
 
     def record(self) -> dict[str, str | int | float]:
         """What the job's record in Redis begins with."""
@@ -54,6 +56,7 @@ class JobFile:
             "deadline_ms": self.deadline_ms,
             "round": self.round,
             "webhook": self.webhook,
+            "confidence": 1 if self.confidence else None,
         }
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -85,6 +88,7 @@ def job_file(
         idempotency_key=idempotency_key(key) if key is not None else None,
         fingerprint=hashlib.sha256(f"{request.model_dump_json()}{listing}".encode()).hexdigest(),
         webhook=request.webhook,
+        confidence=request.confidence,
     )
 
 

@@ -62,6 +62,7 @@ def parse_status(job_id: str, reply: list[Any]) -> Status:
         state=state,
         lane=Lane(record["lane"]),
         model=record["model"],
+        confidence="confidence" in record,
         counts=counts,
         progress=round((counts.succeeded + counts.failed + counts.canceled) / counts.total, 6),
         queue_position=rank if state in OPEN_STATES else None,

@@ -50,6 +50,8 @@ class Claim:
     token: int
     lane: Lane
     model: str
+    confidence: bool
+    """Whether masks get their confidence beside them."""
     items: list[ClaimedItem]
 
 
@@ -79,7 +81,9 @@ class Leases:
         if reply is None:
             return None
         chunk, token, data = int(reply[0]), int(reply[1]), reply[2]
-        lane, model, size = self._redis.hmget(job_key(job_id), ["lane", "model", "chunk_size"])
+        lane, model, size, confidence = self._redis.hmget(
+            job_key(job_id), ["lane", "model", "chunk_size", "confidence"]
+        )
         first = chunk * int(size or 1)
         try:
             manifest = read_range(self._store, job_id, first, first + len(data))
@@ -91,7 +95,8 @@ class Leases:
             for offset, (byte, item) in enumerate(zip(data, manifest, strict=True))
             if not item_bytes.is_final(byte)
         ]
-        return Claim(job_id, chunk, token, Lane(text(lane)), text(model), items)
+        sure = confidence is not None
+        return Claim(job_id, chunk, token, Lane(text(lane)), text(model), sure, items)
 
     @records_guard()
     def begin(self, claim: Claim, indices: Iterable[int]) -> list[int]:

@@ -154,14 +154,24 @@ def mask_keys(
     recipe = json.dumps([image_sha256, artifact_sha256, parameters], sort_keys=True)
     fingerprint = hashlib.sha256(recipe.encode()).hexdigest()[:40]
     stem = f"masks/{fingerprint[:2]}/{fingerprint}"
-    return MaskKeys(png=f"{stem}.png", facts=f"{stem}.json")
+    png = f"{stem}.png"
+    return MaskKeys(png=png, confidence=confidence_key(png), facts=f"{stem}.json")
+
+
+def confidence_key(mask_key: str) -> str:
+    """Where the confidence of the mask under this key is, when a job asked for it (grey PNG)."""
+    return f"{mask_key.removesuffix('.png')}.confidence.png"
 
 
 @dataclass(frozen=True, slots=True)
 class MaskKeys:
-    """The two objects of a mask. `facts` is written last: where it exists, so does the PNG."""
+    """The objects of a mask. `facts` is written last: where it exists, so does the PNG.
+
+    `confidence` is there only when a job asked for it.
+    """
 
     png: str
+    confidence: str
     facts: str
 
 

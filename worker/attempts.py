@@ -81,7 +81,9 @@ class Attempts:
 
     def _outcome(self, claim: Claim, item: ClaimedItem, alone: bool) -> Outcome:
         try:
-            result, counts = self._pipeline.segment(item.item, claim.model, claim.lane, apart=alone)
+            result, counts = self._pipeline.segment(
+                item.item, claim.model, claim.lane, confidence=claim.confidence, apart=alone
+            )
             return Outcome(result=result, counts=counts)
         except Unavailable:
             raise

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,15 @@ LOADING = 5
 log = logging.getLogger(__name__)
 
 
+class Prediction(NamedTuple):
+    """What the model makes of an image."""
+
+    mask: NDArray[np.uint8]
+    """uint8 (H, W)."""
+    confidence: NDArray[np.float32] | None
+    """Probability of each pixel's category, float32 (H, W), where it was asked for."""
+
+
 @dataclass(order=True, slots=True)
 class Request:
     """An image waiting for its mask; interactive ones sort first, then first come, first served."""
@@ -39,8 +49,9 @@ class Request:
     rank: tuple[bool, int]
     predictor: Predictor = field(compare=False)
     image: NDArray[np.uint8] = field(compare=False)
+    confidence: bool = field(compare=False)
     timings: Timings = field(compare=False)
-    mask: Future[NDArray[np.uint8]] = field(compare=False, default_factory=Future)
+    prediction: Future[Prediction] = field(compare=False, default_factory=Future)
 
     @property
     def is_urgent(self) -> bool:
@@ -49,7 +60,8 @@ class Request:
 
     def goes_with(self, other: Request) -> bool:
         """Whether both may share a batch."""
-        return self.predictor is other.predictor and self.is_urgent == other.is_urgent
+        mine = (self.predictor, self.confidence, self.is_urgent)
+        return mine == (other.predictor, other.confidence, other.is_urgent)
 
 
 class Batcher:
@@ -110,19 +122,25 @@ class Batcher:
             raise ModelFailed(f"The model {artifact.name} cannot be loaded: {error}") from error
 
     def put(
-        self, image: NDArray[np.uint8], artifact: Artifact, lane: Lane, timings: Timings
-    ) -> Future[NDArray[np.uint8]]:
-        """Queue an image; the future holds its mask, or `ModelFailed`.
+        self,
+        image: NDArray[np.uint8],
+        artifact: Artifact,
+        lane: Lane,
+        timings: Timings,
+        *,
+        confidence: bool = False,
+    ) -> Future[Prediction]:
+        """Queue an image; the future holds its prediction, or `ModelFailed`.
 
         `timings` gets the time that its batch took in the model; waiting for its turn is not in it.
         """
         predictor = self.predictor(artifact)
         with self._changed:
             rank = (lane is not Lane.INTERACTIVE, next(self._arrivals))
-            request = Request(rank, predictor, image, timings)
+            request = Request(rank, predictor, image, confidence, timings)
             heapq.heappush(self._waiting, request)
             self._changed.notify_all()
-        return request.mask
+        return request.prediction
 
     def _run(self) -> None:
         while self._serve_next():
@@ -156,7 +174,8 @@ class Batcher:
     def _predict(self, predictor: Predictor, batch: Sequence[Request]) -> None:
         try:
             with timed(batch[0].timings, "infer"):
-                masks = self._masks(predictor, [request.image for request in batch])
+                images = [request.image for request in batch]
+                predictions = self._infer(predictor, images, batch[0].confidence)
         except BaseException as error:
             if len(batch) == 1:
                 self._fail(predictor, batch[0], error)
@@ -167,31 +186,35 @@ class Batcher:
                 self._predict(predictor, batch[start : start + size])
         else:
             self._pace.note(len(batch), batch[0].timings["infer"] / 1000)
-            for request, mask in zip(batch, masks, strict=True):
+            for request, prediction in zip(batch, predictions, strict=True):
                 request.timings["infer"] = batch[0].timings["infer"]
-                request.mask.set_result(mask)
+                request.prediction.set_result(prediction)
 
-    def _masks(
-        self, predictor: Predictor, images: list[NDArray[np.uint8]]
-    ) -> list[NDArray[np.uint8]]:
+    def _infer(
+        self, predictor: Predictor, images: list[NDArray[np.uint8]], confidence: bool
+    ) -> list[Prediction]:
         with self._watchdog.watch(f"Inference on {len(images)} images"):
-            masks = predictor.predict(images)
-        for image, mask in zip(images, masks, strict=True):
+            if confidence:
+                pairs = predictor.predict_with_confidence(images)
+                predictions = [Prediction(mask, likely) for mask, likely in pairs]
+            else:
+                predictions = [Prediction(mask, None) for mask in predictor.predict(images)]
+        for image, (mask, _) in zip(images, predictions, strict=True):
             if mask.shape != image.shape[:2] or mask.dtype != np.uint8:
                 raise ValueError(
                     f"the mask is {mask.dtype} {mask.shape}, its image {image.shape[:2]}"
                 )
             if mask.max() >= len(CITYSCAPES):
                 raise ValueError(f"the mask holds index {mask.max()}")
-        return masks
+        return predictions
 
     def _fail(self, predictor: Predictor, request: Request, error: BaseException) -> None:
         try:
-            self._masks(predictor, [np.zeros((64, 64, 3), np.uint8)])
+            self._infer(predictor, [np.zeros((64, 64, 3), np.uint8)], request.confidence)
         except BaseException as broken:
             self._watchdog.give_up(f"The model fails on a blank image too ({broken!r})")
         detail = f"The model raised {type(error).__name__} on this image: {error}"
-        request.mask.set_exception(ModelFailed(detail[:500]))
+        request.prediction.set_exception(ModelFailed(detail[:500]))
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -40,6 +40,12 @@ class Predictor(Protocol):
         """Masks, uint8 (H, W), of RGB images, uint8 (H, W, 3), each at its own size."""
         ...
 
+    def predict_with_confidence(
+        self, images: Sequence[NDArray[np.uint8]]
+    ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+        """The same masks, each with the probability of its categories, float32 (H, W)."""
+        ...
+
 
 class Models:
     """The artifacts that jobs may ask for by name; `default` is the one in service.

@@ -21,7 +21,7 @@ from roadmask.jobs import Lane, Result
 from roadmask.scores import scores
 from storage.manifest import ManifestItem
 from storage.objects import MaskKeys, mask_keys
-from worker.batcher import Batcher
+from worker.batcher import Batcher, Prediction
 from worker.fetch import Fetcher
 from worker.models import Artifact, Models, full_name
 from worker.once import Once
@@ -48,24 +48,30 @@ class Pipeline:
         self._once: Once[tuple[Facts, bool]] = Once()
 
     def segment(
-        self, item: ManifestItem, model: str, lane: Lane, *, apart: bool = False
+        self,
+        item: ManifestItem,
+        model: str,
+        lane: Lane,
+        *,
+        confidence: bool = False,
+        apart: bool = False,
     ) -> tuple[Result, NDArray[np.int64] | None]:
         """The result for one item, and its pixel counts (8, 8) against the truth when it has one.
 
-        With `apart` the image is a suspect: it is decoded in a disposable process. Raises
-        `ItemError`, `UnsupportedFormat` or `ModelNotFound` for faults of the item, and
-        `StoreUnavailable`.
+        With `confidence` that is made beside the mask, unless it is there too. With `apart` the
+        image is a suspect: it is decoded in a disposable process. Raises `ItemError`,
+        `UnsupportedFormat` or `ModelNotFound` for faults of the item, and `StoreUnavailable`.
         """
         artifact = self._models.artifact(model)
         keys = mask_keys(item.sha256, artifact.sha256, self._models.parameters(artifact))
 
         def find_or_make() -> tuple[Facts, bool]:
-            facts = self._masks.find(keys)
+            facts = self._masks.find(keys, confidence=confidence)
             if facts is not None:
                 return facts, True
-            return self._make(item, artifact, keys, lane, apart), False
+            return self._make(item, artifact, keys, lane, confidence, apart), False
 
-        (facts, found), mine = self._once.do(keys, find_or_make)
+        (facts, found), mine = self._once.do((keys, confidence), find_or_make)
         counts = self._masks.score(keys, facts, item.truth)
         result = Result(
             mask_key=keys.png,
@@ -80,7 +86,13 @@ class Pipeline:
         return result, counts
 
     def _make(
-        self, item: ManifestItem, artifact: Artifact, keys: MaskKeys, lane: Lane, apart: bool
+        self,
+        item: ManifestItem,
+        artifact: Artifact,
+        keys: MaskKeys,
+        lane: Lane,
+        confidence: bool,
+        apart: bool,
     ) -> Facts:
         timings: Timings = {}
         # Before there are pixels: loading may take a while, and others need the room.
@@ -88,20 +100,20 @@ class Pipeline:
         with ExitStack() as room:
             with self._batcher.coming():
                 image = self._fetcher.fetch(item.sha256, lane, timings, apart, room)
-                waiting = self._batcher.put(image, artifact, lane, timings)
+                waiting = self._batcher.put(image, artifact, lane, timings, confidence=confidence)
             # The batcher has it: its memory is to be free as soon as the mask is there.
             del image
-            mask = self._wait(waiting, apart)
-            return self._masks.put(keys, mask, full_name(artifact), item.truth, timings)
+            prediction = self._wait(waiting, apart)
+            return self._masks.put(keys, prediction, full_name(artifact), item.truth, timings)
 
-    def _wait(self, mask: Future[NDArray[np.uint8]], apart: bool) -> NDArray[np.uint8]:
-        """The mask, once it is there. A suspect alone in hand can be told from a slow queue."""
+    def _wait(self, waiting: Future[Prediction], apart: bool) -> Prediction:
+        """What the model made. A suspect alone in hand can be told from a slow queue."""
         if not apart:
-            return mask.result()
+            return waiting.result()
         # Before the watchdog ends the process.
         seconds = 0.8 * self._item_deadline_s
         try:
-            return mask.result(timeout=seconds)
+            return waiting.result(timeout=seconds)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"The model took more than {seconds:.0f} s for this image alone. Scale it down."

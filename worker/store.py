@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
+from roadmask.confidence import encode_confidence
 from roadmask.errors import InvalidRequest, ObjectNotFound
 from roadmask.masks import decode_mask, encode_mask, shares
 from roadmask.scores import confusion
 from storage.objects import MaskKeys, ObjectStore, truth_key
+from worker.batcher import Prediction
 from worker.timings import Timings, timed
 
 log = logging.getLogger(__name__)
@@ -38,8 +40,13 @@ class Masks:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def find(self, keys: MaskKeys) -> Facts | None:
-        """The facts of a mask that is there already. Raises `StoreUnavailable`."""
+    def find(self, keys: MaskKeys, *, confidence: bool = False) -> Facts | None:
+        """The facts of a mask that is there already, with its confidence where that is wanted.
+
+        Raises `StoreUnavailable`.
+        """
+        if confidence and not self._store.exists(keys.confidence):
+            return None
         try:
             return Facts.model_validate_json(self._store.get(keys.facts))
         except ObjectNotFound:
@@ -51,16 +58,20 @@ class Masks:
     def put(
         self,
         keys: MaskKeys,
-        mask: NDArray[np.uint8],
+        prediction: Prediction,
         artifact: str,
         truth: str | None,
         timings: Timings,
     ) -> Facts:
-        """Store a mask, uint8 (H, W), scored against its truth; the facts are written last."""
+        """Store a mask, scored against its truth, and its confidence; the facts come last."""
+        mask, confidence = prediction
         with timed(timings, "encode"):
-            png = encode_mask(mask)
+            objects = {keys.png: encode_mask(mask)}
+            if confidence is not None:
+                objects[keys.confidence] = encode_confidence(confidence)
         with timed(timings, "store"):
-            self._store.put(keys.png, png, "image/png")
+            for key, png in objects.items():
+                self._store.put(key, png, "image/png")
         height, width = mask.shape
         facts = Facts(
             width=width,

@@ -15,6 +15,7 @@ from api.errors import problems
 from api.openapi import answer, binary_answer
 from api.renderings import render_item, result_of
 from roadmask.errors import (
+    ConfidenceNotFound,
     ImageMissing,
     ItemNotFound,
     JobNotFound,
@@ -22,6 +23,7 @@ from roadmask.errors import (
 )
 from roadmask.jobs import Item, ItemPage, ItemState
 from roadmask.mask_formats import MEDIA_TYPES, MaskFormat
+from storage.objects import confidence_key
 
 router = APIRouter(
     prefix="/v1/jobs/{job_id}/items", tags=["items"], dependencies=[Depends(require_key)]
@@ -64,7 +66,7 @@ def get_item(job_id: str, index: Index, backends: Wired) -> Item:
     summary="The item's mask",
     responses=binary_answer(*MEDIA_TYPES.values(), description="The mask.")
     | answer(304, "The client's copy is still good.")
-    | problems(JobNotFound, ItemNotFound, MaskNotFound, ImageMissing),
+    | problems(JobNotFound, ItemNotFound, MaskNotFound, ConfidenceNotFound, ImageMissing),
 )
 async def get_mask(
     job_id: str,
@@ -73,10 +75,19 @@ async def get_mask(
     backends: Wired,
     form: Annotated[MaskFormat, Query(alias="format")] = MaskFormat.PNG,
 ) -> Response:
-    """A mask never changes, so browsers may keep it."""
+    """A mask never changes, so browsers may keep it.
+
+    `confidence` is there once a job with `"confidence": true` had the image; `npz` then has it too.
+    """
     item = await run_in_threadpool(backends.records.item, job_id, index)
-    tag = hashlib.sha256(f"{result_of(item).mask_key} {form}".encode()).hexdigest()[:32]
-    headers = {"ETag": f'"{tag}"', "Cache-Control": FOREVER}
+    key = result_of(item).mask_key
+    content, keep = f"{key} {form}", FOREVER
+    if form is MaskFormat.NPZ:
+        # Another job may yet bring the confidence.
+        more = await run_in_threadpool(backends.store.exists, confidence_key(key))
+        content, keep = f"{content} {more}", "private, no-cache"
+    tag = hashlib.sha256(content.encode()).hexdigest()[:32]
+    headers = {"ETag": f'"{tag}"', "Cache-Control": keep}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     # Only the stored form costs nothing to make.

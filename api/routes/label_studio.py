@@ -34,8 +34,9 @@ from roadmask.errors import (
 from roadmask.formats.label_studio import brush_results
 from roadmask.formats.masked_image import MaskedImage
 from roadmask.images import Image
-from roadmask.jobs import FINAL_STATES, ImageRef, Job, JobCreate, Wire
+from roadmask.jobs import FINAL_STATES, ImageRef, Job, JobCreate
 from roadmask.masks import decode_mask
+from roadmask.wire import Wire
 from storage.manifest import ManifestItem
 
 router = APIRouter(prefix="/label-studio", tags=["items"], dependencies=[Depends(require_password)])

@@ -11,7 +11,7 @@ from api.auth import require_key
 from api.backends import Backends, Wired
 from api.errors import problems
 from roadmask.errors import ModelNotFound
-from roadmask.jobs import Wire
+from roadmask.wire import Wire
 from storage.artifacts import Version
 
 router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[Depends(require_key)])

@@ -12,7 +12,8 @@ from api.backends import Backends, Wired
 from api.errors import problems
 from roadmask.categories import CITYSCAPES
 from roadmask.errors import RecordsUnavailable, StoreUnavailable
-from roadmask.jobs import Lane, Wire
+from roadmask.jobs import Lane
+from roadmask.wire import Wire
 from storage.connections import records_guard
 from storage.roll import Roll
 

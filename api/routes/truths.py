@@ -18,7 +18,7 @@ from api.routes.images import BAD_FILES, Sha256
 from api.uploads import receive_file, scratch
 from roadmask.errors import HashMismatch, UnsupportedFormat, UploadTooLarge
 from roadmask.images import Hashes
-from roadmask.jobs import Wire
+from roadmask.wire import Wire
 
 router = APIRouter(prefix="/v1/truths", tags=["truths"], dependencies=[Depends(require_key)])
 

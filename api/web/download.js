@@ -17,24 +17,20 @@ const ENDINGS = {
   overlay: 'overlay.jpg',
   polygons: 'geojson',
   cvat: 'cvat.xml',
+  confidence: 'confidence.png',
   npz: 'npz',
 };
 
 /**
- * The forms in which the API offers a mask, by its own documentation.
- * @returns {Promise<string[]>}
- */
-export async function maskForms() {
-  return formsAt(await get('openapi.json'), ITEM_MASK);
-}
-
-/**
- * The forms in which it offers each mask of a job, and those that hold a whole job.
+ * The forms in which the API offers each mask of a job, and those that hold the whole job, by its
+ * own documentation. Confidence is one of them only where the job asked for it.
+ * @param {any} [job] as far as it is known
  * @returns {Promise<{each: string[], whole: string[]}>}
  */
-export async function exportForms() {
+export async function exportForms(job) {
   const api = await get('openapi.json');
-  return { each: formsAt(api, ITEM_MASK), whole: formsAt(api, JOB_DOCUMENT) };
+  const each = formsAt(api, ITEM_MASK).filter((form) => form !== 'confidence' || job?.confidence);
+  return { each, whole: formsAt(api, JOB_DOCUMENT) };
 }
 
 /**

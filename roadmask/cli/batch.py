@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from roadmask.cli.confidence import confidence
 from roadmask.cli.exits import Exit
 from roadmask.cli.products import MATCHES, Wanted, products
 from roadmask.cli.service import connect_or_start, connection, local
@@ -40,6 +41,7 @@ FAILURES, PAGE = "failures.jsonl", "failures/index.html"
     show_default=True,
 )
 @click.option("--model", default="default", show_default=True)
+@confidence
 @click.option("--watch", is_flag=True, help="Go on with images as they come, until Ctrl-C.")
 @click.option("--failed", is_flag=True, help="Try only those that failed in the last run.")
 @products
@@ -53,6 +55,7 @@ def batch(
     out: Path,
     form: str,
     model: str,
+    confidence: Path | None,
     watch: bool,
     failed: bool,
     where: str | None,
@@ -87,7 +90,7 @@ def batch(
         return
     matching = None
     with connect_or_start(url, api_key, local, data_dir) as client:
-        run = Batch(client, folder, out, form=form, model=model)
+        run = Batch(client, folder, out, form=form, model=model, confidence=confidence)
         try:
             with Screen(folder, out, run.progress) as screen:
                 if watch:
@@ -132,10 +135,17 @@ def _retry_command(ctx: click.Context) -> str:
     """What tries the failed images again, from any folder. Never with a key in it."""
     given = ctx.params
     words = ["roadmask", "batch", given["folder"].resolve(), "--out", given["out"].resolve()]
-    for option in ("--format form", "--model model", "--url url", "--data-dir data_dir"):
+    for option in (
+        "--format form",
+        "--model model",
+        "--confidence confidence",
+        "--url url",
+        "--data-dir data_dir",
+    ):
         flag, name = option.split()
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            words += [flag, given[name]]
+            value = given[name]
+            words += [flag, value.resolve() if isinstance(value, Path) else value]
     return shlex.join(str(word) for word in [*words, *(["--local"] * given["local"]), "--failed"])
 
 

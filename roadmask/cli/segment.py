@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from roadmask.cli.confidence import confidence
 from roadmask.cli.exits import Exit
 from roadmask.cli.service import connect_or_start, connection, local
 from roadmask.mask_formats import FILE_FORMATS, MaskFormat
 
 if TYPE_CHECKING:
     from roadmask.client import Client
-    from roadmask.jobs import Item
+    from roadmask.jobs import Item, Job
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is written of each photo, and where."""
+
+    out: Path
+    form: MaskFormat
+    confidence: Path | None
 
 
 @click.command()
@@ -40,6 +51,7 @@ if TYPE_CHECKING:
     show_default=True,
 )
 @click.option("--model", default="default", show_default=True)
+@confidence
 @connection
 @local
 @click.pass_context
@@ -49,6 +61,7 @@ def segment(
     out: Path,
     form: str,
     model: str,
+    confidence: Path | None,
     url: str | None,
     api_key: str | None,
     local: bool,
@@ -61,13 +74,14 @@ def segment(
     below = [photo.resolve().relative_to(root).as_posix() for photo in photos]
     names = mask_names(below)
     with connect_or_start(url, api_key, local, data_dir) as client:
-        targets = {photo: out / names[name] for photo, name in zip(photos, below, strict=True)}
-        made = _segment(client, targets, MaskFormat(form), model)
+        targets = {photo: names[name] for photo, name in zip(photos, below, strict=True)}
+        wanted = Wanted(out, MaskFormat(form), confidence)
+        made = _segment(client, targets, wanted, model)
     ctx.exit(Exit.OK if made == len(targets) else Exit.FAILURES)
 
 
-def _segment(client: Client, targets: dict[Path, Path], form: MaskFormat, model: str) -> int:
-    """Write the mask of each photo to its target; how many there are."""
+def _segment(client: Client, targets: dict[Path, str], wanted: Wanted, model: str) -> int:
+    """Write the mask of each photo under its name; how many there are."""
     from roadmask.errors import RoadmaskError
     from roadmask.jobs import Lane
     from roadmask.transport import STOPPERS
@@ -82,19 +96,25 @@ def _segment(client: Client, targets: dict[Path, Path], form: MaskFormat, model:
             _fail(photo, f"{error.title}. {error.detail}")
     if not ids:
         return 0
-    job = client.wait(client.submit(ids.values(), model=model, lane=Lane.INTERACTIVE))
+    sure = wanted.confidence is not None
+    asked = client.submit(ids.values(), model=model, lane=Lane.INTERACTIVE, confidence=sure)
+    job = client.wait(asked)
     items = zip(ids, client.results(job), strict=True)
-    return sum(_save(client, photo, item, targets[photo], form) for photo, item in items)
+    return sum(_save(client, job, photo, item, targets[photo], wanted) for photo, item in items)
 
 
-def _save(client: Client, photo: Path, item: Item, target: Path, form: MaskFormat) -> bool:
+def _save(client: Client, job: Job, photo: Path, item: Item, name: str, wanted: Wanted) -> bool:
     from roadmask.mask_files import mask_file, write_whole
 
     if item.result is None:
         cause = f"{item.error.title}. {item.error.detail}" if item.error else f"It is {item.state}."
         _fail(photo, cause)
         return False
-    write_whole(target, [mask_file(client.mask_bytes(item), photo, form)])
+    target = wanted.out / name
+    write_whole(target, [mask_file(client.mask_bytes(item), photo, wanted.form)])
+    if wanted.confidence is not None:
+        grey = client.rendering(job, item.index, MaskFormat.CONFIDENCE)
+        write_whole(wanted.confidence / name, [grey])
     shares = sorted(item.result.shares.items(), key=lambda share: -share[1])[:3]
     click.echo(f"{target}  {', '.join(f'{name} {share:.0%}' for name, share in shares)}")
     return True

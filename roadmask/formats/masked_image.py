@@ -23,6 +23,8 @@ class MaskedImage:
     """`name@version` of the model that made the mask."""
     url: str = ""
     """Where the image is."""
+    confidence: NDArray[np.uint8] | None = None
+    """Of each pixel, uint8 (H, W) on the scale of `roadmask.confidence`, where it was computed."""
 
     @property
     def size(self) -> tuple[int, int]:

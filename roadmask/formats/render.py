@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from roadmask.categories import CATEGORY_TO_LABEL_ID, CATEGORY_TO_TRAIN_ID, CITYSCAPES
 from roadmask.formats.coco import coco_dataset, encode_rle
@@ -17,19 +15,23 @@ from roadmask.formats.label_studio import label_studio_tasks
 from roadmask.formats.masked_image import MaskedImage
 from roadmask.formats.polygons import polygons
 from roadmask.mask_formats import DocumentFormat, MaskFormat
-from roadmask.masks import COMPRESS_LEVEL, colorize, encode_mask
+from roadmask.masks import colorize, encode_grey, encode_mask
 from roadmask.pixels import encode_png
 
 
 def render(image: MaskedImage, form: MaskFormat) -> bytes:
-    """The mask in this form. All but `OVERLAY`, which is drawn where the image's pixels are."""
+    """The mask in this form.
+
+    All but `OVERLAY`, which is drawn where the image's pixels are, and `CONFIDENCE`, which is kept
+    as it was computed.
+    """
     match form:
         case MaskFormat.PNG:
             return encode_mask(image.mask)
         case MaskFormat.LABELIDS:
-            return _grey_png(CATEGORY_TO_LABEL_ID[image.mask])
+            return encode_grey(CATEGORY_TO_LABEL_ID[image.mask])
         case MaskFormat.TRAINIDS:
-            return _grey_png(CATEGORY_TO_TRAIN_ID[image.mask])
+            return encode_grey(CATEGORY_TO_TRAIN_ID[image.mask])
         case MaskFormat.COLOR:
             return encode_png(colorize(image.mask))
         case MaskFormat.RLE:
@@ -37,10 +39,10 @@ def render(image: MaskedImage, form: MaskFormat) -> bytes:
         case MaskFormat.POLYGONS:
             return json.dumps(polygons(image)).encode()
         case MaskFormat.NPZ:
-            return _npz(image.mask)
+            return _npz(image)
         case MaskFormat.COCO | MaskFormat.LABELSTUDIO | MaskFormat.CVAT:
             return b"".join(document([image], form))
-    raise AssertionError(f"{form} needs the image's own pixels.")
+    raise AssertionError(f"{form} is not made from a mask.")
 
 
 def document(images: Iterable[MaskedImage], form: DocumentFormat) -> Iterator[bytes]:
@@ -54,14 +56,14 @@ def document(images: Iterable[MaskedImage], form: DocumentFormat) -> Iterator[by
             return cvat_annotations(images)
 
 
-def _grey_png(values: NDArray[np.uint8]) -> bytes:
+def _npz(image: MaskedImage) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, "PNG", compress_level=COMPRESS_LEVEL)
-    return buffer.getvalue()
-
-
-def _npz(mask: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    palette = CITYSCAPES.palette[: len(CITYSCAPES)]
-    np.savez_compressed(buffer, mask=mask, names=np.array(CITYSCAPES.names), palette=palette)
+    arrays = {
+        "mask": image.mask,
+        "names": np.array(CITYSCAPES.names),
+        "palette": CITYSCAPES.palette[: len(CITYSCAPES)],
+    }
+    if image.confidence is not None:
+        arrays["confidence"] = image.confidence
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()

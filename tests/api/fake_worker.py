@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from redis import Redis
 
+from roadmask.confidence import encode_confidence
 from roadmask.errors import ImageUnreadable
 from roadmask.jobs import Problem, Result
 from roadmask.masks import encode_mask, shares
@@ -13,6 +14,8 @@ from storage.leases import Claim, Leases
 from storage.objects import ObjectStore, mask_keys
 
 SIZE = (6, 8)
+SURE = 0.6
+"""How sure it is of every pixel."""
 
 
 class FakeWorker:
@@ -38,6 +41,9 @@ class FakeWorker:
         mask = np.full(SIZE, category, np.uint8)
         keys = mask_keys(f"{job_id}-{index}", "artifact", {})
         self._store.put(keys.png, encode_mask(mask), "image/png")
+        if claim.confidence:
+            sure = np.full(SIZE, SURE, np.float32)
+            self._store.put(keys.confidence, encode_confidence(sure), "image/png")
         result = Result(
             mask_key=keys.png,
             width=SIZE[1],

@@ -102,7 +102,7 @@ def test_the_archive_has_the_masks_in_every_form(
     client: httpx.Client, worker: FakeWorker, form: MaskFormat
 ) -> None:
     [image] = put_many(client, 1)
-    job_id = submit(client, [image])
+    job_id = submit(client, [image], confidence=form is MaskFormat.CONFIDENCE)
     worker.finish(job_id)
     alone = client.get(f"/v1/jobs/{job_id}/items/0/mask?format={form}").content
     with archive(client, job_id, form) as file:

@@ -24,7 +24,7 @@ from tests.api.test_jobs import submit
 @pytest.fixture
 def job_id(client: httpx.Client, worker: FakeWorker) -> str:
     """A job of three: the first has a mask, the second failed, the third waits."""
-    job_id = submit(client, put_many(client, 3))
+    job_id = submit(client, put_many(client, 3), confidence=True)
     worker.succeed(job_id, 0)
     worker.fail(job_id, 1)
     return job_id

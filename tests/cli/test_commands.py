@@ -56,12 +56,17 @@ def test_a_second_run_says_that_there_was_nothing_to_do(
 
 
 def test_photos_at_once(roadmask: Run, photos: Path, tmp_path: Path) -> None:
-    done = roadmask("segment", "photos/below/0.jpg", "photos/bad.jpg", "--format", "color")
+    named = ("photos/below/0.jpg", "photos/bad.jpg")
+    done = roadmask("segment", *named, "--format", "color", "--confidence", "sure")
     assert done.returncode == 1
     assert done.stdout.startswith("masks/below/0.png")
     assert "failed: photos/bad.jpg: Not a supported image format." in done.stderr
     with Image.open(tmp_path / "masks/below/0.png") as picture:
         assert (picture.mode, picture.size) == ("RGB", (64, 48))
+    with Image.open(tmp_path / "sure/below/0.png") as picture:
+        assert (picture.mode, picture.size) == ("L", (64, 48))
+        # The most likely of 8 categories has an eighth at least.
+        assert 255 / 8 - 1 < picture.getextrema()[0] <= 255
 
 
 def test_a_dataset_and_its_job(roadmask: Run, stack: Stack, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from roadmask.errors import Conflict, InvalidRequest
 from roadmask.folder_lock import FolderLock
 from roadmask.jobs import Job
 from roadmask.outcomes import FileResult, Progress
-from tests.api.fake_worker import FakeWorker
+from tests.api.fake_worker import SURE, FakeWorker
 from tests.api.pictures import picture
 from tests.waiting import wait_until
 
@@ -74,6 +74,23 @@ def test_the_tree_of_the_photos_becomes_a_tree_of_masks(
     assert {line["mask"] for line in lines} == _tree(masks)
     assert _lines(masks / "failures.jsonl") == []
     assert [job.counts.total for job in client.jobs()] == [4]
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_confidence_goes_below_a_folder_of_its_own(
+    client: Client, photos: Path, masks: Path, tmp_path: Path
+) -> None:
+    _run(client, photos, masks)
+    sure = tmp_path / "sure"
+    assert _run(client, photos, masks, confidence=sure).kept == 0, "there was none yet"
+    assert _tree(sure) == _tree(masks)
+    assert (decode_mask((sure / "top.png").read_bytes()) == round(255 * SURE)).all()
+    assert [job.confidence for job in client.jobs()] == [True, False]
+    (sure / "top.png").unlink()
+    assert _run(client, photos, masks, confidence=sure).kept == 3
+    assert (sure / "top.png").exists()
+    with pytest.raises(InvalidRequest, match="would be lost"):
+        _run(client, photos, masks, confidence=masks)
 
 
 @pytest.mark.usefixtures("busy_worker")

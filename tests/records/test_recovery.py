@@ -130,7 +130,9 @@ def test_an_overdue_job_hands_out_nothing_before_anybody_tends_it(hands: Hands) 
 
 def test_an_emptied_redis_is_rebuilt(hands: Hands) -> None:
     hands.recovery.run()
-    done, canceled, half, new = (hands.accept(64, name=name) for name in ("a", "b", "c", "d"))
+    done, canceled, half, new = (
+        hands.accept(64, name=name, confidence=name == "c") for name in ("a", "b", "c", "d")
+    )
     hands.work(done, damaged=[5])
     hands.work(canceled, chunks=1)
     hands.records.cancel(canceled)
@@ -154,6 +156,7 @@ def test_an_emptied_redis_is_rebuilt(hands: Hands) -> None:
         assert hands.items(job_id) == items[job_id]
         assert all(hands.redis.ttl(key) > 0 for key in hands.keys(job_id))
     job = hands.job(half)
+    assert job.confidence
     assert (job.state, job.counts.succeeded, job.counts.failed) == ("queued", 11, 1)
     assert job.name == "c"
     # What a worker of the former life still holds means nothing any more.

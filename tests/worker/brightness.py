@@ -49,6 +49,11 @@ class Brightness:
         self.fault(images)
         return [segment(image) for image in images]
 
+    def predict_with_confidence(
+        self, images: Images
+    ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+        return [(m, sure(i)) for m, i in zip(self.predict(images), images, strict=True)]
+
     @property
     def inferred(self) -> int:
         return sum(self.batches)
@@ -60,3 +65,8 @@ class Brightness:
 def segment(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The mask, uint8 (H, W), that this model makes of an image, uint8 (H, W, 3)."""
     return np.where(image.mean(axis=2) > 127, SKY, FLAT).astype(np.uint8)
+
+
+def sure(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How sure this model is of an image's pixels, float32 (H, W): grey ones might be either."""
+    return (0.5 + np.abs(image.mean(axis=2) - 127.5) / 255).astype(np.float32)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from roadmask.errors import ModelFailed
 from roadmask.jobs import Lane
-from tests.worker.brightness import SKY, Brightness, Images, TinyArtifact, find, segment
+from tests.worker.brightness import SKY, Brightness, Images, TinyArtifact, find, segment, sure
 from tests.worker.gates import Gate
 from worker.batcher import Batcher
 from worker.models import Models
@@ -71,7 +71,7 @@ def test_each_image_gets_its_own_mask() -> None:
     with running(Brightness().models()) as batcher:
         waiting = [batcher.put(p, TinyArtifact(), Lane.BATCH, {}) for p in pictures]
         for pixels, mask in zip(pictures, waiting, strict=True):
-            np.testing.assert_array_equal(mask.result(timeout=5), segment(pixels))
+            np.testing.assert_array_equal(mask.result(timeout=5).mask, segment(pixels))
 
 
 def submit_together(batcher: Batcher, gate: Gate, values: list[int]) -> list[ModelFailed | None]:
@@ -167,9 +167,30 @@ def test_images_for_different_models_do_not_share_a_batch(gate: Gate) -> None:
         waiting = [batcher.put(picture(), find(name), Lane.BATCH, {}) for name in names[1:]]
         gate.open()
         for mask in (blocker, *waiting):
-            assert (mask.result(timeout=5) == SKY).all()
+            assert (mask.result(timeout=5).mask == SKY).all()
     assert loaded["brightness"].batches == [1, 1]
     assert loaded["other"].batches == [2]
+
+
+def test_confidence_is_computed_for_those_who_ask(gate: Gate) -> None:
+    model = Brightness(lambda _: gate.pass_through())
+    with running(model.models()) as batcher:
+        blocker = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
+        gate.wait_for_arrival()
+        asks = [True, True, False, True]
+        waiting = [
+            batcher.put(picture(90), TinyArtifact(), Lane.BATCH, {}, confidence=ask) for ask in asks
+        ]
+        gate.open()
+        given = [prediction.result(timeout=5) for prediction in waiting]
+    assert blocker.result(timeout=5).confidence is None
+    assert model.batches == [1, 2, 1, 1], "who does not ask does not wait for it"
+    for ask, prediction in zip(asks, given, strict=True):
+        np.testing.assert_array_equal(prediction.mask, segment(picture(90)))
+        if ask:
+            np.testing.assert_array_equal(prediction.confidence, sure(picture(90)))
+        else:
+            assert prediction.confidence is None
 
 
 def test_a_model_that_does_not_load_fails_its_image_and_no_other() -> None:
@@ -182,7 +203,7 @@ def test_a_model_that_does_not_load_fails_its_image_and_no_other() -> None:
         with pytest.raises(ModelFailed, match="cut off"):
             batcher.put(picture(), find("cut"), Lane.BATCH, {})
         sound = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
-        assert (sound.result(timeout=5) == SKY).all()
+        assert (sound.result(timeout=5).mask == SKY).all()
 
 
 def test_loading_a_model_does_not_hold_up_another(gate: Gate) -> None:
@@ -196,7 +217,7 @@ def test_loading_a_model_does_not_hold_up_another(gate: Gate) -> None:
         late = threads.submit(batcher.put, picture(), find("slow"), Lane.INTERACTIVE, {})
         gate.wait_for_arrival()
         prompt = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
-        assert (prompt.result(timeout=5) == SKY).all()
+        assert (prompt.result(timeout=5).mask == SKY).all()
         assert not late.done()
         gate.open()
-        assert (late.result(timeout=5).result(timeout=5) == SKY).all()
+        assert (late.result(timeout=5).result(timeout=5).mask == SKY).all()

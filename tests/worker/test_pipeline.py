@@ -18,8 +18,8 @@ from roadmask.masks import decode_mask, encode_mask
 from roadmask.pixels import decode
 from storage.local_store import LocalStore
 from storage.manifest import ManifestItem
-from storage.objects import image_key, mask_keys, truth_key
-from tests.worker.brightness import SKY, Brightness, TinyArtifact, segment
+from storage.objects import confidence_key, image_key, mask_keys, truth_key
+from tests.worker.brightness import SKY, Brightness, TinyArtifact, segment, sure
 from tests.worker.gates import Gate
 from tests.worker.pictures import BAD, GOOD, png
 from worker.batcher import Batcher
@@ -113,6 +113,22 @@ def test_a_second_run_infers_nothing_and_reads_no_image(
     second, _ = pipeline.segment(item, "default", Lane.BATCH)
     assert second == first.model_copy(update={"cached": True, "timings_ms": {}})
     assert model.inferred == 1
+
+
+def test_confidence_is_made_where_the_mask_has_none_and_then_kept(
+    store: LocalStore, pipeline: Pipeline, model: Brightness
+) -> None:
+    item = put(store, png())
+    plain, _ = pipeline.segment(item, "default", Lane.BATCH)
+    key = confidence_key(plain.mask_key)
+    assert not store.exists(key)
+    first, _ = pipeline.segment(item, "default", Lane.BATCH, confidence=True)
+    assert (first.cached, first.mask_key, model.inferred) == (False, plain.mask_key, 2)
+    kept = decode_mask(store.get(key)).astype(np.float64) / 255
+    np.testing.assert_allclose(kept, sure(decode(png(), PIXELS)), atol=1 / 509)
+    for confidence in (True, False):
+        again, _ = pipeline.segment(item, "default", Lane.BATCH, confidence=confidence)
+        assert (again.cached, model.inferred) == (True, 2)
 
 
 def test_another_model_makes_its_own_mask(

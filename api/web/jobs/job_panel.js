@@ -147,7 +147,7 @@ export class JobPanel {
 
   #exports() {
     return downloadMenu(t('job.export'), async () => {
-      const { each, whole } = await exportForms();
+      const { each, whole } = await exportForms(this.watch.job);
       const path = `v1/jobs/${this.id}`;
       return [
         downloadLink(`${path}/archive.zip`, `${this.id}.zip`, t('job.archive')),

@@ -1,6 +1,6 @@
 /** One image under inspection: its pictures, tools, legend, and how its mask comes about. */
 
-import { downloadLink, downloadMenu, formName, maskFilename, maskForms } from '../download.js';
+import { downloadLink, downloadMenu, exportForms, formName, maskFilename } from '../download.js';
 import { fill, h } from '../element.js';
 import { get, imagePath, objectAddress } from '../http.js';
 import { explain, problemNote } from '../problem.js';
@@ -193,7 +193,7 @@ export class Inspector extends EventTarget {
     if (this.image?.truth_url) links.push(own(this.image.truth_url, '.truth.png'));
     if (!this.ended?.item.result) return [...links, h('p', { class: 'note' }, t('download.none'))];
     const { job, item } = this.ended;
-    const forms = await maskForms();
+    const { each: forms } = await exportForms(job);
     return [
       ...links,
       ...forms.map((form) =>

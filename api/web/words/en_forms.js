@@ -10,5 +10,6 @@ export default {
   'form.polygons': 'Outlines as polygons (GeoJSON)',
   'form.labelstudio': 'Label Studio tasks (JSON)',
   'form.cvat': 'CVAT for images 1.1 (XML)',
+  'form.confidence': 'Confidence of the model, in grey (PNG)',
   'form.npz': 'NumPy array (NPZ)',
 };

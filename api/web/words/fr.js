@@ -218,6 +218,7 @@ export default {
   'error.truth_not_found': 'Cette image n’a pas de masque annoté.',
   'error.job_not_found': 'Ce travail n’existe pas, ou n’est plus conservé.',
   'error.item_not_found': 'Ce travail n’a pas tant d’images.',
+  'error.confidence_not_found': 'La confiance n’a pas été calculée. Demandez-la avec un nouveau travail.',
   'error.mask_not_found': 'Le masque n’est pas (ou plus) là.',
   'error.delivery_not_found': 'Ce travail n’avait personne à prévenir.',
   'error.webhook_not_allowed': 'Le service ne doit pas appeler cette adresse.',

@@ -10,5 +10,6 @@ export default {
   'form.polygons': 'Contours en polygones (GeoJSON)',
   'form.labelstudio': 'Tâches Label Studio (JSON)',
   'form.cvat': 'CVAT for images 1.1 (XML)',
+  'form.confidence': 'Confiance du modèle, en gris (PNG)',
   'form.npz': 'Tableau NumPy (NPZ)',
 };

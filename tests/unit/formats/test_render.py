@@ -22,7 +22,7 @@ from roadmask.masks import colorize, encode_mask
 from tests.unit.formats.masks import blobs, masked, noise
 
 MASK = blobs((60, 90))
-DRAWN_ELSEWHERE = MaskFormat.OVERLAY
+MADE_ELSEWHERE = {MaskFormat.OVERLAY, MaskFormat.CONFIDENCE}
 
 
 def pixels(form: MaskFormat) -> np.ndarray:
@@ -30,14 +30,14 @@ def pixels(form: MaskFormat) -> np.ndarray:
         return np.array(picture)
 
 
-@pytest.mark.parametrize("form", sorted(set(MaskFormat) - {DRAWN_ELSEWHERE}))
+@pytest.mark.parametrize("form", sorted(set(MaskFormat) - MADE_ELSEWHERE))
 def test_the_same_mask_gives_the_same_bytes(form: MaskFormat) -> None:
     assert render(masked(MASK), form) == render(masked(MASK.copy()), form) != b""
 
 
 def test_every_form_has_a_media_type_and_pictures_are_png() -> None:
     assert {form.media_type for form in MaskFormat} == set(MEDIA_TYPES.values())
-    for form in set(FILE_FORMATS) - {DRAWN_ELSEWHERE}:
+    for form in set(FILE_FORMATS) - MADE_ELSEWHERE:
         assert (form.suffix, form.media_type) == (".png", "image/png")
 
 
