@@ -65,8 +65,8 @@ docs: setup ## Build the documentation as a site, into build/site
 	@echo "Open it with: $(BIN)/mkdocs serve --strict"
 
 .PHONY: bench
-bench: setup ## Measure; results are ratios taken side by side in one run
-	@$(BIN)/python -m benchmarks
+bench: setup ## Measure what the service adds to its own engine; more in benchmarks/
+	@$(BIN)/python -m benchmarks.service
 
 .PHONY: bench-data
 bench-data: setup ## Measure whether the data keep up with the training that they feed

@@ -1,32 +1,32 @@
-"""`python -m benchmarks.data`: whether the data keep up with the training that they feed.
-
-For every recipe, repeat by repeat and one after another: images per second of its batches alone,
-with one and with two workers; of its training step alone, on a batch in memory; and of training on
-streamed batches. Data are fast enough when their ratio to the step is well above 1, and training
-on the stream is about as fast as the step alone: on a machine without a GPU both share the cores.
-"""
+"""`python -m benchmarks.data`: whether the data keep up with the training that they feed."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from statistics import median
 
 import click
 
-from benchmarks.__main__ import processor
+from benchmarks.section import Section, middle, options
 from ml.cli.scenes import scenes
 from ml.data.batches import Batches
-from ml.data.samples import Pair, annotated_samples
+from ml.data.samples import Pair, annotated_samples, dataset_name
 from ml.learner import Learner
 from ml.recipes.recipe import Recipe
 from ml.recipes.registry import RECIPES
 from roadmask.folders import Sample
+
+WORDS = """
+Images/s of a recipe's batches alone, with one and with two workers; of its training step alone, on
+a batch in memory; and of training on streamed batches, in turns. Data are fast enough when they are
+well above the step (`data over step`: the better of the two), and training on the stream is about
+as fast as the step alone (`fed`): without a GPU both share the cores. {count} images, {source}.
+Medians, and ranges; ratios are taken within a turn.
+"""
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,14 @@ def measure(recipe: Recipe, samples: list[Sample], repeats: int, steps: int) -> 
     ]
 
 
-def table_line(name: str, rows: list[Row]) -> str:
-    """The medians over the repeats; what is compared is compared within a repeat."""
-    one, two, step = (median(getattr(row, way) for row in rows) for way in ("one", "two", "step"))
-    ratio = median(max(row.one, row.two) / row.step for row in rows)
-    fed = median(row.fed / row.step for row in rows)
-    return f"{name:12}  {one:14.1f}  {two:10.1f}  {step:11.1f}  {ratio:10.1f}  {fed:15.2f}"
+def line(name: str, rows: list[Row]) -> tuple[str, ...]:
+    """One line of the table; what is compared is compared within a repeat."""
+    return (
+        f"`{name}`",
+        *(middle(getattr(row, way) for row in rows) for way in ("one", "two", "step")),
+        middle((max(row.one, row.two) / row.step for row in rows), 1),
+        middle((row.fed / row.step for row in rows), 2),
+    )
 
 
 @click.command()
@@ -96,22 +98,31 @@ def table_line(name: str, rows: list[Row]) -> str:
 @click.option("--size", default="480x360", show_default=True, help="Size of the scenes.")
 @click.option("--repeats", default=3, show_default=True)
 @click.option("--steps", default=8, show_default=True, help="Training steps of a repeat.")
+@options
 def main(
-    names: tuple[str, ...], data: Path | None, images: int, size: str, repeats: int, steps: int
+    names: tuple[str, ...],
+    data: Path | None,
+    images: int,
+    size: str,
+    repeats: int,
+    steps: int,
+    smoke: bool,
+    out: Path | None,
 ) -> None:
-    """Print a table of images per second, medians over the repeats."""
-    work = Path(tempfile.mkdtemp(prefix="roadmask-bench-"))
-    try:
+    """Print the table."""
+    if smoke:
+        names, images, repeats, steps = ("unet_mini",), 16, 1, 1
+    with tempfile.TemporaryDirectory(prefix="roadmask-bench-") as folder:
         if data is None:
-            scenes.main([str(work), f"--count={images}", f"--size={size}"], standalone_mode=False)
-        samples = annotated_samples(data or work)
-        print(f"{len(samples)} images; {processor()}")
-        print("recipe        data, 1 worker   2 workers   step alone   data/step   step fed/alone")
-        for name in names or RECIPES:
-            rows = measure(RECIPES[name], samples, repeats, steps)
-            print(table_line(name, rows), flush=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            scenes.main([folder, f"--count={images}", f"--size={size}"], standalone_mode=False)
+        samples = annotated_samples(data or Path(folder))
+        rows = [
+            line(name, measure(RECIPES[name], samples, repeats, steps)) for name in names or RECIPES
+        ]
+    source = dataset_name(data) if data else f"scenes of {size}"
+    words = WORDS.format(count=len(samples), source=source)
+    head = ("recipe", "1 worker", "2 workers", "step alone", "data over step", "fed")
+    Section("data", "The data of a training", words, head, rows).publish(out)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-ORDER = ("engines", "service", "peers", "latency", "api", "scale", "training")
+ORDER = ("engines", "service", "peers", "latency", "api", "scale", "training", "data")
 INTRODUCTION = """\
 # Performance
 

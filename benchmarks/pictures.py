@@ -25,7 +25,7 @@ def jpegs(count: int, size: tuple[int, int]) -> Iterator[bytes]:
     """JPEGs of a few scenes, width x height, each with a number of its own drawn into it."""
     for _ in range(count):
         number = next(_numbers)
-        picture = _scene(number % SCENES, size).copy()
+        picture = scene(number % SCENES, size).copy()
         # Blocks of 8x8 pixels, which JPEG keeps apart.
         for bit, character in enumerate(f"{number:040b}"):
             picture[-8:, 8 * bit : 8 * bit + 8] = 255 * int(character)
@@ -60,5 +60,6 @@ def rate(count: int, run: Callable[[], object]) -> float:
 
 
 @lru_cache
-def _scene(seed: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+def scene(seed: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """RGB uint8 (H, W, 3) of a rendered scene; `size` is (width, height)."""
     return render(seed, *size).image

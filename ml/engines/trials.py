@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,13 @@ from ml.data.samples import Pair
 from ml.engines.engine import BATCH
 from ml.engines.tuning import Trial
 from ml.predictor import Predictor
+from ml.segmenter import Segmenter
 from roadmask.categories import Taxonomy
 from roadmask.scores import confusion, scores
 from roadmask.settings import EngineName
 
-Masks = list[NDArray[np.uint8]]
+Masks = Sequence[NDArray[np.uint8]]
+Name = TypeVar("Name", bound=str)
 
 
 def run_trials(
@@ -36,13 +39,13 @@ def run_trials(
         masks[name] = predictor.predict(images)
     told("speed")
     times = measure_speed(predictors, images[:BATCH], repeats)
-    values = {name: _mean_iou(truths, said, taxonomy) for name, said in masks.items()}
+    values = {name: pooled_iou(truths, said, taxonomy) for name, said in masks.items()}
     return [
         Trial(
             engine=name,
             images_per_s=min(BATCH, len(images)) / median(times[name]),
             speed_up=median(a / b for a, b in zip(times["keras"], times[name], strict=True)),
-            agreement=_agreement(masks["keras"], masks[name]),
+            agreement=agreement(masks["keras"], masks[name]),
             mean_iou=values[name],
             loss=values["keras"] - values[name],
         )
@@ -51,12 +54,12 @@ def run_trials(
 
 
 def measure_speed(
-    predictors: Mapping[EngineName, Predictor],
+    predictors: Mapping[Name, Segmenter],
     images: Sequence[NDArray[np.uint8]],
     repeats: int,
-) -> dict[EngineName, list[float]]:
+) -> dict[Name, list[float]]:
     """Seconds for one batch in each repeat, the engines in turns: a busy moment slows all alike."""
-    times: dict[EngineName, list[float]] = {name: [] for name in predictors}
+    times: dict[Name, list[float]] = {name: [] for name in predictors}
     for predictor in predictors.values():
         predictor.predict(images)  # Makes the kernels.
     for _ in range(repeats):
@@ -67,7 +70,8 @@ def measure_speed(
     return times
 
 
-def _mean_iou(truths: Masks, masks: Masks, taxonomy: Taxonomy) -> float:
+def pooled_iou(truths: Masks, masks: Masks, taxonomy: Taxonomy) -> float:
+    """Mean IoU of masks, uint8 (H, W), against their truths, the pixels of all counted together."""
     size = len(taxonomy)
     counts = sum(
         (confusion(truth, mask, size) for truth, mask in zip(truths, masks, strict=True)),
@@ -76,6 +80,7 @@ def _mean_iou(truths: Masks, masks: Masks, taxonomy: Taxonomy) -> float:
     return scores(counts, len(masks), taxonomy).mean_iou or 0.0
 
 
-def _agreement(masks: Masks, others: Masks) -> float:
+def agreement(masks: Masks, others: Masks) -> float:
+    """Share of all pixels, uint8 (H, W) each, that have the same category in both."""
     same = sum(int((a == b).sum()) for a, b in zip(masks, others, strict=True))
     return same / sum(mask.size for mask in masks)

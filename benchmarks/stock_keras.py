@@ -1,0 +1,39 @@
+"""Keras as its users have it: the model as it was loaded, and `predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.artifact import Artifact
+from ml.models.registry import build_network
+from ml.segmenter import Segmenter
+
+
+class StockKeras:
+    """An `Engine` without anything that Roadmask's own engines do for speed."""
+
+    def __init__(self, model: Any, answers: tuple[int, ...]) -> None:
+        self._model = model
+        self.answers = np.array(answers, np.uint8)
+
+    def warm(self, height: int, width: int) -> None:
+        for _ in self.logits(np.zeros((1, height, width, 3), np.uint8)):
+            pass
+
+    def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+        found = self._model.predict(batch, batch_size=len(batch), verbose=0)
+        yield from found[..., self.answers].transpose(0, 3, 1, 2)
+
+
+def stock_keras(artifact: Artifact, precision: str) -> Segmenter:
+    """An artifact's network in `float32` or `mixed_bfloat16`, with the sizes of its card."""
+    model = artifact.load_model()
+    if precision != "float32":
+        weights = model.get_weights()
+        model = build_network(artifact.card.network, len(artifact.taxonomy), precision)
+        model.set_weights(weights)
+    return Segmenter(StockKeras(model, artifact.answers), artifact.card.fit)
