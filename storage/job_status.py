@@ -47,6 +47,11 @@ class Status:
         """Whether the job is over."""
         return self.job.state in FINAL_STATES
 
+    @property
+    def left(self) -> int:
+        """Items that have not ended."""
+        return self.job.counts.queued + self.job.counts.running
+
 
 def parse_status(job_id: str, reply: list[Any]) -> Status:
     """A job from the answer of `lua/status.lua`."""

@@ -60,8 +60,9 @@ class Watch:
         while not status.has_ended and (left := until - time.monotonic()) > 0:
             await self._next(job_id, status.last_event, min(left, PING_S))
             status = await self._status(job_id)
-            # Only a job with more to come is looked at now and then; its end is told at once.
-            if not status.has_ended:
+            # A job with more to come is looked at now and then; who waits for its last item is told
+            # at once, whatever is said of it before.
+            if status.left > 1:
                 await asyncio.sleep(min(PAUSE_S, max(until - time.monotonic(), 0)))
         return status.job
 
@@ -92,7 +93,7 @@ class Watch:
                 return
             if not events:
                 yield Event(last_id, "ping", {})
-            elif not status.has_ended:
+            elif status.left > 1:
                 await asyncio.sleep(PAUSE_S)
             status = await self._status(job_id)
 

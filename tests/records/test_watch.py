@@ -87,6 +87,26 @@ def test_waiting_ends_with_the_time(hands: Hands) -> None:
     assert watched(hands, lambda watch: watch.wait(job_id, 0)).state is JobState.QUEUED
 
 
+def test_the_end_of_the_last_item_is_told_at_once(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "PAUSE_S", 60)
+    job_id = hands.accept(1)
+
+    async def follow(watch: Watch) -> JobState:
+        waiting = asyncio.create_task(watch.wait(job_id, 60))
+        events = watch.events(job_id)
+        assert (await anext(events)).data["state"] == "queued"
+        claim = await asyncio.to_thread(hands.begin, job_id)
+        assert (await anext(events)).data["state"] == "running"
+        following = asyncio.create_task(collect(events))
+        await asyncio.to_thread(hands.succeed, claim, 0)
+        assert [event.type for event in await asyncio.wait_for(following, 20)] == ["item", "job"]
+        return (await asyncio.wait_for(waiting, 20)).state
+
+    assert watched(hands, follow) is JobState.SUCCEEDED
+
+
 def test_events_begin_with_the_job_and_end_with_its_end(hands: Hands) -> None:
     job_id = hands.accept(20)
     hands.work(job_id, chunks=5)
