@@ -16,6 +16,7 @@ from benchmarks.section import Section, middle, options
 from roadmask import Client, Stack
 from roadmask.jobs import FINAL_STATES, Lane
 from roadmask.pixels import decode
+from worker.models import full_name
 
 WORDS = """
 One client sends an image and waits for its mask, one after another (`Client.segment`: upload, job,
@@ -124,7 +125,7 @@ def main(
             idle = one_by_one(client, urgent[:images])
             loaded = under_a_batch(client, urgent[images:], waiting, seconds)
             measured.append(Repeat(1000 * statistics.median(alone), idle, *loaded))
-    table(f"{predictor.artifact.name}@{predictor.artifact.version}", size, measured).publish(out)
+    table(full_name(predictor.artifact), size, measured).publish(out)
 
 
 def table(model: str, size: str, repeats: list[Repeat]) -> Section:
@@ -139,8 +140,7 @@ def table(model: str, size: str, repeats: list[Repeat]) -> Section:
         ("p95 under a batch over p95 idle", middle((each.ratio for each in repeats), 2)),
         ("batch beside over alone", middle((each.beside / each.alone for each in repeats), 2)),
     ]
-    head = (f"`{model}`, {size}", "")
-    return Section("latency", "How long one image takes", WORDS, head, rows)
+    return Section("latency", "How long one image takes", WORDS, (size, ""), rows, model)
 
 
 if __name__ == "__main__":

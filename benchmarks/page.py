@@ -12,9 +12,10 @@ INTRODUCTION = """\
 # Performance
 
 Each table was written by the command above it, in one run on one machine; below it stand the
-processor and the versions. What counts are the ratios, taken side by side within a repeat. A whole
-page takes hours: each section by `python -m benchmarks.NAME --out FOLDER`; `--smoke` shows in a
-minute or two what a table looks like.
+processor and the versions. What counts are the ratios, taken side by side within a repeat. `make
+bench-all` takes about 40 minutes on 2 cores that have nothing else to do, and goes on where it was
+stopped; a section by itself is `python -m benchmarks.NAME --out FOLDER`, and `--smoke` shows in a
+minute or two what its table looks like.
 """
 
 
@@ -22,7 +23,7 @@ minute or two what a table looks like.
 @click.argument("sections", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def main(sections: Path) -> None:
     """Put the page together; sections that were not measured are left out."""
-    found = [path for name in ORDER if (path := sections / f"{name}.md").exists()]
+    found = [path for name in ORDER for path in sorted(sections.glob(f"{name}*.md"))]
     PAGE.write_text("\n".join([INTRODUCTION, *(path.read_text() for path in found)]))
 
 

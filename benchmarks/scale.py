@@ -16,7 +16,10 @@ from benchmarks import pictures
 from benchmarks.api import resident_mb
 from benchmarks.section import Section, middle, options
 from benchmarks.service import job_rate
+from ml.artifact import find_artifact
 from roadmask import Client, Stack
+from roadmask.settings import Settings
+from worker.models import full_name
 
 WORDS = """
 Workers: images/s of a batch job over uploaded images, never seen before. Items: a job of so many
@@ -119,8 +122,9 @@ def main(
         rows += worker_rows(work, workers, images, repeats)
         with Stack(work / "long", port=0) as stack, stack.client() as client:
             rows += long_run(stack, client, long_images)
+    model = full_name(find_artifact(Settings().model))
     head = ("", "", "", "", "")
-    Section("scale", "More workers, more items", WORDS, head, rows).publish(out)
+    Section("scale", "More workers, more items", WORDS, head, rows, model).publish(out)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,13 @@ class Section:
     words: str
     head: Sequence[str]
     rows: Sequence[Sequence[object]]
+    model: str = ""
+    """`name@version`, where the figures are of one model."""
 
     @property
     def markdown(self) -> str:
         lines = [
-            f"## {self.title}",
+            f"## {self.title}" + f": `{self.model}`" * bool(self.model),
             self.words.strip(),
             f"```\n{command(self.name)}\n```",
             "\n".join(_line(row) for row in (self.head, ["---"] * len(self.head), *self.rows)),
@@ -46,7 +48,12 @@ class Section:
         print(self.markdown, flush=True)
         if out:
             out.mkdir(parents=True, exist_ok=True)
-            (out / f"{self.name}.md").write_text(self.markdown)
+            (out / section_file(self.name, self.model)).write_text(self.markdown)
+
+
+def section_file(name: str, model: str = "") -> str:
+    """Name of a section in the folder of sections: one for each model, where it has one."""
+    return f"{name}-{model.partition('@')[0]}".strip("-") + ".md"
 
 
 def options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,6 +19,7 @@ from benchmarks.engine import BATCH, open_engine
 from benchmarks.section import Section, middle, options
 from ml.predictor import Predictor
 from roadmask import Client, Stack
+from worker.models import full_name
 
 WORDS = """
 One worker and the local store; decoding, encoding, storing, Redis and the API share the cores with
@@ -74,10 +75,9 @@ def measure(
     return repeat
 
 
-def row(model: str, size: str, repeats: list[Repeat]) -> tuple[str, ...]:
+def row(size: str, repeats: list[Repeat]) -> tuple[str, ...]:
     """One line of the table."""
     return (
-        f"`{model}`",
         size,
         middle(each.engine for each in repeats),
         middle((each.job / each.engine for each in repeats), 2),
@@ -100,15 +100,15 @@ def main(images: int, repeats: int, sizes: list[str], smoke: bool, out: Path | N
         work = Path(folder)
         with Stack(work / "data", port=0) as stack, stack.client() as client:
             predictor = open_engine()
-            model = f"{predictor.artifact.name}@{predictor.artifact.version}"
+            model = full_name(predictor.artifact)
             for size in sizes:
                 measured = [
                     measure(predictor, client, work / "run", images, pictures.parse_size(size))
                     for _ in range(repeats)
                 ]
-                rows.append(row(model, size, measured))
-    head = ("model", "images", "engine, images/s", "job", "folder", "again, images/s")
-    Section("service", "The service and its own engine", WORDS, head, rows).publish(out)
+                rows.append(row(size, measured))
+    head = ("images", "engine, images/s", "job", "folder", "again, images/s")
+    Section("service", "The service and its own engine", WORDS, head, rows, model).publish(out)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections import defaultdict
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from shutil import rmtree
 
 import click
 import httpx
@@ -16,64 +18,86 @@ from benchmarks.engine import open_engine
 from benchmarks.peers.peer import PEERS, ROOT, Peer
 from benchmarks.section import Section, middle, options
 from benchmarks.service import engine_rate, folder_rate
-from roadmask import Stack
+from ml.artifact import find_artifact
+from roadmask import Client, Stack
 from roadmask.masks import decode_mask
+from roadmask.settings import Settings
+from worker.models import full_name
 
 WORDS = """
-Images/s from JPEG files to mask PNGs with 8 clients at once, each server alone on the machine, with
-one process that holds the model. The servers take turns; medians and ranges over the turns. With
-`keras` inside it is the network in float32, as their users have it; with `auto` it is the engine
-that Roadmask chooses here. Sources and settings are in `benchmarks/peers/`. `Roadmask, folder` is
-`Client.segment_folder`: a batch job with upload and download; `Roadmask, one by one` are 8 clients
-that each wait for the mask of one image.
+Images/s from JPEG files to mask PNGs with 8 clients at once. All servers are up and have answered
+before; one after another is asked, and the others have nothing to do meanwhile. Medians and ranges
+over the turns. With `keras` inside it is the network in float32, as their users have it; with
+`auto` it is the engine that Roadmask chooses here. Sources and settings are in `benchmarks/peers/`.
+`Roadmask, folder` is `Client.segment_folder`: a batch job with upload and download; `Roadmask, one
+by one` are 8 clients that each wait for the mask of one image.
 """
 CLIENTS = 8
 
+Way = Callable[[list[Path]], float]
+"""Images per second of files, in a folder of their own, that no way was given before."""
 
-def peer_rate(peer: Peer, venvs: Path, engine: str, files: list[bytes], log: Path) -> float:
-    """Images per second of 8 clients."""
-    with (
-        peer.running(venvs, engine, log, files[0]) as url,
-        httpx.Client(timeout=300, limits=httpx.Limits(max_connections=CLIENTS)) as client,
-        ThreadPoolExecutor(CLIENTS) as threads,
-    ):
-        assert decode_mask(peer.mask(client, url, files[0])).size
-        ask = lambda data: peer.mask(client, url, data)  # noqa: E731
-        list(threads.map(ask, files[:CLIENTS]))
+
+def by_clients(ask: Callable[[bytes], object], threads: ThreadPoolExecutor) -> Way:
+    """Each thread asks for one image after another."""
+
+    def way(paths: list[Path]) -> float:
+        files = [path.read_bytes() for path in paths]
         return pictures.rate(len(files), lambda: list(threads.map(ask, files)))
 
-
-def our_rates(folder: Path, count: int, size: tuple[int, int]) -> tuple[float, float]:
-    """Images per second of a folder, and of 8 clients with an image each."""
-    with (
-        Stack(folder / "data", port=0) as stack,
-        stack.client() as client,
-        ThreadPoolExecutor(CLIENTS) as threads,
-    ):
-        list(threads.map(client.segment, pictures.jpegs(CLIENTS, size)))
-        files = list(pictures.jpegs(count, size))
-        single = pictures.rate(count, lambda: list(threads.map(client.segment, files)))
-        pictures.write(folder / "images", count, size)
-        return folder_rate(client, folder / "images", folder / "masks"), single
+    return way
 
 
-def turn(venvs: Path, engine: str, count: int, size: tuple[int, int]) -> dict[str, float]:
-    """Images per second by server, one after another."""
+def folder_way(client: Client) -> Way:
+    """Roadmask's own way with many images."""
+    return lambda paths: folder_rate(client, paths[0].parent, paths[0].parents[1] / "masks")
+
+
+def peer_way(peer: Peer, url: str, client: httpx.Client, threads: ThreadPoolExecutor) -> Way:
+    """A server that is running."""
+    return by_clients(lambda data: decode_mask(peer.mask(client, url, data)), threads)
+
+
+def ways(venvs: Path, engine: str, work: Path, probe: bytes, stack: ExitStack) -> dict[str, Way]:
+    """By title; they end with `stack`."""
+    threads = stack.enter_context(ThreadPoolExecutor(CLIENTS))
+    client = stack.enter_context(stack.enter_context(Stack(work / "data", port=0)).client())
+    predictor = open_engine()
+    made: dict[str, Way] = {
+        "bare engine": lambda paths: engine_rate(predictor, paths),
+        "Roadmask, folder": folder_way(client),
+        "Roadmask, one by one": by_clients(client.segment, threads),
+    }
+    limits = httpx.Limits(max_connections=CLIENTS)
+    asking = stack.enter_context(httpx.Client(timeout=300, limits=limits))
+    for peer in PEERS:
+        log = work / f"{peer.folder}.log"
+        url = stack.enter_context(peer.running(venvs, engine, log, probe))
+        made[peer.title] = peer_way(peer, url, asking, threads)
+    return made
+
+
+def measure(
+    venvs: Path, engine: str, count: int, repeats: int, size: tuple[int, int]
+) -> Iterator[tuple[str, float]]:
+    """Images per second by title, turn by turn."""
     os.environ["ROADMASK_ENGINE"] = engine
-    with tempfile.TemporaryDirectory(prefix="roadmask-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="roadmask-bench-") as folder, ExitStack() as stack:
         work = Path(folder)
-        paths = pictures.write(work / "engine", count, size)
-        rates = {"bare engine": engine_rate(open_engine(), paths)}
-        files = [path.read_bytes() for path in paths]
-        rates["Roadmask, folder"], rates["Roadmask, one by one"] = our_rates(work, count, size)
-        for peer in PEERS:
-            log = work / f"{peer.folder}.log"
-            rates[peer.title] = peer_rate(peer, venvs, engine, files, log)
-    return rates
+        servers = ways(venvs, engine, work, next(pictures.jpegs(1, size)), stack)
+        for way in servers.values():
+            way(pictures.write(work / "turn" / "images", CLIENTS, size))
+            rmtree(work / "turn")
+        for turn in range(repeats):
+            for title, way in servers.items():
+                rate = way(pictures.write(work / "turn" / "images", count, size))
+                print(f"{engine}, turn {turn + 1}: {title}: {rate:.2f} images/s", flush=True)
+                rmtree(work / "turn")
+                yield title, rate
 
 
 @click.command()
-@click.option("--images", default=64, show_default=True)
+@click.option("--images", default=64, show_default=True, help="Images of one turn.")
 @click.option("--repeats", default=3, show_default=True)
 @click.option("--size", default="2048x1024", show_default=True)
 @click.option("--engine", "engines", multiple=True, default=["keras", "auto"], show_default=True)
@@ -91,17 +115,17 @@ def main(
     """Print the table. The peers are installed on first use, each in a folder of `--venvs`."""
     if smoke:
         images, repeats, size = 8, 1, "240x180"
-    measured: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for _ in range(repeats):
-        for engine in engines:
-            for server, rate in turn(venvs, engine, images, pictures.parse_size(size)).items():
-                measured[server][engine].append(rate)
+    model = full_name(find_artifact(Settings().model))
+    measured: dict[str, dict[str, list[float]]] = {}
+    for engine in engines:
+        for title, rate in measure(venvs, engine, images, repeats, pictures.parse_size(size)):
+            measured.setdefault(title, {}).setdefault(engine, []).append(rate)
     rows = [
-        (server, *(middle(rates[engine], 2) for engine in engines))
-        for server, rates in measured.items()
+        (title, *(middle(rates[engine], 2) for engine in engines))
+        for title, rates in measured.items()
     ]
     head = (f"images/s, {size}", *(f"with `{engine}`" for engine in engines))
-    Section("peers", "The same network behind other servers", WORDS, head, rows).publish(out)
+    Section("peers", "The same network behind other servers", WORDS, head, rows, model).publish(out)
 
 
 if __name__ == "__main__":

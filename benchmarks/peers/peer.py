@@ -6,6 +6,7 @@ import base64
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -47,15 +48,12 @@ class Peer:
     def install(self, venvs: Path) -> Path:
         """Its virtual environment, made when it is not there; the folder of its programs."""
         venv, uv = venvs / self.folder, ROOT / ".venv" / "bin" / "uv"
+        if not venv.exists():
+            subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, venv], check=True)
         wanted = HERE / self.folder / "requirements.txt"
-        ready = venv / ".ready"
-        if not ready.exists():
-            subprocess.run([uv, "venv", "--quiet", "--clear", "--python", "3.11", venv], check=True)
-            subprocess.run(
-                [uv, "pip", "install", "--quiet", "--python", venv / "bin/python", "-r", wanted],
-                check=True,
-            )
-            ready.touch()
+        # Ray gives up when its own processes take half a minute to import what they need.
+        command = [uv, "pip", "install", "--quiet", "--compile-bytecode"]
+        subprocess.run([*command, "--python", venv / "bin/python", "-r", wanted], check=True)
         return venv / "bin"
 
     @contextmanager
@@ -122,8 +120,8 @@ PEERS = (
         "flask",
         "Flask + gunicorn",
         [
-            *("gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "1", "--threads", "8"),
-            *("--timeout", "300", "benchmarks.peers.flask.app:app"),
+            *("gunicorn", "--bind", "127.0.0.1:{port}", "--workers", str(os.cpu_count())),
+            *("--threads", "4", "--timeout", "300", "benchmarks.peers.flask.app:app"),
         ],
         path="/rest/",
     ),

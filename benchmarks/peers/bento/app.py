@@ -1,4 +1,9 @@
-"""BentoML with adaptive batching: `bentoml serve benchmarks.peers.bento.app:Segment`."""
+"""BentoML with adaptive batching: `bentoml serve benchmarks.peers.bento.app:Segment`.
+
+The service with the model is a process of its own behind the one that speaks HTTP, as BentoML's
+guide to adaptive batching has it. Batches are as large as the engine takes. The latency that the
+dispatcher may not exceed is wide: past it, BentoML refuses requests with 503.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""LitServe with batching: `python -m benchmarks.peers.lit.app PORT`."""
+"""LitServe with batching: `python -m benchmarks.peers.lit.app PORT`.
+
+One worker process with the model, which uses all cores; batches are as large as the engine takes,
+and the timeout is a small part of what one image takes.
+"""
 
 from __future__ import annotations
 

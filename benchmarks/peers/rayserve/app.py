@@ -1,21 +1,33 @@
-"""Ray Serve with dynamic batching: `python -m benchmarks.peers.rayserve.app PORT`."""
+"""Ray Serve with dynamic batching: `python -m benchmarks.peers.rayserve.app PORT`.
+
+One replica with the model. It asks for all cores, since Ray lets a replica's libraries use as many
+threads as it asked for; the proxy asks for none. Batches are as large as the engine takes, and the
+timeout is Ray's own. No log of each request, as its guide to performance advises, and no dashboard.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
-from fastapi import FastAPI, Request, Response
+import ray
 from ray import serve
+from starlette.requests import Request
+from starlette.responses import Response
 
 from benchmarks.peers.segmenting import Segmenting
 
-front = FastAPI()
 
-
-@serve.deployment(num_replicas=1, max_ongoing_requests=32, ray_actor_options={"num_cpus": 1})
-@serve.ingress(front)
+@serve.deployment(
+    num_replicas=1,
+    max_ongoing_requests=32,
+    ray_actor_options={"num_cpus": os.cpu_count()},
+    logging_config={"enable_access_log": False},
+)
 class Segment:
+    """An image as the body of a request, its mask as the body of the answer."""
+
     def __init__(self) -> None:
         self._segmenting = Segmenting()
 
@@ -23,17 +35,11 @@ class Segment:
     async def masks(self, files: list[bytes]) -> list[bytes]:
         return await asyncio.to_thread(self._segmenting.masks, files)
 
-    @front.post("/segment")
-    async def segment(self, request: Request) -> Response:
+    async def __call__(self, request: Request) -> Response:
         return Response(await self.masks(await request.body()), media_type="image/png")
 
-    @front.get("/healthz")
-    def health(self) -> str:
-        return "ok"
-
-
-app = Segment.bind()
 
 if __name__ == "__main__":
+    ray.init(include_dashboard=False)
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
-    serve.run(app, blocking=True)
+    serve.run(Segment.bind(), blocking=True)
