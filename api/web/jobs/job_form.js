@@ -28,6 +28,7 @@ export class JobForm {
       step: 'any',
       placeholder: t('batch.never'),
     });
+    this.confidence = h('input', { type: 'checkbox', id: 'batch-confidence' });
     this.files = h('p', { class: 'note', role: 'status' });
     this.refused = h('ul', { class: 'refusals' });
     this.start = h('button', { class: 'primary', disabled: true }, t('batch.start'));
@@ -45,6 +46,12 @@ export class JobForm {
       field(this.name, 'batch.name'),
       this.modelField,
       field(this.threshold, 'batch.threshold'),
+      h(
+        'div',
+        { class: 'category' },
+        this.confidence,
+        h('label', { for: 'batch-confidence' }, t('batch.confidence')),
+      ),
       this.refused,
       this.start,
     );
@@ -114,6 +121,7 @@ export class JobForm {
         name,
         model: this.model.value || 'default',
         lane: 'batch',
+        confidence: this.confidence.checked,
         error_threshold: share,
       };
       const job = await (await call('v1/jobs', { method: 'POST', json })).json();

@@ -1,18 +1,27 @@
 /** One image under inspection: its pictures, tools, legend, and how its mask comes about. */
 
-import { downloadLink, downloadMenu, exportForms, formName, maskFilename } from '../download.js';
 import { fill, h } from '../element.js';
-import { get, imagePath, objectAddress } from '../http.js';
-import { explain, problemNote } from '../problem.js';
+import { get, imagePath } from '../http.js';
+import { problemNote } from '../problem.js';
 import { link } from '../route.js';
-import { number, t } from '../words.js';
+import { t } from '../words.js';
+import { ConfidenceScale } from './confidence.js';
+import { subjectDownloads } from './downloads.js';
 import { Legend } from './legend.js';
 import { Look } from './look.js';
 import { ModelChoice } from './model_choice.js';
 import { Panes } from './panes.js';
 import { shares } from './raster.js';
 import { Readout } from './readout.js';
-import { askForMask, awaitItem, loadPhoto, loadPrediction, loadTruth, maskPath } from './subject.js';
+import { timing, waiting } from './standing.js';
+import {
+  askForMask,
+  awaitItem,
+  loadConfidence,
+  loadPhoto,
+  loadPrediction,
+  loadTruth,
+} from './subject.js';
 import { Toolbar } from './toolbar.js';
 import { Viewport } from './viewport.js';
 
@@ -30,6 +39,7 @@ export class Inspector extends EventTarget {
     this.viewport = new Viewport();
     this.viewport.parse(query.get('at') ?? '');
     this.panes = new Panes(taxonomy, this.look, this.viewport);
+    this.scale = new ConfidenceScale();
     this.readout = new Readout(taxonomy);
     this.legend = new Legend(taxonomy, this.look);
     this.toolbar = new Toolbar(this.look, this.viewport, (factor) => this.panes.zoom(factor));
@@ -38,7 +48,7 @@ export class Inspector extends EventTarget {
     this.models = new ModelChoice(query.get('model') ?? '');
     this.models.addEventListener('change', () => this.open(this.wanted));
     this.back = h('a', { hidden: true }, t('image.job'));
-    this.downloads = downloadMenu(t('download.title'), () => this.#links());
+    this.downloads = subjectDownloads(() => this);
     this.element = h(
       'div',
       { class: 'inspector' },
@@ -51,6 +61,7 @@ export class Inspector extends EventTarget {
       this.toolbar.element,
       this.panes.element,
       h('p', { id: 'pane-keys', class: 'visually-hidden' }, t('pane.keys')),
+      this.scale.element,
       this.readout.element,
       this.legend.element,
     );
@@ -102,7 +113,7 @@ export class Inspector extends EventTarget {
       await Promise.all([
         this.#showPhoto(image, signal),
         this.#showTruth(image, signal),
-        this.#predict(image, job, item, false, signal),
+        this.#predict(image, job, item, {}, signal),
       ]);
     } catch (error) {
       if (error.name !== 'AbortError') this.#fail(error);
@@ -120,7 +131,7 @@ export class Inspector extends EventTarget {
     this.toolbar.setLayers(image.truth_url ? ['image', 'truth', 'prediction'] : ['image', 'prediction']);
     this.figures = {};
     this.legend.set(this.figures);
-    this.panes.update();
+    this.#show();
   }
 
   #fail(error) {
@@ -152,22 +163,22 @@ export class Inspector extends EventTarget {
     }
   }
 
-  async #predict(image, job, item, afresh, signal) {
+  async #predict(image, job, item, how, signal) {
     try {
-      const asked = job ?? (await askForMask(image, await this.models.chosen(signal), afresh, signal));
+      const confidence = this.look.third === 'confidence';
+      const model = job ? null : await this.models.chosen(signal);
+      const asked = job ?? (await askForMask(image, model, { ...how, confidence }, signal));
       const { workers } = await get('v1/service', {}, signal);
       const tell = (state) => this.panes.prediction.say(waiting(state, workers.length));
-      this.ended = await awaitItem(asked, item ?? 0, tell, signal);
-      const mask = await loadPrediction(this.ended, signal);
+      await this.#take(await awaitItem(asked, item ?? 0, tell, signal), signal);
       const { result } = this.ended.item;
-      this.panes.setMask('prediction', mask);
-      this.#setFigures({ prediction: shares(mask, this.taxonomy.categories.length), scores: result.scores });
       this.facts.append(` · ${result.artifact}`, timing(result));
+      this.#seekConfidence();
     } catch (error) {
       if (error.name === 'AbortError') return;
       const again = () => {
         this.panes.prediction.say(t('predict.asking'));
-        this.#predict(image, null, 0, true, signal);
+        this.#predict(image, null, 0, { afresh: true }, signal);
       };
       this.panes.prediction.say(
         problemNote(error),
@@ -176,51 +187,59 @@ export class Inspector extends EventTarget {
     }
   }
 
+  /** @param {import('./subject.js').Ended} ended whose mask is shown from now on */
+  async #take(ended, signal) {
+    const mask = await loadPrediction(ended, signal);
+    this.ended = ended;
+    this.panes.setMask('prediction', mask);
+    const { scores } = ended.item.result;
+    this.#setFigures({ prediction: shares(mask, this.taxonomy.categories.length), scores });
+  }
+
+  /** Confidence costs a worker time: it is asked for once somebody wants to see it. */
+  async #seekConfidence() {
+    const { prediction, confidence } = this.panes.masks;
+    if (!prediction) return;
+    const isMissing = this.look.third === 'confidence' && !confidence;
+    this.panes.prediction.say(...(isMissing ? [t('confidence.asking')] : []));
+    const { signal } = this.#loading;
+    if (!isMissing || this.seeking === signal) return;
+    this.seeking = signal;
+    try {
+      if (!this.ended.job.confidence) {
+        const { artifact } = this.ended.item.result;
+        const asked = await askForMask(this.image, artifact, { confidence: true }, signal);
+        // The mask too: it goes with its confidence, also when the service works otherwise by now.
+        await this.#take(await awaitItem(asked, 0, () => {}, signal), signal);
+      }
+      this.panes.setMask('confidence', await loadConfidence(this.ended, signal));
+      this.#show();
+    } catch (error) {
+      const isSeen = error.name !== 'AbortError' && this.look.third === 'confidence';
+      if (isSeen) this.panes.prediction.say(problemNote(error));
+    }
+    if (this.seeking === signal) this.seeking = null;
+  }
+
   #setFigures(more) {
     Object.assign(this.figures, more);
     this.legend.set(this.figures);
   }
 
-  async #links() {
-    const name = (this.image?.id ?? 'mask').split('/').at(-1);
-    const own = (url, words) =>
-      h(
-        'a',
-        { href: objectAddress(url), download: `${name}${words}`, target: '_blank' },
-        t(words ? 'download.truth' : 'download.image'),
-      );
-    const links = this.image ? [own(this.image.content_url, '')] : [];
-    if (this.image?.truth_url) links.push(own(this.image.truth_url, '.truth.png'));
-    if (!this.ended?.item.result) return [...links, h('p', { class: 'note' }, t('download.none'))];
-    const { job, item } = this.ended;
-    const { each: forms } = await exportForms(job);
-    return [
-      ...links,
-      ...forms.map((form) =>
-        downloadLink(maskPath(job.id, item.index, form), maskFilename(name, form), formName(form)),
-      ),
-    ];
-  }
-
   #lookChanged() {
     this.toolbar.update();
-    this.panes.update();
+    this.#show();
+    this.#seekConfidence();
     this.#note();
+  }
+
+  #show() {
+    this.panes.update();
+    this.scale.show(this.look.third === 'confidence' ? this.panes.masks.confidence : undefined);
   }
 
   #note() {
     clearTimeout(this.noting);
     this.noting = setTimeout(() => this.dispatchEvent(new Event('look')), 150);
   }
-}
-
-function waiting(job, workers) {
-  if (!workers) return t('predict.noworker');
-  if (job.state === 'queued' && job.queue_position) return t('predict.queued', { n: job.queue_position });
-  return t('predict.running');
-}
-
-function timing({ cached, timings_ms: spent }) {
-  if (cached) return ` · ${t('predict.cached')}`;
-  return spent.infer === undefined ? '' : ` · ${t('predict.took', { ms: number(spent.infer) })}`;
 }

@@ -1,6 +1,8 @@
 /** How the pictures are shown: layout, layers, opacity, hidden categories. Kept in the link. */
 
 const LAYERS = ['image', 'truth', 'prediction'];
+const THIRD = ['prediction', 'difference', 'confidence'];
+/** What the third picture can show. */
 
 export class Look extends EventTarget {
   /** @param {URLSearchParams} query */
@@ -17,7 +19,7 @@ export class Look extends EventTarget {
 
   #read(query) {
     this.layout = query.get('layout') === 'swipe' ? 'swipe' : 'side';
-    this.isDifference = query.get('show') === 'difference';
+    this.third = THIRD.includes(query.get('show')) ? query.get('show') : 'prediction';
     this.opacity = within(query.get('opacity'), 100);
     this.divider = within(query.get('divider'), 50);
     const pair = (query.get('pair') ?? '').split(',').filter((name) => LAYERS.includes(name));
@@ -29,12 +31,17 @@ export class Look extends EventTarget {
   query() {
     return {
       layout: this.layout === 'swipe' ? 'swipe' : null,
-      show: this.isDifference ? 'difference' : null,
+      show: this.third === 'prediction' ? null : this.third,
       opacity: this.opacity === 100 ? null : this.opacity,
       divider: this.layout === 'swipe' && this.divider !== 50 ? this.divider : null,
       pair: this.layout === 'swipe' ? this.pair.join(',') : null,
       hidden: [...this.hidden].join(','),
     };
+  }
+
+  /** @param {string} name what the third picture shows; once more, and it is the prediction again */
+  toggleThird(name) {
+    this.set({ third: this.third === name ? 'prediction' : name });
   }
 
   /** @param {Partial<Look>} change */

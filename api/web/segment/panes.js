@@ -2,6 +2,7 @@
 
 import { h } from '../element.js';
 import { t } from '../words.js';
+import { CONFIDENCE_COLORS } from './confidence.js';
 import { zoomCentre } from './gestures.js';
 import { Pane } from './pane.js';
 import { colorsOf, difference, DIFFERENCE_COLORS } from './raster.js';
@@ -9,7 +10,7 @@ import { colorsOf, difference, DIFFERENCE_COLORS } from './raster.js';
 /** @typedef {import('./mask_png.js').Mask} Mask */
 
 export class Panes extends EventTarget {
-  /** @type {{truth?: Mask, prediction?: Mask, difference?: Mask}} */
+  /** @type {{truth?: Mask, prediction?: Mask, difference?: Mask, confidence?: Mask}} */
   #masks = {};
 
   /**
@@ -69,12 +70,12 @@ export class Panes extends EventTarget {
     for (const pane of this.all) pane.setPhoto(photo);
   }
 
-  /** @param {'truth' | 'prediction'} name @param {Mask} mask */
+  /** @param {'truth' | 'prediction' | 'confidence'} name @param {Mask} mask */
   setMask(name, mask) {
     this.#masks[name] = mask;
     const { truth, prediction } = this.#masks;
     if (truth && prediction) this.#masks.difference = difference(truth, prediction, this.taxonomy.void);
-    this[name].say();
+    (this[name] ?? this.prediction).say();
     this.update();
   }
 
@@ -82,14 +83,17 @@ export class Panes extends EventTarget {
   update() {
     const { look } = this;
     const colors = colorsOf(this.taxonomy.categories, look.hidden);
-    const isDifference = look.isDifference && Boolean(this.#masks.difference);
+    const third = this.#masks[look.third] ? look.third : 'prediction';
     const opacity = look.opacity / 100;
     this.truth.setLayer(this.#masks.truth ? { mask: this.#masks.truth, colors, opacity } : null);
-    const shown = isDifference
-      ? { mask: this.#masks.difference, colors: DIFFERENCE_COLORS, opacity: 1 }
-      : this.#masks.prediction && { mask: this.#masks.prediction, colors, opacity };
-    this.prediction.setLayer(shown ?? null);
-    this.prediction.setTitle(t(isDifference ? 'pane.difference' : 'pane.prediction'));
+    const manners = {
+      prediction: { colors, opacity },
+      difference: { colors: DIFFERENCE_COLORS, opacity: 1 },
+      confidence: { colors: CONFIDENCE_COLORS, opacity },
+    };
+    const mask = this.#masks[third];
+    this.prediction.setLayer(mask ? { mask, ...manners[third] } : null);
+    this.prediction.setTitle(t(`pane.${third}`));
     this.#arrange();
   }
 

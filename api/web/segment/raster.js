@@ -78,6 +78,6 @@ function sources(length, offset, scale, size) {
 }
 
 /** As a canvas has it in memory on every machine that browsers run on: little endian. */
-function rgba(red, green, blue, alpha) {
+export function rgba(red, green, blue, alpha) {
   return ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }

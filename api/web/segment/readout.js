@@ -2,7 +2,8 @@
 
 import { fill, h } from '../element.js';
 import { categoryName, swatch } from '../taxonomy.js';
-import { number, t } from '../words.js';
+import { number, percent, t } from '../words.js';
+import { probability } from './confidence.js';
 
 export class Readout {
   /** @param {import('../taxonomy.js').Taxonomy} taxonomy */
@@ -14,7 +15,7 @@ export class Readout {
 
   /**
    * @param {{x: number, y: number} | null} pixel
-   * @param {{truth?: import('./mask_png.js').Mask, prediction?: import('./mask_png.js').Mask}} masks
+   * @param {Record<string, import('./mask_png.js').Mask>} masks as the panes have them
    * @param {boolean} byKeys whether to say it aloud: who moves a mouse sees it
    */
   show(pixel, masks, byKeys) {
@@ -40,6 +41,13 @@ export class Readout {
       h('span', { class: 'place' }, `x ${number(pixel.x)} · y ${number(pixel.y)}`),
       values.map(([name, index]) => this.#value(name, index)),
       isWrong && h('span', { class: 'wrong' }, t('readout.differ')),
+      masks.confidence &&
+        h(
+          'span',
+          { class: 'value' },
+          `${t('pane.confidence')}: `,
+          h('b', {}, percent(probability(valueAt(masks.confidence, pixel)))),
+        ),
     );
   }
 

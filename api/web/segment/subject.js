@@ -43,7 +43,16 @@ export async function loadTruth(image, signal) {
 export async function loadPrediction({ job, item }, signal) {
   if (item.error) throw new Problem(item.error);
   if (!item.result) throw new Problem({ code: `job_${job.state}`, retryable: true });
-  return readMask(await (await call(maskPath(job.id, item.index, 'png'), { signal })).blob());
+  return loadForm(job, item, 'png', signal);
+}
+
+/**
+ * How sure the model is of each pixel, 0 to 255; only of a job that was asked for it.
+ * @param {Ended} ended @param {AbortSignal} signal
+ * @returns {Promise<Mask>}
+ */
+export async function loadConfidence({ job, item }, signal) {
+  return loadForm(job, item, 'confidence', signal);
 }
 
 /**
@@ -75,17 +84,23 @@ export async function awaitItem(job, index, tell, signal) {
  * Ask for an image's mask. The same image with the same model is the same job, so looking at it
  * again asks for nothing new, unless `afresh`.
  * @param {any} image @param {string} model
- * @param {boolean} afresh @param {AbortSignal} signal
+ * @param {{afresh?: boolean, confidence?: boolean}} how `confidence`: with that beside it
+ * @param {AbortSignal} signal
  * @returns {Promise<string>} the job's id
  */
-export async function askForMask(image, model, afresh, signal) {
-  const json = { images: [{ id: image.id }], model, lane: 'interactive' };
+export async function askForMask(image, model, { afresh = false, confidence = false }, signal) {
+  const json = { images: [{ id: image.id }], model, lane: 'interactive', confidence };
   const facts = [image.sha256, image.truth_sha256 ?? '', model].map((fact) => fact.slice(0, 40));
   // A key has at most 256 characters; of a longer id the end tells images apart.
-  const headers = afresh ? {} : { 'Idempotency-Key': `page ${facts.join(' ')} ${image.id.slice(-120)}` };
+  const key = `${confidence ? 'sure' : 'page'} ${facts.join(' ')} ${image.id.slice(-120)}`;
+  const headers = afresh ? {} : { 'Idempotency-Key': key };
   const response = await call('v1/jobs', { method: 'POST', json, headers, signal });
   const job = await response.json();
   const wasStopped =
     response.headers.has('Idempotency-Replayed') && ['canceled', 'expired'].includes(job.state);
-  return wasStopped ? askForMask(image, model, true, signal) : job.id;
+  return wasStopped ? askForMask(image, model, { afresh: true, confidence }, signal) : job.id;
+}
+
+async function loadForm(job, item, form, signal) {
+  return readMask(await (await call(maskPath(job.id, item.index, form), { signal })).blob());
 }

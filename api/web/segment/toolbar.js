@@ -28,8 +28,9 @@ export class Toolbar {
       [
         ['prediction', 'tool.prediction'],
         ['difference', 'tool.difference'],
+        ['confidence', 'tool.confidence'],
       ],
-      (shown) => look.set({ isDifference: shown === 'difference' }),
+      (third) => look.set({ third }),
     );
     this.opacity = h('input', {
       type: 'range',
@@ -83,8 +84,9 @@ export class Toolbar {
   update() {
     const { look } = this;
     this.layout.set(look.layout);
-    this.show.set(look.isDifference ? 'difference' : 'prediction');
-    this.show.element.hidden = !this.layers.includes('truth');
+    const hasTruth = this.layers.includes('truth');
+    this.show.set(look.third === 'difference' && !hasTruth ? 'prediction' : look.third);
+    this.show.element.querySelector('[data-value=difference]').hidden = !hasTruth;
     this.pair.hidden = look.layout !== 'swipe';
     this.opacity.value = String(look.opacity);
     this.opacityValue.textContent = percent(look.opacity / 100, 0);

@@ -97,7 +97,8 @@ export async function openSegment(root, query) {
     const keys = {
       n: () => step(1),
       p: () => step(-1),
-      d: () => inspector.look.set({ isDifference: !inspector.look.isDifference }),
+      d: () => inspector.look.toggleThird('difference'),
+      c: () => inspector.look.toggleThird('confidence'),
       s: () => inspector.look.set({ layout: inspector.look.layout === 'side' ? 'swipe' : 'side' }),
     };
     keys[event.key]?.();
