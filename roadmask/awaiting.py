@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -57,16 +58,15 @@ class AsyncTransport(Transport):
 
     async def lines(self, call: Call) -> AsyncGenerator[str]:
         """The lines of an answer as they come."""
-        request = self._http.build_request(**request_options(call))
-        response = await self._http.send(request, stream=True)
-        try:
-            if not response.is_success:
-                await response.aread()
-                raise problem_error(response)
+        async with self._streamed(call) as response:
             async for line in response.aiter_lines():
                 yield line
-        finally:
-            await response.aclose()
+
+    async def blocks(self, call: Call) -> AsyncGenerator[bytes]:
+        """The bytes of an answer as they come."""
+        async with self._streamed(call) as response:
+            async for block in response.aiter_bytes():
+                yield block
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass, and other tasks run."""
@@ -80,6 +80,18 @@ class AsyncTransport(Transport):
         """Close all connections."""
         await self._http.aclose()
         await self._links.aclose()
+
+    @asynccontextmanager
+    async def _streamed(self, call: Call) -> AsyncIterator[httpx.Response]:
+        request = self._http.build_request(**request_options(call))
+        response = await self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                await response.aread()
+                raise problem_error(response)
+            yield response
+        finally:
+            await response.aclose()
 
 
 async def _blocks(file: IO[bytes]) -> AsyncGenerator[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,16 +54,15 @@ class BlockingTransport(Transport):
 
     async def lines(self, call: Call) -> AsyncGenerator[str]:
         """The lines of an answer as they come."""
-        request = self._http.build_request(**request_options(call))
-        response = self._http.send(request, stream=True)
-        try:
-            if not response.is_success:
-                response.read()
-                raise problem_error(response)
+        with self._streamed(call) as response:
             for line in response.iter_lines():
                 yield line
-        finally:
-            response.close()
+
+    async def blocks(self, call: Call) -> AsyncGenerator[bytes]:
+        """The bytes of an answer as they come."""
+        with self._streamed(call) as response:
+            for block in response.iter_bytes():
+                yield block
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
@@ -76,6 +76,18 @@ class BlockingTransport(Transport):
         """Close all connections."""
         self._http.close()
         self._links.close()
+
+    @contextmanager
+    def _streamed(self, call: Call) -> Iterator[httpx.Response]:
+        request = self._http.build_request(**request_options(call))
+        response = self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                response.read()
+                raise problem_error(response)
+            yield response
+        finally:
+            response.close()
 
 
 def finish(work: Awaitable[T]) -> T:

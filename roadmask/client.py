@@ -18,6 +18,7 @@ from roadmask.image_calls import Source
 from roadmask.images import CatalogueEntry, Image
 from roadmask.jobs import ImageRef, Item, ItemState, Job, JobCreate, JobState, Lane
 from roadmask.mask_formats import MaskFormat
+from roadmask.webhooks import Delivery
 
 if TYPE_CHECKING:
     from roadmask.outcomes import FileResult
@@ -173,6 +174,23 @@ class Client:
         Raises `InvalidRequest` for another form, `MaskNotFound`, and `ConfidenceNotFound` where no
         job with `confidence` had the image."""
         return finish(self.calls.rendering(job, index, form))
+
+    def annotations(
+        self, job: Job | str, form: MaskFormat | str = MaskFormat.COCO
+    ) -> Iterator[bytes]:
+        """All finished masks of a job in one document, in blocks as they are made.
+
+        `form` is `coco` or `labelstudio` (JSON), or `cvat` (XML). Raises `JobNotFound`,
+        `InvalidRequest` for another form, and `ServiceUnreachable` when it breaks off."""
+        return each(self.calls.annotations(job, form))
+
+    def webhook_deliveries(self, job: Job | str) -> list[Delivery]:
+        """What the job's webhook was told, the newest first; none as long as the job is open."""
+        return finish(self.calls.webhook_deliveries(job))
+
+    def replay_webhook(self, job: Job | str) -> Delivery:
+        """Tell the job's webhook of its end once more. Raises `DeliveryNotFound`."""
+        return finish(self.calls.replay_webhook(job))
 
     def segment(
         self, source: Source, *, model: str = "default", timeout: float | None = None

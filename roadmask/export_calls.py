@@ -1,15 +1,18 @@
-"""The client's calls for what is made of a job's masks: the forms that other tools read."""
+"""The client's calls for what comes of a job: forms that other tools read, and its webhook."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncGenerator
 
 from roadmask.image_calls import ImageCalls
 from roadmask.jobs import Job
 from roadmask.mask_formats import MaskFormat
 from roadmask.transport import Call
+from roadmask.webhooks import Delivery
 
 
 class ExportCalls(ImageCalls):
-    """What a client can do with the masks of a job."""
+    """What a client can do with what came of a job."""
 
     async def rendering(self, job: Job | str, index: int, form: MaskFormat | str) -> bytes:
         """The mask of a job's item in one of the forms of `roadmask.mask_formats.MaskFormat`.
@@ -18,6 +21,26 @@ class ExportCalls(ImageCalls):
         job with `confidence` had the image."""
         call = Call("GET", f"/v1/jobs/{job_id(job)}/items/{index}/mask", {"format": str(form)})
         return (await self.transport.send(call)).content
+
+    async def annotations(
+        self, job: Job | str, form: MaskFormat | str = MaskFormat.COCO
+    ) -> AsyncGenerator[bytes]:
+        """All finished masks of a job in one document, in blocks as they are made.
+
+        `form` is `coco` or `labelstudio` (JSON), or `cvat` (XML). Raises `JobNotFound`,
+        `InvalidRequest` for another form, and `ServiceUnreachable` when it breaks off."""
+        path = f"/v1/jobs/{job_id(job)}/annotations"
+        async for block in self.transport.download(Call("GET", path, {"format": str(form)})):
+            yield block
+
+    async def webhook_deliveries(self, job: Job | str) -> list[Delivery]:
+        """What the job's webhook was told, the newest first; none as long as the job is open."""
+        found = await self.get(f"/v1/jobs/{job_id(job)}/webhook")
+        return [Delivery.model_validate(one) for one in found]
+
+    async def replay_webhook(self, job: Job | str) -> Delivery:
+        """Tell the job's webhook of its end once more. Raises `DeliveryNotFound`."""
+        return Delivery.model_validate(await self.post(f"/v1/jobs/{job_id(job)}/webhook/replay"))
 
 
 def job_id(job: Job | str) -> str:

@@ -94,6 +94,25 @@ class Transport(ABC):
         place = url.partition("?")[0]
         return (await self._persist(lambda: self.attempt_link(url), True, place)).content
 
+    async def download(self, call: Call) -> AsyncGenerator[bytes]:
+        """The bytes of a long answer as they come; tried again only before the first of them.
+
+        Raises `ServiceUnreachable` also when the answer breaks off.
+        """
+        patience, begun = Patience(self.patience), False
+        while True:
+            try:
+                async for block in self.blocks(call):
+                    begun = True
+                    yield block
+                return
+            except httpx.TransportError as error:
+                if begun or not await self.pause(patience):
+                    raise unreachable(self.base_url, error) from error
+            except RoadmaskError as error:
+                if begun or not error.retryable or not await self.pause(patience):
+                    raise
+
     async def pause(self, patience: Patience, asked: float | None = None) -> bool:
         """Sleep before the next try. False: no time is left for one."""
         seconds = patience.next_pause(asked)
@@ -131,6 +150,10 @@ class Transport(ABC):
     @abstractmethod
     def lines(self, call: Call) -> AsyncGenerator[str]:
         """The lines of an answer as they come; tried once, transport errors pass through."""
+
+    @abstractmethod
+    def blocks(self, call: Call) -> AsyncGenerator[bytes]:
+        """An answer's bytes as they come; tried once, transport errors pass through."""
 
     @abstractmethod
     async def sleep(self, seconds: float) -> None:

@@ -15,6 +15,8 @@ COMMANDS = {
     "batch": "Masks of a whole folder; resumes where it stopped.",
     "ingest": "Put a folder of images, with truth, into a dataset.",
     "jobs": "List, watch, cancel or retry jobs.",
+    "annotations": "A job's masks in one document for another tool.",
+    "webhook": "What a job's webhook was told; tell it again.",
     "doctor": "Check that everything is in order.",
 }
 """Own commands; each lives in the module of its name."""

@@ -11,7 +11,10 @@ import pytest
 from tests.cli.conftest import Run
 from tests.servers.process import HOST, free_port
 
-OWN = ("up", "demo", "segment", "batch", "ingest", "jobs", "doctor")
+OWN = (
+    *("up", "demo", "segment", "batch", "ingest", "jobs"),
+    *("annotations", "webhook", "doctor"),
+)
 BROUGHT = ("api", "worker", "train", "evaluate", "scenes")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -56,8 +57,8 @@ def _run(script: str, stack: Stack, place: Path) -> str:
 
 
 def test_each_use_has_a_script_for_either_client() -> None:
-    assert len(SCRIPTS) == 6
-    assert ["asyncio.run(" in script for script in SCRIPTS] == [False, True] * 3
+    assert len(SCRIPTS) == 12
+    assert ["asyncio.run(" in script for script in SCRIPTS] == [False, True] * 6
 
 
 @pytest.mark.parametrize("script", SCRIPTS[:2], ids=["blocking", "async"])
@@ -75,7 +76,24 @@ def test_batch_a_folder(stack: Stack, place: Path, script: str) -> None:
         assert decode_mask((masks / name).read_bytes()).shape == SIZE
 
 
-@pytest.mark.parametrize("script", SCRIPTS[4:], ids=["blocking", "async"])
+@pytest.mark.parametrize("script", SCRIPTS[4:6], ids=["blocking", "async"])
 def test_fetch_a_mask(stack: Stack, place: Path, script: str) -> None:
     _run(script, stack, place)
     assert decode_mask((place / "front-mask.png").read_bytes()).shape == SIZE
+
+
+@pytest.mark.parametrize("script", SCRIPTS[6:8], ids=["blocking", "async"])
+def test_a_whole_job(stack: Stack, place: Path, script: str) -> None:
+    assert _run(script, stack, place) == "2 tasks for Label Studio\n"
+    assert len(json.loads((place / "coco.json").read_bytes())["images"]) == 2
+
+
+@pytest.mark.parametrize("script", SCRIPTS[8:10], ids=["blocking", "async"])
+def test_confidence(stack: Stack, place: Path, script: str) -> None:
+    assert _run(script, stack, place).startswith(f"{SIZE} ")
+
+
+@pytest.mark.parametrize("script", SCRIPTS[10:], ids=["blocking", "async"])
+def test_webhooks_that_did_not_arrive(stack: Stack, place: Path, script: str) -> None:
+    """None was asked for here; `tests/client` has them told and told again."""
+    assert _run(script, stack, place) == ""
