@@ -24,6 +24,8 @@ from storage.objects import ObjectStore
 
 UNABLE = ("-OOM ", "MISCONF ", "NOREPLICAS ")
 """In errors that redis-py has no class for: Redis lives, and cannot write."""
+CONNECTIONS = 1000
+"""Most connections of a client: more than any process has threads. redis-py itself stops at 100."""
 
 
 def connect_redis(settings: Settings) -> Redis:
@@ -42,6 +44,7 @@ def connect_redis(settings: Settings) -> Redis:
         retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=1.0), 3),
         retry_on_error=[BusyLoadingError, ConnectionError, TimeoutError],
         client_name="roadmask",
+        max_connections=CONNECTIONS,
     )
 
 

@@ -28,6 +28,8 @@ BATCH = 256
 """Events read at once."""
 PAUSE_S = 0.05
 """While items end quickly, events are taken together rather than one by one, seconds."""
+WATCHERS = 8192
+"""Most connections to Redis: whoever waits for news holds one. Redis takes 10,000 by default."""
 
 
 class Watch:
@@ -41,6 +43,7 @@ class Watch:
             socket_keepalive=True,
             health_check_interval=25,
             client_name="roadmask-watch",
+            max_connections=WATCHERS,
         )
         self._store = open_store(settings)
         self._script = self._redis.register_script(source("status"))

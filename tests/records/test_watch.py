@@ -11,7 +11,7 @@ import pytest
 
 from roadmask.errors import InvalidRequest, JobNotFound, RecordsUnavailable
 from roadmask.event import Event
-from roadmask.jobs import JobState
+from roadmask.jobs import Job, JobState
 from storage import watch as watching
 from storage.watch import Watch
 from tests.records.hands import Hands
@@ -79,6 +79,18 @@ def test_waiting_ends_with_the_job(hands: Hands) -> None:
     state, seconds = watched(hands, wait)
     assert state is JobState.SUCCEEDED
     assert seconds < 30
+
+
+def test_many_wait_for_one_job(hands: Hands) -> None:
+    job_id = hands.accept(1)
+
+    async def wait(watch: Watch) -> list[Job]:
+        waiting = asyncio.gather(*(watch.wait(job_id, 60) for _ in range(150)))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(hands.work, job_id)
+        return await waiting
+
+    assert {job.state for job in watched(hands, wait)} == {JobState.SUCCEEDED}
 
 
 def test_waiting_ends_with_the_time(hands: Hands) -> None:
