@@ -68,6 +68,10 @@ docs: setup ## Build the documentation as a site, into build/site
 bench: setup ## Measure what the service adds to its own engine; more in benchmarks/
 	@$(BIN)/python -m benchmarks.service
 
+.PHONY: bench-all
+bench-all: setup ## Measure everything and write docs/performance.md; goes on where it was stopped
+	@$(BIN)/python -m benchmarks.all
+
 .PHONY: bench-data
 bench-data: setup ## Measure whether the data keep up with the training that they feed
 	@$(BIN)/python -m benchmarks.data

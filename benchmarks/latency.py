@@ -5,8 +5,11 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,10 +22,11 @@ from roadmask.pixels import decode
 from worker.models import full_name
 
 WORDS = """
-One client sends an image and waits for its mask, one after another (`Client.segment`: upload, job,
-wait, mask). Bare engine: one decoded image at a time. Under a batch: the same client while a batch
-job that does not end keeps the worker busy; the last line is its images/s over what it reaches
-alone. Medians and ranges over the repeats; overheads and ratios are taken within a repeat.
+One client asks for the mask of one image after another, each uploaded before: the time from handing
+the job in to holding the decoded mask. `with upload` is `Client.segment`, from bytes on. Bare
+engine: one decoded image at a time. Under a batch: the same client while a batch job that does not
+end keeps the worker busy; the last line is its images/s over what it reaches alone. Medians and
+ranges over the repeats; overheads and ratios are taken within a repeat.
 """
 
 
@@ -31,6 +35,7 @@ class Repeat:
     """Milliseconds; images per second."""
 
     engine: float
+    sent: list[float]
     idle: list[float]
     loaded: list[float]
     alone: float
@@ -50,12 +55,18 @@ def p95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20, method="inclusive")[-1]
 
 
-def one_by_one(client: Client, images: list[bytes]) -> list[float]:
-    """Milliseconds from handing an image in to holding its mask."""
+def mask_of(client: Client, image_id: str) -> None:
+    """Submit, wait, fetch."""
+    job = client.submit([image_id], lane=Lane.INTERACTIVE)
+    client.mask(client.item(client.wait(job), 0))
+
+
+def one_by_one(ask: Callable[[Any], object], images: Sequence[Any]) -> list[float]:
+    """Milliseconds that each takes."""
     taken = []
-    for data in images:
+    for image in images:
         begun = time.perf_counter()
-        client.segment(data)
+        ask(image)
         taken.append(1000 * (time.perf_counter() - begun))
     return taken
 
@@ -64,13 +75,14 @@ def pace(client: Client, job_id: str, seconds: float) -> float:
     """Images per second that the job does meanwhile. It must not end before."""
     before, begun = client.job(job_id).counts.succeeded, time.perf_counter()
     time.sleep(seconds)
-    job = client.job(job_id)
+    while (job := client.job(job_id)).counts.succeeded == before:
+        time.sleep(0.05)
     assert job.state not in FINAL_STATES, "the batch ended: give a larger --backlog"
     return (job.counts.succeeded - before) / (time.perf_counter() - begun)
 
 
 def under_a_batch(
-    client: Client, urgent: list[bytes], backlog: list[str], seconds: float
+    client: Client, urgent: list[str], backlog: list[str], seconds: float
 ) -> tuple[list[float], float, float]:
     """Milliseconds of the urgent images; the batch's images per second without and with them."""
     job = client.submit(backlog, lane=Lane.BATCH)
@@ -78,7 +90,7 @@ def under_a_batch(
         time.sleep(0.05)
     alone = pace(client, job.id, seconds)
     before, begun = client.job(job).counts.succeeded, time.perf_counter()
-    taken = one_by_one(client, urgent)
+    taken = one_by_one(partial(mask_of, client), urgent)
     after = client.job(job)
     assert after.state not in FINAL_STATES, "the batch ended: give a larger --backlog"
     beside = (after.counts.succeeded - before) / (time.perf_counter() - begun)
@@ -114,17 +126,22 @@ def main(
         stack.client() as client,
     ):
         predictor = open_engine()
-        one_by_one(client, list(pictures.jpegs(3, sides)))
+        one_by_one(client.segment, list(pictures.jpegs(3, sides)))
         for _ in range(repeats):
-            urgent = list(pictures.jpegs(2 * images, sides))
-            waiting = [client.upload(data).id for data in pictures.jpegs(backlog, sides)]
-            alone = []
-            for data in urgent[:images]:
-                image = decode(data, pictures.MAX_PIXELS)
-                alone.append(1 / pictures.rate(1, lambda image=image: predictor.predict([image])))
-            idle = one_by_one(client, urgent[:images])
-            loaded = under_a_batch(client, urgent[images:], waiting, seconds)
-            measured.append(Repeat(1000 * statistics.median(alone), idle, *loaded))
+            files = list(pictures.jpegs(images, sides))
+            idle, urgent, waiting = (
+                [client.upload(data).id for data in pictures.jpegs(count, sides)]
+                for count in (images, images, backlog)
+            )
+            decoded = [[decode(data, pictures.MAX_PIXELS)] for data in files]
+            measured.append(
+                Repeat(
+                    statistics.median(one_by_one(predictor.predict, decoded)),
+                    one_by_one(client.segment, files),
+                    one_by_one(partial(mask_of, client), idle),
+                    *under_a_batch(client, urgent, waiting, seconds),
+                )
+            )
     table(full_name(predictor.artifact), size, measured).publish(out)
 
 
@@ -134,6 +151,7 @@ def table(model: str, size: str, repeats: list[Repeat]) -> Section:
         ("bare engine, median, ms", middle(each.engine for each in repeats)),
         ("idle, median, ms", middle(statistics.median(each.idle) for each in repeats)),
         ("idle, over the engine, ms", middle(each.overhead for each in repeats)),
+        ("idle, with upload, median, ms", middle(statistics.median(each.sent) for each in repeats)),
         ("idle, p95, ms", middle(p95(each.idle) for each in repeats)),
         ("under a batch, median, ms", middle(statistics.median(each.loaded) for each in repeats)),
         ("under a batch, p95, ms", middle(p95(each.loaded) for each in repeats)),

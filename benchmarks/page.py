@@ -24,6 +24,8 @@ minute or two what its table looks like.
 def main(sections: Path) -> None:
     """Put the page together; sections that were not measured are left out."""
     found = [path for name in ORDER for path in sorted(sections.glob(f"{name}*.md"))]
+    if not found:
+        raise click.UsageError(f"{sections} holds no sections.")
     PAGE.write_text("\n".join([INTRODUCTION, *(path.read_text() for path in found)]))
 
 

@@ -18,6 +18,8 @@ import click
 NAMED = ("tensorflow", "openvino", "redis", "uvicorn")
 CHOICES = ("ROADMASK_MODEL", "ROADMASK_ENGINE")
 """Settings that a benchmark obeys; they are shown with its command."""
+CHOSEN = {key: os.environ[key] for key in CHOICES if key in os.environ}
+"""As the benchmark was started: some change them."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def command(name: str) -> str:
     """How this run was started."""
-    chosen = [f"{key}={os.environ[key]}" for key in CHOICES if key in os.environ]
+    chosen = [f"{key}={value}" for key, value in CHOSEN.items()]
     return shlex.join([*chosen, "python", "-m", f"benchmarks.{name}", *arguments()])
 
 

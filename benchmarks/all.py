@@ -1,0 +1,86 @@
+"""`python -m benchmarks.all`: every section of docs/performance.md, and then the page itself.
+
+The sizes suit 2 cores with nothing else to do. A section is kept as it ends and not measured again:
+after an interruption the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from benchmarks import page
+from benchmarks.section import section_file
+
+
+@dataclass(frozen=True)
+class Run:
+    """One section, of one model where it has one."""
+
+    name: str
+    minutes: float
+    """About what it takes."""
+    arguments: str = ""
+    model: str = ""
+
+    @property
+    def file(self) -> str:
+        """Its name in the folder of sections."""
+        return section_file(self.name, self.model)
+
+    def execute(self, sections: Path, data: Path | None) -> bool:
+        """Measure, in a process of its own. False when that failed."""
+        words: list[str | Path] = [*self.arguments.split(), "--out", sections]
+        if data and self.name == "engines":
+            words += ["--data", data]
+        env = os.environ | ({"ROADMASK_MODEL": self.model} if self.model else {})
+        command = [sys.executable, "-m", f"benchmarks.{self.name}", *words]
+        return subprocess.run(command, env=env, check=False).returncode == 0
+
+
+# The figures that everything else is held against come first.
+RUNS = (
+    Run("engines", 6, "--repeats 3"),
+    Run("service", 2.5, "--images 64 --repeats 5", "lite_unet"),
+    Run("service", 4, "--images 24 --repeats 3", "vgg_unet"),
+    Run("latency", 1.5, "--images 60 --repeats 3", "lite_unet"),
+    Run("latency", 2.5, "--images 30 --backlog 200 --repeats 3", "vgg_unet"),
+    Run("peers", 5, "--images 48 --repeats 3", "lite_unet"),
+    Run("peers", 8, "--images 16 --repeats 3", "vgg_unet"),
+    Run("api", 1.5),
+    Run("scale", 6, "", "lite_unet"),
+    Run("training", 4, "--steps 2 --repeats 3"),
+)
+
+
+@click.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="build/sections")
+@click.option("--only", multiple=True, type=click.Choice(sorted({run.name for run in RUNS})))
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="For `engines`.")
+def main(out: Path, only: tuple[str, ...], data: Path | None) -> None:
+    """Measure what is not in the folder of sections yet; delete a file there to measure it again.
+
+    Exits with 1 when a section failed; the others are kept.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    todo = [run for run in RUNS if not (out / run.file).exists() and run.name in (only or run.name)]
+    print(f"about {sum(run.minutes for run in todo):.0f} minutes", flush=True)
+    failed: list[str] = []
+    for run in todo:
+        print(f"{time.strftime('%H:%M:%S')} {run.file}, about {run.minutes} minutes", flush=True)
+        if not run.execute(out.resolve(), data):
+            failed.append(run.file)
+    if len(failed) < len(todo):
+        page.main([str(out)], standalone_mode=False)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
