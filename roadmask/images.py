@@ -57,6 +57,8 @@ class ImagePage(Page):
     """A page of images, in id order."""
 
     images: list[Image]
+    offset: int | None = None
+    """How many images come before this page, where they are counted."""
     total: int | None = None
     """How many images all pages have; null where they are searched for and not counted."""
 

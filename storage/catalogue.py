@@ -7,7 +7,6 @@ the store first, so that the index never knows more than `rebuild` can bring bac
 from __future__ import annotations
 
 import logging
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from roadmask.errors import ImageNotFound, InvalidId, InvalidRequest, ObjectNotF
 from roadmask.images import CatalogueEntry, Dataset, Image, ImagePage, check_image_id, uploaded_id
 from roadmask.pixels import ImageFacts
 from storage.catalogue_index import BATCH, CatalogueIndex, encode
+from storage.cursors import decode_cursor, encode_cursor
 from storage.objects import ObjectStore, catalogue_key
 from storage.truths import Truths
 
@@ -104,26 +104,32 @@ class Catalogue:
         cursor: str | None = None,
         limit: int = 100,
         offset: int = 0,
+        at: str | None = None,
     ) -> ImagePage:
         """Images in id order, filtered; `query` is looked for anywhere in the id.
 
         With `query`, or without truth, a page may hold fewer than `limit` images, even none, while
         more follow: it ends after `SCANNED` ids. Only on the last page `next` is None. Else images
-        are counted (`total`), and a page may begin at any `offset` among them.
+        are counted (`total`), and a page may begin at any `offset` among them, or with the image
+        `at`. Raises `InvalidId`, and `ImageNotFound` for an `at` that is not listed.
         """
         start = _common(prefix or "", f"{dataset}/" if dataset else "")
         if start is None:
             return ImagePage(images=[], total=0)
         searched = bool(query) or with_truth is False
-        if offset and (searched or cursor):
+        if (offset or at) and (searched or cursor):
             raise InvalidRequest(
                 "Images that are searched for (`q`, `truth=false`) are listed by `cursor` alone, "
-                "and `offset` counts from the first image: send one of the two."
+                "and `offset` or `at` count from the first image: send one of them."
             )
         annotated = with_truth is True
+        if at is not None:
+            if not self.get(at).id.startswith(start):
+                raise ImageNotFound(f"{at} is not among the images that are listed here.")
+            offset = self._index.count(start, with_truth=annotated, before=at)
         total = None if searched else self._index.count(start, with_truth=annotated)
         batch = BATCH if searched else limit + 1
-        after = _decode(cursor)
+        after = decode_cursor(cursor)
         found: list[str] = []
         scanned, following = 0, None
         batches = self._index.ids(start, after, skip=offset, with_truth=annotated, batch=batch)
@@ -137,8 +143,9 @@ class Catalogue:
                 following = ids[-1]
                 break
         images = [image for image in self._index.get_many(found[:limit]) if image]
-        more = _encode(following) if following else None
-        return ImagePage(images=images, next=more, total=total)
+        more = encode_cursor(following) if following else None
+        known = None if searched or cursor else offset
+        return ImagePage(images=images, next=more, total=total, offset=known)
 
     def walk(self, prefix: str) -> Iterator[Image]:
         """All images whose id begins with `prefix`, in id order, a batch in memory at once."""
@@ -236,15 +243,3 @@ def _common(one: str, other: str) -> str | None:
     """The prefix that says what both say, None when no id has both."""
     longer, shorter = sorted((one, other), key=len, reverse=True)
     return longer if longer.startswith(shorter) else None
-
-
-def _encode(image_id: str) -> str:
-    return urlsafe_b64encode(image_id.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str | None) -> str:
-    padded = f"{cursor}{'=' * (-len(cursor) % 4)}" if cursor else ""
-    try:
-        return b64decode(padded, altchars="-_", validate=True).decode("ascii")
-    except ValueError:
-        raise InvalidRequest("This cursor is not one of ours. Start again without it.") from None

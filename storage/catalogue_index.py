@@ -67,11 +67,12 @@ class CatalogueIndex:
                 return
             low, skip = f"({members[-1].decode()}", 0
 
-    def count(self, prefix: str, *, with_truth: bool = False) -> int:
-        """How many ids begin with `prefix`."""
+    def count(self, prefix: str, *, with_truth: bool = False, before: str | None = None) -> int:
+        """How many ids begin with `prefix`; with `before` only those that come before that id."""
         index = WITH_TRUTH if with_truth else ALL
+        end = _beyond(prefix) if before is None else f"({before}"
         with records_guard():
-            return int(self._redis.zlexcount(index, f"[{prefix}", _beyond(prefix)))
+            return int(self._redis.zlexcount(index, f"[{prefix}", end))
 
     def without_truth(self, image_ids: Sequence[str]) -> list[str]:
         """Those of the ids that have no truth."""

@@ -121,7 +121,7 @@ async def put_image(sha256: Sha256, request: Request, backends: Wired, response:
     return backends.links.image(image)
 
 
-@router.get("", summary="List images", responses=problems(InvalidId, InvalidRequest))
+@router.get("", summary="List images", responses=problems(ImageNotFound, InvalidId, InvalidRequest))
 def list_images(
     backends: Wired,
     dataset: Annotated[str | None, Query(description="Only of this dataset.")] = None,
@@ -133,8 +133,11 @@ def list_images(
     offset: Annotated[
         int, Query(ge=0, description="Begin behind so many images; not with `q` or `cursor`.")
     ] = 0,
+    at: Annotated[
+        str | None, Query(description="Begin with this image; not with `q` or `cursor`.")
+    ] = None,
 ) -> ImagePage:
-    """Images in id order, page after page by `cursor`, or from anywhere by `offset`."""
+    """Images in id order, page after page by `cursor`, or from anywhere by `offset` or `at`."""
     page = backends.catalogue.page(
         prefix=prefix,
         dataset=dataset,
@@ -143,6 +146,7 @@ def list_images(
         cursor=cursor,
         limit=limit,
         offset=offset,
+        at=at,
     )
     images = [backends.links.image(image) for image in page.images]
     return page.model_copy(update={"images": images})

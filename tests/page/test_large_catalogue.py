@@ -100,6 +100,26 @@ def test_the_end_is_one_request_away(picker: Picker) -> None:
     assert len(picker.lists) == 1
 
 
+@pytest.mark.parametrize("dataset", ["large", ""])
+def test_a_link_to_an_image_in_the_middle_shows_where_it_is(
+    browser: Browser, large: str, dataset: str
+) -> None:
+    window = Window(browser, {})
+    picker, middle = Picker(window.page), 56_789
+    image = f"large/{middle // 1000:02d}/{middle:05d}"
+    window.page.goto(f"{large}/#/segment?image={image}&dataset={dataset}")
+    chosen = picker.image(middle)
+    expect(chosen).to_be_in_viewport()
+    expect(chosen).to_have_attribute("aria-selected", "true")
+    assert len(picker.lists) <= 3, "the first page, where it is, and the page that has it"
+    window.page.keyboard.press("n")
+    expect(picker.image(middle + 1)).to_have_attribute("aria-selected", "true")
+    picker.list.evaluate("list => { list.scrollTop = 0; }")
+    expect(picker.image(0)).to_be_in_viewport()
+    window.close()
+    assert window.complaints == []
+
+
 def test_a_scrollbar_drawn_through_all_of_it_shows_where_it_stops(picker: Picker) -> None:
     picker.list.evaluate(
         """async (list) => {

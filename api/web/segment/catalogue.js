@@ -17,6 +17,7 @@ export class Catalogue extends EventTarget {
   #images;
   #active = -1;
   #columns = 2;
+  #isRevealed = false;
 
   /** @param {{dataset: string, q: string}} filter */
   constructor(filter) {
@@ -72,9 +73,16 @@ export class Catalogue extends EventTarget {
   /** @param {string} id the image that is shown now */
   setCurrent(id) {
     this.current = id;
-    const at = this.#images.find(id);
-    if (at >= 0) this.#activate(at);
     this.#mark();
+    this.#reveal();
+  }
+
+  /** Show where the current image is, once it is known how many there are. */
+  async #reveal() {
+    const [images, id] = [this.#images, this.current];
+    if (!images.count) return;
+    const at = await images.locate(id);
+    if (at >= 0 && images === this.#images && id === this.current) this.#activate(at);
   }
 
   /**
@@ -111,6 +119,7 @@ export class Catalogue extends EventTarget {
   #reload() {
     this.#images?.close();
     this.#active = -1;
+    this.#isRevealed = false;
     this.grid.removeAttribute('aria-activedescendant');
     this.grid.scrollTop = 0;
     const images = new CatalogueImages(this.filter);
@@ -126,7 +135,9 @@ export class Catalogue extends EventTarget {
     const { count, isOpen } = this.#images;
     this.count.textContent =
       count || isOpen ? t(isOpen ? 'catalogue.countmore' : 'catalogue.count', { n: count }) : t('catalogue.none');
-    if (first === 0 && this.current) this.setCurrent(this.current);
+    // With the first that come: what comes later does so because the reader scrolls.
+    if (!this.#isRevealed) this.#reveal();
+    this.#isRevealed = true;
   }
 
   #layout() {

@@ -14,6 +14,7 @@ export class CatalogueImages extends EventTarget {
   #next = null;
   #isBegun = false;
   #seen = [0, 0];
+  #closing = new AbortController();
   /** @type {{part: string, abort: AbortController} | null} */
   #loading = null;
 
@@ -25,6 +26,7 @@ export class CatalogueImages extends EventTarget {
   }
 
   close() {
+    this.#closing.abort();
     this.#loading?.abort.abort();
   }
 
@@ -52,6 +54,23 @@ export class CatalogueImages extends EventTarget {
    */
   find(id) {
     return this.#ids.indexOf(id);
+  }
+
+  /**
+   * Where an image stands, also when it was not fetched yet.
+   * @param {string} id
+   * @returns {Promise<number>} -1 when it is none of these, or may not have come yet in a search
+   */
+  async locate(id) {
+    const { dataset, q } = this.filter;
+    const isCounted = id && !q && (!dataset || id.startsWith(`${dataset}/`));
+    if (this.find(id) >= 0 || !isCounted) return this.find(id);
+    try {
+      const query = { dataset, at: id, limit: 1 };
+      return (await get('v1/images', query, this.#closing.signal)).offset;
+    } catch {
+      return -1; // It was shown by its id all the same: the list is a help, not a condition.
+    }
   }
 
   /** @param {number} first @param {number} last positions that are in view */
