@@ -15,7 +15,7 @@ import httpx
 
 from benchmarks import pictures
 from benchmarks.engine import open_engine
-from benchmarks.peers.peer import PEERS, ROOT, Peer
+from benchmarks.peers.peer import PEERS, ROOT, START_S, Peer
 from benchmarks.section import Section, middle, options
 from benchmarks.service import engine_rate, folder_rate
 from ml.artifact import find_artifact
@@ -61,8 +61,10 @@ def peer_way(peer: Peer, url: str, client: httpx.Client, threads: ThreadPoolExec
 def ways(venvs: Path, engine: str, work: Path, probe: bytes, stack: ExitStack) -> dict[str, Way]:
     """By title; they end with `stack`."""
     threads = stack.enter_context(ThreadPoolExecutor(CLIENTS))
-    client = stack.enter_context(stack.enter_context(Stack(work / "data", port=0)).client())
+    # Before the worker, which would have to wait for the conversion of the network.
     predictor = open_engine()
+    service = stack.enter_context(Stack(work / "data", port=0, start_timeout=2 * START_S))
+    client = stack.enter_context(service.client())
     made: dict[str, Way] = {
         "bare engine": lambda paths: engine_rate(predictor, paths),
         "Roadmask, folder": folder_way(client),
