@@ -15,6 +15,9 @@ from ml.fit import Fit
 from ml.upsizing import soften, upsize
 from roadmask.errors import InvalidRequest
 
+Size = tuple[int, int]
+"""Height and width."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -54,16 +57,23 @@ class Segmenter:
         """The categories of the planes that `logits` and `probabilities` give, uint8 (n,)."""
         return self._engine.answers
 
-    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    def input_size(self, height: int, width: int) -> tuple[int, int]:
+        """The (height, width) at which the network sees an image of that height and width."""
+        return self._fit.size(height, width)
+
+    def predict(
+        self, images: Sequence[NDArray[np.uint8]], sizes: Sequence[Size] | None = None
+    ) -> list[NDArray[np.uint8]]:
         """Masks uint8 (H, W) of RGB images uint8 (H, W, 3), each of its image's own size.
 
+        That is in `sizes` where images were made smaller, though not below their `input_size`.
         Raises `InvalidRequest` when an image is not of that form.
         """
         masks: dict[int, NDArray[np.uint8]] = {}
+        sizes = sizes or _sizes(images)
         # As they come: an engine computes on while a mask is made large.
-        for index, planes in self._run(images, PLAIN):
-            height, width = images[index].shape[:2]
-            masks[index] = upsize(planes, height, width, self.answers)
+        for index, planes in self._run(images, sizes, PLAIN):
+            masks[index] = upsize(planes, *sizes[index], self.answers)
         return [masks[index] for index in range(len(images))]
 
     def probabilities(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
@@ -81,15 +91,17 @@ class Segmenter:
         return found
 
     def predict_with_confidence(
-        self, images: Sequence[NDArray[np.uint8]]
+        self, images: Sequence[NDArray[np.uint8]], sizes: Sequence[Size] | None = None
     ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
         """The masks of `predict`, each with the probability of its answers, float32 (H, W).
 
         Raises what `predict` raises.
         """
         found = []
-        for image, planes in zip(images, self.logits(images), strict=True):
-            height, width = image.shape[:2]
+        sizes = sizes or _sizes(images)
+        logits = dict(self._run(images, sizes, PLAIN))
+        for index, (height, width) in enumerate(sizes):
+            planes = logits[index]
             confidence = np.empty((height, width), np.float32)
             for part, strip in soften(planes, height, width):
                 strip.max(axis=0, out=confidence[part])
@@ -103,17 +115,17 @@ class Segmenter:
 
         Those of a mirrored view are turned back. Raises what `predict` raises.
         """
-        found = dict(self._run(images, view))
+        found = dict(self._run(images, _sizes(images), view))
         return [found[index] for index in range(len(images))]
 
     def _run(
-        self, images: Sequence[NDArray[np.uint8]], view: View
+        self, images: Sequence[NDArray[np.uint8]], sizes: Sequence[Size], view: View
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """The index of each image and its logits, in the order in which the engine has them."""
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         fit = self._fit.scaled(view.scale)
-        for index, image in enumerate(images):
-            groups[fit.size(*_checked(image).shape[:2])].append(index)
+        for index, (height, width) in enumerate(sizes):
+            groups[fit.size(height, width)].append(index)
         turn = slice(None, None, -1 if view.mirror else 1)
         for size, indices in groups.items():
             for start in range(0, len(indices), BATCH):
@@ -134,10 +146,14 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
     return resized
 
 
-def _checked(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _sizes(images: Sequence[NDArray[np.uint8]]) -> list[Size]:
+    return [_size(image) for image in images]
+
+
+def _size(image: NDArray[np.uint8]) -> Size:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise InvalidRequest(
             f"An image must be uint8 of shape (H, W, 3), but this one is {image.dtype} of shape "
             f"{image.shape}. Decode it to 8-bit RGB first."
         )
-    return image
+    return image.shape[0], image.shape[1]

@@ -93,8 +93,11 @@ def sniff(source: bytes | Path, max_pixels: int) -> ImageFacts:
     return facts
 
 
-def decode(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
+def decode(data: bytes, max_pixels: int, least: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """The pixels of an image as shown: RGB uint8 (H, W, 3).
+
+    With `least`, a height and a width, a JPEG comes at a half, a quarter or an eighth of its sides
+    when neither then falls below it: its blocks are made small at once, in half the time.
 
     16-bit samples are scaled by the smallest of the 8, 10, 12, 14 and 16-bit ranges that holds the
     largest one, since cameras put 10 to 14 bits into 16. Alpha is dropped, palettes, grey and CMYK
@@ -103,6 +106,8 @@ def decode(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
     facts = sniff(data, max_pixels)
     cv2 = opencv(max_pixels)
     flags = cv2.IMREAD_COLOR | (cv2.IMREAD_ANYDEPTH if facts.bit_depth > 8 else 0)
+    if least is not None and (divisor := _divisor(facts, least)) > 1:
+        flags = getattr(cv2, f"IMREAD_REDUCED_COLOR_{divisor}")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
@@ -143,6 +148,17 @@ def _encode(pixels: NDArray[np.uint8], suffix: str, option: str, value: int) -> 
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(suffix, bgr, [getattr(cv2, option), value])
     return bytes(data)
+
+
+def _divisor(facts: ImageFacts, least: tuple[int, int]) -> int:
+    """By how much an image can be made smaller while it is decoded.
+
+    Of both sides a whole part: else the last blocks would stretch the picture by some pixels.
+    """
+    if facts.format != "jpeg":
+        return 1
+    sides = list(zip((facts.height, facts.width), least, strict=True))
+    return next((n for n in (8, 4, 2) if all(s % n == 0 and s // n >= m for s, m in sides)), 1)
 
 
 def _facts(picture: ImageFile.ImageFile) -> ImageFacts:

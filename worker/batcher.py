@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from roadmask.categories import CITYSCAPES
 from roadmask.errors import ModelFailed
 from roadmask.jobs import Lane
+from worker.fetch import Picture
 from worker.models import Artifact, Models, Predictor
 from worker.pace import Pace
 from worker.timings import Timings, timed
@@ -48,7 +49,7 @@ class Request:
 
     rank: tuple[bool, int]
     predictor: Predictor = field(compare=False)
-    image: NDArray[np.uint8] = field(compare=False)
+    picture: Picture = field(compare=False)
     confidence: bool = field(compare=False)
     timings: Timings = field(compare=False)
     prediction: Future[Prediction] = field(compare=False, default_factory=Future)
@@ -70,7 +71,7 @@ class Batcher:
     Urgent images share a batch with no others: nobody at a screen waits for those of a batch job
     but the ones that are in the model already.
 
-    Images are RGB uint8 (H, W, 3), masks uint8 (H, W). A batch that fails is run again in parts, so
+    A batch that fails is run again in parts, so
     that only the image at fault fails. When even a blank image fails, the model itself is broken
     (a GPU after a fault, say) and no image is blamed: the process ends.
     """
@@ -123,7 +124,7 @@ class Batcher:
 
     def put(
         self,
-        image: NDArray[np.uint8],
+        picture: Picture,
         artifact: Artifact,
         lane: Lane,
         timings: Timings,
@@ -137,7 +138,7 @@ class Batcher:
         predictor = self.predictor(artifact)
         with self._changed:
             rank = (lane is not Lane.INTERACTIVE, next(self._arrivals))
-            request = Request(rank, predictor, image, confidence, timings)
+            request = Request(rank, predictor, picture, confidence, timings)
             heapq.heappush(self._waiting, request)
             self._changed.notify_all()
         return request.prediction
@@ -174,8 +175,8 @@ class Batcher:
     def _predict(self, predictor: Predictor, batch: Sequence[Request]) -> None:
         try:
             with timed(batch[0].timings, "infer"):
-                images = [request.image for request in batch]
-                predictions = self._infer(predictor, images, batch[0].confidence)
+                pictures = [request.picture for request in batch]
+                predictions = self._infer(predictor, pictures, batch[0].confidence)
         except BaseException as error:
             if len(batch) == 1:
                 self._fail(predictor, batch[0], error)
@@ -191,26 +192,26 @@ class Batcher:
                 request.prediction.set_result(prediction)
 
     def _infer(
-        self, predictor: Predictor, images: list[NDArray[np.uint8]], confidence: bool
+        self, predictor: Predictor, pictures: Sequence[Picture], confidence: bool
     ) -> list[Prediction]:
+        images, sizes = zip(*pictures, strict=True)
         with self._watchdog.watch(f"Inference on {len(images)} images"):
             if confidence:
-                pairs = predictor.predict_with_confidence(images)
+                pairs = predictor.predict_with_confidence(images, sizes)
                 predictions = [Prediction(mask, likely) for mask, likely in pairs]
             else:
-                predictions = [Prediction(mask, None) for mask in predictor.predict(images)]
-        for image, (mask, _) in zip(images, predictions, strict=True):
-            if mask.shape != image.shape[:2] or mask.dtype != np.uint8:
-                raise ValueError(
-                    f"the mask is {mask.dtype} {mask.shape}, its image {image.shape[:2]}"
-                )
+                predictions = [Prediction(mask, None) for mask in predictor.predict(images, sizes)]
+        for size, (mask, _) in zip(sizes, predictions, strict=True):
+            if mask.shape != size or mask.dtype != np.uint8:
+                raise ValueError(f"the mask is {mask.dtype} {mask.shape}, its image {size}")
             if mask.max() >= len(CITYSCAPES):
                 raise ValueError(f"the mask holds index {mask.max()}")
         return predictions
 
     def _fail(self, predictor: Predictor, request: Request, error: BaseException) -> None:
         try:
-            self._infer(predictor, [np.zeros((64, 64, 3), np.uint8)], request.confidence)
+            blank = Picture(np.zeros((64, 64, 3), np.uint8), (64, 64))
+            self._infer(predictor, [blank], request.confidence)
         except BaseException as broken:
             self._watchdog.give_up(f"The model fails on a blank image too ({broken!r})")
         detail = f"The model raised {type(error).__name__} on this image: {error}"

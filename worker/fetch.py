@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,15 @@ from storage.objects import ObjectStore, image_key
 from worker.quarantine import decode_apart
 from worker.timings import Timings, timed
 from worker.watchdog import Watchdog
+
+
+class Picture(NamedTuple):
+    """An image as a model gets it."""
+
+    pixels: NDArray[np.uint8]
+    """RGB uint8 (h, w, 3)."""
+    size: tuple[int, int]
+    """Its own height and width: a large JPEG is decoded smaller, when a model sees it so anyway."""
 
 
 class PixelBudget:
@@ -59,27 +69,36 @@ class Fetcher:
         self._budgets = {lane: PixelBudget(max_pixels) for lane in Lane}
 
     def fetch(
-        self, sha256: str, lane: Lane, timings: Timings, apart: bool, room: ExitStack
-    ) -> NDArray[np.uint8]:
-        """The pixels, RGB uint8 (H, W, 3); their share of the budget is held until `room` closes.
+        self,
+        sha256: str,
+        lane: Lane,
+        timings: Timings,
+        apart: bool,
+        room: ExitStack,
+        input_size: Callable[[int, int], tuple[int, int]],
+    ) -> Picture:
+        """The picture; its share of the budget is held until `room` closes.
 
-        With `apart` they are decoded in a disposable process. Raises `ItemError`,
-        `UnsupportedFormat` or `StoreUnavailable`.
+        A JPEG may be decoded smaller, but not below the `input_size` of its height and width; a
+        mask of its own size is made of it, so its share is what it would be whole. With `apart` it
+        is decoded in a disposable process. Raises `ItemError`, `UnsupportedFormat` or
+        `StoreUnavailable`.
         """
         with self._entrances[lane]:
             with timed(timings, "fetch"):
                 data = self._bytes(sha256)
             facts = sniff(data, self._max_pixels)
             room.enter_context(self._budgets[lane].hold(facts.width * facts.height))
+            size = facts.height, facts.width
             with timed(timings, "decode"):
-                return self._decode(data, apart)
+                return Picture(self._decode(data, input_size(*size), apart), size)
 
-    def _decode(self, data: bytes, apart: bool) -> NDArray[np.uint8]:
+    def _decode(self, data: bytes, least: tuple[int, int], apart: bool) -> NDArray[np.uint8]:
         if apart:
             # Below the watchdog's limit, so that the image is blamed and not the process.
-            return decode_apart(data, self._max_pixels, 0.8 * self._watchdog.limit_s)
+            return decode_apart(data, self._max_pixels, least, 0.8 * self._watchdog.limit_s)
         with self._watchdog.watch("Decoding an image"):
-            return decode(data, self._max_pixels)
+            return decode(data, self._max_pixels, least)
 
     def _bytes(self, sha256: str) -> bytes:
         try:

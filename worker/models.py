@@ -36,12 +36,18 @@ class Predictor(Protocol):
     def warm(self) -> None:
         """Run every batch size once, so that no image pays for compiling."""
 
-    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        """Masks, uint8 (H, W), of RGB images, uint8 (H, W, 3), each at its own size."""
+    def input_size(self, height: int, width: int) -> tuple[int, int]:
+        """The least (height, width) that an image of that height and width may be decoded at."""
+        ...
+
+    def predict(
+        self, images: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, int]]
+    ) -> list[NDArray[np.uint8]]:
+        """Masks, uint8 (H, W), of RGB images, uint8 (h, w, 3); `sizes` are H and W of each."""
         ...
 
     def predict_with_confidence(
-        self, images: Sequence[NDArray[np.uint8]]
+        self, images: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, int]]
     ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
         """The same masks, each with the probability of its categories, float32 (H, W)."""
         ...

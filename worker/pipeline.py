@@ -96,13 +96,15 @@ class Pipeline:
     ) -> Facts:
         timings: Timings = {}
         # Before there are pixels: loading may take a while, and others need the room.
-        self._batcher.predictor(artifact)
+        predictor = self._batcher.predictor(artifact)
         with ExitStack() as room:
             with self._batcher.coming():
-                image = self._fetcher.fetch(item.sha256, lane, timings, apart, room)
-                waiting = self._batcher.put(image, artifact, lane, timings, confidence=confidence)
+                picture = self._fetcher.fetch(
+                    item.sha256, lane, timings, apart, room, predictor.input_size
+                )
+                waiting = self._batcher.put(picture, artifact, lane, timings, confidence=confidence)
             # The batcher has it: its memory is to be free as soon as the mask is there.
-            del image
+            del picture
             prediction = self._wait(waiting, apart)
             return self._masks.put(keys, prediction, full_name(artifact), item.truth, timings)
 

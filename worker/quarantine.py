@@ -1,8 +1,8 @@
 """Quarantine: decoding in a process of its own, for images that were in hand when a worker died.
 
-`python -m worker.quarantine MAX_PIXELS` reads an image's bytes from stdin and writes its pixels to
-stdout as a NumPy array file. A damaged image that makes the decoder crash, hang or eat memory takes
-only that process with it.
+`python -m worker.quarantine MAX_PIXELS HEIGHT WIDTH` reads an image's bytes from stdin and writes
+its pixels, no smaller than that, to stdout as a NumPy array file. A damaged image that makes the
+decoder crash, hang or eat memory takes only that process with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ BYTES_A_PIXEL = 24
 """Address space beside the libraries: 16-bit RGB, its 8-bit form, and the copies in between."""
 
 
-def decode_apart(data: bytes, max_pixels: int, seconds: float) -> NDArray[np.uint8]:
+def decode_apart(
+    data: bytes, max_pixels: int, least: tuple[int, int], seconds: float
+) -> NDArray[np.uint8]:
     """The same as `roadmask.pixels.decode`, in a disposable process.
 
     Raises what `decode` raises, `ImageUnreadable` when the process dies and `DeadlineExceeded` when
@@ -36,7 +38,7 @@ def decode_apart(data: bytes, max_pixels: int, seconds: float) -> NDArray[np.uin
     """
     try:
         done = subprocess.run(
-            [sys.executable, *COMMAND, str(max_pixels)],
+            [sys.executable, *COMMAND, *map(str, (max_pixels, *least))],
             input=data,
             capture_output=True,
             timeout=seconds,
@@ -61,11 +63,11 @@ def decode_apart(data: bytes, max_pixels: int, seconds: float) -> NDArray[np.uin
 
 def main() -> int:
     """Decode stdin to stdout under a limit on memory."""
-    max_pixels = int(sys.argv[1])
+    max_pixels, height, width = map(int, sys.argv[1:])
     limit = LIBRARIES_BYTES + BYTES_A_PIXEL * max_pixels
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
-        pixels = decode(sys.stdin.buffer.read(), max_pixels)
+        pixels = decode(sys.stdin.buffer.read(), max_pixels, (height, width))
     except RoadmaskError as error:
         sys.stderr.write(json.dumps(error.problem()) + "\n")
         return REFUSED

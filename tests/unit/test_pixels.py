@@ -83,6 +83,58 @@ def test_every_form_becomes_rgb_of_the_size_its_header_says(name: str) -> None:
     assert pixels.std() > 10
 
 
+STREET = cv2.GaussianBlur(cv2.resize(RGB, (96, 64)), (0, 0), 3)
+
+
+def street(kind: str, mode: str = "RGB", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(STREET).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize(
+    ("least", "divisor"), [((33, 48), 1), ((32, 49), 1), ((32, 48), 2), ((16, 20), 4), ((1, 1), 8)]
+)
+def test_a_jpeg_may_be_decoded_smaller_but_not_below_what_is_needed(
+    mode: str, least: tuple[int, int], divisor: int
+) -> None:
+    data = street("JPEG", mode, quality=95)
+    pixels = decode(data, LIMIT, least)
+    assert pixels.shape == (64 // divisor, 96 // divisor, 3)
+    whole = decode(data, LIMIT)
+    expected = cv2.resize(whole, pixels.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(pixels.astype(int) - expected).mean() < 2
+
+
+def test_a_jpeg_that_is_turned_is_decoded_smaller_as_it_is_shown() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = street("JPEG", exif=exif, quality=95)
+    assert decode(data, LIMIT, (32, 48)).shape == (96, 64, 3)
+    pixels = decode(data, LIMIT, (48, 32))
+    assert pixels.shape == (48, 32, 3)
+    expected = cv2.resize(
+        cv2.rotate(STREET, cv2.ROTATE_90_CLOCKWISE), (32, 48), interpolation=cv2.INTER_AREA
+    )
+    assert np.abs(pixels.astype(int) - expected).mean() < 2
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "BMP"])
+def test_nothing_but_a_jpeg_is_decoded_smaller(kind: str) -> None:
+    assert decode(street(kind), LIMIT, (1, 1)).shape == (64, 96, 3)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_sides_that_cannot_be_divided_are_decoded_whole(name: str) -> None:
+    np.testing.assert_array_equal(decode(OTHERS[name], LIMIT, (1, 1)), decode(OTHERS[name], LIMIT))
+
+
+def test_a_cut_jpeg_is_no_picture_when_it_is_decoded_smaller() -> None:
+    with pytest.raises(ImageUnreadable):
+        decode(street("JPEG")[:-300], LIMIT, (1, 1))
+
+
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
 def test_sixteen_bit_samples_are_scaled_by_the_range_that_the_camera_used(bits: int) -> None:
     samples = (RGB[..., 0].astype(np.uint16) << (bits - 8)) | 1

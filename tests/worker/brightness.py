@@ -12,6 +12,7 @@ from worker.models import Models
 
 FLAT, SKY = 1, 5
 Images = Sequence[NDArray[np.uint8]]
+Sizes = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,18 @@ class Brightness:
     def warm(self) -> None:
         self.batches.clear()
 
-    def predict(self, images: Images) -> list[NDArray[np.uint8]]:
+    def input_size(self, height: int, width: int) -> tuple[int, int]:
+        return height, width
+
+    def predict(self, images: Images, sizes: Sizes) -> list[NDArray[np.uint8]]:
         self.batches.append(len(images))
         self.fault(images)
         return [segment(image) for image in images]
 
     def predict_with_confidence(
-        self, images: Images
+        self, images: Images, sizes: Sizes
     ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-        return [(m, sure(i)) for m, i in zip(self.predict(images), images, strict=True)]
+        return [(m, sure(i)) for m, i in zip(self.predict(images, sizes), images, strict=True)]
 
     @property
     def inferred(self) -> int:

@@ -13,9 +13,19 @@ from numpy.typing import NDArray
 
 from roadmask.errors import ModelFailed
 from roadmask.jobs import Lane
-from tests.worker.brightness import SKY, Brightness, Images, TinyArtifact, find, segment, sure
+from tests.worker.brightness import (
+    SKY,
+    Brightness,
+    Images,
+    Sizes,
+    TinyArtifact,
+    find,
+    segment,
+    sure,
+)
 from tests.worker.gates import Gate
 from worker.batcher import Batcher
+from worker.fetch import Picture
 from worker.models import Models
 from worker.pace import Pace
 from worker.watchdog import Watchdog
@@ -25,8 +35,8 @@ LONG_S = 1e6
 """A turn in which any number of images fits."""
 
 
-def picture(value: int = 200) -> NDArray[np.uint8]:
-    return np.full((4, 6, 3), value, np.uint8)
+def picture(value: int = 200) -> Picture:
+    return Picture(np.full((4, 6, 3), value, np.uint8), (4, 6))
 
 
 def poisoned(images: Images) -> None:
@@ -70,8 +80,8 @@ def test_each_image_gets_its_own_mask() -> None:
     pictures = [picture(value) for value in (10, 240, 90, 180)]
     with running(Brightness().models()) as batcher:
         waiting = [batcher.put(p, TinyArtifact(), Lane.BATCH, {}) for p in pictures]
-        for pixels, mask in zip(pictures, waiting, strict=True):
-            np.testing.assert_array_equal(mask.result(timeout=5).mask, segment(pixels))
+        for each, mask in zip(pictures, waiting, strict=True):
+            np.testing.assert_array_equal(mask.result(timeout=5).mask, segment(each.pixels))
 
 
 def submit_together(batcher: Batcher, gate: Gate, values: list[int]) -> list[ModelFailed | None]:
@@ -144,7 +154,7 @@ def test_a_model_that_fails_on_everything_ends_the_process_and_blames_no_image_f
 )
 def test_a_mask_that_is_none_fails_its_image(wrong: NDArray[np.uint8]) -> None:
     class Wrong(Brightness):
-        def predict(self, images: Images) -> list[NDArray[np.uint8]]:
+        def predict(self, images: Images, sizes: Sizes) -> list[NDArray[np.uint8]]:
             return [wrong if image.shape == (4, 6, 3) else segment(image) for image in images]
 
     with running(Wrong().models()) as batcher:
@@ -186,9 +196,9 @@ def test_confidence_is_computed_for_those_who_ask(gate: Gate) -> None:
     assert blocker.result(timeout=5).confidence is None
     assert model.batches == [1, 2, 1, 1], "who does not ask does not wait for it"
     for ask, prediction in zip(asks, given, strict=True):
-        np.testing.assert_array_equal(prediction.mask, segment(picture(90)))
+        np.testing.assert_array_equal(prediction.mask, segment(picture(90).pixels))
         if ask:
-            np.testing.assert_array_equal(prediction.confidence, sure(picture(90)))
+            np.testing.assert_array_equal(prediction.confidence, sure(picture(90).pixels))
         else:
             assert prediction.confidence is None
 

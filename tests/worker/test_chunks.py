@@ -164,7 +164,7 @@ def test_something_unforeseen_is_tried_again_alone_before_the_item_is_blamed(
         raise SystemExit(1)
 
     monkeypatch.setattr("worker.fetch.decode", no_memory)
-    monkeypatch.setattr("worker.fetch.decode_apart", lambda data, pixels, _: decode(data, pixels))
+    monkeypatch.setattr("worker.fetch.decode_apart", lambda data, pixels, *_: decode(data, pixels))
     job_id = desk.accept([desk.image(png(n)) for n in range(3)])
     work(station, desk, job_id)
     items = desk.items(job_id)

@@ -229,10 +229,10 @@ def test_an_urgent_image_is_decoded_while_images_of_a_batch_fill_their_lane(
     gate = Gate()
     held = png(1)
 
-    def slow(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
+    def slow(data: bytes, max_pixels: int, least: tuple[int, int]) -> NDArray[np.uint8]:
         if data == held:
             gate.pass_through()
-        return decode(data, max_pixels)
+        return decode(data, max_pixels, least)
 
     monkeypatch.setattr("worker.fetch.decode", slow)
     # One entrance, and pixels enough for one image.
@@ -242,7 +242,8 @@ def test_an_urgent_image_is_decoded_while_images_of_a_batch_fill_their_lane(
         with ExitStack() as room:
             sha256 = hashlib.sha256(data).hexdigest()
             store.put(image_key(sha256), data, "application/octet-stream")
-            return fetcher.fetch(sha256, lane, {}, False, room).shape
+            picture = fetcher.fetch(sha256, lane, {}, False, room, lambda *size: size)
+            return picture.pixels.shape
 
     with ThreadPoolExecutor(2) as threads:
         batch = threads.submit(fetch, held, Lane.BATCH)
