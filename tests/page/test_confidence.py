@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import httpx
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
@@ -90,6 +91,20 @@ def test_it_is_had_for_an_item_of_an_older_job(window: Open, service: str) -> No
     expect(page.get_by_role("button", name="Difference")).to_be_hidden()
     page.get_by_role("button", name="Confidence").click()
     wait_for_confidence(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_said_meanwhile_can_be_read_over_any_photo(window: Open, scheme: str) -> None:
+    page = window(PICK.format("09"), color_scheme=scheme)
+    wait_for_prediction(page)
+    page.route("**/v1/jobs", lambda _: None)  # an answer that never comes
+    page.get_by_role("button", name="Confidence").click()
+    message = page.locator("[data-pane=prediction] .message")
+    expect(message).to_have_text("Asking how sure the model is…")
+    ground = message.evaluate("element => getComputedStyle(element).backgroundColor")
+    assert float(ground.rstrip(")").partition("/")[2]) >= 0.85
+    page.get_by_role("button", name="Prediction").click()
+    expect(message).to_be_hidden()
 
 
 def test_a_batch_can_ask_for_it(window: Open, service: str) -> None:
