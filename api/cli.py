@@ -44,4 +44,7 @@ def api(host: str, port: int) -> None:
     """Serve the HTTP API."""
     import uvicorn
 
+    from api.memory import give_back
+
+    give_back()
     uvicorn.run("api.app:create_app", factory=True, host=host, port=port, **server_options())
