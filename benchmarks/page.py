@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+READING = PAGE.parent / "performance" / "reading.md"
+"""Written by hand; the page ends with it."""
 ORDER = ("engines", "service", "peers", "latency", "api", "scale", "training", "data")
 INTRODUCTION = """\
 # Performance
@@ -26,6 +28,7 @@ def main(sections: Path) -> None:
     found = [path for name in ORDER for path in sorted(sections.glob(f"{name}*.md"))]
     if not found:
         raise click.UsageError(f"{sections} holds no sections.")
+    found += [READING] if READING.exists() else []
     PAGE.write_text("\n".join([INTRODUCTION, *(path.read_text() for path in found)]))
 
 
