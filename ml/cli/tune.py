@@ -71,7 +71,7 @@ def _print(name: str, tuning: Tuning) -> None:
     from rich.table import Table
 
     table = Table(title=f"{name} on {tuning.images} images of {tuning.data}")
-    table.add_column("engine")
+    table.add_column("engine", min_width=14)
     for heading in ("images/s", "times Keras", "same pixels", "mean IoU", "points lost", ""):
         table.add_column(heading, justify="right")
     for trial in tuning.trials:
