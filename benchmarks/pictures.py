@@ -26,8 +26,8 @@ def jpegs(count: int, size: tuple[int, int]) -> Iterator[bytes]:
     for _ in range(count):
         number = next(_numbers)
         picture = scene(number % SCENES, size).copy()
-        # Blocks of 8x8 pixels, which JPEG keeps apart.
-        for bit, character in enumerate(f"{number:040b}"):
+        # Blocks of 8x8 pixels, which JPEG keeps apart; the last digits first, as all may not fit.
+        for bit, character in enumerate(reversed(f"{number:040b}")):
             picture[-8:, 8 * bit : 8 * bit + 8] = 255 * int(character)
         yield encode_jpeg(picture, 92)
 

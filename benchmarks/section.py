@@ -75,11 +75,12 @@ def command(name: str) -> str:
 
 
 def arguments() -> list[str]:
-    """The program's arguments but for the folder of sections."""
+    """The program's arguments but for the folder of sections; of paths the last two names."""
     kept, skip = [], False
     for argument in sys.argv[1:]:
         if not skip and not argument.startswith("--out"):
-            kept.append(argument)
+            path = Path(argument)
+            kept.append(str(Path("path/to", *path.parts[-2:])) if path.is_absolute() else argument)
         skip = argument == "--out"
     return kept
 
