@@ -15,7 +15,7 @@ INTRODUCTION = """\
 
 Each table was written by the command above it, in one run on one machine; below it stand the
 processor and the versions. What counts are the ratios, taken side by side within a repeat. `make
-bench-all` takes about 40 minutes on 2 cores that have nothing else to do, and goes on where it was
+bench-all` takes most of an hour on 2 cores that have nothing else to do, and goes on where it was
 stopped; a section by itself is `python -m benchmarks.NAME --out FOLDER`, and `--smoke` shows in a
 minute or two what its table looks like.
 """
