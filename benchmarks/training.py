@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.section import Section, middle, options
 from ml.learner import Learner
-from ml.models.fused_norm import FusedNorm
+from ml.models.normalisation import BatchNormalization
 from ml.models.registry import build_network
 from ml.recipes.recipe import Recipe
 from ml.recipes.registry import RECIPES
@@ -29,7 +29,7 @@ ranges; ratios are taken within a turn.
 
 def stock(layer: Any) -> Any:
     """A layer like it, of Keras' own: Roadmask's networks have a batch normalisation of theirs."""
-    kind = keras.layers.BatchNormalization if isinstance(layer, FusedNorm) else type(layer)
+    kind = keras.layers.BatchNormalization if isinstance(layer, BatchNormalization) else type(layer)
     return kind.from_config(layer.get_config())
 
 

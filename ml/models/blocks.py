@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import layers
 
-from ml.models.fused_norm import FusedNorm
+from ml.models.normalisation import BatchNormalization
 
 
 class Blocks:
@@ -35,7 +35,7 @@ class Blocks:
     def normalise(self, x: Any, name: str) -> Any:
         """Batch normalisation."""
         # The default momentum of 0.99 follows too slowly for runs of a few thousand steps.
-        return FusedNorm(momentum=0.95, dtype=self._dtype, name=f"{name}_norm")(x)
+        return BatchNormalization(momentum=0.95, dtype=self._dtype, name=f"{name}_norm")(x)
 
     def halve(self, x: Any, name: str) -> Any:
         """Half the height and width: the greatest of four."""

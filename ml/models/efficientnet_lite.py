@@ -14,7 +14,7 @@ from typing import Any
 from keras import layers
 from numpy.typing import NDArray
 
-from ml.models.fused_norm import FusedNorm
+from ml.models.normalisation import BatchNormalization
 
 VARIANTS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
 """Width and depth factors by name."""
@@ -141,7 +141,7 @@ class _Layers:
         )(x)
 
     def _norm(self, x: Any, name: str) -> Any:
-        return FusedNorm(momentum=0.99, epsilon=_EPSILON, dtype=self._dtype, name=name)(x)
+        return BatchNormalization(momentum=0.99, epsilon=_EPSILON, dtype=self._dtype, name=name)(x)
 
     def _relu(self, x: Any) -> Any:
         return layers.ReLU(6.0, dtype=self._dtype)(x)

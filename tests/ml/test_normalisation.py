@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ml.models.fused_norm import FusedNorm
+from ml.models.normalisation import BatchNormalization
 
 BATCH, HEIGHT, WIDTH, CHANNELS = 3, 24, 40, 5
 COUNT = BATCH * HEIGHT * WIDTH
@@ -19,7 +19,7 @@ def a_pair(precision: str = "float32") -> tuple[Any, Any]:
     """Ours and Keras' layer with the same weights, drawn at random."""
     pair = tuple(
         kind(momentum=0.9, epsilon=1e-3, dtype=precision)
-        for kind in (FusedNorm, keras.layers.BatchNormalization)
+        for kind in (BatchNormalization, keras.layers.BatchNormalization)
     )
     random = np.random.default_rng(5)
     weights = [random.uniform(0.5, 2.0, CHANNELS).astype(np.float32) for _ in range(4)]

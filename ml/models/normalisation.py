@@ -9,13 +9,14 @@ import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class FusedNorm(keras.layers.BatchNormalization):  # type: ignore[misc]
+class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
     """Batch normalisation (Ioffe and Szegedy, ICML 2015) of (B, H, W, C), over all but C.
 
     Keras computes it from a dozen elementwise operations, which take more than a third of a
     training step of Lite U-Net on a processor; TensorFlow has one operation for it, and one for
-    its gradient. The weights, and what a trained network computes, are those of Keras' layer. The
-    running variance is the unbiased one, as that operation gives it.
+    its gradient. The weights, and what a trained network computes, are those of Keras' layer; so is
+    the name, under which files of models keep the weights. The running variance is the unbiased
+    one, as that operation gives it.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
