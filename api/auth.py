@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.security import (
     APIKeyHeader,
     HTTPAuthorizationCredentials,
@@ -19,7 +19,7 @@ from fastapi.security import (
     HTTPBearer,
 )
 
-from api.backends import Backends, Wired
+from api.backends import backends_of
 from roadmask.errors import Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, description="An API key of this service.")
@@ -35,7 +35,7 @@ def key_is_known(key: str, hashes: list[str]) -> bool:
 
 
 async def require_key(
-    backends: Wired,
+    request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     header: Annotated[str | None, Depends(_header)],
 ) -> None:
@@ -43,11 +43,11 @@ async def require_key(
 
     Raises `Unauthorized`.
     """
-    _admit(backends, bearer.credentials if bearer else header)
+    _admit(request, bearer.credentials if bearer else header)
 
 
 async def require_password(
-    backends: Wired,
+    request: Request,
     basic: Annotated[HTTPBasicCredentials | None, Depends(_basic)],
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     header: Annotated[str | None, Depends(_header)],
@@ -57,11 +57,11 @@ async def require_password(
     Raises `Unauthorized`.
     """
     key = bearer.credentials if bearer else header
-    _admit(backends, basic.password if basic else key)
+    _admit(request, basic.password if basic else key)
 
 
-def _admit(backends: Backends, key: str | None) -> None:
-    hashes = backends.settings.api_key_hashes
+def _admit(request: Request, key: str | None) -> None:
+    hashes = backends_of(request).settings.api_key_hashes
     if hashes and not (key and key_is_known(key, hashes)):
         raise Unauthorized(
             "Send your key as `Authorization: Bearer KEY` or `X-API-Key: KEY`."

@@ -79,9 +79,14 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
         records_db.close()
 
 
-async def _of_app(request: Request) -> Backends:
+def backends_of(request: Request) -> Backends:
+    """The backends of the app that received the request."""
     return cast(Backends, request.app.state.backends)
 
 
-Wired = Annotated[Backends, Depends(_of_app)]
+async def _wired(request: Request) -> Backends:
+    return backends_of(request)
+
+
+Wired = Annotated[Backends, Depends(_wired)]
 """A route's parameter that receives the app's backends."""

@@ -117,7 +117,7 @@ class JobRecords:
     @records_guard()
     def read(self, job_id: str) -> Job:
         """The job as it is now. Raises `JobNotFound`."""
-        reply = self._scripts.run("status", job_id)
+        (reply,) = self._scripts.run("status", job_id)
         if reply is None:
             raise self._missing(job_id)
         return parse_status(job_id, reply).job
@@ -205,7 +205,7 @@ class JobRecords:
             for job_id in ids:
                 self._scripts.run("status", job_id, client=pipe)
             replies = pipe.execute()
-        for job_id, reply in zip(ids, replies, strict=True):
+        for job_id, (reply,) in zip(ids, replies, strict=True):
             if reply is not None:
                 yield parse_status(job_id, reply).job
 

@@ -6,7 +6,6 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 from redis.asyncio import Redis
 
@@ -15,21 +14,20 @@ from roadmask.event import Event
 from roadmask.jobs import Job
 from roadmask.settings import Settings
 from storage.connections import open_store, records_guard
-from storage.events import decode_event, job_event
+from storage.events import job_event
 from storage.job_files import missing
-from storage.job_keys import EPOCH, events_key, job_key
-from storage.job_status import Status, parse_status
-from storage.scripts import source
+from storage.job_keys import EPOCH
+from storage.job_status import Status
+from storage.news import BATCH, LONGEST_S, News
+from storage.statuses import Statuses
 
 EVENT_ID = re.compile(r"\d{1,19}(-\d{1,19})?")
 PING_S = 10.0
 """A stream tells that it lives after so much silence, seconds."""
-BATCH = 256
-"""Events read at once."""
 PAUSE_S = 0.05
 """While items end quickly, events are taken together rather than one by one, seconds."""
 WATCHERS = 8192
-"""Most connections to Redis: whoever waits for news holds one. Redis takes 10,000 by default."""
+"""Most connections to Redis: each job that is waited for holds one. Redis takes 10,000."""
 
 
 class Watch:
@@ -39,17 +37,19 @@ class Watch:
         self._redis = Redis.from_url(
             settings.redis_url,
             socket_connect_timeout=3,
-            socket_timeout=PING_S + 5,
+            socket_timeout=LONGEST_S + 5,
             socket_keepalive=True,
             health_check_interval=25,
             client_name="roadmask-watch",
             max_connections=WATCHERS,
         )
         self._store = open_store(settings)
-        self._script = self._redis.register_script(source("status"))
+        self._statuses = Statuses(self._redis)
+        self._news = News(self._redis)
 
     async def close(self) -> None:
         """Close the connections."""
+        self._news.close()
         await self._redis.aclose()
 
     async def read(self, job_id: str) -> Job:
@@ -61,7 +61,8 @@ class Watch:
         until = time.monotonic() + seconds
         status = await self._status(job_id)
         while not status.has_ended and (left := until - time.monotonic()) > 0:
-            await self._next(job_id, status.last_event, min(left, PING_S))
+            with records_guard():
+                await self._news.wait(job_id, status.last_event, min(left, PING_S))
             status = await self._status(job_id)
             # A job with more to come is looked at now and then; who waits for its last item is told
             # at once, whatever is said of it before.
@@ -85,7 +86,11 @@ class Watch:
             if not status.has_ended:
                 yield job_event(last_id, status.job)
         while True:
-            events = await self._next(job_id, last_id, 0 if status.has_ended else PING_S)
+            with records_guard():
+                if status.has_ended:
+                    events = await self._news.up_to(job_id, last_id, status.last_event)
+                else:
+                    events = await self._news.wait(job_id, last_id, PING_S)
             for event in events:
                 last_id = event.id
                 # An end in the past may have been undone by a retry; the last one is told below.
@@ -102,16 +107,8 @@ class Watch:
 
     async def _status(self, job_id: str) -> Status:
         with records_guard():
-            reply = await self._script(keys=[job_key(job_id)])
-            if reply is None:
+            status = await self._statuses.read(job_id)
+            if status is None:
                 sure = bool(await self._redis.hexists(EPOCH, "server"))
                 raise await asyncio.to_thread(missing, self._store, job_id, sure)
-        return parse_status(job_id, reply)
-
-    async def _next(self, job_id: str, last_id: str, seconds: float) -> list[Event]:
-        """Events after `last_id`, waiting so long for the first one."""
-        with records_guard():
-            reply: Any = await self._redis.xread(
-                {events_key(job_id): last_id}, BATCH, int(seconds * 1000) or None
-            )
-        return [decode_event(*entry) for _, entries in reply for entry in entries]
+        return status

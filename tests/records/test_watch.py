@@ -33,6 +33,10 @@ def watched(hands: Hands, act: Callable[[Watch], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
+def script_calls(hands: Hands) -> int:
+    return int(hands.redis.info("commandstats")["cmdstat_evalsha"]["calls"])
+
+
 async def collect(events: AsyncIterator[Event]) -> list[Event]:
     return [event async for event in events]
 
@@ -81,16 +85,55 @@ def test_waiting_ends_with_the_job(hands: Hands) -> None:
     assert seconds < 30
 
 
-def test_many_wait_for_one_job(hands: Hands) -> None:
+def test_many_wait_for_one_job_on_a_few_connections(hands: Hands) -> None:
     job_id = hands.accept(1)
 
-    async def wait(watch: Watch) -> list[Job]:
+    async def wait(watch: Watch) -> tuple[list[Job], list[list[Event]], int]:
         waiting = asyncio.gather(*(watch.wait(job_id, 60) for _ in range(150)))
+        following = asyncio.gather(*(collect(watch.events(job_id)) for _ in range(150)))
         await asyncio.sleep(0)
         await asyncio.to_thread(hands.work, job_id)
-        return await waiting
+        jobs, told = await waiting, await following
+        connected = [client["name"] for client in hands.redis.client_list()]
+        return jobs, told, connected.count("roadmask-watch")
 
-    assert {job.state for job in watched(hands, wait)} == {JobState.SUCCEEDED}
+    jobs, told, connections = watched(hands, wait)
+    assert {job.state for job in jobs} == {JobState.SUCCEEDED}
+    assert {events[-1].data["state"] for events in told} == {"succeeded"}
+    assert connections < 10
+
+
+def test_jobs_read_at_once_are_each_answered_in_a_few_calls(hands: Hands) -> None:
+    ids = [hands.accept(size) for size in range(1, 41)]
+
+    async def read(watch: Watch) -> tuple[list[Job | BaseException], int]:
+        before = script_calls(hands)
+        wanted = [*ids[:20], NOBODY, *ids[20:]]
+        reads = (watch.read(job_id) for job_id in wanted)
+        jobs = await asyncio.gather(*reads, return_exceptions=True)
+        return jobs, script_calls(hands) - before
+
+    jobs, calls = watched(hands, read)
+    assert isinstance(jobs.pop(20), JobNotFound)
+    assert jobs == [hands.job(job_id) for job_id in ids]
+    assert calls < 10
+
+
+def test_a_read_sees_what_happened_before_it_while_another_is_under_way(hands: Hands) -> None:
+    job_id = hands.accept(1)
+
+    async def read(watch: Watch) -> list[JobState]:
+        await watch.read(job_id)
+        before = script_calls(hands)
+        first = asyncio.create_task(watch.read(job_id))
+        while script_calls(hands) == before:
+            await asyncio.sleep(0)
+        # Redis has answered; while this loop stands still, nobody has taken the answer.
+        hands.records.cancel(job_id)
+        second = asyncio.create_task(watch.read(job_id))
+        return [(await reading).state for reading in (first, second)]
+
+    assert watched(hands, read) == [JobState.QUEUED, JobState.CANCELED]
 
 
 def test_waiting_ends_with_the_time(hands: Hands) -> None:
