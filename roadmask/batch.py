@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import closing
 from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from roadmask.client import Client
-from roadmask.errors import InvalidRequest, LinkExpired, RoadmaskError
+from roadmask.errors import InvalidRequest, RoadmaskError
 from roadmask.folder_lock import FolderLock
 from roadmask.folders import find_images
 from roadmask.jobs import FINAL_ITEM_STATES, Item
@@ -21,13 +21,14 @@ from roadmask.lots import Intake, Lot, Stopped
 from roadmask.mask_files import file_format, mask_file, mask_names, write_whole
 from roadmask.mask_formats import MaskFormat
 from roadmask.outcomes import FileResult, Progress
+from roadmask.packs import Ended
 from roadmask.transport import STOPPERS
 
 FETCHES = 4
-"""Masks on their way at once."""
+"""Packs of masks on their way at once."""
 
-News = Lot | tuple[Lot | None, FileResult] | BaseException | None
-"""What the threads tell: a lot, a file's outcome, an error; None when all is handed in."""
+News = Lot | tuple[Lot | None, list[FileResult]] | BaseException | None
+"""What the threads tell: a lot, outcomes of files, an error; None when all is handed in."""
 
 
 class Batch:
@@ -113,7 +114,7 @@ class Batch:
             ledger,
             kept=self._keeper(ledger),
             opened=self._news.put,
-            settled=lambda result: self._news.put((None, result)),
+            settled=lambda result: self._news.put((None, [result])),
             progress=self.progress,
         )
         self._spawn(partial(self._hand_in, intake, names))
@@ -126,8 +127,11 @@ class Batch:
                     case Lot() as lot:
                         lots += 1
                         self._spawn(partial(self._follow, lot))
-                    case (lot, FileResult() as result):
-                        yield self._settle(lot, result, ledger)
+                    case (lot, [*results]):
+                        self._remember(results, ledger)
+                        if lot is not None:
+                            lot.left.difference_update(result.image for result in results)
+                        yield from map(self._count, results)
                         if lot is not None and not lot.left:
                             ledger.close_lot(lot.key)
                             intake.release()
@@ -142,37 +146,39 @@ class Batch:
         self._news.put(None)
 
     def _follow(self, lot: Lot) -> None:
-        """Fetch each mask of a lot once its item ends; in a thread of its own."""
-        seen: set[int] = set()
+        """Fetch the masks of a lot as its items end; in a thread of its own."""
+        ended = Ended(lambda: self._later(partial(self._fetch, lot, ended)))
+        unseen = set(range(lot.job.counts.total))
         for event in self._client.events(lot.job):
             index: int = event.data.get("index", -1)
             final = event.type == "item" and event.data["state"] in FINAL_ITEM_STATES
-            if final and index not in seen:
-                seen.add(index)
-                self._later(partial(self._read_and_fetch, lot, index))
+            if final and index in unseen:
+                unseen.remove(index)
+                ended.add([index])
         # Events may have been dropped; the records are the truth.
-        for item in self._client.results(lot.job):
-            if item.index not in seen:
-                self._later(partial(self._fetch, lot, item))
+        ended.add(unseen)
 
-    def _read_and_fetch(self, lot: Lot, index: int) -> None:
-        self._fetch(lot, self._client.item(lot.job, index))
+    def _fetch(self, lot: Lot, ended: Ended) -> None:
+        pack = ended.take()
+        results = [
+            self._finish(lot, name, item, png)
+            for item, png in self._client.masks(lot.job, pack.start, pack.stop)
+            for name in lot.names(item.image_id)
+        ]
+        self._news.put((lot, results))
 
-    def _fetch(self, lot: Lot, item: Item) -> None:
-        for name in lot.names(item.image_id):
-            try:
-                mask = self._write(lot, name, item) if item.result else None
-                result = FileResult.of_item(name, lot.files[name], item, mask)
-            except STOPPERS:
-                raise
-            except RoadmaskError as error:
-                result = FileResult.of_error(name, lot.files[name], error)
-            self._news.put((lot, result))
-
-    def _write(self, lot: Lot, name: str, item: Item) -> str:
+    def _finish(self, lot: Lot, name: str, item: Item, png: bytes | None) -> FileResult:
         try:
-            png = self._client.mask_bytes(item)
-        except LinkExpired:
+            mask = self._write(lot, name, item, png) if item.result else None
+            return FileResult.of_item(name, lot.files[name], item, mask)
+        except STOPPERS:
+            raise
+        except RoadmaskError as error:
+            return FileResult.of_error(name, lot.files[name], error)
+
+    def _write(self, lot: Lot, name: str, item: Item, png: bytes | None) -> str:
+        if png is None:
+            # It is no longer in the store, or the item ended while the pack was made.
             png = self._client.mask_bytes(self._client.item(lot.job, item.index))
         mask = self._masks[name]
         if self._confidence is not None:
@@ -200,13 +206,15 @@ class Batch:
     def _setting(self) -> str:
         return f"{self._model} {self._form}{' confidence' if self._confidence else ''}"
 
-    def _settle(self, lot: Lot | None, result: FileResult, ledger: Ledger) -> FileResult:
-        if not result.kept:
-            mask = self._out / result.mask if result.mask else None
-            sha256 = result.sha256 or ""
-            ledger.record(result.image, sha256, self._setting, mask, result.line())
-        if lot is not None:
-            lot.left.discard(result.image)
+    def _remember(self, results: Iterable[FileResult], ledger: Ledger) -> None:
+        with ledger.at_once():
+            for result in results:
+                if not result.kept:
+                    mask = self._out / result.mask if result.mask else None
+                    sha256 = result.sha256 or ""
+                    ledger.record(result.image, sha256, self._setting, mask, result.line())
+
+    def _count(self, result: FileResult) -> FileResult:
         if result.image in self._failed:
             # Done again in a later run: this outcome takes the place of the failure.
             self._failed.remove(result.image)

@@ -175,6 +175,11 @@ class Client:
         job with `confidence` had the image."""
         return finish(self.calls.rendering(job, index, form))
 
+    def masks(self, job: Job | str, start: int, stop: int) -> list[tuple[Item, bytes | None]]:
+        """The items from `start` to `stop` (exclusive) and the mask of each as an indexed PNG,
+        None where it has none: many small masks in one answer. Raises `JobNotFound`."""
+        return finish(self.calls.masks(job, start, stop))
+
     def annotations(
         self, job: Job | str, form: MaskFormat | str = MaskFormat.COCO
     ) -> Iterator[bytes]:

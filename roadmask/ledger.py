@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -50,7 +51,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
@@ -116,6 +117,13 @@ class Ledger:
     def close_lot(self, key: str) -> None:
         """Forget a lot: all of it was collected, or it is void."""
         self._write("DELETE FROM lots WHERE key = ?", key)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is written inside the `with` is on disk at its end, all of it or nothing."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN")
+            yield
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         with self._lock:

@@ -43,12 +43,13 @@ class ItemPages:
         following = str(found.pop()[0]) if len(found) > limit else None
         return ItemPage(items=self._items(job_id, found, int(size), is_open), next=following)
 
-    def walk(self, job_id: str) -> Iterator[Item]:
-        """All items in order."""
-        cursor: str | None = "0"
-        while cursor is not None:
+    def walk(self, job_id: str, start: int = 0, stop: int | None = None) -> Iterator[Item]:
+        """The items from `start` to `stop` (exclusive, by default the end), in order."""
+        cursor: str | None = str(start)
+        while cursor is not None and (stop is None or int(cursor) < stop):
+            limit = PART if stop is None else min(PART, stop - int(cursor))
             with records_guard():
-                page = self.page(job_id, cursor, PART, None)
+                page = self.page(job_id, cursor, limit, None)
             yield from page.items
             cursor = page.next
 

@@ -166,11 +166,14 @@ class JobRecords:
             raise ItemNotFound(f"Job {job_id} has no item {index}: they are counted from 0.")
         return found[0]
 
-    def results(self, job_id: str) -> Iterator[Item]:
-        """All items in order, read as they are taken. Raises `JobNotFound` at once."""
+    def results(self, job_id: str, start: int = 0, stop: int | None = None) -> Iterator[Item]:
+        """The items from `start` to `stop` (exclusive, by default the end), in order.
+
+        They are read as they are taken. Raises `JobNotFound` at once.
+        """
         with records_guard():
             self._check_exists(job_id)
-        return self._pages.walk(job_id)
+        return self._pages.walk(job_id, start, stop)
 
     @records_guard()
     def cancel(self, job_id: str) -> Job:

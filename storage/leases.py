@@ -7,8 +7,10 @@ the chunk, and whatever it still sends is refused.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,32 +133,20 @@ class Leases:
         `confusion` is the (8, 8) matrix against its truth, where it has one. False when nothing
         was changed: the chunk is no longer the claim's, the job or the item has ended.
         """
-        claimed = next(item for item in claim.items if item.index == index)
-        if result is not None:
-            outcome, line, cached = (
-                item_bytes.SUCCEEDED,
-                encode_result(result, confusion),
-                result.cached,
-            )
-        elif error is not None:
-            outcome, line, cached, confusion = item_bytes.FAILED, encode_error(error), False, None
-        else:
-            raise ValueError("an item ends with a result or with an error")
-        pixels = cells(confusion) if confusion is not None else {}
-        return bool(
-            self._scripts.run(
-                "commit",
-                claim.job_id,
-                claim.chunk,
-                claim.token,
-                index,
-                outcome,
-                line,
-                encode_item(index, claimed.item, error if result is None else None, cached),
-                int(cached),
-                *(part for cell in pixels.items() for part in cell),
-            )
+        return bool(self._commit(claim, _ending(claim, index, result, error, confusion)))
+
+    @records_guard()
+    def commit_known(
+        self, claim: Claim, known: Mapping[int, tuple[Result, NDArray[np.int64] | None]]
+    ) -> int:
+        """End items whose masks were there already, all in one step; how many it changed.
+
+        `known` has each one's result, and its matrix where it has a truth, by index.
+        """
+        endings = (
+            _ending(claim, index, result, None, counts) for index, (result, counts) in known.items()
         )
+        return self._commit(claim, chain.from_iterable(endings))
 
     @records_guard()
     def renew(self, claims: Sequence[Claim]) -> list[Claim]:
@@ -187,3 +177,31 @@ class Leases:
         except StoreUnavailable:
             log.warning("job %s: chunk %d will be sealed later", claim.job_id, claim.chunk)
         return bool(more)
+
+    def _commit(self, claim: Claim, endings: Iterable[Any]) -> int:
+        return int(self._scripts.run("commit", claim.job_id, claim.chunk, claim.token, *endings))
+
+
+def _ending(
+    claim: Claim,
+    index: int,
+    result: Result | None,
+    error: Problem | None,
+    confusion: NDArray[np.int64] | None,
+) -> list[Any]:
+    """What the script `commit` is told of one item."""
+    claimed = next(item for item in claim.items if item.index == index)
+    if result is not None:
+        outcome, line, cached = (
+            item_bytes.SUCCEEDED,
+            encode_result(result, confusion),
+            result.cached,
+        )
+    elif error is not None:
+        outcome, line, cached, confusion = item_bytes.FAILED, encode_error(error), False, None
+    else:
+        raise ValueError("an item ends with a result or with an error")
+    pixels = cells(confusion) if confusion is not None else {}
+    event = encode_item(index, claimed.item, error if result is None else None, cached)
+    counted = chain.from_iterable(pixels.items())
+    return [index, outcome, line, event, int(cached), len(pixels), *counted]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from roadmask.errors import ItemError, RecordsUnavailable, RoadmaskError, Unavailable
 from roadmask.jobs import Problem, Result
 from storage.leases import Claim, ClaimedItem, Leases
-from worker.pipeline import Pipeline
+from worker.pipeline import Pipeline, Segmented
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,30 @@ class Attempts:
     def stop(self) -> None:
         """Lose patience: an outcome that cannot be recorded is made again by another worker."""
         self._stopping.set()
+
+    def recall(self, claim: Claim, items: Sequence[ClaimedItem]) -> int:
+        """End the first of these items whose masks are there already, in one step; how many.
+
+        It goes no further than to the first one that has work, so that new images are looked up
+        only once. Nothing of them is decoded, which is why no attempt is counted. Raises
+        `StoreUnavailable` and `RecordsUnavailable`.
+        """
+        known: dict[int, Segmented] = {}
+        for item in items:
+            try:
+                found = self._pipeline.known(item.item, claim.model, confidence=claim.confidence)
+            except Unavailable:
+                raise
+            except Exception:
+                # Whatever it is, an attempt will meet it too, and knows what to do.
+                found = None
+            if found is None:
+                break
+            known[item.index] = found
+        ended = self._leases.commit_known(claim, known) if known else 0
+        with self._lock:
+            self.ended += ended
+        return len(known)
 
     def make(self, claim: Claim, item: ClaimedItem, *, alone: bool = False) -> Verdict:
         """One attempt at an item that was begun; with `alone` nothing else is in hand."""

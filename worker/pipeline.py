@@ -28,6 +28,9 @@ from worker.once import Once
 from worker.store import Facts, Masks
 from worker.timings import Timings
 
+Segmented = tuple[Result, NDArray[np.int64] | None]
+"""The result for an item, and its pixel counts (8, 8) against the truth when it has one."""
+
 
 class Pipeline:
     """Makes masks, each only once: the same bytes with the same model are never inferred again."""
@@ -47,6 +50,17 @@ class Pipeline:
         self._item_deadline_s = item_deadline_s
         self._once: Once[tuple[Facts, bool]] = Once()
 
+    def known(
+        self, item: ManifestItem, model: str, *, confidence: bool = False
+    ) -> Segmented | None:
+        """What `segment` would give, where that takes no more than reading it. Raises the same."""
+        artifact = self._models.artifact(model)
+        keys = mask_keys(item.sha256, artifact.sha256, self._models.parameters(artifact))
+        facts = self._masks.find(keys, confidence=confidence)
+        if facts is None or (item.truth is not None and item.truth not in facts.confusions):
+            return None
+        return self._segmented(keys, facts, item.truth, cached=True)
+
     def segment(
         self,
         item: ManifestItem,
@@ -55,8 +69,8 @@ class Pipeline:
         *,
         confidence: bool = False,
         apart: bool = False,
-    ) -> tuple[Result, NDArray[np.int64] | None]:
-        """The result for one item, and its pixel counts (8, 8) against the truth when it has one.
+    ) -> Segmented:
+        """Find or make the mask of one item.
 
         With `confidence` that is made beside the mask, unless it is there too. With `apart` the
         image is a suspect: it is decoded in a disposable process. Raises `ItemError`,
@@ -72,15 +86,20 @@ class Pipeline:
             return self._make(item, artifact, keys, lane, confidence, apart), False
 
         (facts, found), mine = self._once.do((keys, confidence), find_or_make)
-        counts = self._masks.score(keys, facts, item.truth)
+        return self._segmented(keys, facts, item.truth, cached=found or not mine)
+
+    def _segmented(
+        self, keys: MaskKeys, facts: Facts, truth: str | None, *, cached: bool
+    ) -> Segmented:
+        counts = self._masks.score(keys, facts, truth)
         result = Result(
             mask_key=keys.png,
             width=facts.width,
             height=facts.height,
             shares=facts.shares,
             artifact=facts.artifact,
-            cached=found or not mine,
-            timings_ms={} if found or not mine else facts.timings_ms,
+            cached=cached,
+            timings_ms={} if cached else facts.timings_ms,
             scores=None if counts is None else scores(counts, images=1),
         )
         return result, counts

@@ -46,13 +46,18 @@ def job_archive(
     job_id: str,
     backends: Wired,
     form: Annotated[MaskFormat, Query(alias="format")] = MaskFormat.PNG,
+    start: Annotated[int, Query(ge=0, description="Index of the first item.")] = 0,
+    stop: Annotated[
+        int | None, Query(ge=0, description="Index behind the last item; by default all follow.")
+    ] = None,
 ) -> StreamingResponse:
     """`masks/<image id>.png` for each finished item, and `results.jsonl`; also while it runs.
 
-    In other formats than `png` the masks have its suffix.
+    In other formats than `png` the masks have its suffix. With `start` and `stop` it is a part of
+    the job: many masks in one answer.
     """
     job = backends.records.read(job_id)
-    blocks = zip_masks(backends, job, form)
+    blocks = zip_masks(backends, job, form, start, stop)
     return _download(blocks, "application/zip", f"{job_id}.zip")
 
 

@@ -19,9 +19,7 @@ for i = 4, #ARGV do
     end
   end
 end
-if #begun > 0 and redis.call('HGET', job, 'state') == 'queued' then
-  redis.call('HSETNX', job, 'started', whole(now()))
-  redis.call('HSET', job, 'state', 'running')
-  tell_job()
+if #begun > 0 then
+  start()
 end
 return { begun, spent }

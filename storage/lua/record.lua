@@ -107,6 +107,15 @@ local function tell_job()
   tell('job', cjson.encode({ state = redis.call('HGET', job, 'state'), counts = counts() }))
 end
 
+-- The first of its items is in hand.
+local function start()
+  if redis.call('HGET', job, 'state') == 'queued' then
+    redis.call('HSETNX', job, 'started', whole(now()))
+    redis.call('HSET', job, 'state', 'running')
+    tell_job()
+  end
+end
+
 -- What the webhook of a job that ended is to be told is on record in the same step as the end.
 local function tell_webhook()
   local url = redis.call('HGET', job, 'webhook')

@@ -76,6 +76,23 @@ def test_the_archive_has_what_is_finished_under_the_images_names(
         assert states(ended.read("results.jsonl")) == ["succeeded", "succeeded", "failed"]
 
 
+def test_a_part_of_the_job_is_an_archive_too(client: httpx.Client, worker: FakeWorker) -> None:
+    images = put_many(client, 5)
+    job_id = submit(client, images)
+    worker.finish(job_id, failing=(2,))
+    answer = client.get(f"/v1/jobs/{job_id}/archive.zip", params={"start": 1, "stop": 4})
+    with ZipFile(io.BytesIO(answer.content)) as file:
+        there = [f"masks/{images[n]}.png" for n in (1, 3)]
+        assert file.namelist() == [*there, "results.jsonl"]
+        items = map(Item.model_validate_json, file.read("results.jsonl").splitlines())
+        assert [item.index for item in items] == [1, 2, 3]
+    for beyond in ({"start": 5}, {"start": 2, "stop": 2}):
+        answer = client.get(f"/v1/jobs/{job_id}/archive.zip", params=beyond)
+        with ZipFile(io.BytesIO(answer.content)) as file:
+            assert file.namelist() == ["results.jsonl"]
+            assert file.read("results.jsonl") == b""
+
+
 def test_an_image_that_comes_twice_is_in_the_archive_once(
     client: httpx.Client, worker: FakeWorker
 ) -> None:

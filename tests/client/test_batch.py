@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from redis import Redis
 
 from roadmask import Client, decode_mask, lots
 from roadmask.batch import Batch
@@ -21,6 +22,8 @@ from roadmask.errors import Conflict, InvalidRequest
 from roadmask.folder_lock import FolderLock
 from roadmask.jobs import Job
 from roadmask.outcomes import FileResult, Progress
+from roadmask.settings import Settings
+from storage.local_store import LocalStore
 from tests.api.fake_worker import SURE, FakeWorker
 from tests.api.pictures import picture
 from tests.waiting import wait_until
@@ -195,6 +198,30 @@ def test_an_image_left_undone_by_a_canceled_job_is_handed_in_again(
     again = Batch(client, photos, masks)
     _beginning(again, worker, client)
     assert again.progress.inferred == 4
+
+
+class Leaky(LocalStore):
+    """Loses every mask."""
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        if not key.startswith("masks/"):
+            super().put(key, data, content_type)
+
+
+def test_a_mask_that_the_store_lost_fails_its_image_alone(
+    client: Client, redis: Redis, store: LocalStore, settings: Settings, photos: Path, masks: Path
+) -> None:
+    leaky = Leaky(settings.objects_dir, settings.public_url, "secret")
+    batch = Batch(client, photos, masks)
+    results: list[FileResult] = []
+    thread = Thread(target=lambda: results.extend(batch.run()))
+    thread.start()
+    (job,) = wait_until(lambda: list(client.jobs()), seconds=30)
+    FakeWorker(redis, leaky, settings).succeed(job.id, 0)
+    FakeWorker(redis, store, settings).finish(job.id)
+    thread.join()
+    assert [result.error.code for result in results if result.error] == ["object_not_found"]
+    assert batch.progress.inferred == 3
 
 
 @pytest.mark.usefixtures("busy_worker")

@@ -79,6 +79,22 @@ def test_files_in_masks_out(client: Client) -> None:
     assert [item.index for item in client.results(job.id)] == [0, 1]
 
 
+def test_many_masks_in_one_answer(client: Client, worker: FakeWorker) -> None:
+    job = client.submit(files=[picture(n) for n in range(5)])
+    worker.finish(job.id, failing=(2,))
+    found = client.masks(job, 1, 4)
+    assert [(item.index, item.state) for item, _ in found] == [
+        (1, "succeeded"),
+        (2, "failed"),
+        (3, "succeeded"),
+    ]
+    assert [png for _, png in found] == [
+        None if item.error else client.mask_bytes(client.item(job, item.index)) for item, _ in found
+    ]
+    with pytest.raises(JobNotFound):
+        client.masks("0" * 36, 0, 1)
+
+
 @pytest.mark.usefixtures("busy_worker")
 def test_one_photo(client: Client, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"

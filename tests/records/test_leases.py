@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from roadmask.jobs import ItemState, JobState
-from tests.records.hands import Hands
+from tests.records.hands import Hands, mask, pixels
 from tests.waiting import wait_until
 
 
@@ -104,6 +105,31 @@ def test_a_cached_mask_is_counted_as_such(hands: Hands) -> None:
         hands.leases.release(claim)
     assert hands.job(job_id).counts.cached == 1
     assert [item.result.cached for item in hands.items(job_id) if item.result] == [True, False]
+
+
+def test_known_masks_end_their_items_in_one_step(hands: Hands) -> None:
+    job_id = hands.accept(64)
+    claim = hands.claim(job_id)
+    known = {item.index: (mask(item.index, True), pixels(item.index)) for item in claim.items}
+    assert hands.leases.commit_known(replace(claim, token=claim.token - 1), known) == 0
+    assert hands.succeed(claim, 0)
+    assert hands.leases.commit_known(claim, known) == len(known) - 1, "one had ended before"
+    hands.leases.release(claim)
+    job = hands.job(job_id)
+    assert (job.state, job.counts.cached) == (JobState.RUNNING, len(known) - 1)
+    assert job.started_at is not None
+    assert {item.attempts for item in hands.items(job_id)} == {0}, "nothing was decoded"
+    hands.check(job_id)
+    hands.work(job_id)
+    hands.check_result(job_id, 64)
+
+
+def test_known_masks_of_a_job_that_was_canceled_change_nothing(hands: Hands) -> None:
+    job_id = hands.accept(2)
+    claim = hands.claim(job_id)
+    hands.records.cancel(job_id)
+    assert hands.leases.commit_known(claim, {0: (mask(0, True), None)}) == 0
+    hands.check(job_id)
 
 
 def test_a_result_is_read_as_it_was_committed(hands: Hands) -> None:

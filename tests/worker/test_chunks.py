@@ -92,6 +92,30 @@ def test_a_second_job_over_the_same_images_infers_nothing(start: Start, desk: De
     assert desk.job(again).counts.cached == 12
 
 
+def test_one_message_is_enough_for_all_masks_that_are_there(start: Start, desk: Desk) -> None:
+    station = start(Brightness())
+    images = [desk.image(png(n), encode_mask(segment(decode(png(n), 10**6)))) for n in range(40)]
+    work(station, desk, desk.accept(images))
+    again = desk.accept(images)
+    station.chunks.work(again, Lane.BATCH)
+    job = desk.job(again)
+    assert (job.state, job.counts.cached) == (JobState.SUCCEEDED, 40)
+    assert job.scores is not None
+    assert job.scores.images == 40
+    assert {item.attempts for item in desk.items(again)} == {0}, "nothing was decoded"
+
+
+def test_what_is_new_among_known_images_is_inferred(start: Start, desk: Desk) -> None:
+    model = Brightness()
+    station = start(model)
+    images = [desk.image(png(n)) for n in range(40)]
+    work(station, desk, desk.accept(images[::2]))
+    mixed = desk.accept(images)
+    work(station, desk, mixed)
+    job = desk.job(mixed)
+    assert (job.state, job.counts.cached, model.inferred) == (JobState.SUCCEEDED, 20, 40)
+
+
 def test_only_the_image_the_model_fails_on_fails(start: Start, desk: Desk) -> None:
     def fault(images: Images) -> None:
         if any(image.shape[1] == 13 for image in images):
