@@ -10,7 +10,8 @@ from time import time
 from roadmask.errors import JobNotFound, RecordsUnavailable
 from roadmask.jobs import JobCreate, Lane
 from storage.job_keys import idempotency_key
-from storage.objects import ObjectStore, job_prefix
+from storage.manifest import ManifestItem
+from storage.objects import ObjectStore, job_file_key
 
 LARGEST_CHUNK = 64
 CHUNKS = 16
@@ -42,6 +43,8 @@ class JobFile:
     """URL that is told how the job ended."""
     confidence: bool = False
     """Whether masks get their confidence beside them."""
+    items: tuple[ManifestItem, ...] = ()
+    """All items of a job that has few; those of others are in its manifest."""
 
     def record(self) -> dict[str, str | int | float]:
         """What the job's record in Redis begins with."""
@@ -68,11 +71,12 @@ def job_file(
     total: int,
     key: str | None,
     listing: str = "",
+    items: tuple[ManifestItem, ...] = (),
 ) -> JobFile:
     """What is written down of a request with `total` items and the client's Idempotency-Key.
 
-    `model` is what the request's name of one stands for now, `listing` the sha256 of its list of
-    images where that came apart from it.
+    `items` are all of them where they have no manifest; `model` is what the request's name of one
+    stands for now, `listing` the sha256 of its list of images where that came apart from it.
     """
     lane = request.lane or (Lane.INTERACTIVE if total <= INTERACTIVE_ITEMS else Lane.BATCH)
     return JobFile(
@@ -89,6 +93,7 @@ def job_file(
         fingerprint=hashlib.sha256(f"{request.model_dump_json()}{listing}".encode()).hexdigest(),
         webhook=request.webhook,
         confidence=request.confidence,
+        items=items,
     )
 
 
@@ -100,20 +105,16 @@ def chunk_size(total: int) -> int:
     return size
 
 
-def file_key(job_id: str) -> str:
-    """Where a job's request is."""
-    return f"{job_prefix(job_id)}job.json"
-
-
 def read_job_file(store: ObjectStore, job_id: str) -> JobFile:
     """The request of a job. Raises `ObjectNotFound`."""
-    fields = json.loads(store.get(file_key(job_id)))
-    return JobFile(**{**fields, "lane": Lane(fields["lane"])})
+    fields = json.loads(store.get(job_file_key(job_id)))
+    items = tuple(ManifestItem(**item) for item in fields.get("items", ()))
+    return JobFile(**{**fields, "lane": Lane(fields["lane"]), "items": items})
 
 
 def write_job_file(store: ObjectStore, file: JobFile) -> None:
     """Write a job's request down."""
-    store.put(file_key(file.id), json.dumps(asdict(file)).encode(), "application/json")
+    store.put(job_file_key(file.id), json.dumps(asdict(file)).encode(), "application/json")
 
 
 def missing(
@@ -124,7 +125,7 @@ def missing(
     It is unknown, unless Redis was emptied, has not been rebuilt (so its records are not sure),
     and the object store knows the job.
     """
-    if not records_are_sure and store.exists(file_key(job_id)):
+    if not records_are_sure and store.exists(job_file_key(job_id)):
         return rebuilding()
     return JobNotFound(
         f"There is no job {job_id!r}: check the id. Finished jobs are forgotten after a while."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from time import time
 
 from redis import Redis
@@ -36,7 +36,7 @@ from storage.item_pages import ItemPages
 from storage.job_files import job_file, missing, read_job_file, write_job_file
 from storage.job_keys import EPOCH, JOBS, first_job_id, job_key, new_job_id
 from storage.job_status import parse_status
-from storage.manifest import ManifestItem, write_manifest
+from storage.manifest import FEW, ManifestItem, write_manifest
 from storage.objects import ObjectStore, job_prefix
 from storage.replies import text, texts
 from storage.scripts import Scripts
@@ -76,18 +76,20 @@ class JobRecords:
         came with another request before, `QueueFull`, and what `items` raises.
         """
         remaining = iter(items)
-        first = next(remaining, None)
-        if first is None:
+        first = tuple(islice(remaining, FEW + 1))
+        if not first:
             raise InvalidRequest("The request selects no image. Name at least one that exists.")
         if idempotency_key is not None:
             self._check_memory()
         job_id = new_job_id()
+        few = first if len(first) <= FEW else ()
         try:
-            total = write_manifest(self._store, job_id, chain([first], remaining))
+            total = len(few) or write_manifest(self._store, job_id, chain(first, remaining))
         except RoadmaskError:
             self._take_back(job_id)
             raise
-        file = job_file(job_id, request, model or request.model, total, idempotency_key, listing)
+        pinned = model or request.model
+        file = job_file(job_id, request, pinned, total, idempotency_key, listing, few)
         write_job_file(self._store, file)
         outcome, *earlier = self._scripts.run(
             "create",

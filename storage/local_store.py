@@ -43,9 +43,12 @@ class LocalStore:
         self._public_url = public_url.rstrip("/")
         self._secret = secret.encode()
 
-    def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store bytes under a key; the file appears whole or not at all."""
-        self._put(key, content_type, lambda path: path.write_bytes(data))
+    def put(self, key: str, data: bytes, content_type: str, *, spare: bool = False) -> None:
+        """Store bytes under a key; the file appears whole or not at all.
+
+        A `spare` one is not waited for: a power cut soon after may leave it damaged.
+        """
+        self._put(key, content_type, lambda path: path.write_bytes(data), synced=not spare)
 
     def put_file(self, key: str, path: Path, content_type: str) -> None:
         """Store a copy of a file, made by the kernel where it can."""
@@ -120,26 +123,29 @@ class LocalStore:
                     if path.stat().st_mtime < time.time() - ABANDONED_S:
                         path.unlink()
 
-    def _put(self, key: str, content_type: str, fill: Callable[[Path], object]) -> None:
+    def _put(
+        self, key: str, content_type: str, fill: Callable[[Path], object], *, synced: bool = True
+    ) -> None:
         path = self._path(key)
         with _usable():
             path.parent.mkdir(parents=True, exist_ok=True)
             sidecar = _sidecar(path)
             if content_type != _guess(path):
                 self._appear(sidecar, lambda new: new.write_text(content_type))
-                self._appear(path, fill)
+                self._appear(path, fill, synced)
             else:
-                self._appear(path, fill)
+                self._appear(path, fill, synced)
                 sidecar.unlink(missing_ok=True)
 
-    def _appear(self, path: Path, fill: Callable[[Path], object]) -> None:
+    def _appear(self, path: Path, fill: Callable[[Path], object], synced: bool = True) -> None:
         self._incoming.mkdir(parents=True, exist_ok=True)
         new = self._incoming / uuid4().hex
         try:
             fill(new)
-            # Without this a power cut could leave the name with none of the bytes.
-            with new.open("rb") as file:
-                os.fsync(file.fileno())
+            if synced:
+                # Without this a power cut could leave the name with none of the bytes.
+                with new.open("rb") as file:
+                    os.fsync(file.fileno())
             new.replace(path)
         finally:
             new.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
 """Manifests: which images a job has, in order, as JSON lines in parts in the object store.
 
 A manifest is written once, before its job is accepted, and never changes. Whoever has the job's id
-and an item's index finds the item by reading one part.
+and an item's index finds the item by reading one part. Up to `FEW` items have no part: they are in
+`job.json`, so that accepting them waits for one object and not for two.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from storage.objects import ObjectStore, job_prefix
+from roadmask.errors import ObjectNotFound
+from storage.objects import ObjectStore, job_file_key, job_prefix
 
 PART = 1024
 """Items in each part but the last. A power of two, so that every chunk lies within one part."""
+FEW = 8
+"""Items that are written into the job's request instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,19 @@ def read_range(store: ObjectStore, job_id: str, start: int, stop: int) -> list[M
 
 @lru_cache(maxsize=32)
 def _read_part(store: ObjectStore, job_id: str, part: int) -> tuple[ManifestItem, ...]:
+    if part == 0 and (few := _few(store, job_id)):
+        return few
     lines = store.get(part_key(job_id, part)).splitlines()
     return tuple(ManifestItem(**json.loads(line)) for line in lines)
+
+
+def _few(store: ObjectStore, job_id: str) -> tuple[ManifestItem, ...]:
+    """The items that are in the job's request, none when they have parts."""
+    try:
+        request = json.loads(store.get(job_file_key(job_id)))
+    except ObjectNotFound:
+        return ()
+    return tuple(ManifestItem(**item) for item in request.get("items", ()))
 
 
 def _encode(item: ManifestItem) -> bytes:

@@ -45,8 +45,8 @@ class MinioStore:
         self._public = _public_client(settings)
         self._connect()
 
-    def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store bytes under a key."""
+    def put(self, key: str, data: bytes, content_type: str, *, spare: bool = False) -> None:
+        """Store bytes under a key; how surely, is the server's choice."""
         self._put(key, io.BytesIO(data), len(data), content_type)
 
     def put_file(self, key: str, path: Path, content_type: str) -> None:

@@ -47,8 +47,12 @@ class ObjectStore(Hashable, Protocol):
     library raises. All may be used from many threads, and after a fork.
     """
 
-    def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store bytes; a reader sees the old object or the whole new one, never a part."""
+    def put(self, key: str, data: bytes, content_type: str, *, spare: bool = False) -> None:
+        """Store bytes; a reader sees the old object or the whole new one, never a part.
+
+        A `spare` object is one that can be made again and whose reader would see that it is
+        damaged: the store need not make sure that it outlives a power cut.
+        """
         ...
 
     def put_file(self, key: str, path: Path, content_type: str) -> None:
@@ -178,6 +182,11 @@ class MaskKeys:
 def job_prefix(job_id: str) -> str:
     """Everything of one job: `job.json`, `manifest/`, `results/`, `done.json`."""
     return f"jobs/{job_id}/"
+
+
+def job_file_key(job_id: str) -> str:
+    """Where a job's request is (JSON)."""
+    return f"{job_prefix(job_id)}job.json"
 
 
 def model_key(name: str, version: str, file: str) -> str:

@@ -110,4 +110,7 @@ class Masks:
             facts.confusions[truth] = []
 
     def _write(self, keys: MaskKeys, facts: Facts) -> None:
-        self._store.put(keys.facts, facts.model_dump_json().encode(), "application/json")
+        data = facts.model_dump_json().encode()
+        # Whoever is told of the mask waits for one write to the disk instead of two: facts that a
+        # power cut damaged are not JSON, and then the mask is made again.
+        self._store.put(keys.facts, data, "application/json", spare=True)

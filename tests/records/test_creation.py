@@ -31,6 +31,13 @@ def test_few_images_are_interactive_unless_the_request_says_otherwise(hands: Han
     assert hands.job(hands.accept(1, Lane.BATCH)).lane is Lane.BATCH
 
 
+def test_a_job_of_few_images_is_one_object(hands: Hands) -> None:
+    few, more = hands.accept(8), hands.accept(9)
+    assert list(hands.store.keys(f"jobs/{few}/")) == [f"jobs/{few}/job.json"]
+    assert len(list(hands.store.keys(f"jobs/{more}/"))) == 2
+    assert [item.image_id for item in hands.items(few)] == [image(n).image for n in range(8)]
+
+
 @pytest.mark.parametrize(
     ("total", "size"), [(1, 1), (31, 1), (32, 2), (600, 32), (1024, 64), (1_000_000, 64)]
 )

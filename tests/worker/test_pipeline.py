@@ -141,11 +141,12 @@ def test_another_model_makes_its_own_mask(
     assert other.mask_key != first.mask_key
 
 
-def test_unreadable_facts_are_made_again(
-    store: LocalStore, pipeline: Pipeline, model: Brightness
+@pytest.mark.parametrize("left", [b"{", b"", bytes(512)], ids=["cut off", "empty", "zeros"])
+def test_facts_damaged_by_a_power_cut_are_made_again(
+    store: LocalStore, pipeline: Pipeline, model: Brightness, left: bytes
 ) -> None:
     item = put(store, png())
-    store.put(mask_keys(item.sha256, TinyArtifact().sha256, {}).facts, b"{", "application/json")
+    store.put(mask_keys(item.sha256, TinyArtifact().sha256, {}).facts, left, "application/json")
     result, _ = pipeline.segment(item, "default", Lane.BATCH)
     assert not result.cached
 

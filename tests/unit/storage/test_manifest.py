@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from roadmask.errors import ObjectNotFound
+from roadmask.jobs import ImageRef, JobCreate
+from storage.job_files import job_file, read_job_file, write_job_file
 from storage.local_store import LocalStore
-from storage.manifest import PART, ManifestItem, part_key, read_range, write_manifest
+from storage.manifest import FEW, PART, ManifestItem, part_key, read_range, write_manifest
 
 
 def items(total: int) -> Iterator[ManifestItem]:
@@ -85,3 +87,21 @@ def test_a_part_is_json_lines(store: LocalStore) -> None:
         "truth": None,
     }
     assert json.loads(second)["truth"] == "t" * 64
+
+
+def test_few_items_are_read_from_the_request(store: LocalStore) -> None:
+    few = tuple(items(FEW))
+    request = JobCreate(images=[ImageRef(id=item.image) for item in few])
+    write_job_file(store, job_file("job", request, "default", FEW, None, items=few))
+    assert read_job_file(store, "job").items == few
+    assert read_range(store, "job", 2, 64) == list(few[2:])
+    with pytest.raises(ObjectNotFound):
+        read_range(store, "job", 0, PART + 1)
+
+
+def test_a_request_without_items_leads_to_the_manifest(store: LocalStore) -> None:
+    many = list(items(FEW + 1))
+    write_manifest(store, "job", many)
+    request = JobCreate(images=[ImageRef(id=item.image) for item in many])
+    write_job_file(store, job_file("job", request, "default", len(many), None))
+    assert read_range(store, "job", 0, 64) == many
