@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ml.artifact import Artifact
-from ml.engines.choice import PRECISION, Choice
+from ml.engines.choice import Choice
 from ml.engines.engine import Engine
 from ml.segmenter import Segmenter
 
@@ -27,4 +27,4 @@ def _open(artifact: Artifact, choice: Choice) -> Engine:
         return KerasEngine(artifact.load_model(), artifact.answers)
     from ml.engines.openvino_engine import OpenVINOEngine
 
-    return OpenVINOEngine(choice.form, PRECISION[choice.engine], artifact.answers)
+    return OpenVINOEngine(choice.form, choice.precision, artifact.answers)

@@ -17,9 +17,6 @@ from ml.engines.forms import Forms
 from ml.engines.tuning import read_tuning
 from roadmask.settings import EngineName, Settings
 
-PRECISION = {"openvino-f32": "f32", "openvino-bf16": "bf16", "openvino-int8": "f32"}
-"""Of what is not quantised."""
-
 log = logging.getLogger(__name__)
 
 
@@ -33,6 +30,13 @@ class Choice:
     """What OpenVINO runs; None for Keras."""
 
     @cached_property
+    def precision(self) -> str:
+        """`f32` or `bf16`: what OpenVINO computes in where the form is not quantised."""
+        if self.engine == "openvino-int8":
+            return "bf16" if "BF16" in capabilities() else "f32"
+        return "bf16" if self.engine == "openvino-bf16" else "f32"
+
+    @cached_property
     def parameters(self) -> Mapping[str, object]:
         """What of the engine decides a mask; empty for the reference.
 
@@ -42,6 +46,7 @@ class Choice:
             return {}
         told: dict[str, object] = {"engine": self.engine}
         if self.engine == "openvino-int8":
+            told["precision"] = self.precision
             weights = self.form.with_suffix(".bin").read_bytes()
             told["form"] = hashlib.sha256(weights).hexdigest()[:16]
         return told

@@ -8,7 +8,19 @@ from pathlib import Path
 import nncf
 import numpy as np
 import openvino as ov
+from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
+from nncf.quantization.range_estimator import (
+    AggregatorType,
+    RangeEstimatorParameters,
+    StatisticsCollectorParameters,
+    StatisticsType,
+)
 from numpy.typing import NDArray
+
+OUTLIERS = 1e-4
+"""Share of an activation's values that its range leaves out at either end. A few pixels of VGG16's
+features are far larger than all others: with them in the range, one step of int8 is so wide that
+the VGG16 U-Net loses two points of mean IoU, and without them none."""
 
 
 def quantise(float32: Path, images: Sequence[NDArray[np.uint8]]) -> ov.Model:
@@ -18,8 +30,19 @@ def quantise(float32: Path, images: Sequence[NDArray[np.uint8]]) -> ov.Model:
     the activations are taken from them. Ranges are per channel for weights, and of both signs where
     activations have both, which costs little time and saves the logits' accuracy.
     """
+    end = StatisticsCollectorParameters(
+        statistics_type=StatisticsType.QUANTILE,
+        aggregator_type=AggregatorType.MEAN,
+        quantile_outlier_prob=OUTLIERS,
+    )
     network = ov.Core().read_model(float32)
     data = nncf.Dataset([image[None] for image in images])
     return nncf.quantize(
-        network, data, subset_size=len(images), preset=nncf.QuantizationPreset.MIXED
+        network,
+        data,
+        subset_size=len(images),
+        preset=nncf.QuantizationPreset.MIXED,
+        advanced_parameters=AdvancedQuantizationParameters(
+            activations_range_estimator_params=RangeEstimatorParameters(min=end, max=end)
+        ),
     )

@@ -16,8 +16,8 @@ from ml.segmenter import resize
 from roadmask.settings import EngineName, Settings
 
 CANDIDATES: tuple[EngineName, ...] = ("keras", "openvino-f32", "openvino-bf16", "openvino-int8")
-CALIBRATION = 64
-"""Most images that activations are measured on."""
+CALIBRATION = 32
+"""Most images that activations are measured on: seconds each."""
 
 
 class Tuner:

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras import layers
 
+from ml.models.double import Double
 from ml.models.normalisation import BatchNormalization
 
 
@@ -43,8 +44,7 @@ class Blocks:
 
     def double(self, x: Any, name: str) -> Any:
         """Twice the height and width: each value four times."""
-        # Nearest is the only way that Keras doubles sizes it does not know when it traces.
-        return layers.UpSampling2D(dtype=self._dtype, name=f"{name}_double")(x)
+        return Double(dtype=self._dtype, name=f"{name}_double")(x)
 
     def join(self, x: Any, skip: Any, name: str) -> Any:
         """Features beside those that the encoder had at this size."""

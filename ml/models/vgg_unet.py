@@ -119,4 +119,5 @@ class FromMean(layers.Layer):  # type: ignore[misc]
 
     def call(self, image: Any) -> Any:
         """(B, H, W, 3) to the same shape."""
-        return ops.flip(ops.cast(image, "float32"), axis=-1) - ops.array(_MEAN_BGR)
+        bgr = ops.take(ops.cast(image, "float32"), [2, 1, 0], axis=-1)
+        return bgr - ops.array(_MEAN_BGR)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ml.artifact import Artifact
 from ml.cli.tune import tune
 from ml.engines import choice as choosing
-from ml.engines.choice import choose, machine
+from ml.engines.choice import capabilities, choose, machine
 from ml.engines.forms import Forms
 from ml.engines.openvino_engine import SIZES
 from ml.engines.tuner import CANDIDATES
@@ -197,4 +197,5 @@ def test_masks_of_different_engines_have_different_keys(tuned: Artifact) -> None
     ]
     assert told[0] == {}
     assert told[1] == {"engine": "openvino-f32"}
-    assert {*told[2]} == {"engine", "form"}
+    assert {*told[2]} == {"engine", "precision", "form"}
+    assert told[2]["precision"] == ("bf16" if "BF16" in capabilities() else "f32")
