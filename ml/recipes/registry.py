@@ -32,6 +32,7 @@ LITE_UNET = Recipe(
     learning_rate=1e-3,
     loss="cross_entropy+dice",
     category_weights=(0.8, 1.0, 2.5, 1.3, 1.0, 3.0, 1.8),
+    averaging=0.995,
 )
 
 VGG_UNET = Recipe(
@@ -40,12 +41,15 @@ VGG_UNET = Recipe(
     encoder="vgg16_hed",
     # Edges and textures are the same in every street; learning goes a quarter faster without them.
     frozen=("block1_", "block2_"),
-    crop=(192, 256),
+    crop=(224, 288),
+    budget=172_800,
+    zoom=(0.6, 1.4),
     batch=4,
     epochs=20,
     learning_rate=6e-4,
     loss="cross_entropy+dice",
     category_weights=(0.8, 1.0, 2.5, 1.3, 1.0, 3.0, 1.8),
+    averaging=0.995,
     precision="mixed_bfloat16",
 )
 
