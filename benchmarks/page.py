@@ -9,7 +9,7 @@ import click
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 READING = PAGE.parent / "performance" / "reading.md"
 """Written by hand; the page ends with it."""
-ORDER = ("engines", "service", "peers", "latency", "api", "scale", "training", "data")
+ORDER = ("engines", "service", "costs", "peers", "latency", "api", "scale", "training", "data")
 INTRODUCTION = """\
 # Performance
 
