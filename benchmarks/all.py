@@ -46,16 +46,16 @@ class Run:
 
 # The figures that everything else is held against come first.
 RUNS = (
-    Run("engines", 15, "--repeats 3"),
+    Run("engines", 8, "--repeats 3 --images 50"),
+    Run("service", 3, "--images 64 --repeats 3", "vgg_unet"),
     # Enough images that a folder segmented again takes longer than its fixed waits.
     Run("service", 5, "--images 256 --repeats 3", "lite_unet"),
-    Run("service", 3, "--images 64 --repeats 3", "vgg_unet"),
     Run("costs", 1.5, "--images 64 --repeats 3", "lite_unet"),
     Run("costs", 2, "--images 64 --repeats 3", "vgg_unet"),
     Run("latency", 2, "--images 60 --backlog 1500 --repeats 3", "lite_unet"),
     Run("latency", 2.5, "--images 30 --backlog 600 --repeats 3", "vgg_unet"),
-    Run("peers", 6, "--images 48 --repeats 3", "lite_unet"),
-    Run("peers", 8, "--images 16 --repeats 3", "vgg_unet"),
+    Run("peers", 6, "--images 32 --repeats 3", "vgg_unet"),
+    Run("peers", 6, "--images 64 --repeats 3", "lite_unet"),
     Run("api", 1.5),
     # The smallest network: 10,000 images through a worker are to take minutes.
     Run("scale", 4, "", "unet_mini"),

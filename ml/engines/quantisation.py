@@ -8,7 +8,10 @@ from pathlib import Path
 import nncf
 import numpy as np
 import openvino as ov
-from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
+from nncf.quantization.advanced_parameters import (
+    AdvancedQuantizationParameters,
+    QuantizationParameters,
+)
 from nncf.quantization.range_estimator import (
     AggregatorType,
     RangeEstimatorParameters,
@@ -43,6 +46,8 @@ def quantise(float32: Path, images: Sequence[NDArray[np.uint8]]) -> ov.Model:
         subset_size=len(images),
         preset=nncf.QuantizationPreset.MIXED,
         advanced_parameters=AdvancedQuantizationParameters(
-            activations_range_estimator_params=RangeEstimatorParameters(min=end, max=end)
+            # By channel NNCF would take rows for channels, where a network has channels last.
+            activations_quantization_params=QuantizationParameters(per_channel=False),
+            activations_range_estimator_params=RangeEstimatorParameters(min=end, max=end),
         ),
     )

@@ -14,10 +14,13 @@ from ml.artifact import Artifact
 from ml.cli.tune import tune
 from ml.engines import choice as choosing
 from ml.engines.choice import capabilities, choose, machine
-from ml.engines.forms import Forms
-from ml.engines.openvino_engine import SIZES
+from ml.engines.conversion import convert
+from ml.engines.forms import Forms, keep
+from ml.engines.openvino_engine import SIZES, OpenVINOEngine
+from ml.engines.quantisation import quantise
 from ml.engines.tuner import CANDIDATES
 from ml.engines.tuning import Trial, Tuning, best, read_tuning
+from ml.models.lite_unet import LiteUNet
 from ml.predictor import Predictor
 from ml.predictors import Predictors
 from roadmask.settings import EngineName, Settings
@@ -70,6 +73,22 @@ def test_a_compiled_form_says_what_keras_says(compiled: Predictor, reference: Pr
         assert logits.shape == expected.shape
         assert logits.dtype == np.float32
         assert np.abs(logits - expected).mean() < allowed * np.abs(expected).mean() + 1e-6
+
+
+def test_int8_of_depthwise_layers_takes_sizes_it_was_not_calibrated_on(tmp_path: Path) -> None:
+    network = LiteUNet(widths=(8, 8, 8, 8))
+    keep(convert(network, range(1, 8)), tmp_path / "f32")
+    images = [draw_street(seed, 64, 96)[0] for seed in range(4)]
+    keep(quantise(tmp_path / "f32" / "network.xml", images), tmp_path / "int8")
+    exact, coarse = (
+        OpenVINOEngine(tmp_path / form / "network.xml", "f32", range(1, 8))
+        for form in ("f32", "int8")
+    )
+    for size in ((64, 96), (128, 64)):
+        batch = draw_street(9, *size)[0][None]
+        (expected,), (logits,) = exact.logits(batch), coarse.logits(batch)
+        assert logits.shape == (7, *size)
+        assert np.abs(logits - expected).mean() < 0.25 * np.abs(expected).mean()
 
 
 def test_a_mask_does_not_depend_on_its_batch(compiled: Predictor) -> None:
