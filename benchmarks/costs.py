@@ -14,7 +14,7 @@ import click
 from benchmarks import pictures
 from benchmarks.engine import BATCH, open_engine
 from benchmarks.latency import mask_of
-from benchmarks.section import Section, options
+from benchmarks.section import Section, extent, options
 from ml.predictor import Predictor
 from roadmask import Client, Stack
 from worker.models import full_name
@@ -23,9 +23,9 @@ WORDS = """
 Milliseconds of processor time for each image, of all cores together, from the system's account of
 the processes: a profile of the tables above. `network` is what the bare engine takes for the same
 images, decoded before, in full batches or, beside `one by one`, alone; the worker's time beyond it
-is decoding, encoding and storing. `client` is this process, which hashes, sends
-and writes files. `elapsed` is the time on the clock, of all cores: what is missing was spent idle.
-Medians over the repeats.
+is decoding, encoding and storing. `client` is this process, which hashes, sends and writes files.
+`elapsed` is the time on the clock, of all cores: what is missing was spent idle. Medians over the
+repeats.
 """
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 WHO = ("worker-1", "api", "redis", "client")
@@ -79,9 +79,7 @@ def measure(
 
 
 @click.command()
-@click.option("--images", default=64, show_default=True, help="Images of one repeat and way.")
-@click.option("--repeats", default=3, show_default=True)
-@click.option("--size", "sizes", multiple=True, default=["480x360", "2048x1024"])
+@extent
 @options
 def main(images: int, repeats: int, sizes: list[str], smoke: bool, out: Path | None) -> None:
     """Print the table."""

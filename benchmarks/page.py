@@ -17,7 +17,8 @@ Each table was written by the command above it, in one run on one machine; below
 processor and the versions. What counts are the ratios, taken side by side within a repeat. `make
 bench-all` takes most of an hour on 2 cores that have nothing else to do, and goes on where it was
 stopped; a section by itself is `python -m benchmarks.NAME --out FOLDER`, and `--smoke` shows in a
-minute or two what its table looks like.
+minute or two what its table looks like. Services run on the engine that `auto` takes, which may be
+int8 once `roadmask tune MODEL --data FOLDER` was run.
 """
 
 

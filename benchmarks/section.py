@@ -68,6 +68,17 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def extent(function: Callable[..., Any]) -> Callable[..., Any]:
+    """How much those measure that take pictures of several sizes through several ways."""
+    for option in (
+        click.option("--size", "sizes", multiple=True, default=["480x360", "2048x1024"]),
+        click.option("--repeats", default=5, show_default=True),
+        click.option("--images", default=64, show_default=True, help="Of one repeat and way."),
+    ):
+        function = option(function)
+    return function
+
+
 def command(name: str) -> str:
     """How this run was started."""
     chosen = [f"{key}={value}" for key, value in CHOSEN.items()]

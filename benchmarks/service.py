@@ -16,7 +16,7 @@ import click
 
 from benchmarks import pictures
 from benchmarks.engine import BATCH, open_engine
-from benchmarks.section import Section, middle, options
+from benchmarks.section import Section, extent, middle, options
 from ml.predictor import Predictor
 from roadmask import Client, Stack
 from worker.models import full_name
@@ -87,9 +87,7 @@ def row(size: str, repeats: list[Repeat]) -> tuple[str, ...]:
 
 
 @click.command()
-@click.option("--images", default=64, show_default=True, help="Images of one repeat and way.")
-@click.option("--repeats", default=5, show_default=True)
-@click.option("--size", "sizes", multiple=True, default=["480x360", "2048x1024"])
+@extent
 @options
 def main(images: int, repeats: int, sizes: list[str], smoke: bool, out: Path | None) -> None:
     """Print the table."""

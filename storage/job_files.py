@@ -10,7 +10,7 @@ from time import time
 from roadmask.errors import JobNotFound, RecordsUnavailable
 from roadmask.jobs import JobCreate, Lane
 from storage.job_keys import idempotency_key
-from storage.manifest import ManifestItem
+from storage.manifest import ManifestItem, few_items
 from storage.objects import ObjectStore, job_file_key
 
 LARGEST_CHUNK = 64
@@ -108,8 +108,7 @@ def chunk_size(total: int) -> int:
 def read_job_file(store: ObjectStore, job_id: str) -> JobFile:
     """The request of a job. Raises `ObjectNotFound`."""
     fields = json.loads(store.get(job_file_key(job_id)))
-    items = tuple(ManifestItem(**item) for item in fields.get("items", ()))
-    return JobFile(**{**fields, "lane": Lane(fields["lane"]), "items": items})
+    return JobFile(**{**fields, "lane": Lane(fields["lane"]), "items": few_items(fields)})
 
 
 def write_job_file(store: ObjectStore, file: JobFile) -> None:

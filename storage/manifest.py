@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from typing import Any
 
 from roadmask.errors import ObjectNotFound
 from storage.objects import ObjectStore, job_file_key, job_prefix
@@ -73,11 +74,15 @@ def _read_part(store: ObjectStore, job_id: str, part: int) -> tuple[ManifestItem
 
 
 def _few(store: ObjectStore, job_id: str) -> tuple[ManifestItem, ...]:
-    """The items that are in the job's request, none when they have parts."""
     try:
         request = json.loads(store.get(job_file_key(job_id)))
     except ObjectNotFound:
         return ()
+    return few_items(request)
+
+
+def few_items(request: dict[str, Any]) -> tuple[ManifestItem, ...]:
+    """The items that a job's request holds itself, none when they have parts."""
     return tuple(ManifestItem(**item) for item in request.get("items", ()))
 
 
