@@ -11,7 +11,7 @@ REFERENCE = Choice("keras", "the reference")
 
 
 class Predictor(Segmenter):
-    """uint8 RGB images in, uint8 masks out, as the artifact's card says. Thread-confined."""
+    """uint8 RGB images in, uint8 masks out, as the artifact's card says."""
 
     def __init__(self, artifact: Artifact, choice: Choice = REFERENCE) -> None:
         self.artifact = artifact

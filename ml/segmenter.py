@@ -36,12 +36,18 @@ PLAIN = View()
 class Segmenter:
     """Runs an engine on images of any size; a mask does not depend on what else was in its batch.
 
-    Use it from one thread at a time.
+    Use it from as many threads at once as it has `callers`.
     """
 
     def __init__(self, engine: Engine, fit: Fit) -> None:
         self._engine = engine
         self._fit = fit
+
+    @property
+    def callers(self) -> int:
+        """How many threads may use it at once: where it is more than one, so many with an image
+        each keep all cores busy, and none waits for a batch to be full or at its end."""
+        return self._engine.callers
 
     def warm(self) -> None:
         """Let the engine make its kernels, at the size of a wide street image."""

@@ -157,6 +157,7 @@ class Batch:
                 ended.add([index])
         # Events may have been dropped; the records are the truth.
         ended.add(unseen)
+        ended.finish()
 
     def _fetch(self, lot: Lot, ended: Ended) -> None:
         pack = ended.take()

@@ -194,9 +194,13 @@ class Catalogue:
         def put(image: Image) -> None:
             self._store.put(catalogue_key(image.id), encode(image), JSON)
 
-        with ThreadPoolExecutor(THREADS) as pool:
-            for _ in pool.map(put, images):
-                pass
+        if len(images) == 1:
+            # An upload's, by the hundred: a thread of its own for each would be dear.
+            put(images[0])
+        else:
+            with ThreadPoolExecutor(THREADS) as pool:
+                for _ in pool.map(put, images):
+                    pass
         self._index.add(images)
 
     def _read(self, key: str) -> Image | None:

@@ -131,7 +131,8 @@ class LocalStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             sidecar = _sidecar(path)
             if content_type != _guess(path):
-                self._appear(sidecar, lambda new: new.write_text(content_type))
+                # Without it, after a power cut, the object is merely of no known type.
+                self._appear(sidecar, lambda new: new.write_text(content_type), synced=False)
                 self._appear(path, fill, synced)
             else:
                 self._appear(path, fill, synced)
@@ -175,7 +176,7 @@ class LocalStore:
         self._check_root()
         path = self._root / check_key(key)
         # A link inside the folder must not make the store read or write outside of it.
-        if not path.resolve().is_relative_to(self._root):
+        if not os.path.realpath(path).startswith(f"{self._root}{os.sep}"):
             raise ObjectNotFound(f"{key!r} leads out of the object store's folder.")
         return path
 

@@ -31,7 +31,12 @@ class Artifact(Protocol):
 
 
 class Predictor(Protocol):
-    """A model in memory: warmed by the thread that loads it, then used by the inference thread."""
+    """A model in memory: warmed by the thread that loads it, then used by inference threads."""
+
+    @property
+    def callers(self) -> int:
+        """How many threads may use it at once; with several, each gives it one image at a time."""
+        ...
 
     def warm(self) -> None:
         """Run every batch size once, so that no image pays for compiling."""
@@ -59,7 +64,7 @@ class Models:
     `find` turns a name or a folder into an artifact (`ModelNotFound`), `load` an artifact into a
     predictor; `brought` names what this worker has without the store, as `name@version`;
     `parameters` tells what beside an artifact decides its masks. Models are loaded in the thread
-    that asks for one, so that the inference thread goes on meanwhile.
+    that asks for one, so that inference goes on meanwhile.
     """
 
     def __init__(

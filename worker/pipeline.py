@@ -3,8 +3,8 @@
     fetch and decode  |  micro-batch and infer  |  encode and store
 
 Each image has a thread of its own for as long as it is in hand, so its way reads from top to
-bottom; the stages meet in the batcher, whose one thread owns the model. While a batch is computed,
-other images are fetched and finished ones are stored: the model never waits for a disk. How much
+bottom; the stages meet in the batcher, whose threads run the model. While images are computed,
+others are fetched and finished ones are stored: the model never waits for a disk. How much
 is in hand at once is bounded in items (`Slots`) and in decoded pixels (`PixelBudget`).
 """
 
@@ -21,10 +21,11 @@ from roadmask.jobs import Lane, Result
 from roadmask.scores import scores
 from storage.manifest import ManifestItem
 from storage.objects import MaskKeys, mask_keys
-from worker.batcher import Batcher, Prediction
+from worker.batcher import Batcher
 from worker.fetch import Fetcher
 from worker.models import Artifact, Models, full_name
 from worker.once import Once
+from worker.requests import Prediction
 from worker.store import Facts, Masks
 from worker.timings import Timings
 

@@ -45,8 +45,9 @@ class Station:
         self._models = models
         self._follower = Follower(InService(redis, self._store), models)
         self._watchdog = Watchdog(settings.item_deadline_s)
-        pace = Pace(settings.max_batch, least=os.cpu_count() or 1)
-        self._batcher = Batcher(models, pace, self._watchdog)
+        cores = os.cpu_count() or 1
+        pace = Pace(settings.max_batch, least=cores)
+        self._batcher = Batcher(models, pace, self._watchdog, threads=2 * cores)
         fetcher = Fetcher(
             self._store, settings.max_image_pixels, settings.max_batch, self._watchdog
         )

@@ -14,7 +14,7 @@ from roadmask.errors import InvalidRequest, ObjectNotFound
 from roadmask.masks import decode_mask, encode_mask, shares
 from roadmask.scores import confusion
 from storage.objects import MaskKeys, ObjectStore, truth_key
-from worker.batcher import Prediction
+from worker.requests import Prediction
 from worker.timings import Timings, timed
 
 log = logging.getLogger(__name__)

@@ -20,6 +20,11 @@ class Engine(Protocol):
         """The categories of the planes of `logits`, uint8 (n,)."""
         ...
 
+    @property
+    def callers(self) -> int:
+        """How many threads may use it at once, and keep it busy."""
+        ...
+
     def warm(self, height: int, width: int) -> None:
         """Do before the first image what would make it wait, for images of that size."""
 

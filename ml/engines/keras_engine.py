@@ -18,6 +18,8 @@ BATCH_SIZES = (1, 2, 4, BATCH)
 class KerasEngine:
     """Runs a Keras model in float32. Use it from one thread at a time."""
 
+    callers = 1
+
     def __init__(self, model: Any, answers: Sequence[int]) -> None:
         self._model = model
         self.answers = np.array(answers, np.uint8)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -21,25 +21,30 @@ SIZES = 8
 class OpenVINOEngine:
     """Runs a form, as `ml.engines.forms` keeps them, computing in `precision` (`f32`, `bf16`).
 
-    What is quantised in the form is computed in int8. Use it from one thread at a time.
+    What is quantised in the form is computed in int8.
 
     Each image is a request of its own, and as many requests as there are cores (`BATCH` at most)
     are computed side by side: so an image cannot feel its neighbours, and no core waits for
-    another at the end of each layer. Kernels are made for one size at a time, since those for
-    any size took a third longer.
+    another at the end of each layer. It does not matter whether they come as a batch or from as
+    many threads. Kernels are made for one size at a time, since those for any size took a third
+    longer.
     """
 
     def __init__(self, form: Path, precision: str, answers: Sequence[int]) -> None:
         self.answers = np.array(answers, np.uint8)
         self._core = ov.Core()
         self._network = self._core.read_model(form)
+        streams = min(BATCH, os.cpu_count() or 1)
+        # One image in each stream, and another that takes its place while that is made a mask.
+        self.callers = 2 * streams
         self._options = {
             "INFERENCE_PRECISION_HINT": precision,
-            "NUM_STREAMS": min(BATCH, os.cpu_count() or 1),
+            "NUM_STREAMS": streams,
             # Workers that share a machine would all be pinned to its first cores.
             "ENABLE_CPU_PINNING": False,
         }
-        self._requests = lru_cache(maxsize=SIZES)(self._compile)
+        self._compiled = lru_cache(maxsize=SIZES)(self._compile)
+        self._compiling = threading.Lock()
 
     def warm(self, height: int, width: int) -> None:
         """Make the kernels for that size and run them once."""
@@ -48,20 +53,20 @@ class OpenVINOEngine:
 
     def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
         """See `Engine`."""
-        begun = self._requests(*batch.shape[1:3])[: len(batch)]
+        with self._compiling:
+            compiled = self._compiled(*batch.shape[1:3])
+        begun = [compiled.create_infer_request() for _ in batch]
         for request, image in zip(begun, batch, strict=True):
             request.start_async([image[None]])
         try:
             for request in begun:
                 request.wait()
-                # The next batch is computed into the same memory.
-                yield request.get_output_tensor().data[0].copy()
+                yield request.get_output_tensor().data[0]
         finally:
             for request in begun:
                 request.wait()
 
-    def _compile(self, height: int, width: int) -> list[Any]:
+    def _compile(self, height: int, width: int) -> ov.CompiledModel:
         network = self._network.clone()
         network.reshape([1, height, width, 3])
-        compiled = self._core.compile_model(network, "CPU", self._options)
-        return [compiled.create_infer_request() for _ in range(BATCH)]
+        return self._core.compile_model(network, "CPU", self._options)

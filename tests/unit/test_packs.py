@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from roadmask.packs import PACK, Ended
 
 
@@ -42,6 +44,20 @@ def test_a_pack_has_a_largest_size() -> None:
     ended.add(range(PACK + 1))
     assert ended.take() == range(PACK)
     assert ended.take() == range(PACK, PACK + 1)
+
+
+def test_a_taker_waits_for_more_until_a_pack_is_full_or_no_more_come() -> None:
+    ended = Ended(Calls())
+    ended.add([0])
+    with ThreadPoolExecutor(1) as threads:
+        full = threads.submit(ended.take)
+        ended.add(range(1, PACK))
+        assert full.result(timeout=5) == range(PACK)
+        ended.add([PACK])
+        last = threads.submit(ended.take)
+        ended.add([PACK + 1])
+        ended.finish()
+        assert last.result(timeout=5) == range(PACK, PACK + 2)
 
 
 def test_nothing_sends_nobody() -> None:

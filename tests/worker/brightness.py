@@ -35,12 +35,13 @@ def no_fault(images: Images) -> None:
     """What a sound model does beside segmenting."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Brightness:
     """Thresholds brightness; remembers its batches. `fault` runs before each one."""
 
     fault: Callable[[Images], None] = no_fault
     batches: list[int] = field(default_factory=list)
+    callers: int = 1
 
     def warm(self) -> None:
         self.batches.clear()

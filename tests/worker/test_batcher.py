@@ -50,8 +50,10 @@ def tight_memory(images: Images) -> None:
 
 
 @contextmanager
-def running(models: Models, watchdog: Watchdog | None = None) -> Iterator[Batcher]:
-    batcher = Batcher(models, Pace(8, turn_s=LONG_S), watchdog or Watchdog(60))
+def running(
+    models: Models, watchdog: Watchdog | None = None, threads: int = 1
+) -> Iterator[Batcher]:
+    batcher = Batcher(models, Pace(8, turn_s=LONG_S), watchdog or Watchdog(60), threads)
     batcher.start()
     yield batcher
     batcher.stop()
@@ -74,6 +76,70 @@ def test_what_waits_while_the_model_works_goes_together_the_interactive_first_an
         for mask in (first, urgent, *batch):
             mask.result(timeout=5)
     assert order == [[0], [100], [1, 2, 3, 4, 5, 6, 7, 8], [9]]
+
+
+class Crowd:
+    """How many are in the model at once; each stays until `least` were, or long enough."""
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+        self._changed = threading.Condition()
+        self._now = 0
+        self.most = 0
+
+    def __call__(self, images: Images) -> None:
+        with self._changed:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.most >= self._least, timeout=0.2)
+            self._now -= 1
+
+
+@pytest.mark.parametrize(("callers", "batches"), [(1, [1, 8, 3]), (3, [1] * 12)])
+def test_a_model_has_its_callers_and_no_more(callers: int, batches: list[int]) -> None:
+    gate, crowd = Gate(), Crowd(least=callers + 1)
+
+    def fault(images: Images) -> None:
+        gate.pass_through()
+        crowd(images)
+
+    model = Brightness(fault, callers=callers)
+    with running(model.models(), threads=6) as batcher:
+        values = [picture(value) for value in range(12)]
+        waiting = [batcher.put(values[0], TinyArtifact(), Lane.BATCH, {})]
+        gate.wait_for_arrival()
+        waiting += [batcher.put(value, TinyArtifact(), Lane.BATCH, {}) for value in values[1:]]
+        gate.open()
+        for value, mask in zip(values, waiting, strict=True):
+            np.testing.assert_array_equal(mask.result(timeout=5).mask, segment(value.pixels))
+    assert crowd.most == callers
+    assert model.batches == batches
+
+
+def test_a_busy_model_holds_up_no_other() -> None:
+    gate = Gate()
+
+    def load(artifact: TinyArtifact) -> Brightness:
+        return Brightness(lambda _: gate.pass_through() if artifact.name == "slow" else None)
+
+    with running(Models("default", find, load), threads=2) as batcher:
+        slow = [batcher.put(picture(), find("slow"), Lane.INTERACTIVE, {}) for _ in range(2)]
+        gate.wait_for_arrival()
+        prompt = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
+        assert (prompt.result(timeout=5).mask == SKY).all()
+        gate.open()
+        for mask in slow:
+            assert (mask.result(timeout=5).mask == SKY).all()
+
+
+def test_what_waits_when_the_worker_stops_is_finished() -> None:
+    gate = Gate()
+    with running(Brightness(lambda _: gate.pass_through()).models(), threads=3) as batcher:
+        waiting = [batcher.put(picture(), TinyArtifact(), Lane.BATCH, {}) for _ in range(20)]
+        gate.wait_for_arrival()
+        threading.Timer(0.1, gate.open).start()
+    assert all(mask.done() for mask in waiting)
 
 
 def test_each_image_gets_its_own_mask() -> None:

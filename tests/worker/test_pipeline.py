@@ -40,7 +40,7 @@ def model() -> Brightness:
 @pytest.fixture
 def pipeline(store: LocalStore, model: Brightness) -> Iterator[Pipeline]:
     models, watchdog = model.models(), Watchdog(60)
-    batcher = Batcher(models, Pace(8), watchdog)
+    batcher = Batcher(models, Pace(8), watchdog, threads=2)
     batcher.start()
     yield Pipeline(models, Fetcher(store, PIXELS, 8, watchdog), batcher, Masks(store), 60)
     batcher.stop()
