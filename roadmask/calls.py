@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -72,33 +73,36 @@ class Calls(ExportCalls):
         *,
         files: Iterable[Source] | None = None,
         idempotency_key: str | None = None,
+        wait: float = 0,
         **request: Unpack[JobOptions],
     ) -> Job:
         """Ask for masks of `images` (ids), of `files` (uploaded first), a `dataset` or a `prefix`.
 
-        The other members of `roadmask.jobs.JobCreate` are `name`, `model`, `lane`, `confidence`,
-        `error_threshold`, `deadline_s` and `webhook`.
-        """
+        It comes as it is then, or once it ended or `wait` seconds passed. `JobCreate` also has
+        `name`, `model`, `lane`, `confidence`, `error_threshold`, `deadline_s` and `webhook`."""
         if files is not None:
             if images is not None:
                 raise InvalidRequest("Give `images` or `files`, not both.")
             images = [(await self.upload(source)).id for source in files]
         refs = images and [ImageRef(id=i) if isinstance(i, str) else i for i in images]
         ask = JobCreate.model_validate({"images": refs, **request})
-        return await self.create(ask, idempotency_key)
+        return await self.create(ask, idempotency_key, wait=wait)
 
-    async def create(self, request: JobCreate, idempotency_key: str | None = None) -> Job:
+    async def create(
+        self, request: JobCreate, idempotency_key: str | None = None, *, wait: float = 0
+    ) -> Job:
         """Hand a request in. The same key yields the same job, so a lost answer does no harm;
         without one a key is made for this call."""
         body = request.model_dump(mode="json", exclude_none=True)
-        key = idempotency_key or uuid.uuid4().hex
-        return Job.model_validate(await self.post("/v1/jobs", body, idempotency_key=key))
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        timeout = self.transport.timeout + wait
+        call = Call("POST", "/v1/jobs", waiting(wait), headers, body, timeout=timeout)
+        return Job.model_validate((await self.transport.send(call)).json())
 
     async def job(self, job: Job | str, *, wait: float = 0) -> Job:
         """The job as it is now, or once it ended or `wait` seconds passed. Raises `JobNotFound`."""
-        params: dict[str, str | int] = {"wait": int(wait)} if wait >= 1 else {}
         timeout = self.transport.timeout + wait
-        call = Call("GET", f"/v1/jobs/{job_id(job)}", params, timeout=timeout)
+        call = Call("GET", f"/v1/jobs/{job_id(job)}", waiting(wait), timeout=timeout)
         return Job.model_validate((await self.transport.send(call)).json())
 
     async def jobs(
@@ -187,11 +191,24 @@ class Calls(ExportCalls):
     async def segment(
         self, source: Source, *, model: str = "default", timeout: float | None = None
     ) -> tuple[NDArray[np.uint8], Item]:
-        """The mask of one image, and its item. Raises the item's error when it failed."""
-        job = await self.submit(files=[source], model=model, lane=Lane.INTERACTIVE)
-        item = await self.item(await self.wait(job, timeout), 0)
+        """The mask of one image, and its item. Raises the item's error when it failed, and
+        `TimeoutError` after `timeout` seconds."""
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        longest = LONGEST_WAIT_S if timeout is None else min(timeout, LONGEST_WAIT_S)
+        job = await self.submit(files=[source], model=model, lane=Lane.INTERACTIVE, wait=longest)
+        if job.state not in FINAL_STATES:
+            left = max(0.0, until - time.monotonic())
+            job = await self.wait(job, None if timeout is None else left)
+        [(item, png)] = await self.masks(job, 0, 1)
         raise_failure(item)
-        return await self.mask(item), item
+        if png is None:
+            png = await self.mask_bytes(item)
+        return await self.transport.aside(partial(decode_mask, png)), item
+
+
+def waiting(seconds: float) -> dict[str, str | int]:
+    """The query of a call that may be answered later; the service counts whole seconds here."""
+    return {"wait": int(seconds)} if seconds >= 1 else {}
 
 
 def raise_failure(item: Item) -> None:

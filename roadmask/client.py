@@ -104,21 +104,23 @@ class Client:
         *,
         files: Iterable[Source] | None = None,
         idempotency_key: str | None = None,
+        wait: float = 0,
         **request: Unpack[JobOptions],
     ) -> Job:
         """Ask for masks of `images` (ids), of `files` (uploaded first), a `dataset` or a `prefix`.
 
-        The other members of `roadmask.jobs.JobCreate` are `name`, `model`, `lane`, `confidence`,
-        `error_threshold`, `deadline_s` and `webhook`.
-        """
-        return finish(
-            self.calls.submit(images, files=files, idempotency_key=idempotency_key, **request)
-        )
+        It comes as it is then, or once it ended or `wait` seconds passed. `JobCreate` also has
+        `name`, `model`, `lane`, `confidence`, `error_threshold`, `deadline_s` and `webhook`."""
+        key = idempotency_key
+        ask = self.calls.submit(images, files=files, idempotency_key=key, wait=wait, **request)
+        return finish(ask)
 
-    def create(self, request: JobCreate, idempotency_key: str | None = None) -> Job:
+    def create(
+        self, request: JobCreate, idempotency_key: str | None = None, *, wait: float = 0
+    ) -> Job:
         """Hand a request in. The same key yields the same job, so a lost answer does no harm;
         without one a key is made for this call."""
-        return finish(self.calls.create(request, idempotency_key))
+        return finish(self.calls.create(request, idempotency_key, wait=wait))
 
     def job(self, job: Job | str, *, wait: float = 0) -> Job:
         """The job as it is now, or once it ended or `wait` seconds passed. Raises `JobNotFound`."""
@@ -200,7 +202,8 @@ class Client:
     def segment(
         self, source: Source, *, model: str = "default", timeout: float | None = None
     ) -> tuple[NDArray[np.uint8], Item]:
-        """The mask of one image, and its item. Raises the item's error when it failed."""
+        """The mask of one image, and its item. Raises the item's error when it failed, and
+        `TimeoutError` after `timeout` seconds."""
         return finish(self.calls.segment(source, model=model, timeout=timeout))
 
     def artifact(self, model: str = "default") -> str | None:

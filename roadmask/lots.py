@@ -16,7 +16,7 @@ from roadmask.ledger import Ledger
 from roadmask.outcomes import FileResult, Progress
 from roadmask.transport import STOPPERS
 
-FIRST_LOT, LARGEST_LOT = 64, 1024
+FIRST_LOT, LARGEST_LOT = 16, 1024
 """Lots double from the first, which is small so that inference begins at once."""
 OPEN_LOTS = 2
 """One is inferred while the next is uploaded."""

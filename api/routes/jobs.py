@@ -18,7 +18,7 @@ from api.listing import MAX_BYTES, is_listing, read_images, read_job
 from api.openapi import answer, job_request
 from api.requests import accept, items_of, looked_up, wake
 from api.uploads import receive_file, scratch
-from api.waiting import LONGEST_WAIT_S, preferred_wait
+from api.waiting import Prefer, Wait, waiting_time
 from roadmask.errors import (
     IdempotencyConflict,
     ImageNotFound,
@@ -32,7 +32,7 @@ from roadmask.errors import (
     UploadTooLarge,
     WebhookNotAllowed,
 )
-from roadmask.jobs import ImageRef, Job, JobCreate, JobPage, JobState, Lane
+from roadmask.jobs import FINAL_STATES, ImageRef, Job, JobCreate, JobPage, JobState, Lane
 from storage.manifest import ManifestItem
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(require_key)])
@@ -46,7 +46,7 @@ LONGEST_CUSTOM_ID = 256
     status_code=202,
     summary="Ask for masks",
     openapi_extra=job_request(),
-    responses=answer(200, "The job of the same Idempotency-Key.", Job)
+    responses=answer(200, "The job has ended, or is that of the same Idempotency-Key.", Job)
     | problems(
         ImageNotFound,
         ModelNotFound,
@@ -66,8 +66,12 @@ async def create_job(
         str | None,
         Header(min_length=1, max_length=256, description="Repeating it yields the same job."),
     ] = None,
+    wait: Wait = None,
+    prefer: Prefer = None,
 ) -> Job:
     """Takes ids as JSON, or the images themselves as a form. The answer says where to go next.
+
+    With `wait` it comes once the job ended, which for one image saves asking, or the time is over.
 
     Long lists of ids go as JSON lines: the first line is the job, each one after it an image.
     In a form a file that is no image becomes an item that fails alone, with its cause.
@@ -83,6 +87,12 @@ async def create_job(
     if replayed:
         response.status_code = 200
         response.headers["Idempotency-Replayed"] = "true"
+    seconds, preferred = waiting_time(wait, prefer)
+    if seconds:
+        job = await backends.watch.wait(job.id, seconds)
+        response.headers.update(preferred)
+        if job.state in FINAL_STATES:
+            response.status_code = 200
     return backends.links.job(job)
 
 
@@ -103,22 +113,17 @@ def list_jobs(
 async def get_job(
     job_id: str,
     request: Request,
-    wait: Annotated[
-        float | None, Query(ge=0, le=LONGEST_WAIT_S, description="Seconds to wait for its end.")
-    ] = None,
-    prefer: Annotated[str | None, Header(description="`wait=10` does the same.")] = None,
+    wait: Wait = None,
+    prefer: Prefer = None,
 ) -> Response:
     """How the job is doing; with `wait` the answer comes once it ended or the time is over."""
     backends = backends_of(request)
-    preferred = preferred_wait(prefer) if wait is None else None
-    seconds = wait or preferred
+    seconds, preferred = waiting_time(wait, prefer)
     watch = backends.watch
     job = await (watch.wait(job_id, seconds) if seconds else watch.read(job_id))
     # Clients ask this more often than all else: it is spared being checked by FastAPI once more.
-    answer = Response(backends.links.job(job).model_dump_json(), media_type="application/json")
-    if preferred is not None:
-        answer.headers["Preference-Applied"] = f"wait={preferred}"
-    return answer
+    body = backends.links.job(job).model_dump_json()
+    return Response(body, headers=preferred, media_type="application/json")
 
 
 @router.post("/{job_id}/cancel", summary="Stop a job", responses=problems(JobNotFound))

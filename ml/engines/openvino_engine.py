@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,24 @@ from ml.engines.engine import BATCH
 
 SIZES = 8
 """Sizes of images whose kernels are kept: each holds the weights in its own order."""
+
+
+class Compiled:
+    """A network compiled for one size, and the requests to it."""
+
+    def __init__(self, model: ov.CompiledModel) -> None:
+        self._model = model
+        self.idle: deque[ov.InferRequest] = deque()
+        """They are kept: while others are computed, making one waits for a stream."""
+
+    def begin(self, image: NDArray[np.uint8]) -> ov.InferRequest:
+        """The request that computes the image, uint8 (1, H, W, 3)."""
+        try:
+            request = self.idle.pop()
+        except IndexError:
+            request = self._model.create_infer_request()
+        request.start_async([image])
+        return request
 
 
 class OpenVINOEngine:
@@ -55,18 +74,18 @@ class OpenVINOEngine:
         """See `Engine`."""
         with self._compiling:
             compiled = self._compiled(*batch.shape[1:3])
-        begun = [compiled.create_infer_request() for _ in batch]
-        for request, image in zip(begun, batch, strict=True):
-            request.start_async([image[None]])
+        begun = [compiled.begin(image[None]) for image in batch]
         try:
             for request in begun:
                 request.wait()
-                yield request.get_output_tensor().data[0]
+                # Another image will be computed into the same memory.
+                yield request.get_output_tensor().data[0].copy()
         finally:
             for request in begun:
                 request.wait()
+            compiled.idle.extend(begun)
 
-    def _compile(self, height: int, width: int) -> ov.CompiledModel:
+    def _compile(self, height: int, width: int) -> Compiled:
         network = self._network.clone()
         network.reshape([1, height, width, 3])
-        return self._core.compile_model(network, "CPU", self._options)
+        return Compiled(self._core.compile_model(network, "CPU", self._options))

@@ -281,6 +281,41 @@ def test_a_waiting_client_hears_of_the_end_at_once(
     assert response.headers.get("Preference-Applied") == applied
 
 
+@pytest.mark.parametrize(
+    ("query", "headers", "applied"),
+    [("?wait=20", {}, None), ("", {"Prefer": "wait=20"}, "wait=20")],
+)
+def test_a_client_may_wait_for_the_end_while_it_hands_a_job_in(
+    client: httpx.Client,
+    worker: FakeWorker,
+    query: str,
+    headers: dict[str, str],
+    applied: str | None,
+) -> None:
+    body = {"images": [{"id": image} for image in put_many(client, 1)], "lane": "interactive"}
+    with ThreadPoolExecutor(1) as pool:
+        key = {"Idempotency-Key": "the same"}
+        answer = pool.submit(client.post, f"/v1/jobs{query}", json=body, headers=headers | key)
+        while not (jobs := client.get("/v1/jobs").json()["jobs"]):
+            time.sleep(0.02)
+        worker.succeed(jobs[0]["id"], 0)
+        worker.release()
+        response = answer.result(timeout=10)
+    assert (response.status_code, response.json()["state"]) == (200, "succeeded")
+    assert response.headers["Location"] == f"/v1/jobs/{response.json()['id']}"
+    assert response.headers.get("Preference-Applied") == applied
+    again = client.post("/v1/jobs", json=body, headers=key)
+    assert again.json()["id"] == response.json()["id"]
+
+
+def test_a_wait_for_a_new_job_that_is_over_tells_how_far_it_is(client: httpx.Client) -> None:
+    body = {"images": [{"id": image} for image in put_many(client, 1)]}
+    began = time.monotonic()
+    answer = client.post("/v1/jobs?wait=0.3", json=body)
+    assert time.monotonic() - began >= 0.3
+    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+
+
 def test_a_wait_that_is_over_tells_how_far_it_is(client: httpx.Client, worker: FakeWorker) -> None:
     job_id = submit(client, put_many(client, 2))
     worker.begin(job_id, 1)

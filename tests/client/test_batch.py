@@ -266,7 +266,7 @@ def test_two_runs_do_not_share_a_folder(client: Client, photos: Path, masks: Pat
 def many(tmp_path: Path) -> Path:
     """Enough photos for several lots."""
     folder = tmp_path / "many"
-    for seed in range(lots.FIRST_LOT + 40):
+    for seed in range(2 * lots.FIRST_LOT):
         _photo(folder / f"{seed // 10}" / f"{seed}.jpg", seed)
     return folder
 
@@ -299,7 +299,7 @@ def test_a_run_that_is_cut_off_is_continued(
     out, err = again.communicate(timeout=60)
     assert again.returncode == 0, err
     summary = json.loads(out)
-    total = lots.FIRST_LOT + 40
+    total = 2 * lots.FIRST_LOT
     assert (summary["done"], summary["failed"], summary["uploaded"]) == (total, 0, 0)
     assert len(_tree(masks)) == total
     assert len(_lines(masks / "results.jsonl")) == total
