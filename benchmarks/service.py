@@ -8,6 +8,7 @@ What counts is the ratio within a repeat. A last way segments that folder again,
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -23,7 +24,8 @@ from worker.models import full_name
 
 WORDS = """
 One worker and the local store; decoding, encoding, storing, Redis and the API share the cores with
-the network. `job`: a batch job end to end, images uploaded before. `folder`: a folder on disk to
+the network. `engine`: the bare engine on images that are decoded already, driven as the worker
+drives it. `job`: a batch job end to end, images uploaded before. `folder`: a folder on disk to
 masks on disk, through hashing, upload, inference and download. `again`: the same folder to a new
 place, all of it segmented before. Ratios are taken within a repeat; medians, and ranges.
 """
@@ -40,12 +42,13 @@ class Repeat:
 
 
 def engine_rate(predictor: Predictor, paths: list[Path]) -> float:
-    """The bare engine in full batches, on pixels that are decoded already."""
+    """The bare engine on pixels that are decoded already, used as a worker uses it: by as many
+    threads as keep it busy, with one image each, or in full batches by one."""
     images = [pictures.pixels(path) for path in paths]
-    starts = range(0, len(images), BATCH)
-    return pictures.rate(
-        len(images), lambda: [predictor.predict(images[at : at + BATCH]) for at in starts]
-    )
+    size = BATCH if predictor.callers == 1 else 1
+    batches = [images[at : at + size] for at in range(0, len(images), size)]
+    with ThreadPoolExecutor(predictor.callers) as callers:
+        return pictures.rate(len(images), lambda: list(callers.map(predictor.predict, batches)))
 
 
 def job_rate(client: Client, paths: list[Path]) -> float:
