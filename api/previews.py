@@ -45,7 +45,7 @@ def overlay_jpeg(backends: Backends, image_sha256: str, mask_png: bytes) -> byte
 def _thumbnail(backends: Backends, sha256: str) -> bytes:
     import cv2
 
-    image = _pixels(backends, sha256)
+    image = _pixels(backends, sha256, (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     return encode_jpeg(_shrink(image, THUMBNAIL_SIDE / max(image.shape), cv2.INTER_AREA))
 
 
@@ -59,11 +59,14 @@ def _shrink(pixels: NDArray[np.uint8], scale: float, interpolation: int) -> NDAr
     return cv2.resize(pixels, (width, height), interpolation=interpolation)  # type: ignore[no-any-return]
 
 
-def _pixels(backends: Backends, sha256: str) -> NDArray[np.uint8]:
+def _pixels(
+    backends: Backends, sha256: str, least: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """With `least` a large JPEG comes smaller, see `roadmask.pixels.decode`."""
     try:
         data = backends.store.get(image_key(sha256))
     except ObjectNotFound:
         raise ImageMissing(
             "The image's bytes are no longer in the object store. Upload it again."
         ) from None
-    return decode(data, backends.settings.max_image_pixels)
+    return decode(data, backends.settings.max_image_pixels, least)

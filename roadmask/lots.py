@@ -17,7 +17,8 @@ from roadmask.outcomes import FileResult, Progress
 from roadmask.transport import STOPPERS
 
 FIRST_LOT, LARGEST_LOT = 16, 1024
-"""Lots double from the first, which is small so that inference begins at once."""
+"""Lots double from the first, which is small so that inference begins at once. They grow faster as
+long as the service has all images already: no upload is to be waited for."""
 OPEN_LOTS = 2
 """One is inferred while the next is uploaded."""
 FULL_PAUSE_S = 5.0
@@ -109,8 +110,10 @@ class Intake:
                 continue
             files[name] = sha256
             if len(files) == size:
+                before = self._progress.uploaded
                 self._hand_in(files)
-                files, size = {}, min(2 * size, LARGEST_LOT)
+                growth = 2 if self._progress.uploaded > before else 8
+                files, size = {}, min(growth * size, LARGEST_LOT)
         if files:
             self._hand_in(files)
 

@@ -60,15 +60,20 @@ class Watch:
         """The job once it has ended, or as it is when the time is over. Raises `JobNotFound`."""
         until = time.monotonic() + seconds
         status = await self._status(job_id)
-        while not status.has_ended and (left := until - time.monotonic()) > 0:
+        last_id, left = status.last_event, status.left
+        while not status.has_ended and (more := until - time.monotonic()) > 0:
             with records_guard():
-                await self._news.wait(job_id, status.last_event, min(left, PING_S))
-            status = await self._status(job_id)
+                events = await self._news.wait(job_id, last_id, min(more, PING_S))
+            if not _are_items(events):
+                status = await self._status(job_id)
+                last_id, left = status.last_event, status.left
+                continue
+            last_id, left = events[-1].id, left - len(events)
             # A job with more to come is looked at now and then; who waits for its last item is told
             # at once, whatever is said of it before.
-            if status.left > 1:
+            if left > 1:
                 await asyncio.sleep(min(PAUSE_S, max(until - time.monotonic(), 0)))
-        return status.job
+        return status.job if status.has_ended else await self.read(job_id)
 
     async def events(self, job_id: str, last_id: str | None = None) -> AsyncIterator[Event]:
         """What happens to the job, until it ends; a `ping` after 10 seconds of silence.
@@ -81,6 +86,7 @@ class Watch:
         if last_id is not None and not EVENT_ID.fullmatch(last_id):
             raise InvalidRequest(f"{last_id[:40]!r} is not the id of an event.")
         status = await self._status(job_id)
+        left = status.left
         if last_id is None:
             last_id = status.last_event
             if not status.has_ended:
@@ -99,11 +105,15 @@ class Watch:
             if status.has_ended and len(events) < BATCH:
                 yield job_event(status.last_event, status.job)
                 return
-            if not events:
-                yield Event(last_id, "ping", {})
-            elif status.left > 1:
+            if not _are_items(events):
+                if not events:
+                    yield Event(last_id, "ping", {})
+                status = await self._status(job_id)
+                left = status.left
+                continue
+            left -= len(events)
+            if left > 1:
                 await asyncio.sleep(PAUSE_S)
-            status = await self._status(job_id)
 
     async def _status(self, job_id: str) -> Status:
         with records_guard():
@@ -112,3 +122,8 @@ class Watch:
                 sure = bool(await self._redis.hexists(EPOCH, "server"))
                 raise await asyncio.to_thread(missing, self._store, job_id, sure)
         return status
+
+
+def _are_items(events: list[Event]) -> bool:
+    """Whether no more than items ended: the record is read for everything else, and for silence."""
+    return bool(events) and all(event.type == "item" for event in events)
