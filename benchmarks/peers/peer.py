@@ -92,9 +92,15 @@ class Peer:
                 process.wait()
 
     def mask(self, client: httpx.Client, url: str, data: bytes) -> bytes:
-        """The mask's PNG. Raises `httpx.HTTPError`."""
-        answer = client.post(url + self.path, **self.ask(data)).raise_for_status()
-        return self.read(answer)
+        """The mask's PNG. Raises `httpx.HTTPError`.
+
+        Who gets a server's error asks once more, as a client would: BentoML's own connections have
+        been closed when it had nothing to do for a few seconds.
+        """
+        answer = client.post(url + self.path, **self.ask(data))
+        if answer.is_server_error:
+            answer = client.post(url + self.path, **self.ask(data))
+        return self.read(answer.raise_for_status())
 
     def _wait(self, process: subprocess.Popen[bytes], url: str, log: Path, probe: bytes) -> None:
         end = time.monotonic() + START_S

@@ -117,6 +117,17 @@ def test_a_model_has_its_callers_and_no_more(callers: int, batches: list[int]) -
     assert model.batches == batches
 
 
+@pytest.mark.parametrize(("lane", "most"), [(Lane.BATCH, 4), (Lane.INTERACTIVE, 2)])
+def test_after_an_urgent_image_a_batch_leaves_room_for_another(lane: Lane, most: int) -> None:
+    crowd = Crowd(least=5)
+    with running(Brightness(crowd, callers=4).models(), threads=6) as batcher:
+        batcher.put(picture(), TinyArtifact(), lane, {}).result(timeout=5)
+        batch = [batcher.put(picture(), TinyArtifact(), Lane.BATCH, {}) for _ in range(8)]
+        for mask in batch:
+            mask.result(timeout=5)
+    assert crowd.most == most
+
+
 def test_a_busy_model_holds_up_no_other() -> None:
     gate = Gate()
 
