@@ -14,7 +14,7 @@ from pathlib import Path
 from roadmask.client import Client
 from roadmask.errors import InvalidRequest, RoadmaskError
 from roadmask.folder_lock import FolderLock
-from roadmask.folders import find_images
+from roadmask.folders import find_images, no_images
 from roadmask.jobs import FINAL_ITEM_STATES, Item
 from roadmask.ledger import Ledger
 from roadmask.lots import Intake, Lot, Stopped
@@ -102,7 +102,7 @@ class Batch:
             if not any(path.is_relative_to(place) for place in own)
         ]
         if not paths:
-            raise InvalidRequest(f"{self._folder} holds no images.")
+            raise InvalidRequest(no_images(self._folder))
         return [path.relative_to(self._folder).as_posix() for path in paths]
 
     def _collect(self, names: list[str], ledger: Ledger) -> Generator[FileResult]:

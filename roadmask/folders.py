@@ -15,7 +15,7 @@ Anything else is a folder of images without masks. Names keep the folders below 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -32,6 +32,26 @@ from roadmask.categories import (
 )
 from roadmask.errors import InvalidRequest
 from roadmask.pixels import SUFFIXES
+
+UNREAD = frozenset(
+    {
+        ".arw",
+        ".avif",
+        ".cr2",
+        ".cr3",
+        ".dng",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".jp2",
+        ".jxl",
+        ".nef",
+        ".orf",
+        ".raf",
+        ".rw2",
+    }
+)
+"""Suffixes of photos that are not taken: they have to be converted first."""
 
 Reader = Callable[[Path], NDArray[np.uint8]]
 """From a mask file to categories, uint8 (H, W)."""
@@ -54,8 +74,8 @@ def find_samples(folder: Path) -> list[Sample]:
     samples = sorted(_layout(folder), key=lambda sample: sample.name)
     if not samples:
         raise InvalidRequest(
-            f"{folder} holds no images ({', '.join(sorted(SUFFIXES))}). Name the folder above "
-            "leftImg8bit/, images/ or the images themselves."
+            f"{no_images(folder)} Name the folder above leftImg8bit/, images/ or the images "
+            "themselves."
         )
     return samples
 
@@ -77,10 +97,29 @@ def read_truth(sample: Sample) -> NDArray[np.uint8]:
 
 def find_images(folder: Path) -> list[Path]:
     """All image files below a folder by suffix, in order; hidden files and folders are left out."""
+    return _with_suffix(folder, SUFFIXES)
+
+
+def unread_photos(folder: Path) -> str:
+    """A sentence on the photos below a folder that `find_images` passes by; empty without any."""
+    unread = _with_suffix(folder, UNREAD)
+    if not unread:
+        return ""
+    kinds = ", ".join(sorted({path.suffix.lower() for path in unread}))
+    return f"Photos left out: {len(unread)} ({kinds}). Convert such to JPEG or PNG first."
+
+
+def no_images(folder: Path) -> str:
+    """What to say of a folder in which `find_images` finds nothing."""
+    wanted = f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})."
+    return f"{wanted} {unread_photos(folder)}".rstrip()
+
+
+def _with_suffix(folder: Path, suffixes: Collection[str]) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in suffixes
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )

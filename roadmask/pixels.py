@@ -51,7 +51,7 @@ class ImageFacts:
     channels: int
     bit_depth: int
     orientation: int
-    frames: int
+    is_animated: bool
 
 
 def sniff(source: bytes | Path, max_pixels: int) -> ImageFacts:
@@ -86,9 +86,9 @@ def sniff(source: bytes | Path, max_pixels: int) -> ImageFacts:
         ) from error
     if facts.width * facts.height > max_pixels or max(facts.width, facts.height) > MAX_SIDE:
         raise ImageTooLarge(_too_large(f"{facts.width}x{facts.height}", max_pixels))
-    if facts.frames > 1:
+    if facts.is_animated:
         raise ImageAnimated(
-            f"The file has {facts.frames} frames or pages. Send each one as an image of its own."
+            "The file has more than one frame or page. Send each one as an image of its own."
         )
     return facts
 
@@ -167,14 +167,17 @@ def _facts(picture: ImageFile.ImageFile) -> ImageFacts:
     # Pillow gives a TIFF's sides as shown already.
     if orientation in (5, 6, 7, 8) and picture.format != "TIFF":
         width, height = height, width
+    # Many phones put a second picture into a JPEG, for depth or 3-D; the first is the photo.
+    is_pair = picture.format == "MPO"
     return ImageFacts(
-        format=str(picture.format).lower(),
+        format="jpeg" if is_pair else str(picture.format).lower(),
         width=width,
         height=height,
         channels=_CHANNELS.get(picture.mode, 1),
         bit_depth=_bit_depth(picture),
         orientation=orientation,
-        frames=int(getattr(picture, "n_frames", 1)),
+        # Not how many: to count the pages of a TIFF takes the square of their number.
+        is_animated=not is_pair and bool(getattr(picture, "is_animated", False)),
     )
 
 

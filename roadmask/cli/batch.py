@@ -102,6 +102,7 @@ def batch(
             if run.progress.total:
                 _write_dossier(ctx, folder, out)
                 _sum_up(run.progress, out, as_json, matching)
+                _tell_unread(folder)
     ctx.exit(Exit.FAILURES if run.progress.failed else Exit.OK)
 
 
@@ -147,6 +148,13 @@ def _retry_command(ctx: click.Context) -> str:
             value = given[name]
             words += [flag, value.resolve() if isinstance(value, Path) else value]
     return shlex.join(str(word) for word in [*words, *(["--local"] * given["local"]), "--failed"])
+
+
+def _tell_unread(folder: Path) -> None:
+    from roadmask.folders import unread_photos
+
+    if words := unread_photos(folder):
+        click.echo(words, err=True)
 
 
 def _sum_up(progress: Progress, out: Path, as_json: bool, matching: int | None) -> None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from roadmask.client import Client
     from roadmask.folders import Sample
     from roadmask.jobs import Item, Job
-    from roadmask.stack import Stack
 
 DATASET = "scenes"
 
@@ -51,13 +50,18 @@ def demo(ctx: click.Context, data_dir: Path, count: int, out: Path) -> None:
         with stack.client() as client:
             fetched = _run(client, samples, data_dir / "demo-scenes", out)
         complete = fetched == len(samples)
-        _go_on(stack, out, fetched, len(samples))
+        click.echo(
+            f"\n{fetched} of {len(samples)} masks were fetched through their URLs into {out}/;"
+        )
+        click.echo(f"image, truth and mask side by side are in {out}/compare/.")
         if complete and _somebody_looks():
-            click.echo("Ctrl-C stops the service.")
+            click.echo(f"Page: {stack.url}   API: {stack.url}/docs   Ctrl-C stops the service.")
             try:
                 stack.join()
             except KeyboardInterrupt:
                 tell("stopping; Ctrl-C again to stop at once")
+    program = _program()
+    click.echo(f"Go on: `{program} up`, then `{program} batch YOUR_PHOTOS --out MASKS` beside it.")
     ctx.exit(Exit.OK if complete else Exit.FAILURES)
 
 
@@ -134,11 +138,11 @@ def _fetch(client: Client, sample: Sample, item: Item, out: Path) -> bool:
     return True
 
 
-def _go_on(stack: Stack, out: Path, fetched: int, total: int) -> None:
-    click.echo(f"\n{fetched} of {total} masks were fetched through their URLs into {out}/;")
-    click.echo(f"image, truth and mask side by side are in {out}/compare/.")
-    click.echo(f"Page: {stack.url}   API: {stack.url}/docs")
-    click.echo("Go on: `roadmask up`, then `roadmask batch YOUR_PHOTOS --out MASKS`.")
+def _program() -> str:
+    """How `roadmask` is called here: after `make`, it is in an environment that is not active."""
+    if shutil.which("roadmask"):
+        return "roadmask"
+    return os.path.relpath(Path(sys.executable).with_name("roadmask"))
 
 
 def _somebody_looks() -> bool:

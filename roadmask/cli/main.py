@@ -27,6 +27,7 @@ ROOMS = {
     "models": "Publish models; put one into service, or back.",
     "train": "Train a model by a recipe.",
     "evaluate": "Measure a model on a dataset.",
+    "tune": "Find the engine that serves a model best on this machine.",
     "compare": "Where two models differ; fails when the second falls behind.",
     "card": "What a model says of itself; add a measurement to it.",
     "study": "Repeat the study: eight runs, their table and plots.",

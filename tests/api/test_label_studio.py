@@ -171,6 +171,7 @@ def test_a_long_job_does_not_run_into_a_timeout(
         ("<View><Image name='photo' value='$street'/></View>", "BrushLabels"),
         ("<View>", "no XML"),
         ("<!DOCTYPE a [<!ENTITY b 'c'>]><View>&b;</View>", "document type"),
+        ("<?a <!--?><!DOCTYPE a [<!ENTITY b 'c'>]><View>&b;<!-- --></View>", "document type"),
     ],
 )
 def test_a_setup_that_cannot_hold_masks_is_told(

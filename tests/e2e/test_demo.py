@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,4 +33,6 @@ def test_the_demo_shows_masks_and_scores_and_ends(tmp_path: Path) -> None:
             shown = np.asarray(panels.convert("RGB"))[:, 2 * width :]
         assert len(np.unique(shown.reshape(-1, 3), axis=0)) == len(np.unique(mask))
     assert "3 of 3 masks were fetched" in done.stdout
-    assert "/docs" in done.stdout
+    go_on = re.search(r"^Go on: `(\S+) up`", done.stdout, re.MULTILINE)
+    assert go_on
+    assert shutil.which(go_on[1]) or (tmp_path / go_on[1]).is_file()

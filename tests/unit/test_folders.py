@@ -7,7 +7,7 @@ from PIL import Image
 from roadmask.camvid import colors_to_categories
 from roadmask.categories import CITYSCAPES
 from roadmask.errors import InvalidRequest
-from roadmask.folders import find_samples, read_truth
+from roadmask.folders import find_samples, read_truth, unread_photos
 from roadmask.masks import colorize, encode_mask
 
 MASK = np.arange(8, dtype=np.uint8).reshape(2, 4)
@@ -149,3 +149,15 @@ def test_nothing_to_find_is_said_with_advice(tmp_path: Path) -> None:
         find_samples(tmp_path)
     with pytest.raises(InvalidRequest, match="is not a folder"):
         find_samples(tmp_path / "missing")
+
+
+def test_photos_in_forms_that_are_not_taken_are_told(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    (tmp_path / "notes.txt").write_text("no photo")
+    assert unread_photos(tmp_path) == ""
+    for name in ("b.HEIC", "raw/c.dng", ".hidden/d.heic"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"a photo")
+    assert unread_photos(tmp_path).startswith("Photos left out: 2 (.dng, .heic). Convert")
+    with pytest.raises(InvalidRequest, match=r"holds no images .* left out: 1 \(\.dng\)"):
+        find_samples(tmp_path / "raw")

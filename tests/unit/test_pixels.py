@@ -74,7 +74,7 @@ def test_lossless_colour_images_decode_to_their_pixels(name: str) -> None:
 def test_every_form_becomes_rgb_of_the_size_its_header_says(name: str) -> None:
     data = (LOSSLESS_RGB | OTHERS)[name]
     facts = sniff(data, LIMIT)
-    assert (facts.width, facts.height, facts.frames) == (WIDTH, HEIGHT, 1)
+    assert (facts.width, facts.height, facts.is_animated) == (WIDTH, HEIGHT, False)
     assert facts.bit_depth == (16 if "16 bits" in name else 8)
     assert facts.format == name.split()[0]
     pixels = decode(data, LIMIT)
@@ -166,8 +166,25 @@ def test_images_are_turned_as_they_are_shown(kind: str, orientation: int) -> Non
     assert np.abs(pixels.astype(int) - turned).mean() < 6
 
 
+def test_of_a_phone_s_pair_of_pictures_the_first_is_the_photo() -> None:
+    second = Image.fromarray(255 - RGB).resize((WIDTH // 2, HEIGHT // 2))
+    data = saved("RGB", "MPO", save_all=True, append_images=[second])
+    facts = sniff(data, LIMIT)
+    assert (facts.format, facts.width, facts.height) == ("jpeg", WIDTH, HEIGHT)
+    assert np.abs(decode(data, LIMIT).astype(int) - RGB).mean() < 6
+
+
 def cut(data: bytes, share: float) -> bytes:
     return data[: int(len(data) * share)]
+
+
+def endless_tiff() -> bytes:
+    """A TIFF whose only page names another one beyond its end: whoever counts pages falls off."""
+    data = bytearray(LOSSLESS_RGB["tiff"])
+    directory = int.from_bytes(data[4:8], "little")
+    following = directory + 2 + 12 * int.from_bytes(data[directory : directory + 2], "little")
+    data[following : following + 4] = (len(data) + 1000).to_bytes(4, "little")
+    return bytes(data)
 
 
 BROKEN: dict[str, tuple[bytes, type[ItemError], str]] = {
@@ -180,8 +197,14 @@ BROKEN: dict[str, tuple[bytes, type[ItemError], str]] = {
     "two frames": (
         saved("RGB", "WEBP", save_all=True, append_images=[Image.fromarray(255 - RGB)]),
         ImageAnimated,
-        "2 frames",
+        "more than one frame",
     ),
+    "two pages": (
+        saved("RGB", "TIFF", save_all=True, append_images=[Image.fromarray(RGB)]),
+        ImageAnimated,
+        "more than one frame or page",
+    ),
+    "a page that is not there": (endless_tiff(), ImageAnimated, "more than one frame or page"),
 }
 
 

@@ -26,7 +26,7 @@ from storage.local_store import LocalStore
 from storage.objects import catalogue_key, truth_key
 from tests.servers.process import free_port
 
-FACTS = ImageFacts("png", 40, 30, 3, 8, 1, 1)
+FACTS = ImageFacts("png", 40, 30, 3, 8, 1, is_animated=False)
 
 
 @pytest.fixture
