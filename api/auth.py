@@ -2,6 +2,9 @@
 
 Only the sha256 of each key is configured, so that neither the environment nor a memory dump of the
 settings holds a key. Keys are long and random, hence no slow hash is needed.
+
+A service without keys answers whoever reaches it, except pages of other sites in a browser that
+does: see `api.cross_site`.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from fastapi.security import (
 )
 
 from api.backends import backends_of
+from api.cross_site import refuse_cross_site
 from roadmask.errors import Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, description="An API key of this service.")
@@ -41,7 +45,7 @@ async def require_key(
 ) -> None:
     """Let the request pass when it has a key, or when the service asks for none.
 
-    Raises `Unauthorized`.
+    Raises `Unauthorized`, `CrossSiteRequest`.
     """
     _admit(request, bearer.credentials if bearer else header)
 
@@ -54,15 +58,18 @@ async def require_password(
 ) -> None:
     """The same for callers that know nothing but a user and a password: that is the key.
 
-    Raises `Unauthorized`.
+    Raises `Unauthorized`, `CrossSiteRequest`.
     """
     key = bearer.credentials if bearer else header
     _admit(request, basic.password if basic else key)
 
 
 def _admit(request: Request, key: str | None) -> None:
-    hashes = backends_of(request).settings.api_key_hashes
-    if hashes and not (key and key_is_known(key, hashes)):
+    settings = backends_of(request).settings
+    hashes = settings.api_key_hashes
+    if not hashes:
+        refuse_cross_site(request, settings.public_url)
+    elif not (key and key_is_known(key, hashes)):
         raise Unauthorized(
             "Send your key as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
             if not key

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from api.headers import SECURITY_HEADERS
 from roadmask.errors import (
+    CrossSiteRequest,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -39,7 +40,14 @@ MAX_COMPLAINTS = 20
 RETRY_AFTER_S = 5
 """What a client is told to wait where trying again can help."""
 
-EVERYWHERE = (Unauthorized, InvalidRequest, RecordsUnavailable, StoreUnavailable, RoadmaskError)
+EVERYWHERE = (
+    Unauthorized,
+    CrossSiteRequest,
+    InvalidRequest,
+    RecordsUnavailable,
+    StoreUnavailable,
+    RoadmaskError,
+)
 """Ways in which every route that needs a key can fail."""
 
 

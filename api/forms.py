@@ -22,7 +22,7 @@ MAX_FILES = 1000
 MAX_FORM_BYTES = 2 * 2**30
 """Of a whole form. Larger sets go file by file (`roadmask batch`, or PUT)."""
 MAX_TEXT_BYTES = 64 * 2**10
-"""Of all fields that are not files together."""
+"""Of all fields that are not files together, with their names."""
 
 
 @dataclass
@@ -112,6 +112,8 @@ class _FormReader:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         filename = options.get(b"filename")
         if filename is None:
+            # Many fields of no value would take memory too.
+            self._take_text(len(self._disposition))
             return
         number = len(self.form.files)
         if number >= MAX_FILES:
@@ -125,9 +127,7 @@ class _FormReader:
         if self._spool is not None:
             self._spool.write(memoryview(data)[start:end])
             return
-        self._text_room -= end - start
-        if self._text_room < 0:
-            raise InvalidRequest(f"The form's text fields have over {MAX_TEXT_BYTES:,} bytes.")
+        self._take_text(end - start)
         self._text.extend(data[start:end])
 
     def end_part(self) -> None:
@@ -136,6 +136,11 @@ class _FormReader:
             self._spool = None
         else:
             self.form.texts[self._name] = self._text.decode("utf-8", "replace")
+
+    def _take_text(self, size: int) -> None:
+        self._text_room -= size
+        if self._text_room < 0:
+            raise InvalidRequest(f"The form's text fields have over {MAX_TEXT_BYTES:,} bytes.")
 
     def end_form(self) -> None:
         self.complete = True

@@ -2,8 +2,7 @@
 
     RoadmaskError
     ├── InvalidRequest          422  the request is malformed
-    │   ├── InvalidId
-    │   └── UnknownCategory  ConditionUnclear
+    │   └── InvalidId  UnknownCategory  ConditionUnclear
     ├── Unauthorized            401
     ├── NotFound                404
     │   ├── ImageNotFound  JobNotFound  ItemNotFound  ModelNotFound
@@ -11,8 +10,7 @@
     ├── MethodNotAllowed        405
     ├── Conflict                409
     │   ├── IdempotencyConflict  HashMismatch  JobClosed
-    ├── LinkExpired             403  a signed link is wrong or too old
-    ├── WebhookNotAllowed       403  the operator did not allow webhooks to that host
+    ├── LinkExpired  WebhookNotAllowed  CrossSiteRequest     403
     ├── UploadTooLarge          413
     ├── QueueFull               429
     ├── NotInTime               504  a call that waits for its mask has waited long enough
@@ -68,6 +66,12 @@ class LinkExpired(RoadmaskError):
 
 class WebhookNotAllowed(RoadmaskError):
     """No webhook may go there."""
+
+    status = 403
+
+
+class CrossSiteRequest(RoadmaskError):
+    """The request is of another site's page."""
 
     status = 403
 
@@ -239,10 +243,8 @@ class WorkerCrashed(ItemError):
 
 def error_classes() -> dict[str, type[RoadmaskError]]:
     """Every error class by its stable code, for rebuilding errors from the wire."""
-    found: dict[str, type[RoadmaskError]] = {}
-    pending: list[type[RoadmaskError]] = [RoadmaskError]
-    while pending:
-        cls = pending.pop()
-        found.setdefault(cls.code, cls)
-        pending.extend(cls.__subclasses__())
-    return found
+
+    def tree(root: type[RoadmaskError]) -> list[type[RoadmaskError]]:
+        return [root, *(cls for child in root.__subclasses__() for cls in tree(child))]
+
+    return {cls.code: cls for cls in tree(RoadmaskError)}

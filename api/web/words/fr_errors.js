@@ -10,6 +10,7 @@ export default {
   'error.invalid_id': 'Ce n’est pas un identifiant valable.',
   'error.unknown_category': 'Cette catégorie n’existe pas.',
   'error.unauthorized': 'Il faut une clé d’API.',
+  'error.cross_site_request': 'Le service ne répond pas sous ce nom : son exploitant doit le déclarer, ou demander des clés.',
   'error.link_expired': 'Ce lien n’est plus valable. Rechargez la page.',
   'error.not_found': 'Introuvable.',
   'error.image_not_found': 'Cette image n’existe pas. Envoyez-la, ou vérifiez l’identifiant.',

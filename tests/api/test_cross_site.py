@@ -1,0 +1,61 @@
+"""A service without keys, and pages of other sites in a browser beside it."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from fastapi import Request
+
+from api.cross_site import refuse_cross_site
+from roadmask.errors import CrossSiteRequest
+from tests.api.pictures import picture
+
+PUBLIC = "https://masks.example.org/"
+
+
+def send(client: httpx.Client, **headers: str) -> httpx.Response:
+    """A form, as any page may send it to anywhere."""
+    return client.post("/v1/images", files={"files": ("a.png", picture())}, headers=headers)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example"])
+def test_a_domain_that_was_turned_to_this_address_reads_nothing(
+    client: httpx.Client, host: str
+) -> None:
+    answer = client.get("/v1/images", headers={"Host": host})
+    assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_request")
+    assert "ROADMASK_PUBLIC_URL" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:1", "[::1]:8000", "10.1.2.3", "api", "localhost.", "host.docker.internal:8000", ""],
+)
+def test_addresses_and_private_names_are_answered(client: httpx.Client, host: str) -> None:
+    assert client.get("/v1/images", headers={"Host": host}).is_success
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null"])
+def test_a_form_of_another_site_writes_nothing(client: httpx.Client, origin: str) -> None:
+    answer = send(client, Origin=origin)
+    assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_request")
+    assert client.get("/v1/images", headers={"Origin": origin}).json()["images"] == []
+
+
+def test_its_own_page_and_programs_write(client: httpx.Client) -> None:
+    assert send(client, Origin=str(client.base_url).rstrip("/")).status_code == 201
+    assert send(client).status_code == 201
+
+
+@pytest.mark.parametrize("host", ["masks.example.org", "masks.example.org:443", "api:8000"])
+def test_the_public_url_is_its_own(host: str) -> None:
+    refuse_cross_site(request(host, "https://masks.example.org"), PUBLIC)
+    with pytest.raises(CrossSiteRequest, match=r"a page of 'https://example\.org'"):
+        refuse_cross_site(request(host, "https://example.org"), PUBLIC)
+    with pytest.raises(CrossSiteRequest, match=r"for 'example\.org'"):
+        refuse_cross_site(request("example.org", "https://masks.example.org"), PUBLIC)
+
+
+def request(host: str, origin: str) -> Request:
+    headers = [(b"host", host.encode()), (b"origin", origin.encode())]
+    return Request({"type": "http", "method": "POST", "headers": headers})
