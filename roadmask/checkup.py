@@ -92,7 +92,7 @@ def _packages() -> str:
     rooms = {"api": "fastapi", "storage": "celery", "worker": "tensorflow"}
     missing = [room for room, package in rooms.items() if find_spec(package) is None]
     if missing:
-        raise Broken(f"Not installed: {', '.join(missing)}. Run `pip install 'roadmask[all]'`.")
+        raise Broken(f"Not installed: {', '.join(missing)}. Run `pip install '.[all]'` in a clone.")
     return "those of API, storage and worker are installed"
 
 

@@ -15,7 +15,7 @@ INTRODUCTION = """\
 # Commands
 
 What `roadmask --help` and each command's `--help` say. The commands of a room are there when the
-room is installed: `pip install 'roadmask[all]'` brings all of them.
+room is installed: `pip install '.[all]'` in a clone brings all of them.
 """
 
 

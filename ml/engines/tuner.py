@@ -36,7 +36,7 @@ class Tuner:
         form raises.
         """
         if find_spec("nncf") is None:
-            self._told("int8 is left out: `pip install 'roadmask[tune]'` brings what makes it")
+            self._told("int8 is left out: `pip install '.[tune]'` in a clone brings what makes it")
         else:
             self._quantise(pairs[::2])
         measured = pairs[1::2] or pairs

@@ -74,7 +74,7 @@ def _load(name: str) -> object:
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"`roadmask {name}` needs the package {error.name!r}. "
-            "Install it with `pip install 'roadmask[all]'`."
+            "In a clone of Roadmask `pip install '.[all]'` brings it."
         ) from error
 
 
