@@ -56,7 +56,8 @@ def _shrink(pixels: NDArray[np.uint8], scale: float, interpolation: int) -> NDAr
     if scale >= 1:
         return pixels
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    return cv2.resize(pixels, (width, height), interpolation=interpolation)  # type: ignore[no-any-return]
+    resized: NDArray[np.uint8] = cv2.resize(pixels, (width, height), interpolation=interpolation)
+    return resized
 
 
 def _pixels(

@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -13,7 +14,7 @@ import click
 
 from benchmarks import pictures
 from benchmarks.engine import BATCH, open_engine
-from benchmarks.latency import mask_of
+from benchmarks.latency import mask_of, one_by_one
 from benchmarks.section import Section, extent, options
 from ml.predictor import Predictor
 from roadmask import Client, Stack
@@ -67,7 +68,7 @@ def measure(
     folder = work / "more"
     pictures.write(folder, images, pictures.parse_size(size))
     ways: dict[str, tuple[int, float, Callable[[], object]]] = {
-        "one by one": (len(few), alone, lambda: [mask_of(client, each) for each in few]),
+        "one by one": (len(few), alone, lambda: one_by_one(partial(mask_of, client), few)),
         "job": (len(job), whole, lambda: client.wait(client.submit(job, lane="batch"))),
         "folder": (images, whole, lambda: list(client.segment_folder(folder, work / "masks"))),
         "again": (images, 0.0, lambda: list(client.segment_folder(folder, work / "anew"))),

@@ -16,6 +16,8 @@ from ml.segmenter import Segmenter
 class StockKeras:
     """An `Engine` without anything that Roadmask's own engines do for speed."""
 
+    callers = 1
+
     def __init__(self, model: Any, answers: tuple[int, ...]) -> None:
         self._model = model
         self.answers = np.array(answers, np.uint8)

@@ -119,7 +119,8 @@ def decode(data: bytes, max_pixels: int, least: tuple[int, int] | None = None) -
         )
     if pixels.dtype != np.uint8:
         pixels = _to_eight_bits(pixels)
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)  # type: ignore[no-any-return]
+    rgb: NDArray[np.uint8] = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return rgb
 
 
 def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 90) -> bytes:

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], seconds: float = 10.0, pause: float = 0.02) -> T:
+def wait_until(condition: Callable[[], T | None], seconds: float = 10.0, pause: float = 0.02) -> T:
     """What `condition` returns once that is true; AssertionError when it never is."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

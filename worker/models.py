@@ -23,11 +23,19 @@ class Artifact(Protocol):
     """What the worker needs to know about a model version."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """The model's, without its version."""
+        ...
+
     @property
-    def version(self) -> str: ...  # noqa: D102
+    def version(self) -> str:
+        """The version's."""
+        ...
+
     @property
-    def sha256(self) -> str: ...  # noqa: D102
+    def sha256(self) -> str:
+        """Of the model file (hex): masks are found again by it."""
+        ...
 
 
 class Predictor(Protocol):

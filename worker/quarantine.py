@@ -58,7 +58,8 @@ def decode_apart(
             f"The decoder died on this image (code {done.returncode}). "
             "Save it anew and upload it again."
         )
-    return np.load(io.BytesIO(done.stdout), allow_pickle=False)  # type: ignore[no-any-return]
+    pixels: NDArray[np.uint8] = np.load(io.BytesIO(done.stdout), allow_pickle=False)
+    return pixels
 
 
 def main() -> int:

@@ -52,8 +52,8 @@ class Peer:
             subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, venv], check=True)
         wanted = HERE / self.folder / "requirements.txt"
         # Ray gives up when its own processes take half a minute to import what they need.
-        command = [uv, "pip", "install", "--quiet", "--compile-bytecode"]
-        subprocess.run([*command, "--python", venv / "bin/python", "-r", wanted], check=True)
+        options = ["--quiet", "--compile-bytecode", "--python", str(venv / "bin/python")]
+        subprocess.run([uv, "pip", "install", *options, "-r", wanted], check=True)
         return venv / "bin"
 
     @contextmanager

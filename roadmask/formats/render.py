@@ -65,5 +65,5 @@ def _npz(image: MaskedImage) -> bytes:
     }
     if image.confidence is not None:
         arrays["confidence"] = image.confidence
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

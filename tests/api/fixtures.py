@@ -13,6 +13,7 @@ from redis import Redis
 from roadmask.settings import Settings
 from storage.local_store import LocalStore
 from storage.recovery import Recovery
+from storage.replies import texts
 from tests.api.fake_worker import FakeWorker
 from tests.api.server import ApiServer
 from tests.servers.process import HOST, free_port
@@ -69,8 +70,8 @@ def working(worker: FakeWorker, redis: Redis) -> Iterator[FakeWorker]:
 
     def work() -> None:
         while not over.wait(0.02):
-            for job_id in redis.zrange("rm:open:interactive", 0, -1):
-                worker.finish(job_id.decode())
+            for job_id in texts(redis.zrange("rm:open:interactive", 0, -1)):
+                worker.finish(job_id)
 
     thread = Thread(target=work)
     thread.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -55,7 +55,7 @@ def test_a_dataset_from_files_to_names(ours: Client) -> None:
     image = ours.upload(picture())
     truth = ours.put_truth(encode_mask(np.ones((HEIGHT, WIDTH), np.uint8)))
     ours.register("scenes", [CatalogueEntry(name="val/1", sha256=image.sha256, truth_sha256=truth)])
-    [named] = ours.images(dataset="scenes", truth="true")
+    [named] = ours.images(dataset="scenes", truth=True)
     assert (named.id, named.truth_sha256) == ("scenes/val/1", truth)
     assert ours.missing([image.sha256, "0" * 64]) == {"0" * 64}
     assert ours.submit(dataset="scenes").counts.total == 1
@@ -73,10 +73,10 @@ def test_a_dataset_from_files_to_names(ours: Client) -> None:
     ],
 )
 def test_errors_arrive_as_the_classes_they_left_as(
-    ours: Client, call: object, error: type[RoadmaskError]
+    ours: Client, call: Callable[[Client], object], error: type[RoadmaskError]
 ) -> None:
     with pytest.raises(error) as raised:
-        call(ours)  # type: ignore[operator]
+        call(ours)
     assert type(raised.value) is error
     assert raised.value.detail
 

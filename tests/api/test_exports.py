@@ -146,7 +146,7 @@ def test_a_whole_job_is_one_coco_dataset(
     worker.succeed(job_id, 0, category=7)
     worker.finish(job_id, failing=(2,))
     store.delete(client.get(f"/v1/jobs/{job_id}/items/3").json()["result"]["mask_key"])
-    answer = annotations(client, job_id, "coco")
+    answer = job_annotations(client, job_id, "coco")
     assert answer.headers["Content-Type"] == "application/json"
     file = tmp_path / "coco.json"
     file.write_bytes(answer.content)
@@ -157,7 +157,7 @@ def test_a_whole_job_is_one_coco_dataset(
         [annotation] = dataset.imgToAnns[found[name]]
         assert annotation["category_id"] == category
         assert annotation["area"] == SIZE[0] * SIZE[1] == dataset.annToMask(annotation).sum()
-    assert annotations(client, job_id, "").content == answer.content, "COCO is the default"
+    assert job_annotations(client, job_id, "").content == answer.content, "COCO is the default"
 
 
 def test_a_whole_job_is_one_list_of_label_studio_tasks(
@@ -165,9 +165,9 @@ def test_a_whole_job_is_one_list_of_label_studio_tasks(
 ) -> None:
     images = put_many(client, 2)
     job_id = submit(client, images)
-    assert annotations(client, job_id, "labelstudio").json() == []
+    assert job_annotations(client, job_id, "labelstudio").json() == []
     worker.finish(job_id)
-    tasks = annotations(client, job_id, "labelstudio").json()
+    tasks = job_annotations(client, job_id, "labelstudio").json()
     assert [task["data"]["image_id"] for task in tasks] == images
     for task in tasks:
         [region] = task["predictions"][0]["result"]
@@ -179,12 +179,15 @@ def test_a_whole_job_is_one_cvat_document(client: httpx.Client, worker: FakeWork
     images = put_many(client, 2)
     job_id = submit(client, images)
     worker.finish(job_id)
-    answer = annotations(client, job_id, "cvat")
+    answer = job_annotations(client, job_id, "cvat")
     assert answer.headers["Content-Type"] == "application/xml"
     assert f"{job_id}.cvat.xml" in answer.headers["Content-Disposition"]
     found = ElementTree.fromstring(answer.content).findall("image")
     assert [image.attrib["name"] for image in found] == [f"{image}.png" for image in images]
-    assert [image.find("mask").attrib["rle"] for image in found] == ["0, 48", "0, 48"]
+    assert [mask.attrib["rle"] for image in found for mask in image.iter("mask")] == [
+        "0, 48",
+        "0, 48",
+    ]
 
 
 @pytest.mark.parametrize("form", ["png", "rle", "svg"])
@@ -192,11 +195,11 @@ def test_forms_of_one_image_are_no_document_of_a_job(
     client: httpx.Client, worker: FakeWorker, form: str
 ) -> None:
     job_id = submit(client, put_many(client, 1))
-    answer = annotations(client, job_id, form)
+    answer = job_annotations(client, job_id, form)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert "coco" in answer.json()["detail"]
 
 
-def annotations(client: httpx.Client, job_id: str, form: str) -> httpx.Response:
+def job_annotations(client: httpx.Client, job_id: str, form: str) -> httpx.Response:
     query = f"?format={form}" if form else ""
     return client.get(f"/v1/jobs/{job_id}/annotations{query}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from inspect import isasyncgen, iscoroutine
+from inspect import iscoroutine
 from threading import Thread
 from typing import Any, Self, TypeVar
 
@@ -42,14 +42,14 @@ class Driven:
     def _driven(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def method(*arguments: Any, **options: Any) -> Any:
             result = call(*arguments, **options)
-            if isasyncgen(result):
+            if isinstance(result, AsyncGenerator):
                 return self._each(result)
             return self._run(result) if iscoroutine(result) else result
 
         return method
 
-    def _each(self, results: AsyncGenerator[T]) -> Iterator[T]:
-        async def following() -> tuple[T] | None:
+    def _each(self, results: AsyncGenerator[Any]) -> Iterator[Any]:
+        async def following() -> tuple[Any] | None:
             try:
                 return (await anext(results),)
             except StopAsyncIteration:

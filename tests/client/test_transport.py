@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Timer
@@ -168,7 +168,7 @@ def test_the_environment_says_where_and_with_which_key(
     assert script.asked[0].headers["authorization"] == "Bearer from-environment"
 
 
-def _events(*events: tuple[str, str, dict[str, object]]) -> bytes:
+def _events(*events: tuple[str, str, Mapping[str, object]]) -> bytes:
     return b"".join(
         f"id: {event_id}\nevent: {kind}\ndata: {json.dumps(data)}\n\n".encode()
         for event_id, kind, data in events

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.timeout(900)  # the first test may have to build its se
 
 
 @pytest.fixture
-def artifacts(store: ObjectStore) -> Iterator[Artifacts]:
+def artifacts(store: ObjectStore) -> Artifacts:
     """The store without any model."""
     for key in list(store.keys(MODELS)):
         store.delete(key)

@@ -45,7 +45,7 @@ def function(module: ModuleType, empty_api: ApiServer) -> Iterator[cvataa.Detect
     function._client.close()
 
 
-def annotations(function: cvataa.DetectionFunction, as_polygons: bool) -> list[Any]:
+def detected(function: cvataa.DetectionFunction, as_polygons: bool) -> list[Any]:
     """What CVAT would store for the frame, its task's labels numbered from 100."""
     context = driver._DetectionFunctionContextImpl(
         frame_name="street.png", conv_mask_to_poly=as_polygons
@@ -73,7 +73,7 @@ def annotations(function: cvataa.DetectionFunction, as_polygons: bool) -> list[A
 
 
 def test_each_category_is_a_mask(function: cvataa.DetectionFunction, working: FakeWorker) -> None:
-    [shape] = annotations(function, as_polygons=False)
+    [shape] = detected(function, as_polygons=False)
     assert (shape.type.value, shape.label_id, shape.frame) == ("mask", 100, 7)
     height, width = SIZE
     assert decode_mask(shape.points, image_width=width, image_height=height).all()
@@ -82,7 +82,7 @@ def test_each_category_is_a_mask(function: cvataa.DetectionFunction, working: Fa
 def test_or_polygons_where_cvat_asks_for_them(
     function: cvataa.DetectionFunction, working: FakeWorker
 ) -> None:
-    [shape] = annotations(function, as_polygons=True)
+    [shape] = detected(function, as_polygons=True)
     assert (shape.type.value, shape.label_id) == ("polygon", 100)
     assert sorted(zip(shape.points[::2], shape.points[1::2], strict=True)) == [
         (0, 0),

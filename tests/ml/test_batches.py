@@ -41,8 +41,9 @@ def test_an_epoch_is_the_same_for_the_same_seed_alone(streets: Path) -> None:
 
 def test_shapes_and_types(streets: Path) -> None:
     for images, truths in Batches(annotated_samples(streets), RECIPE).epoch(1):
-        assert (images.shape, images.dtype) == ((4, 32, 48, 3), np.uint8)
-        assert (truths.shape, truths.dtype) == ((4, 32, 48), np.uint8)
+        assert images.shape == (4, 32, 48, 3)
+        assert truths.shape == (4, 32, 48)
+        assert images.dtype == truths.dtype == np.uint8
 
 
 def write_numbered(folder: Path, numbers: range) -> Path:

@@ -31,7 +31,8 @@ OF_PIXELS = ["cross_entropy", "kullback_leibler", "focal"]
 
 
 def sure_of(truth: np.ndarray, strength: float) -> np.ndarray:
-    return strength * np.eye(8, dtype=np.float32)[truth]
+    logits: np.ndarray = strength * np.eye(8, dtype=np.float32)[truth]
+    return logits
 
 
 def sample(seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -34,7 +34,7 @@ def answers(generator: np.random.Generator, images: int, share: float) -> np.nda
 def test_the_value_is_the_score_of_all_images(measure: Measure) -> None:
     counts = draw(1)
     expected = scores(counts.sum(axis=0), images=30)
-    by_measure = {
+    by_measure: dict[Measure, object] = {
         accuracy: expected.accuracy,
         iou_per_category: [score.iou for score in expected.per_category.values()],
         mean_iou: expected.mean_iou,
@@ -58,15 +58,17 @@ def test_the_bounds_are_the_quantiles_of_images_drawn_one_by_one() -> None:
 
 def test_intervals_cover_the_truth_as_often_as_their_level_says() -> None:
     generator = np.random.default_rng(4)
-    repeats, covered, changes_covered = 200, 0, 0
+    repeats = 200
+    covered: list[bool] = []
+    changes_covered: list[bool] = []
     for seed in range(repeats):
         before, after = answers(generator, 60, 0.7), answers(generator, 60, 0.8)
         _, low, high = intervals(after, accuracy, resamples=300, seed=seed)
-        covered += low <= 0.8 <= high
+        covered.append(bool(low <= 0.8 <= high))
         _, low, high = paired_intervals(before, after, accuracy, resamples=300, seed=seed)
-        changes_covered += low <= 0.1 <= high
-    assert 0.9 * repeats <= covered <= 0.99 * repeats
-    assert 0.9 * repeats <= changes_covered <= 0.99 * repeats
+        changes_covered.append(bool(low <= 0.1 <= high))
+    assert 0.9 * repeats <= sum(covered) <= 0.99 * repeats
+    assert 0.9 * repeats <= sum(changes_covered) <= 0.99 * repeats
 
 
 def test_more_images_and_a_lower_level_narrow_the_interval() -> None:

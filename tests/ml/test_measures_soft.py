@@ -29,7 +29,8 @@ def counted(*samples: tuple[np.ndarray, np.ndarray]) -> SoftCounts:
 
 
 def one_hot(mask: np.ndarray) -> np.ndarray:
-    return (mask == np.array(REAL)[:, None, None]).astype(np.float32)
+    planes: np.ndarray = mask == np.array(REAL)[:, None, None]
+    return planes.astype(np.float32)
 
 
 def test_two_pixels_in_closed_form() -> None:
@@ -70,7 +71,7 @@ def test_dice_follows_from_iou(seed: int) -> None:
 def test_surer_right_answers_score_higher() -> None:
     truth, probabilities = sample(2)
     scored = [
-        counted((truth, (1 - trust) * probabilities + trust * one_hot(truth))).iou
+        counted((truth, (1 - trust) * probabilities + trust * one_hot(truth))).iou or 0.0
         for trust in (0.0, 0.3, 0.9, 1.0)
     ]
     assert scored == sorted(scored)

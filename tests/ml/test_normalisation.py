@@ -17,16 +17,16 @@ COUNT = BATCH * HEIGHT * WIDTH
 
 def a_pair(precision: str = "float32") -> tuple[Any, Any]:
     """Ours and Keras' layer with the same weights, drawn at random."""
-    pair = tuple(
+    ours, keras_own = (
         kind(momentum=0.9, epsilon=1e-3, dtype=precision)
         for kind in (BatchNormalization, keras.layers.BatchNormalization)
     )
     random = np.random.default_rng(5)
     weights = [random.uniform(0.5, 2.0, CHANNELS).astype(np.float32) for _ in range(4)]
-    for layer in pair:
+    for layer in (ours, keras_own):
         layer.build((None, None, None, CHANNELS))
         layer.set_weights(weights)
-    return pair
+    return ours, keras_own
 
 
 def features() -> tf.Tensor:

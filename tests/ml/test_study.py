@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from ml.cli.study import study
 from ml.models.registry import NETWORKS
 from ml.models.unet_mini import UNetMini
+from ml.run import Moment
 from ml.study.machine import Machine
 from ml.study.outcome import Outcome, read_outcome
 from ml.study.page import write_page
@@ -173,9 +174,9 @@ def test_an_interrupted_row_goes_on(narrow_networks: None, tmp_path: Path) -> No
     def stopped() -> bool:
         return epochs == [1]
 
-    def report(moment: object) -> None:
-        if moment.values is not None:  # type: ignore[attr-defined]
-            epochs.append(moment.epoch)  # type: ignore[attr-defined]
+    def report(moment: Moment) -> None:
+        if moment.values is not None:
+            epochs.append(moment.epoch)
 
     with pytest.raises(TrainingStopped):
         whole.run(ROWS["unet_mini"], report, stopped)

@@ -105,7 +105,7 @@ def test_unknown_recipe_names_those_there_are() -> None:
 
 def test_an_encoder_starts_from_the_file_that_is_given(streets: Path, tmp_path: Path) -> None:
     file = tmp_path / "encoder.npz"
-    np.savez(file, **stored_arrays())
+    np.savez(file, allow_pickle=False, **stored_arrays())
     recipe = replace(LITE_UNET.smoke(), epochs=1)
     card = train(Run(recipe, [streets], [], tmp_path / "run", "lite", file)).card
     assert card.provenance.encoder_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()

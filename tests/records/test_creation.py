@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from roadmask.errors import IdempotencyConflict, InvalidRequest, QueueFull, RecordsUnavailable
 from roadmask.jobs import JobState, Lane
 from storage.job_files import chunk_size
-from storage.manifest import PART
+from storage.manifest import PART, ManifestItem
 from tests.records.hands import Hands, image, request
 
 
@@ -93,12 +94,12 @@ def test_of_requests_that_race_with_one_key_one_makes_the_job(hands: Hands) -> N
 
 
 def test_an_api_that_died_before_the_record_does_not_use_up_the_key(hands: Hands) -> None:
-    def dying() -> object:
+    def dying() -> Iterator[ManifestItem]:
         yield image(0)
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        hands.records.create(request(2), dying(), "key")  # type: ignore[arg-type]
+        hands.records.create(request(2), dying(), "key")
     job, replayed = hands.records.create(request(2), map(image, range(2)), "key")
     assert not replayed
     assert job.counts.total == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -185,7 +186,7 @@ def test_a_process_that_slept_through_a_retry_cannot_put_old_results_back(
     hands.fail(claim, 0)
     sleeper = Hands.of(hands.settings)
     put = type(sleeper.store).put
-    kept: list[tuple[object, ...]] = []
+    kept: list[tuple[Any, ...]] = []
     with monkeypatch.context() as asleep:
         asleep.setattr("storage.local_store.LocalStore.put", lambda *call: kept.append(call))
         sleeper.leases.release(claim)
@@ -193,7 +194,7 @@ def test_a_process_that_slept_through_a_retry_cannot_put_old_results_back(
     hands.records.retry(job_id)
     hands.work(job_id)
     for call in kept:
-        put(*call)  # type: ignore[arg-type]
+        put(*call)
     assert any(sealed_key(job_id, 0, 0) in call for call in kept)
     item = hands.records.item(job_id, 0)
     assert item.state is ItemState.SUCCEEDED

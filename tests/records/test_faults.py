@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,12 +85,12 @@ def test_killed_again_and_again_redis_loses_no_item_and_counts_none_twice(
     total = 2000
     job_id = own.accept(total)
 
-    def done() -> int:
-        return own.job(job_id).counts.succeeded
+    def done(goal: int) -> bool:
+        return own.job(job_id).counts.succeeded >= goal
 
     with Crew(own, job_id):
         for kill in range(KILLS):
-            wait_until(lambda goal=100 + kill * 300: done() >= goal, seconds=30)  # type: ignore[misc]
+            wait_until(partial(done, 100 + kill * 300), seconds=30)
             server.restart()
         wait_until(lambda: own.job(job_id).state is JobState.SUCCEEDED, seconds=60)
     own.check(job_id)

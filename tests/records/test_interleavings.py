@@ -13,6 +13,7 @@ import pytest
 from roadmask.errors import JobClosed
 from roadmask.jobs import FINAL_STATES
 from storage.leases import Claim
+from storage.replies import texts
 from tests.records.hands import Hands
 
 STEPS = 200
@@ -83,7 +84,7 @@ class World:
     def lose_all_leases(self) -> None:
         """All workers die at once: their time is over."""
         leases = f"rm:job:{self.job_id}:leases"
-        for chunk in self.hands.redis.zrange(leases, 0, -1):
+        for chunk in texts(self.hands.redis.zrange(leases, 0, -1)):
             self.hands.redis.zadd(leases, {chunk: 1})
 
     def reconcile(self) -> None:

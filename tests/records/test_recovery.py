@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from roadmask.errors import JobNotFound, RecordsUnavailable
 from roadmask.jobs import JobState, Lane
 from storage.job_files import read_job_file
+from storage.rebuild import Rebuild
 from tests.records.hands import Hands, image, request
 from tests.waiting import wait_until
 
@@ -206,7 +208,7 @@ def test_a_sealer_from_before_the_rebuild_cannot_put_old_results_back(
     claim = hands.begin(job_id)
     hands.fail(claim, 0)
     put = type(hands.store).put
-    kept: list[tuple[object, ...]] = []
+    kept: list[tuple[Any, ...]] = []
     with monkeypatch.context() as asleep:
         asleep.setattr("storage.local_store.LocalStore.put", lambda *call: kept.append(call))
         hands.leases.release(claim)
@@ -214,7 +216,7 @@ def test_a_sealer_from_before_the_rebuild_cannot_put_old_results_back(
     hands.recovery.run()
     hands.work(job_id)
     for call in kept:
-        put(*call)  # type: ignore[arg-type]
+        put(*call)
     hands.check_result(job_id, 1)
 
 
@@ -277,11 +279,11 @@ def test_a_redis_emptied_during_the_rebuild_is_rebuilt_again(
     restore = type(hands.recovery._rebuild)._restore
     seen: list[str] = []
 
-    def interrupted(rebuild: object, job_id: str) -> bool:
+    def interrupted(rebuild: Rebuild, job_id: str) -> bool:
         seen.append(job_id)
         if len(seen) == 2:
             hands.redis.flushall()
-        return bool(restore(rebuild, job_id))  # type: ignore[arg-type]
+        return bool(restore(rebuild, job_id))
 
     monkeypatch.setattr("storage.rebuild.Rebuild._restore", interrupted)
     hands.recovery.run()

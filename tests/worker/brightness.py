@@ -69,9 +69,11 @@ class Brightness:
 
 def segment(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The mask, uint8 (H, W), that this model makes of an image, uint8 (H, W, 3)."""
-    return np.where(image.mean(axis=2) > 127, SKY, FLAT).astype(np.uint8)
+    mask: NDArray[np.uint8] = np.where(image.mean(axis=2) > 127, SKY, FLAT).astype(np.uint8)
+    return mask
 
 
 def sure(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """How sure this model is of an image's pixels, float32 (H, W): grey ones might be either."""
-    return (0.5 + np.abs(image.mean(axis=2) - 127.5) / 255).astype(np.float32)
+    certainty: NDArray[np.float32] = 0.5 + np.abs(image.mean(axis=2) - 127.5) / 255
+    return certainty.astype(np.float32)

@@ -152,8 +152,10 @@ def test_cancel_stops_between_micro_batches(start: Start, desk: Desk) -> None:
     assert counts.canceled == 64
     # What was in hand when the job was canceled is all that was ever inferred.
     assert size == 4
-    assert model.inferred <= 3 * 4
-    assert station.chunks.work(job_id, Lane.BATCH) is None
+    inferred = model.inferred
+    assert inferred <= 3 * 4
+    station.chunks.work(job_id, Lane.BATCH)
+    assert model.inferred == inferred
 
 
 def test_a_batch_chunk_makes_way_for_the_interactive_lane(start: Start, desk: Desk) -> None:

@@ -10,7 +10,9 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -89,13 +91,17 @@ def ended(desk: Desk, job_id: str) -> bool:
     return desk.job(job_id).state in FINAL_STATES
 
 
+def dead_or_done(worker: TinyWorker, desk: Desk, job_id: str) -> bool:
+    return worker.process.poll() is not None or ended(desk, job_id)
+
+
 def check_each_item_ended_once(desk: Desk, job_id: str) -> list[Item]:
     """Counts, items and events tell the same story."""
     items, counts = desk.items(job_id), desk.job(job_id).counts
     states = Counter(item.state.value for item in items)
     assert (states["succeeded"], states["failed"]) == (counts.succeeded, counts.failed)
     assert counts.succeeded + counts.failed == counts.total == len(items)
-    events = desk.redis.xrange(f"rm:job:{job_id}:events")
+    events: Any = desk.redis.xrange(f"rm:job:{job_id}:events")
     told = [json.loads(event[b"data"])["index"] for _, event in events if event[b"type"] == b"item"]
     assert sorted(told) == list(range(counts.total))
     return items
@@ -129,7 +135,7 @@ def test_an_urgent_image_is_served_while_batches_hold_all_threads_of_the_pool(
         wait_until(lambda: worker.log.read_bytes().count(b"a thread is held") == 2, seconds=30)
         for n in range(3):
             urgent = desk.accept([desk.image(png(100 + n))], Lane.INTERACTIVE, messages=1)
-            wait_until(lambda job_id=urgent: ended(desk, job_id))
+            wait_until(partial(ended, desk, urgent))
             assert desk.job(urgent).state is JobState.SUCCEEDED
     finally:
         # It would wait for what it holds.
@@ -161,7 +167,7 @@ def test_an_image_that_kills_its_worker_fails_alone_after_three_attempts(
     deaths = 0
     while not ended(desk, job_id):
         worker = launch("kill")
-        wait_until(lambda w=worker: w.process.poll() is not None or ended(desk, job_id), seconds=30)
+        wait_until(partial(dead_or_done, worker, desk, job_id), seconds=30)
         deaths += worker.process.poll() == -signal.SIGKILL
     items = check_each_item_ended_once(desk, job_id)
     assert [code(item) for item in items] == [None] * 7 + ["worker_crashed"] + [None] * 12
@@ -177,7 +183,7 @@ def test_an_image_that_hangs_the_model_fails_alone(launch: Launch, desk: Desk) -
     exits = []
     while not ended(desk, job_id):
         worker = launch("hang", item_deadline_s=4.0)
-        wait_until(lambda w=worker: w.process.poll() is not None or ended(desk, job_id), seconds=30)
+        wait_until(partial(dead_or_done, worker, desk, job_id), seconds=30)
         exits.append(worker.process.poll())
     items = check_each_item_ended_once(desk, job_id)
     assert [code(item) for item in items] == [None, None, "deadline_exceeded", None, None, None]

@@ -42,10 +42,10 @@ def break_tasks() -> None:
     work: Callable[[Chunks, str, Lane], None] = Chunks.work
     raised = [MemoryError, SystemExit, MemoryError, SystemExit]
 
-    def broken(chunks: Chunks, job_id: str, lane: Lane) -> None:
+    def broken(self: Chunks, job_id: str, lane: Lane) -> None:
         if raised:
             raise raised.pop()("no room")
-        work(chunks, job_id, lane)
+        work(self, job_id, lane)
 
     Chunks.work = broken  # type: ignore[method-assign]
 
@@ -54,11 +54,11 @@ def hold_batches() -> None:
     """Whatever thread takes a batch message keeps it for ever."""
     work: Callable[[Chunks, str, Lane], None] = Chunks.work
 
-    def held(chunks: Chunks, job_id: str, lane: Lane) -> None:
+    def held(self: Chunks, job_id: str, lane: Lane) -> None:
         if lane is Lane.BATCH:
             logging.warning("a thread is held")
             time.sleep(3600)
-        work(chunks, job_id, lane)
+        work(self, job_id, lane)
 
     Chunks.work = held  # type: ignore[method-assign]
 

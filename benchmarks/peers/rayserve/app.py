@@ -42,4 +42,4 @@ class Segment:
 if __name__ == "__main__":
     ray.init(include_dashboard=False)
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
-    serve.run(Segment.bind(), blocking=True)
+    serve.run(Segment.bind(), blocking=True)  # type: ignore[attr-defined]

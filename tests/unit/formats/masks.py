@@ -19,7 +19,8 @@ def blobs(shape: tuple[int, int], seed: int = 0) -> NDArray[np.uint8]:
     height, width = shape
     field = np.random.default_rng(seed).random((height, width), np.float32)
     smooth = cv2.GaussianBlur(field, (0, 0), 8)
-    return cv2.normalize(smooth, None, 0, 7.99, cv2.NORM_MINMAX).astype(np.uint8)
+    levels: NDArray[np.float32] = cv2.normalize(smooth, None, 0, 7.99, cv2.NORM_MINMAX)
+    return levels.astype(np.uint8)
 
 
 def masked(mask: NDArray[np.uint8], index: int = 0) -> MaskedImage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pycocotools.coco import COCO
 from roadmask.categories import CITYSCAPES
 from roadmask.formats import coco
 from roadmask.formats.coco import coco_dataset, encode_rle
+from roadmask.formats.masked_image import MaskedImage
 from tests.unit.formats.masks import MASKS, masked, noise
 
 
@@ -62,7 +64,7 @@ def test_images_are_asked_for_one_by_one_and_their_list_waits_on_disk(
     monkeypatch.setattr(coco, "SPOOL", 100)
     asked: list[int] = []
 
-    def images():  # type: ignore[no-untyped-def]
+    def images() -> Iterator[MaskedImage]:
         for index in range(50):
             asked.append(index)
             yield masked(MASKS[4], index)

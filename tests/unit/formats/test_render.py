@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_color_shows_the_palette() -> None:
     ],
 )
 def test_cityscapes_ids_are_labels_of_their_categories(
-    form: MaskFormat, labels: dict, back: np.ndarray
+    form: MaskFormat, labels: dict[int, Any], back: np.ndarray
 ) -> None:
     ids = pixels(form)
     assert ids.dtype == np.uint8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def ids(images: list[Image]) -> list[str]:
     return [image.id for image in images]
 
 
-def all_pages(catalogue: Catalogue, **filters: object) -> list[str]:
+def all_pages(catalogue: Catalogue, **filters: Any) -> list[str]:
     found: list[str] = []
     cursor = None
     while True:
@@ -178,9 +179,9 @@ def test_a_page_may_begin_anywhere(catalogue: Catalogue, store: LocalStore) -> N
     page = catalogue.page(dataset="d", at="d/31", limit=2)
     assert (ids(page.images), page.offset) == (["d/31", "d/32"], 31)
     assert catalogue.page(at="d/31", limit=1).offset == 32, "all images begin with those of a"
-    for elsewhere in ({"at": "d/none"}, {"at": "d/31", "dataset": "other"}):
+    for at, dataset in (("d/none", None), ("d/31", "other")):
         with pytest.raises(ImageNotFound):
-            catalogue.page(**elsewhere)
+            catalogue.page(at=at, dataset=dataset)
     assert catalogue.page(dataset="d", query="4").total is None
     for searched in ({"query": "4"}, {"with_truth": False}, {"cursor": page.next}):
         with pytest.raises(InvalidRequest, match="offset"):
