@@ -17,7 +17,7 @@ UPLOADED = re.compile(r"^sha256-([0-9a-f]{64})$")
 
 def check_image_id(image_id: str) -> str:
     """The id itself, when it is one. Raises `InvalidId`."""
-    if len(image_id) > 512 or not re.fullmatch(IMAGE_ID, image_id) or ".." in image_id:
+    if not _is_id(image_id):
         raise InvalidId(
             f"{image_id[:80]!r} is not an image id: use `dataset/name` of letters, digits, "
             "dot, dash and underscore, or `sha256-` and 64 hexadecimal digits."
@@ -25,9 +25,23 @@ def check_image_id(image_id: str) -> str:
     return image_id
 
 
+def check_dataset_name(name: str) -> str:
+    """The name itself, when a dataset can have it. Raises `InvalidId`."""
+    if "/" in name or name.startswith("sha256-") or not _is_id(name):
+        raise InvalidId(
+            f"{name[:80]!r} cannot name a dataset: use letters, digits, dot, dash and underscore, "
+            "without slash, and do not begin with `sha256-`."
+        )
+    return name
+
+
 def uploaded_id(sha256: str) -> str:
     """The id of an uploaded image, from the sha256 (hex) of its bytes."""
     return f"sha256-{sha256}"
+
+
+def _is_id(text: str) -> bool:
+    return len(text) <= 512 and bool(re.fullmatch(IMAGE_ID, text)) and ".." not in text
 
 
 class Image(Wire):

@@ -13,7 +13,7 @@ from roadmask.client import Client
 from roadmask.errors import ImageUnreadable, InvalidId, RoadmaskError
 from roadmask.folders import Sample, find_samples, read_truth
 from roadmask.image_calls import digest
-from roadmask.images import CatalogueEntry, check_image_id
+from roadmask.images import CatalogueEntry, check_dataset_name, check_image_id
 from roadmask.masks import encode_mask
 from roadmask.transport import STOPPERS
 
@@ -45,7 +45,7 @@ def ingest(client: Client, folder: Path, dataset: str) -> tuple[int, Iterator[In
     repeated. Raises `InvalidRequest` for a folder without images and `InvalidId` for a name that
     no dataset can have.
     """
-    check_image_id(dataset)
+    check_dataset_name(dataset)
     samples = find_samples(folder)
     return len(samples), _ingest(client, samples, dataset)
 

@@ -16,8 +16,16 @@ from typing import Literal
 from pydantic import ValidationError
 from redis import Redis
 
-from roadmask.errors import ImageNotFound, InvalidId, InvalidRequest, ObjectNotFound
-from roadmask.images import CatalogueEntry, Dataset, Image, ImagePage, check_image_id, uploaded_id
+from roadmask.errors import ImageNotFound, InvalidRequest, ObjectNotFound
+from roadmask.images import (
+    CatalogueEntry,
+    Dataset,
+    Image,
+    ImagePage,
+    check_dataset_name,
+    check_image_id,
+    uploaded_id,
+)
 from roadmask.pixels import ImageFacts
 from storage.catalogue_index import BATCH, CatalogueIndex, encode
 from storage.cursors import decode_cursor, encode_cursor
@@ -66,7 +74,8 @@ class Catalogue:
         hashes in `missing` where bytes were not uploaded, and `InvalidRequest` where a name comes
         twice or an annotated mask has not its image's size.
         """
-        image_ids = [_dataset_id(dataset, entry.name) for entry in entries]
+        check_dataset_name(dataset)
+        image_ids = [check_image_id(f"{dataset}/{entry.name}") for entry in entries]
         _check_unique(image_ids)
         images = [
             upload.model_copy(
@@ -220,15 +229,6 @@ class Catalogue:
                 missing=missing,
             )
         return [image for image in found if image]
-
-
-def _dataset_id(dataset: str, name: str) -> str:
-    if "/" in dataset or dataset.startswith("sha256-"):
-        raise InvalidId(
-            f"{dataset[:80]!r} cannot name a dataset: use letters, digits, dot, dash and "
-            "underscore, without slash, and do not begin with `sha256-`."
-        )
-    return check_image_id(f"{dataset}/{name}")
 
 
 def _check_unique(image_ids: list[str]) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from roadmask.client import Client
     from roadmask.jobs import Job
 
+WHOLE = ("id", "state", "done")
+"""Columns that are never cut off."""
+
 
 @click.command()
 @click.argument("job_id", metavar="[ID]", required=False)
@@ -80,17 +83,31 @@ def _list(found: list[Job], as_json: bool) -> None:
 
 
 def jobs_table(found: list[Job]) -> Table:
-    """Jobs as a table, one a line."""
+    """Jobs, at least one, as a table: one a line, without columns that say nothing."""
     from rich.table import Table
 
-    table = Table("id", "name", "state", "lane", "done", "failed", "images/s", box=None)
-    for job in found:
-        counts = job.counts
-        done = f"{counts.succeeded}/{counts.total}"
-        rate = "" if job.images_per_second is None else f"{job.images_per_second:.1f}"
-        name = job.name or ""
-        table.add_row(job.id, name, job.state, job.lane, done, str(counts.failed or ""), rate)
+    table = Table(box=None, pad_edge=False)
+    rows = [_row(job) for job in found]
+    for title in rows[0]:
+        # However narrow the terminal is, the id is whole: it is there to be copied.
+        if title in WHOLE or any(row[title] for row in rows):
+            table.add_column(title, no_wrap=title in WHOLE)
+    for row in rows:
+        table.add_row(*(row[str(column.header)] for column in table.columns))
     return table
+
+
+def _row(job: Job) -> dict[str, str]:
+    counts, rate = job.counts, job.images_per_second
+    return {
+        "id": job.id,
+        "name": job.name or "",
+        "state": job.state,
+        "lane": job.lane,
+        "done": f"{counts.succeeded}/{counts.total}",
+        "failed": str(counts.failed or ""),
+        "images/s": "" if rate is None else f"{rate:.1f}",
+    }
 
 
 def _show(client: Client, job: Job, as_json: bool) -> None:

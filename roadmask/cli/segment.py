@@ -34,7 +34,7 @@ class Wanted:
     metavar="PHOTO…",
     nargs=-1,
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, path_type=Path),
 )
 @click.option(
     "--out",
@@ -70,6 +70,11 @@ def segment(
     """Masks of photos, served before any batch."""
     from roadmask.mask_files import mask_names
 
+    for photo in photos:
+        if photo.is_dir():
+            raise click.UsageError(
+                f"{photo} is a folder: `roadmask batch {photo} --out {out}` takes all in it."
+            )
     root = Path(os.path.commonpath([photo.resolve().parent for photo in photos]))
     below = [photo.resolve().relative_to(root).as_posix() for photo in photos]
     names = mask_names(below)

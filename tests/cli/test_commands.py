@@ -91,7 +91,9 @@ def test_a_dataset_and_its_job(roadmask: Run, stack: Stack, tmp_path: Path) -> N
     assert (told["state"], told["scores"]["images"]) == ("succeeded", 1)
     listed = json.loads(roadmask("jobs", "--json", "--limit", "1").stdout)
     assert [entry["id"] for entry in listed] == [job.id]
-    assert "mine" in roadmask("jobs").stdout
+    table = roadmask("jobs").stdout
+    assert job.id in table
+    assert "mine" in table
     assert "mean IoU" in roadmask("jobs", job.id).stdout
 
 

@@ -137,7 +137,7 @@ def test_a_name_may_not_come_twice(catalogue: Catalogue) -> None:
 
 @pytest.mark.parametrize("dataset", ["a/b", "sha256-x", "..", "", ".a", "é", "a b"])
 def test_datasets_have_plain_names(catalogue: Catalogue, dataset: str) -> None:
-    with pytest.raises(InvalidId):
+    with pytest.raises(InvalidId, match="cannot name a dataset"):
         fill(catalogue, dataset, ["a"])
 
 
