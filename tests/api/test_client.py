@@ -23,7 +23,7 @@ from roadmask.jobs import ItemState, JobState
 from roadmask.masks import encode_mask
 from tests.api.fake_worker import SIZE, FakeWorker
 from tests.api.pictures import HEIGHT, WIDTH, digest, picture
-from tests.api.test_jobs import UNKNOWN
+from tests.api.submission import UNKNOWN
 
 
 @pytest.fixture

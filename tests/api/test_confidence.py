@@ -13,7 +13,7 @@ from storage.local_store import LocalStore
 from storage.objects import confidence_key
 from tests.api.fake_worker import SIZE, SURE, FakeWorker
 from tests.api.pictures import picture, put_many
-from tests.api.test_jobs import submit
+from tests.api.submission import submit
 
 GREY = round(255 * SURE)
 

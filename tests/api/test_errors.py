@@ -12,7 +12,7 @@ from api.app import create_app
 from api.headers import SECURITY_HEADERS
 from roadmask.settings import Settings
 from tests.api.server import ApiServer
-from tests.api.test_jobs import UNKNOWN
+from tests.api.submission import UNKNOWN
 from tests.servers.process import HOST, free_port
 
 

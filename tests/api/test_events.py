@@ -13,7 +13,7 @@ from roadmask.event import Event
 from roadmask.events import parse_events
 from tests.api.fake_worker import FakeWorker
 from tests.api.pictures import put_many
-from tests.api.test_jobs import submit
+from tests.api.submission import submit
 
 
 def read(client: httpx.Client, job_id: str, last_id: str | None = None) -> list[Event]:

@@ -18,7 +18,7 @@ from storage.local_store import LocalStore
 from storage.objects import image_key
 from tests.api.fake_worker import SIZE, FakeWorker
 from tests.api.pictures import digest, picture, put_many
-from tests.api.test_jobs import submit
+from tests.api.submission import submit
 
 
 @pytest.fixture

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
-
 import httpx
 import pytest
 from redis import Redis
 
-from api.waiting import preferred_wait
 from roadmask.jobs import Lane
-from roadmask.settings import Settings
 from storage.dispatch import PREFIX
 from storage.local_store import LocalStore
 from storage.manifest import read_range
-from storage.objects import image_key
 from tests.api.fake_worker import FakeWorker
 from tests.api.pictures import digest, picture, put, put_many
-
-UNKNOWN = "00000000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"max_upload_bytes": 4000})
-
-
-def submit(client: httpx.Client, ids: list[str], **request: object) -> str:
-    answer = client.post("/v1/jobs", json={"images": [{"id": i} for i in ids], **request})
-    assert answer.status_code == 202
-    return str(answer.json()["id"])
+from tests.api.submission import UNKNOWN, submit
 
 
 def test_an_accepted_job_says_where_to_go_next(client: httpx.Client, redis: Redis) -> None:
@@ -126,56 +108,6 @@ def test_a_repeated_key_yields_the_same_job(client: httpx.Client) -> None:
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
 
 
-def test_a_form_becomes_a_job_of_its_files(client: httpx.Client, worker: FakeWorker) -> None:
-    files = [("files", (f"{n}.jpg", picture(n))) for n in range(3)]
-    answer = client.post("/v1/jobs", files=files, data={"job": '{"name": "walk"}'})
-    job = answer.json()
-    assert (answer.status_code, job["name"]) == (202, "walk")
-    items = client.get(job["urls"]["items"]).json()["items"]
-    assert [item["custom_id"] for item in items] == ["0.jpg", "1.jpg", "2.jpg"]
-    assert [item["image_id"] for item in items] == [
-        f"sha256-{digest(picture(n))}" for n in range(3)
-    ]
-    assert client.get(f"/v1/images/{items[0]['image_id']}").is_success
-    replay = [
-        client.post("/v1/jobs", files=files, headers={"Idempotency-Key": "form"}) for _ in "ab"
-    ]
-    assert [answer.status_code for answer in replay] == [202, 200]
-
-
-@pytest.mark.parametrize("bad", [b"", b"no image", picture(file_format="GIF")])
-def test_a_bad_file_of_a_form_is_accepted_to_fail_alone(
-    client: httpx.Client, store: LocalStore, bad: bytes
-) -> None:
-    files = [("files", ("good.jpg", picture())), ("files", ("bad.jpg", bad))]
-    answer = client.post("/v1/jobs", files=files)
-    assert (answer.status_code, answer.json()["counts"]["total"]) == (202, 2)
-    assert store.get(image_key(digest(bad))) == bad
-    # Its bytes wait for the worker; as an image it is not known.
-    assert client.get(f"/v1/images/sha256-{digest(bad)}").status_code == 404
-
-
-@pytest.mark.parametrize(
-    "fields", ['{"dataset": "scenes"}', '{"images": [{"id": "a/b"}]}', "{", '{"nme": "x"}']
-)
-def test_the_job_field_of_a_form_is_checked(client: httpx.Client, fields: str) -> None:
-    answer = client.post("/v1/jobs", files={"files": picture()}, data={"job": fields})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-
-
-def test_a_form_with_a_file_that_cannot_be_kept_is_refused_whole(
-    client: httpx.Client, settings: Settings
-) -> None:
-    files = [
-        ("files", ("good.jpg", picture())),
-        ("files", ("long.jpg", bytes(settings.max_upload_bytes + 1))),
-    ]
-    answer = client.post("/v1/jobs", files=files)
-    assert (answer.status_code, answer.json()["code"]) == (413, "upload_too_large")
-    assert "long.jpg" in answer.json()["detail"]
-    assert client.get("/v1/jobs").json()["jobs"] == []
-
-
 def test_jobs_are_listed_newest_first_and_filtered(
     client: httpx.Client, worker: FakeWorker
 ) -> None:
@@ -252,95 +184,6 @@ def test_retry_runs_what_failed_again(
     assert redis.llen(f"{PREFIX}{Lane.INTERACTIVE}") == 1
     worker.finish(job_id)
     assert client.get(f"/v1/jobs/{job_id}").json()["state"] == "succeeded"
-
-
-@pytest.mark.parametrize(
-    ("query", "headers", "applied"),
-    [
-        ("?wait=20", {}, None),
-        ("", {"Prefer": "wait=20"}, "wait=20"),
-        ("", {"Prefer": "respond-async, wait=20"}, "wait=20"),
-    ],
-)
-def test_a_waiting_client_hears_of_the_end_at_once(
-    client: httpx.Client,
-    worker: FakeWorker,
-    query: str,
-    headers: dict[str, str],
-    applied: str | None,
-) -> None:
-    job_id = submit(client, put_many(client, 2))
-    with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(client.get, f"/v1/jobs/{job_id}{query}", headers=headers)
-        worker.succeed(job_id, 0)
-        assert not answer.done()
-        worker.succeed(job_id, 1)
-        worker.release()
-        response = answer.result(timeout=10)
-    assert response.json()["state"] == "succeeded"
-    assert response.headers.get("Preference-Applied") == applied
-
-
-def test_a_client_may_wait_for_the_end_while_it_hands_a_job_in(
-    client: httpx.Client, worker: FakeWorker
-) -> None:
-    body = {"images": [{"id": image} for image in put_many(client, 1)], "lane": "interactive"}
-    with ThreadPoolExecutor(1) as pool:
-        key = {"Idempotency-Key": "the same"}
-        headers = {"Prefer": "wait=20"} | key
-        answer = pool.submit(client.post, "/v1/jobs", json=body, headers=headers)
-        while not (jobs := client.get("/v1/jobs").json()["jobs"]):
-            time.sleep(0.02)
-        worker.succeed(jobs[0]["id"], 0)
-        worker.release()
-        response = answer.result(timeout=10)
-    assert (response.status_code, response.json()["state"]) == (200, "succeeded")
-    assert response.headers["Location"] == f"/v1/jobs/{response.json()['id']}"
-    assert response.headers["Preference-Applied"] == "wait=20"
-    again = client.post("/v1/jobs", json=body, headers=key)
-    assert again.json()["id"] == response.json()["id"]
-
-
-def test_a_wait_for_a_new_job_that_is_over_tells_how_far_it_is(client: httpx.Client) -> None:
-    body = {"images": [{"id": image} for image in put_many(client, 1)]}
-    began = time.monotonic()
-    answer = client.post("/v1/jobs?wait=0.3", json=body)
-    assert time.monotonic() - began >= 0.3
-    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
-
-
-def test_a_wait_that_is_over_tells_how_far_it_is(client: httpx.Client, worker: FakeWorker) -> None:
-    job_id = submit(client, put_many(client, 2))
-    worker.begin(job_id, 1)
-    began = time.monotonic()
-    job = client.get(f"/v1/jobs/{job_id}?wait=0.3").json()
-    assert time.monotonic() - began >= 0.3
-    assert (job["state"], job["counts"]["running"]) == ("running", 2)
-
-
-@pytest.mark.parametrize("wait", ["-1", "61", "x"])
-def test_nobody_waits_longer_than_a_minute(client: httpx.Client, wait: str) -> None:
-    answer = client.get(f"/v1/jobs/{UNKNOWN}?wait={wait}")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-
-
-@pytest.mark.parametrize(
-    ("prefer", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("respond-async", None),
-        ("wait=10", 10),
-        ("respond-async, wait = 10; foo=1", 10),
-        ('WAIT="5"', 5),
-        ("wait=99999", 60),
-        ("wait=-1", None),
-        ("await=3", None),
-        ("wait=1.5", None),
-    ],
-)
-def test_prefer_is_read_as_the_standard_says(prefer: str | None, seconds: int | None) -> None:
-    assert preferred_wait(prefer) == seconds
 
 
 def test_a_full_queue_is_told_with_a_time_to_come_again(client: httpx.Client, redis: Redis) -> None:

@@ -21,7 +21,7 @@ from storage.local_store import LocalStore
 from storage.objects import mask_keys
 from tests.api.fake_worker import FakeWorker
 from tests.api.pictures import put
-from tests.api.test_jobs import submit
+from tests.api.submission import submit
 from tests.servers.redis import RedisServer
 from tests.servers.service import Api
 

@@ -17,7 +17,7 @@ from roadmask.settings import Settings
 from storage.local_store import LocalStore
 from storage.roll import Roll
 from tests.api.pictures import put_many
-from tests.api.test_jobs import submit
+from tests.api.submission import submit
 from tests.servers.service import Api
 
 

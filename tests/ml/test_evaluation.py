@@ -1,19 +1,16 @@
+"""A model measured on annotated images: scores, soft scores, calibration, views."""
+
 from __future__ import annotations
 
-import json
-import re
 from functools import partial
 from pathlib import Path
 
-import click
 import keras
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from sklearn.metrics import confusion_matrix
 
 from ml.artifact import Artifact
-from ml.cli.evaluate import evaluate
 from ml.data.annotated import from_folder
 from ml.data.samples import annotated_samples
 from ml.engines.keras_engine import KerasEngine
@@ -26,20 +23,12 @@ from ml.predictor import Predictor
 from ml.segmenter import Segmenter
 from ml.upsizing import soften
 from ml.views import answer, views
-from roadmask import Client
 from roadmask.categories import CITYSCAPES
-from roadmask.errors import InvalidRequest, ServiceUnreachable
+from roadmask.errors import InvalidRequest
 from roadmask.folders import read_truth
-from roadmask.ingest import ingest
 from roadmask.masks import decode_mask, encode_mask
 from roadmask.pixels import encode_png
-from roadmask.scores import mean_iou
-from tests.api.fixtures import api, empty_api, settings, store
-from tests.api.server import ApiServer
 from tests.ml.streets import draw_street, write_streets
-from tests.servers.process import free_port
-
-__all__ = ["api", "empty_api", "settings", "store"]
 
 
 class Reader(keras.Model):  # type: ignore[misc]
@@ -194,28 +183,6 @@ def test_a_truth_of_another_size_is_named(segmenter: Segmenter, tmp_path: Path) 
         run(Evaluation(segmenter, CITYSCAPES), folder)
 
 
-def invoke(*arguments: object) -> Result:
-    words = [*map(str, arguments), "--engine", "keras"]
-    return CliRunner().invoke(evaluate, words, catch_exceptions=False)
-
-
-def test_json_has_everything_that_was_measured(artifact: Artifact, streets: Path) -> None:
-    found = json.loads(invoke(artifact.path, streets, "--json").stdout)
-    spans = found["intervals"]
-    for name, score in found["per_category"].items():
-        if score["iou"] is None:
-            assert spans["per_category"][name] is None
-        else:
-            low, high = spans["per_category"][name]
-            assert low <= score["iou"] <= high
-    assert spans["mean_iou"][0] <= found["mean_iou"] <= spans["mean_iou"][1]
-    assert found["soft_dice"] == pytest.approx(2 * found["soft_iou"] / (1 + found["soft_iou"]))
-    assert 0 <= found["ece"] <= 1
-    assert found["speed"]["predictor_images_per_s"] > found["speed"]["with_decoding_images_per_s"]
-    size = list(artifact.card.fit.size(96, 128))
-    assert found["protocol"] == {"scales": [1.0], "mirror": False, "size": [size]}
-
-
 def test_confusion_is_that_of_sklearn(segmenter: Segmenter, streets: Path) -> None:
     evaluation = Evaluation(segmenter, CITYSCAPES)
     seen = run(evaluation, streets)
@@ -233,73 +200,9 @@ def test_confusion_is_that_of_sklearn(segmenter: Segmenter, streets: Path) -> No
             assert sum(shares) == pytest.approx(1)
 
 
-def test_views_change_the_scores_and_nothing_else_does(artifact: Artifact, streets: Path) -> None:
-    plain = json.loads(invoke(artifact.path, streets, "--json").stdout)
-    several = json.loads(
-        invoke(artifact.path, streets, "--json", "--scales", "1,1.5", "--mirror").stdout
-    )
-    assert several["protocol"]["scales"] == [1.0, 1.5]
-    assert several["protocol"]["mirror"] is True
-    assert several["soft_iou"] != plain["soft_iou"]
-    (measurement,) = artifact.card.metrics
-    assert plain.items() >= measurement.scores.model_dump().items()
-    assert plain["soft_iou"] == measurement.soft_iou
-
-
-@pytest.mark.parametrize("scales", ["1,two", "0"])
-def test_scales_must_be_numbers_within_reason(
-    artifact: Artifact, streets: Path, scales: str
-) -> None:
-    with pytest.raises((InvalidRequest, click.BadParameter)):
-        evaluate.main([str(artifact.path), str(streets), "--scales", scales], standalone_mode=False)
-
-
-def test_a_report_shows_the_worst_images_first(
-    artifact: Artifact, streets: Path, tmp_path: Path
-) -> None:
-    place = tmp_path / "new" / "mine.html"
-    invoke(artifact.path, streets, "--report", place, "--worst", 2)
-    page = place.read_text()
-    evaluation = Evaluation(Predictor(artifact), CITYSCAPES)
-    values = {each.name: float(mean_iou(each.counts)) for each in run(evaluation, streets)}
-    worst = sorted(values, key=lambda name: values[name])[:2]
-    assert re.findall(r"<h3>\d\. (\S+)</h3>", page) == worst
-    assert page.count("data:image/jpeg;base64,") == 8
-    assert "contains pictures of" in page
-    assert "//" not in re.sub(r'data:[^"]*', "", page)
-
-
-def test_a_report_without_pictures_has_none(
-    artifact: Artifact, streets: Path, tmp_path: Path
-) -> None:
-    invoke(artifact.path, streets, "--report", tmp_path, "--worst", 0)
-    page = (tmp_path / "report.html").read_text()
-    assert "data:image" not in page.replace("img-src data:", "")
-    assert "contains pictures" not in page
-
-
 def test_the_worst_are_kept_whatever_the_order() -> None:
     worst = Worst(3)
     values = [0.5, 0.1, float("nan"), 0.9, 0.3, 0.1, 0.7]
     for index, value in enumerate(values):
         worst.offer(value, partial(Exhibit, str(index), (), ()))
     assert [each.name for each in worst] == ["1", "5", "4"]
-
-
-def test_a_dataset_of_a_service_scores_as_its_folder(
-    artifact: Artifact, streets: Path, empty_api: ApiServer
-) -> None:
-    with Client(empty_api.url) as client:
-        _, images = ingest(client, streets, "streets")
-        assert all(image.error is None for image in images)
-    (measurement,) = artifact.card.metrics
-    found = json.loads(invoke(artifact.path, "streets", "--json", "--url", empty_api.url).stdout)
-    assert found["dataset"] == "streets"
-    assert found.items() >= measurement.scores.model_dump().items()
-    with pytest.raises(InvalidRequest, match="Annotated there: streets"):
-        invoke(artifact.path, "roads", "--url", empty_api.url)
-
-
-def test_what_is_neither_folder_nor_dataset_is_said_to_be_so(artifact: Artifact) -> None:
-    with pytest.raises(ServiceUnreachable, match="roads is not a folder here"):
-        invoke(artifact.path, "roads", "--url", f"http://127.0.0.1:{free_port()}")

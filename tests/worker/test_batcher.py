@@ -3,60 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from roadmask.errors import ModelFailed
 from roadmask.jobs import Lane
+from tests.worker.batching import picture, running
 from tests.worker.brightness import (
     SKY,
     Brightness,
     Images,
-    Sizes,
     TinyArtifact,
     find,
     segment,
     sure,
 )
 from tests.worker.gates import Gate
-from worker.batcher import Batcher
-from worker.fetch import Picture
 from worker.models import Models
-from worker.pace import Pace
-from worker.watchdog import Watchdog
-
-POISON = 7
-LONG_S = 1e6
-"""A turn in which any number of images fits."""
-
-
-def picture(value: int = 200) -> Picture:
-    return Picture(np.full((4, 6, 3), value, np.uint8), (4, 6))
-
-
-def poisoned(images: Images) -> None:
-    if any((image == POISON).all() for image in images):
-        raise RuntimeError("a kernel does not like this")
-
-
-def tight_memory(images: Images) -> None:
-    if len(images) > 2:
-        raise MemoryError("no room for so many")
-
-
-@contextmanager
-def running(
-    models: Models, watchdog: Watchdog | None = None, threads: int = 1
-) -> Iterator[Batcher]:
-    batcher = Batcher(models, Pace(8, turn_s=LONG_S), watchdog or Watchdog(60), threads)
-    batcher.start()
-    yield batcher
-    batcher.stop()
 
 
 def test_what_waits_while_the_model_works_goes_together_the_interactive_first_and_alone() -> None:
@@ -159,85 +124,6 @@ def test_each_image_gets_its_own_mask() -> None:
         waiting = [batcher.put(p, TinyArtifact(), Lane.BATCH, {}) for p in pictures]
         for each, mask in zip(pictures, waiting, strict=True):
             np.testing.assert_array_equal(mask.result(timeout=5).mask, segment(each.pixels))
-
-
-def submit_together(batcher: Batcher, gate: Gate, values: list[int]) -> list[ModelFailed | None]:
-    """Outcomes of images that share a batch: the error, or None."""
-    blocker = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
-    gate.wait_for_arrival()
-    waiting = [batcher.put(picture(value), TinyArtifact(), Lane.BATCH, {}) for value in values]
-    gate.open()
-    blocker.result(timeout=5)
-    return [mask.exception(timeout=5) for mask in waiting]  # type: ignore[misc]
-
-
-@pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-def test_a_failing_batch_is_run_one_by_one_and_only_the_image_at_fault_fails(gate: Gate) -> None:
-    def fault(images: Images) -> None:
-        gate.pass_through()
-        poisoned(images)
-
-    model = Brightness(fault)
-    with running(model.models()) as batcher:
-        outcomes = submit_together(batcher, gate, [200, POISON, 90])
-    assert [outcome is None for outcome in outcomes] == [True, False, True]
-    assert isinstance(outcomes[1], ModelFailed)
-    assert "a kernel does not like this" in outcomes[1].detail
-    # The blocker; the batch; its three images; and a blank one, to see that the model still works.
-    assert model.batches == [1, 3, 1, 1, 1, 1]
-
-
-def test_a_batch_that_needs_too_much_memory_is_halved(gate: Gate) -> None:
-    def fault(images: Images) -> None:
-        gate.pass_through()
-        tight_memory(images)
-
-    model = Brightness(fault)
-    with running(model.models()) as batcher:
-        outcomes = submit_together(batcher, gate, list(range(100, 108)))
-    assert outcomes == [None] * 8
-    assert model.batches == [1, 8, 4, 2, 2, 4, 2, 2]
-
-
-def test_a_model_that_fails_on_everything_ends_the_process_and_blames_no_image_first() -> None:
-    died = threading.Event()
-    blamed_at_death: list[bool] = []
-
-    def die() -> None:
-        blamed_at_death.append(waiting.done())
-        died.set()
-
-    def broken(images: Images) -> None:
-        raise RuntimeError("CUDA_ERROR_ILLEGAL_ADDRESS")
-
-    with running(Brightness(broken).models(), Watchdog(60, die)) as batcher:
-        waiting = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
-        assert died.wait(5)
-    assert blamed_at_death == [False]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        np.zeros((4, 5), np.uint8),
-        np.zeros((4, 6), np.int64),
-        np.full((4, 6), 9, np.uint8),
-    ],
-    ids=["shape", "dtype", "category"],
-)
-def test_a_mask_that_is_none_fails_its_image(wrong: NDArray[np.uint8]) -> None:
-    class Wrong(Brightness):
-        def predict(self, images: Images, sizes: Sizes) -> list[NDArray[np.uint8]]:
-            return [wrong if image.shape == (4, 6, 3) else segment(image) for image in images]
-
-    with running(Wrong().models()) as batcher:
-        waiting = batcher.put(picture(), TinyArtifact(), Lane.BATCH, {})
-        with pytest.raises(ModelFailed, match="mask"):
-            waiting.result(timeout=5)
 
 
 def test_images_for_different_models_do_not_share_a_batch(gate: Gate) -> None:
