@@ -1,8 +1,9 @@
-"""The API's fixtures, a client of it, and a worker without a model that keeps at it."""
+"""The API's fixtures, a client of it, a worker without a model that keeps at it, and photos."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -16,6 +17,7 @@ from storage.local_store import LocalStore
 from tests.api.fake_worker import FakeWorker
 from tests.api.fixtures import api, empty_api, settings, store, worker
 from tests.api.server import ApiServer
+from tests.client.photo_folders import photo
 
 __all__ = ["api", "empty_api", "settings", "store", "worker"]
 
@@ -44,3 +46,17 @@ def busy_worker(settings: Settings, redis: Redis, store: LocalStore) -> Iterator
     yield
     over.set()
     thread.join()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A small tree of different photos."""
+    folder = tmp_path / "photos"
+    for seed, name in enumerate(("a/b/deep.jpg", "a/one.jpg", "top.png", "with space ü.jpeg")):
+        photo(folder / name, seed)
+    return folder
+
+
+@pytest.fixture
+def masks(tmp_path: Path) -> Path:
+    return tmp_path / "masks"
