@@ -108,6 +108,10 @@ class ContactSheet:
 
     def _fit(self, pen: ImageDraw.ImageDraw, text: str, size: int, width: float) -> str:
         """The text, or its end: that is the part of a path that tells images apart."""
+        # Names of files may hold line breaks and bytes that are no text, which no font can draw.
+        text = "".join(
+            letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+        )
         line, cut = text, 0
         while pen.textlength(line, self._fonts[size]) > width and cut < len(text):
             cut += 1

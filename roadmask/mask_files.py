@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from uuid import uuid4
 
 from roadmask.errors import InvalidRequest
 from roadmask.formats.masked_image import MaskedImage
@@ -21,13 +21,14 @@ MAX_PIXELS = 2**28
 def mask_names(images: Sequence[str]) -> dict[str, str]:
     """A mask's name for each image's: `a/x.jpg` to `a/x.png`.
 
-    Where two images would share a mask (`x.jpg`, `x.tif`), both keep their suffix: `x.jpg.png`.
+    Where two images would share a mask (`x.jpg`, `x.tif`), both keep their suffix: `x.jpg.png`. So
+    does an image that is called like the mask of another (`x.jpg.png`).
     """
-    stems = Counter(str(PurePosixPath(name).with_suffix("")) for name in images)
+    taken, stems = set(images), Counter(str(PurePosixPath(n).with_suffix("")) for n in images)
 
     def name(image: str) -> str:
         stem = str(PurePosixPath(image).with_suffix(""))
-        return f"{stem if stems[stem] == 1 else image}.png"
+        return f"{image if stems[stem] > 1 or stem in taken else stem}.png"
 
     return {image: name(image) for image in images}
 
@@ -58,7 +59,8 @@ def mask_file(mask_png: bytes, photo: Path, form: MaskFormat) -> bytes:
 def write_whole(path: Path, blocks: Iterable[bytes]) -> None:
     """Write a file so that there is the old one or the whole new one, even if we are killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Not with the file's own name in it, which may be as long as a name can be.
+    part = path.with_name(f".{uuid4().hex}.part")
     try:
         with part.open("wb") as file:
             file.writelines(blocks)

@@ -66,6 +66,13 @@ def test_a_sheet_shows_each_image_beside_its_overlay(photos: Path, masks: Path) 
     assert tuple(sheet[HEADER + height + 2, MARGIN + 5]) == SKY
 
 
+@pytest.mark.parametrize("name", ["two\nlines", "two\tlines", "two\udcfflines"])
+def test_what_no_font_can_draw_is_marked_in_a_name(photos: Path, masks: Path, name: str) -> None:
+    sheets = ContactSheet(Panels(photos, masks), "photos")
+    drawn = [sheets.draw([_result(photos, masks, each)]) for each in (name, "two\ufffdlines")]
+    assert np.array_equal(drawn[0], drawn[1])
+
+
 def test_a_sheet_holds_some_of_very_many(photos: Path, masks: Path) -> None:
     result = _result(photos, masks, "one")
     panels = Panels(photos, masks)
