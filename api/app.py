@@ -32,6 +32,7 @@ from api.routes import (
     webhooks,
 )
 from api.routes.page import install_page
+from api.uploads import clear_abandoned
 from roadmask.errors import StoreUnavailable
 from roadmask.settings import Settings
 
@@ -86,6 +87,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         except StoreUnavailable as error:
             # The store may come up after this process; /readyz tells until then.
             log.warning("%s", error.detail)
+        await run_in_threadpool(clear_abandoned)
         preparing = asyncio.create_task(run_in_threadpool(backends.dispatch.prepare))
         yield
         await preparing

@@ -6,11 +6,13 @@ Nothing here holds a whole file in memory, and a declared length is never believ
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import TemporaryDirectory, gettempdir
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +24,10 @@ BLOCK = 2**20
 PATIENCE = 4
 """A body up to so many times the limit is read to its end before it is refused, since a client
 that is cut off while it sends seldom gets to read the answer."""
+PREFIX = "roadmask-upload-"
+"""How the folders of requests are called."""
+ABANDONED_S = 24 * 3600
+"""Age at which such a folder is taken for that of a dead process, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,17 @@ class Spool:
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A folder for the files of one request, gone when it is answered."""
-    with TemporaryDirectory(prefix="roadmask-upload-") as folder:
+    with TemporaryDirectory(prefix=PREFIX) as folder:
         yield Path(folder)
+
+
+def clear_abandoned() -> None:
+    """Remove the folders of requests whose process was killed."""
+    for folder in Path(gettempdir()).glob(f"{PREFIX}*"):
+        # Another process may be clearing up at this moment.
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < time.time() - ABANDONED_S:
+                rmtree(folder, ignore_errors=True)
 
 
 def refuse_encoding(request: Request) -> None:

@@ -33,6 +33,11 @@ def test_every_service_is_checked_limited_and_restarted() -> None:
     assert "--appendonly yes" in " ".join(SERVICES["redis"]["command"])
 
 
+def test_uploads_wait_on_disk_and_not_in_the_memory_of_the_api() -> None:
+    api = SERVICES["api"]
+    assert (api["tmpfs"], api["volumes"]) == ([], ["/tmp"])
+
+
 def test_the_targets_that_services_build_are_in_the_dockerfile() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     for service in SERVICES.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -90,12 +89,6 @@ class Service:
         return subprocess.run(
             [*PROGRAM, *arguments], env=env, text=True, capture_output=True, check=False
         )
-
-    def run_json(self, *arguments: str) -> dict[str, object]:
-        """The same with `--json`: what it prints, read."""
-        done = self.run(*arguments, "--json")
-        assert done.stdout, done.stderr
-        return dict(json.loads(done.stdout))
 
     def workers_alive(self) -> int:
         """How many workers say that they are ready."""
