@@ -33,9 +33,10 @@ ORPHANS_S = 30.0
 class Stack:
     """A running service with all its data in `data_dir`; started and stopped by `with`.
 
-    `port` 0 takes a free one. `say` is told news in words: what is ready, what died. Raises
-    `Conflict` when a stack runs on that folder already, `Unavailable` when the port is taken or
-    a process does not come up.
+    `port` 0 takes a free one. `public_url` is where clients reach it behind a proxy or a forwarded
+    port; by default they are on this machine. `say` is told news in words: what is ready, what
+    died. Raises `Conflict` when a stack runs on that folder already, `Unavailable` when the port
+    is taken or a process does not come up.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Stack:
         *,
         port: int = 8000,
         workers: int = 1,
+        public_url: str | None = None,
         start_timeout: float = 180.0,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -51,6 +53,7 @@ class Stack:
         self.api_key: str | None = None
         self._port = port
         self._workers = workers
+        self._public_url = public_url
         self._start_timeout = start_timeout
         self._say = say
         self._children: list[Child] = []
@@ -156,7 +159,7 @@ class Stack:
             "ROADMASK_REDIS_URL": redis_url,
             "ROADMASK_STORE": "local",
             "ROADMASK_DATA_DIR": str(self.data_dir),
-            "ROADMASK_PUBLIC_URL": self.url,
+            "ROADMASK_PUBLIC_URL": self._public_url or self.url,
             "ROADMASK_SECRET": keep_secret(self.data_dir / "secret"),
             "PYTHONUNBUFFERED": "1",
         }

@@ -27,7 +27,13 @@ from roadmask.cli.service import data_dir, tell
     show_default=True,
     help="Worker processes. One uses every core; more help on machines with many.",
 )
-def up(data_dir: Path, port: int, workers: int) -> None:
+@click.option(
+    "--public-url",
+    envvar="ROADMASK_PUBLIC_URL",
+    help="Where browsers and clients reach it, behind a proxy or a forwarded port.  "
+    "[default: this machine]",
+)
+def up(data_dir: Path, port: int, workers: int, public_url: str | None) -> None:
     """Run the whole service on this machine until Ctrl-C.
 
     Redis, API and workers run as processes of their own and are started again when one dies.
@@ -37,7 +43,8 @@ def up(data_dir: Path, port: int, workers: int) -> None:
 
     signal.signal(signal.SIGTERM, _interrupt)
     tell(f"starting; data and logs are in {data_dir.resolve()}")
-    with Stack(data_dir, port=port, workers=workers, say=tell) as stack:
+    stack = Stack(data_dir, port=port, workers=workers, public_url=public_url, say=tell)
+    with stack:
         click.echo(f"Roadmask runs at {stack.url} (page) and {stack.url}/docs (API).")
         click.echo("Ctrl-C stops it; what is in hand is finished first.")
         try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
@@ -70,6 +71,22 @@ def test_a_port_that_is_taken_is_named(stack: Stack, alone: Run) -> None:
     assert done.returncode == 1
     assert f"Port {port}" in done.stderr
     assert "--port" in done.stderr
+
+
+def test_behind_a_proxy_it_answers_to_its_public_url_and_links_lead_there(tmp_path: Path) -> None:
+    public = "https://masks.example.org"
+    with Stack(tmp_path, port=0, workers=0, public_url=public) as stack, stack.client() as client:
+        job = client.submit(files=[_picture(1)])
+        job_url = f"{stack.url}/v1/jobs/{job.id}"
+        answers = {
+            host: httpx.get(job_url, headers={"Host": host})
+            for host in ("masks.example.org", "example.org")
+        }
+    assert {host: answer.status_code for host, answer in answers.items()} == {
+        "masks.example.org": 200,
+        "example.org": 403,
+    }
+    assert answers["masks.example.org"].json()["urls"]["self"] == f"{public}/v1/jobs/{job.id}"
 
 
 def test_what_is_secret_is_its_owners_alone(stack: Stack) -> None:
