@@ -20,7 +20,8 @@ from roadmask import Client, Stack
 WORDS = """
 One API process, no worker, so that nothing else runs; the load comes from another process on the
 same machine. `GET /healthz` does nothing at all: it is what this one uvicorn process can give. The
-streams are SSE clients of one job, and what is timed is from its end until the last of them knows.
+streams are SSE clients of one job, and what is timed is from its end until the last of them knows;
+then as many come again.
 """
 CONNECTIONS = 16
 
@@ -100,6 +101,9 @@ def main(seconds: float, streams: int, smoke: bool, out: Path | None) -> None:
         pace = f"{streams / opened:,.0f}/s opened"
         rows.append((f"{streams:,} streams", pace, "", f"{ended:.2f} s"))
         memory.append(("after the streams", resident_mb(pid)))
+        again = client.submit([image.id], lane="batch")
+        streams_end(client, stack.url, again.id, streams)
+        memory.append(("after as many streams again", resident_mb(pid)))
         press(stack.url, [poll], CONNECTIONS, seconds)
         memory.append(("after as many polls again", resident_mb(pid)))
         rows += [(f"memory {when}", f"{mb:.0f} MB", "", "") for when, mb in memory]

@@ -22,8 +22,13 @@ def upsize(
     categories of the planes.
     """
     mask = np.empty((height, width), np.uint8)
+    best, larger = np.empty((_STRIP, width), np.float32), np.empty((_STRIP, width), np.uint8)
+    table = np.zeros(256, np.uint8)
+    table[: len(answers)] = answers
     for part, planes in _strips(logits, height, width):
-        mask[part] = answers[_best(planes)]
+        choice = mask[part]
+        _choose(planes, choice, best[: len(choice)], larger[: len(choice)])
+        cv2.LUT(choice, table, dst=choice)
     return mask
 
 
@@ -36,7 +41,7 @@ def soften(
     softmax of the logits that `upsize` compares, so both have the same best answer.
     """
     for part, planes in _strips(logits, height, width):
-        raised = np.stack(list(planes))
+        raised = np.stack([plane.copy() for plane in planes])
         raised -= raised.max(axis=0)
         np.exp(raised, out=raised)
         raised /= raised.sum(axis=0)
@@ -46,34 +51,58 @@ def soften(
 def _strips(
     logits: NDArray[np.float32], height: int, width: int
 ) -> Iterator[tuple[slice, Iterator[NDArray[np.float32]]]]:
-    """The rows of each strip, and its planes resized to (rows, width) one after the other."""
+    """The rows of each strip, and its planes resized to (rows, width) one after the other.
+
+    They come in the same memory, each in the place of the one before.
+    """
     rows = logits.shape[1]
     centre = (np.arange(height, dtype=np.float64) + 0.5) * rows / height - 0.5
     centre = centre.clip(0, rows - 1)
     above = centre.astype(np.intp)
     below = np.minimum(above + 1, rows - 1)
     share = (centre - above).astype(np.float32)[:, None]
+    wide = np.empty((_STRIP, width), np.float32)
     for top in range(0, height, _STRIP):
         part = slice(top, min(top + _STRIP, height))
-        up, down, low = above[part], below[part], share[part]
-        yield (
-            part,
-            (_widen(plane[up] * (1 - low) + plane[down] * low, width) for plane in logits),
-        )
+        yield part, _resized(logits, above[part], below[part], share[part], wide)
 
 
-def _best(planes: Iterator[NDArray[np.float32]]) -> NDArray[np.uint8]:
-    """Index of the largest plane at every pixel."""
-    best = next(planes)
-    choice = np.zeros(best.shape, np.uint8)
+def _resized(
+    logits: NDArray[np.float32],
+    above: NDArray[np.intp],
+    below: NDArray[np.intp],
+    share: NDArray[np.float32],
+    wide: NDArray[np.float32],
+) -> Iterator[NDArray[np.float32]]:
+    """Each plane's rows between those `above` and `below`, made wide, in the memory of `wide`."""
+    wide = wide[: len(above)]
+    upper, lower = np.empty((2, len(above), logits.shape[2]), np.float32)
+    for plane in logits:
+        # With a mode, NumPy writes into `out` directly; no index is out of bounds.
+        np.take(plane, above, axis=0, out=upper, mode="clip")
+        np.take(plane, below, axis=0, out=lower, mode="clip")
+        upper *= 1 - share
+        lower *= share
+        upper += lower
+        cv2.resize(upper, wide.shape[::-1], dst=wide, interpolation=cv2.INTER_LINEAR)
+        yield wide
+
+
+def _choose(
+    planes: Iterator[NDArray[np.float32]],
+    choice: NDArray[np.uint8],
+    best: NDArray[np.float32],
+    larger: NDArray[np.uint8],
+) -> None:
+    """Set `choice` to the index of the largest plane at every pixel, the first of equal ones.
+
+    The other two are memory of its shape to work in.
+    """
+    best[...] = next(planes)
+    choice[...] = 0
     for index, wide in enumerate(planes, 1):
-        np.copyto(choice, np.uint8(index), where=wide > best)
+        cv2.compare(wide, best, cv2.CMP_GT, dst=larger)
+        # Indices rise, so the largest of those that were ever larger is the last of them.
+        larger &= np.uint8(index)
+        np.maximum(choice, larger, out=choice)
         np.maximum(best, wide, out=best)
-    return choice
-
-
-def _widen(plane: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    wide: NDArray[np.float32] = cv2.resize(
-        plane, (width, len(plane)), interpolation=cv2.INTER_LINEAR
-    )
-    return wide

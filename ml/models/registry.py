@@ -8,6 +8,7 @@ to the pixels first is done inside the model, so that serving cannot differ from
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ml.models.lite_unet import LiteUNet
@@ -20,6 +21,7 @@ Builder = Callable[..., Any]
 
 NETWORKS: dict[str, Builder] = {
     "lite_unet": LiteUNet,
+    "lite2_unet": partial(LiteUNet, variant="lite2"),
     "unet": UNet,
     "unet_mini": UNetMini,
     "vgg_unet": VGGUNet,

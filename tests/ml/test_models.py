@@ -22,6 +22,7 @@ from tests.ml.streets import draw_street
 
 NARROW = {
     "lite_unet": (8, 8, 8, 8),
+    "lite2_unet": (8, 8, 8, 8),
     "unet": (8, 8, 16, 16, 32),
     "unet_mini": (8, 8, 16, 16, 32),
     "vgg_unet": (16, 8, 8, 8),
