@@ -9,7 +9,7 @@ from keras import layers, ops
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class CropLike(layers.Layer):  # type: ignore[misc]
+class CropLike(layers.Layer):
     """The first of two maps, cut at the end to the height and width of the second."""
 
     def call(self, maps: Any) -> Any:

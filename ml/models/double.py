@@ -10,7 +10,7 @@ from keras import layers
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class Double(layers.Layer):  # type: ignore[misc]
+class Double(layers.Layer):
     """(B, H, W, C) to (B, 2 H, 2 W, C), the nearest value for each.
 
     One resizing operation, where Keras' `UpSampling2D` repeats rows and columns when it does not

@@ -24,7 +24,7 @@ STRIDE = 32
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class LiteUNet(keras.Model):  # type: ignore[misc]
+class LiteUNet(keras.Model):
     """uint8 RGB (B, H, W, 3) to float32 logits (B, H, W, categories).
 
     Fully convolutional: any H and W; inside, the image is padded to multiples of 32. `widths` are
@@ -94,7 +94,7 @@ class _LightBlocks(Blocks):
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class SubPixel(layers.Layer):  # type: ignore[misc]
+class SubPixel(layers.Layer):
     """Four channels become two by two pixels: (B, h, w, 4 n) to (B, 2 h, 2 w, n)."""
 
     def call(self, x: Any) -> Any:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation (Ioffe and Szegedy, ICML 2015) of (B, H, W, C), over all but C.
 
     Keras computes it from a dozen elementwise operations, which take more than a third of a

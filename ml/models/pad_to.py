@@ -9,7 +9,7 @@ from keras import layers, ops
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class PadTo(layers.Layer):  # type: ignore[misc]
+class PadTo(layers.Layer):
     """Pads height and width at the end to multiples of `multiple`, with zeros; float32."""
 
     def __init__(self, multiple: int, **kwargs: Any) -> None:

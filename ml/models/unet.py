@@ -18,7 +18,7 @@ from ml.models.pad_to import PadTo
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class UNet(keras.Model):  # type: ignore[misc]
+class UNet(keras.Model):
     """uint8 RGB (B, H, W, 3) to float32 logits (B, H, W, categories).
 
     Fully convolutional: any H and W; inside, the image is padded to multiples of 16 (of 2 to the

@@ -28,7 +28,7 @@ _MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class VGGUNet(keras.Model):  # type: ignore[misc]
+class VGGUNet(keras.Model):
     """uint8 RGB (B, H, W, 3) to float32 logits (B, H, W, categories).
 
     Fully convolutional: any H and W; inside, the image is padded to multiples of 16. `widths` are
@@ -111,7 +111,7 @@ def _encode(x: Any, number: int, width: int, repeats: int, precision: str) -> An
 
 
 @keras.saving.register_keras_serializable(package="roadmask")
-class FromMean(layers.Layer):  # type: ignore[misc]
+class FromMean(layers.Layer):
     """RGB 0..255 to BGR less the mean of ImageNet, as VGG16 was trained; float32."""
 
     def __init__(self, **kwargs: Any) -> None:
