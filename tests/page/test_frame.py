@@ -44,6 +44,10 @@ BEYOND_THE_EDGE = """() => [...document.querySelectorAll('main *')]
   .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
   .map((element) => element.outerHTML.slice(0, 200))"""
 
+TOO_LONG = """() => [...document.querySelectorAll('main button')]
+  .filter((button) => button.checkVisibility() && button.scrollHeight > button.offsetHeight)
+  .map((button) => button.textContent)"""
+
 
 @pytest.fixture(scope="session")
 def job_path(service: str) -> str:
@@ -83,6 +87,14 @@ def test_a_phone_shows_all_of_it(window: Open, job_path: str, view: str) -> None
     page = go(window, view, job_path, locale="fr-FR", **PHONE)
     assert page.evaluate(BEYOND_THE_EDGE) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.evaluate(TOO_LONG) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_buttons_hold_their_words(window: Open, job_path: str, view: str) -> None:
+    """In French, on a screen where lists and pictures share the width."""
+    page = go(window, view, job_path, locale="fr-FR")
+    assert page.evaluate(TOO_LONG) == []
 
 
 def test_french(window: Open) -> None:
