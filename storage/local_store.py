@@ -56,7 +56,7 @@ class LocalStore:
 
     def get(self, key: str) -> bytes:
         """The whole object."""
-        with _found(key):
+        with self._found(key):
             return self._path(key).read_bytes()
 
     def stream(self, key: str) -> Iterator[bytes]:
@@ -67,7 +67,7 @@ class LocalStore:
 
     def info(self, key: str) -> ObjectInfo:
         """Facts about the object."""
-        with _found(key):
+        with self._found(key):
             path = self._path(key)
             facts = path.stat()
             if not path.is_file():
@@ -77,8 +77,10 @@ class LocalStore:
 
     def exists(self, key: str) -> bool:
         """Whether the key is there."""
-        with suppress(ObjectNotFound), _found(key):
-            return self._path(key).is_file()
+        with suppress(ObjectNotFound), self._found(key):
+            if self._path(key).is_file():
+                return True
+            raise FileNotFoundError
         return False
 
     def delete(self, key: str) -> None:
@@ -152,7 +154,7 @@ class LocalStore:
             new.unlink(missing_ok=True)
 
     def _blocks(self, key: str) -> Iterator[bytes]:
-        with _found(key), self._path(key).open("rb") as file:
+        with self._found(key), self._path(key).open("rb") as file:
             # Taken by `stream`: from here on the file is open, so the key was not missing.
             yield b""
             while block := file.read(BLOCK):
@@ -160,7 +162,7 @@ class LocalStore:
 
     def _walk(self, folder: str, start: str) -> Iterator[str]:
         try:
-            with _found(folder):
+            with self._found(folder):
                 names = sorted(_names(self._path(folder.rstrip("/")) if folder else self._root))
         except ObjectNotFound:
             return
@@ -179,6 +181,16 @@ class LocalStore:
         if not os.path.realpath(path).startswith(f"{self._root}{os.sep}"):
             raise ObjectNotFound(f"{key!r} leads out of the object store's folder.")
         return path
+
+    @contextmanager
+    def _found(self, key: str) -> Iterator[None]:
+        with _usable():
+            try:
+                yield
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+                # The disk may have gone since the path was made.
+                self._check_root()
+                raise ObjectNotFound(f"There is no object {key!r}.") from error
 
     def _check_root(self) -> None:
         """A disk that is not mounted must not look like objects that were never there."""
@@ -217,15 +229,6 @@ def _content_type(path: Path) -> str:
         return _sidecar(path).read_text()
     except FileNotFoundError:
         return _guess(path)
-
-
-@contextmanager
-def _found(key: str) -> Iterator[None]:
-    with _usable():
-        try:
-            yield
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise ObjectNotFound(f"There is no object {key!r}.") from error
 
 
 @contextmanager

@@ -115,6 +115,24 @@ def test_a_disk_that_is_not_mounted_does_not_look_empty(
     assert store.get("a") == b"x"
 
 
+@pytest.mark.parametrize("call", ["get", "stream", "info", "exists"])
+def test_a_disk_that_goes_while_an_object_is_looked_for_does_not_look_empty(
+    store: LocalStore, settings: Settings, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    store.put("a", b"x", "text/plain")
+    resolve = os.path.realpath
+
+    def goes(path: Path) -> str:
+        """The path, once its disk is gone: the store has looked for the disk before."""
+        resolved = str(resolve(path))
+        settings.objects_dir.rename(settings.objects_dir.with_name("unmounted"))
+        return resolved
+
+    monkeypatch.setattr(os.path, "realpath", goes)
+    with pytest.raises(StoreUnavailable, match="is gone"):
+        getattr(store, call)("a")
+
+
 def test_a_known_suffix_needs_no_file_for_its_type(store: LocalStore, settings: Settings) -> None:
     store.put("a.png", b"x", "image/png")
     store.put("b", b"x", "image/png")
