@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -45,12 +46,18 @@ def submit_together(batcher: Batcher, gate: Gate, values: list[int]) -> list[Mod
     return [mask.exception(timeout=5) for mask in waiting]  # type: ignore[misc]
 
 
-def test_a_failing_batch_is_run_one_by_one_and_only_the_image_at_fault_fails(gate: Gate) -> None:
-    def fault(images: Images) -> None:
-        gate.pass_through()
-        poisoned(images)
+def behind(gate: Gate, fault: Callable[[Images], None]) -> Callable[[Images], None]:
+    """The same fault, once the gate is open."""
 
-    model = Brightness(fault)
+    def wait_and_fail(images: Images) -> None:
+        gate.pass_through()
+        fault(images)
+
+    return wait_and_fail
+
+
+def test_a_failing_batch_is_run_one_by_one_and_only_the_image_at_fault_fails(gate: Gate) -> None:
+    model = Brightness(behind(gate, poisoned))
     with running(model.models()) as batcher:
         outcomes = submit_together(batcher, gate, [200, POISON, 90])
     assert [outcome is None for outcome in outcomes] == [True, False, True]
@@ -61,11 +68,7 @@ def test_a_failing_batch_is_run_one_by_one_and_only_the_image_at_fault_fails(gat
 
 
 def test_a_batch_that_needs_too_much_memory_is_halved(gate: Gate) -> None:
-    def fault(images: Images) -> None:
-        gate.pass_through()
-        tight_memory(images)
-
-    model = Brightness(fault)
+    model = Brightness(behind(gate, tight_memory))
     with running(model.models()) as batcher:
         outcomes = submit_together(batcher, gate, list(range(100, 108)))
     assert outcomes == [None] * 8
