@@ -33,6 +33,7 @@ def server_options() -> dict[str, Any]:
     return {
         "log_config": logs,
         "server_header": False,
+        "ws": "none",
         "timeout_graceful_shutdown": SHUTDOWN_S,
     }
 

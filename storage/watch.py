@@ -86,15 +86,16 @@ class Watch:
         if last_id is not None and not EVENT_ID.fullmatch(last_id):
             raise InvalidRequest(f"{last_id[:40]!r} is not the id of an event.")
         status = await self._status(job_id)
-        left = status.left
         if last_id is None:
             last_id = status.last_event
             if not status.has_ended:
                 yield job_event(last_id, status.job)
+        end, left = _end(status), status.left
+        del status  # Thousands of clients may wait below, and a job is 2 KB.
         while True:
             with records_guard():
-                if status.has_ended:
-                    events = await self._news.up_to(job_id, last_id, status.last_event)
+                if end:
+                    events = await self._news.up_to(job_id, last_id, end.last_event)
                 else:
                     events = await self._news.wait(job_id, last_id, PING_S)
             for event in events:
@@ -102,14 +103,15 @@ class Watch:
                 # An end in the past may have been undone by a retry; the last one is told below.
                 if not event.is_last:
                     yield event
-            if status.has_ended and len(events) < BATCH:
-                yield job_event(status.last_event, status.job)
+            if end and len(events) < BATCH:
+                yield job_event(end.last_event, end.job)
                 return
             if not _are_items(events):
                 if not events:
                     yield Event(last_id, "ping", {})
                 status = await self._status(job_id)
-                left = status.left
+                end, left = _end(status), status.left
+                del status
                 continue
             left -= len(events)
             if left > 1:
@@ -122,6 +124,11 @@ class Watch:
                 sure = bool(await self._redis.hexists(EPOCH, "server"))
                 raise await asyncio.to_thread(missing, self._store, job_id, sure)
         return status
+
+
+def _end(status: Status) -> Status | None:
+    """Of a job that is over; None while it is not."""
+    return status if status.has_ended else None
 
 
 def _are_items(events: list[Event]) -> bool:

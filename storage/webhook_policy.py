@@ -11,11 +11,13 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-
-import httpx
+from typing import TYPE_CHECKING
 
 from roadmask.errors import InvalidRequest, WebhookNotAllowed
 from roadmask.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 Address = IPv4Address | IPv6Address
 HOSTS = "ROADMASK_WEBHOOK_HOSTS"
@@ -35,6 +37,9 @@ class WebhookPolicy:
 
         Raises `InvalidRequest` for what is no plain http or https URL, `WebhookNotAllowed`.
         """
+        # Not with the module: the API, where many services send no webhook, saves the memory.
+        import httpx
+
         try:
             parsed = httpx.URL(url)
         except httpx.InvalidURL as error:
