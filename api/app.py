@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
 
 from api.backends import open_backends
 from api.docs import install_docs
@@ -69,6 +70,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings or Settings()
     app.add_middleware(SecurityHeaders)
+    if origins := app.state.settings.allowed_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET"])
     install_error_handlers(app)
     for room in ROOMS:
         app.include_router(room.router)

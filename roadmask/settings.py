@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     reconcile_s: float = Field(2.0, gt=0)
     """Pause between two rounds of the reconciler, seconds."""
 
+    allowed_origins: list[str] = Field(default_factory=list)
+    """Other sites whose pages may read from this service in a browser, as a JSON list of origins
+    (`http://localhost:8080`): Label Studio shows images no other way. Empty: none."""
+
     webhook_hosts: list[str] = Field(default_factory=list)
     """Where webhooks may go, as a JSON list: names of hosts, which must have public addresses, and
     addresses or networks (`10.1.0.0/16`), which need not be public. Empty: nowhere."""
@@ -116,6 +120,17 @@ class Settings(BaseSettings):
 
     retention_s: int = Field(7 * 24 * 3600, ge=60)
     """How long the records of a finished job are kept, seconds."""
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, entries: list[str]) -> list[str]:
+        for entry in entries:
+            if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", entry):
+                raise ValueError(
+                    f"{entry!r} is no origin: give `http://` or `https://`, the host in small "
+                    "letters, its port where there is one, and nothing behind"
+                )
+        return entries
 
     @field_validator("webhook_hosts")
     @classmethod

@@ -8,9 +8,17 @@ from fastapi import Request
 
 from api.cross_site import refuse_cross_site
 from roadmask.errors import CrossSiteRequest
-from tests.api.pictures import picture
+from roadmask.settings import Settings
+from tests.api.pictures import digest, picture, put
 
 PUBLIC = "https://masks.example.org/"
+STUDIO = "http://studio.example:8080"
+
+
+@pytest.fixture(scope="module")
+def settings(settings: Settings) -> Settings:
+    """One other site may read."""
+    return settings.model_copy(update={"allowed_origins": [STUDIO]})
 
 
 def send(client: httpx.Client, **headers: str) -> httpx.Response:
@@ -45,6 +53,30 @@ def test_a_form_of_another_site_writes_nothing(client: httpx.Client, origin: str
 def test_its_own_page_and_programs_write(client: httpx.Client) -> None:
     assert send(client, Origin=str(client.base_url).rstrip("/")).status_code == 201
     assert send(client).status_code == 201
+
+
+def test_a_page_of_an_allowed_origin_reads_images_to_the_last_redirect(
+    client: httpx.Client,
+) -> None:
+    put(client, picture())
+    content = f"/v1/images/sha256-{digest(picture())}/content"
+    answer = client.get(content, headers={"Origin": STUDIO}, follow_redirects=True)
+    assert answer.content == picture()
+    for each in (*answer.history, answer):
+        assert each.headers["Access-Control-Allow-Origin"] == STUDIO
+    other = client.get(content, headers={"Origin": "http://evil.example"}, follow_redirects=True)
+    for each in (*other.history, other):
+        assert "Access-Control-Allow-Origin" not in each.headers
+
+
+def test_it_writes_nothing_either(client: httpx.Client) -> None:
+    assert send(client, Origin=STUDIO).status_code == 403
+
+
+@pytest.mark.parametrize("entry", ["*", "null", "studio.example", "http://a.example/", "ftp://a"])
+def test_what_is_no_origin_is_not_taken_for_one(entry: str) -> None:
+    with pytest.raises(ValueError, match="is no origin"):
+        Settings(allowed_origins=[entry])
 
 
 @pytest.mark.parametrize("host", ["masks.example.org", "masks.example.org:443", "api:8000"])
