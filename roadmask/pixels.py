@@ -103,7 +103,13 @@ def decode(data: bytes, max_pixels: int, least: tuple[int, int] | None = None) -
     largest one, since cameras put 10 to 14 bits into 16. Alpha is dropped, palettes, grey and CMYK
     become RGB. Raises what `sniff` raises, and `ImageUnreadable` for truncated or corrupt data.
     """
-    facts = sniff(data, max_pixels)
+    return decode_sniffed(data, sniff(data, max_pixels), max_pixels, least)
+
+
+def decode_sniffed(
+    data: bytes, facts: ImageFacts, max_pixels: int, least: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """The same for data that `sniff` has seen. Raises `ImageUnreadable`."""
     cv2 = opencv(max_pixels)
     flags = cv2.IMREAD_COLOR | (cv2.IMREAD_ANYDEPTH if facts.bit_depth > 8 else 0)
     if least is not None and (divisor := _divisor(facts, least)) > 1:

@@ -75,7 +75,7 @@ class Chunks:
         self._max_batch = max_batch
         # A batch in the model, one on its way there, one on its way to the store.
         in_hand = 3 * max_batch
-        self._slots = Slots(in_hand)
+        self._slots = Slots(in_hand, together=max(1, max_batch // 2))
         self._threads = {lane: ThreadPoolExecutor(in_hand, f"{lane}-item") for lane in Lane}
         self._stopping = threading.Event()
         self._outages = 0

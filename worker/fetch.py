@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from roadmask.errors import ImageMissing, ImageUnreadable, ObjectNotFound
 from roadmask.jobs import Lane
-from roadmask.pixels import decode, sniff
+from roadmask.pixels import ImageFacts, decode_sniffed, sniff
 from storage.objects import ObjectStore, image_key
 from worker.quarantine import decode_apart
 from worker.timings import Timings, timed
@@ -91,14 +91,16 @@ class Fetcher:
             room.enter_context(self._budgets[lane].hold(facts.width * facts.height))
             size = facts.height, facts.width
             with timed(timings, "decode"):
-                return Picture(self._decode(data, input_size(*size), apart), size)
+                return Picture(self._decode(data, facts, input_size(*size), apart), size)
 
-    def _decode(self, data: bytes, least: tuple[int, int], apart: bool) -> NDArray[np.uint8]:
+    def _decode(
+        self, data: bytes, facts: ImageFacts, least: tuple[int, int], apart: bool
+    ) -> NDArray[np.uint8]:
         if apart:
             # Below the watchdog's limit, so that the image is blamed and not the process.
             return decode_apart(data, self._max_pixels, least, 0.8 * self._watchdog.limit_s)
         with self._watchdog.watch("Decoding an image"):
-            return decode(data, self._max_pixels, least)
+            return decode_sniffed(data, facts, self._max_pixels, least)
 
     def _bytes(self, sha256: str) -> bytes:
         try:

@@ -14,21 +14,28 @@ class Slots:
     """`size` places in each lane, or the whole process for one suspected item.
 
     A lane of its own keeps a flood of batch items from holding the places of interactive ones.
-    Whoever is alone is the only one that can be blamed when the process dies.
+    Places are given `together` at once where so many are wanted: whoever takes them goes to Redis
+    for it. Whoever is alone is the only one that can be blamed when the process dies.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, together: int = 1) -> None:
         self._size = size
+        self._together = together
         self._taken: Counter[Lane] = Counter()
         self._solitary = False
         self._waiting = 0
         self._changed = threading.Condition()
 
     def take(self, lane: Lane, limit: int) -> int:
-        """Take up to `limit` places; waits until there is one. Returns how many it got."""
+        """Take up to `limit` places; waits for the first of them. Returns how many it got."""
+        fewest = min(limit, self._together)
         with self._changed:
             self._changed.wait_for(
-                lambda: not self._solitary and not self._waiting and self._taken[lane] < self._size
+                lambda: (
+                    not self._solitary
+                    and not self._waiting
+                    and self._taken[lane] + fewest <= self._size
+                )
             )
             count = min(limit, self._size - self._taken[lane])
             self._taken[lane] += count

@@ -189,7 +189,7 @@ def test_something_unforeseen_is_tried_again_alone_before_the_item_is_blamed(
             raise MemoryError("no room for 150 MB")
         raise SystemExit(1)
 
-    monkeypatch.setattr("worker.fetch.decode", no_memory)
+    monkeypatch.setattr("worker.fetch.decode_sniffed", no_memory)
     monkeypatch.setattr("worker.fetch.decode_apart", lambda data, pixels, *_: decode(data, pixels))
     job_id = desk.accept([desk.image(png(n)) for n in range(3)])
     work(station, desk, job_id)

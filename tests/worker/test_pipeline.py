@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from roadmask.errors import ImageMissing, ImageUnreadable, ModelNotFound, RoadmaskError
 from roadmask.jobs import Lane
 from roadmask.masks import decode_mask, encode_mask
-from roadmask.pixels import decode
+from roadmask.pixels import decode, decode_sniffed
 from storage.local_store import LocalStore
 from storage.manifest import ManifestItem
 from storage.objects import confidence_key, image_key, mask_keys, truth_key
@@ -230,12 +231,12 @@ def test_an_urgent_image_is_decoded_while_images_of_a_batch_fill_their_lane(
     gate = Gate()
     held = png(1)
 
-    def slow(data: bytes, max_pixels: int, least: tuple[int, int]) -> NDArray[np.uint8]:
+    def slow(data: bytes, *rest: Any) -> NDArray[np.uint8]:
         if data == held:
             gate.pass_through()
-        return decode(data, max_pixels, least)
+        return decode_sniffed(data, *rest)
 
-    monkeypatch.setattr("worker.fetch.decode", slow)
+    monkeypatch.setattr("worker.fetch.decode_sniffed", slow)
     # One entrance, and pixels enough for one image.
     fetcher = Fetcher(store, decode(held, PIXELS)[..., 0].size, 1, Watchdog(60))
 

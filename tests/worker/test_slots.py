@@ -30,6 +30,21 @@ def test_whoever_finds_no_place_waits_for_one() -> None:
     assert got == [1]
 
 
+def test_places_are_given_together_where_so_many_are_wanted() -> None:
+    slots = Slots(4, together=2)
+    slots.take(Lane.BATCH, 4)
+    got: list[int] = []
+    waiting = threading.Thread(target=lambda: got.append(slots.take(Lane.BATCH, 3)))
+    waiting.start()
+    slots.free(Lane.BATCH)
+    waiting.join(0.05)
+    assert not got
+    assert slots.take(Lane.BATCH, 1) == 1
+    slots.free(Lane.BATCH, 2)
+    waiting.join(5)
+    assert got == [2]
+
+
 def test_alone_waits_for_those_in_hand_and_holds_newcomers_back() -> None:
     slots = Slots(4)
     gate = Gate()
