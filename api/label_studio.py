@@ -50,6 +50,8 @@ class Setup:
     data_key: str = "image"
     labels: frozenset[str] = frozenset()
     """Labels of the brush; empty: not known, so all."""
+    scored: bool = False
+    """Each prediction says how sure the model is of it, which costs the worker more time."""
 
     @classmethod
     def read(cls, config: str | None) -> Setup:
@@ -73,7 +75,10 @@ class Setup:
             )
         labels = frozenset(label.get("value", "") for label in brush.iter("Label"))
         key = image.get("value", "").removeprefix("$")
-        return cls(brush.get("name", ""), to_name, key, labels)
+        # The protocol passes on nothing else of the project's own at each call: Label Studio's
+        # backends, too, are told by `model_…` attributes what a project wants of them.
+        scored = brush.get("model_confidence", "").lower() == "true"
+        return cls(brush.get("name", ""), to_name, key, labels, scored)
 
 
 def resolve(backends: Backends, task: Task, key: str, folder: Path) -> Image:

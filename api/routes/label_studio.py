@@ -19,6 +19,7 @@ from api.bodies import json_body
 from api.errors import Responses, problems
 from api.label_studio import PredictRequest, Setup, resolve
 from api.openapi import json_request
+from api.renderings import render_item
 from api.requests import accept
 from api.routes.images import BAD_FILES
 from api.uploads import scratch
@@ -35,6 +36,7 @@ from roadmask.formats.label_studio import brush_results
 from roadmask.formats.masked_image import MaskedImage
 from roadmask.images import Image
 from roadmask.jobs import FINAL_STATES, ImageRef, Job, JobCreate
+from roadmask.mask_formats import MaskFormat
 from roadmask.masks import decode_mask
 from roadmask.wire import Wire
 from storage.manifest import ManifestItem
@@ -102,11 +104,14 @@ async def label_studio_predict(
 ) -> StreamingResponse:
     """Brush strokes for each category of each task's image; a task that failed has none, and why.
 
+    Where the setup's `<BrushLabels>` has `model_confidence="true"`, each prediction has a `score`:
+    the mean confidence of its pixels, 0 to 1.
+
     The answer begins at once and ends when the masks are there, however long that takes.
     """
     setup = Setup.read(wanted.label_config)
     images = await run_in_threadpool(_resolve, backends, wanted, setup)
-    job = await run_in_threadpool(_submit, backends, images)
+    job = await run_in_threadpool(_submit, backends, images, setup)
     answer = _answer(backends, job, images, setup)
     return StreamingResponse(answer, media_type="application/json")
 
@@ -130,13 +135,17 @@ def _resolve(
     return images
 
 
-def _submit(backends: Backends, images: list[Image | RoadmaskError]) -> Job:
+def _submit(backends: Backends, images: list[Image | RoadmaskError], setup: Setup) -> Job:
     items = [
         ManifestItem(image.id, None, image.sha256, image.truth_sha256)
         for image in images
         if isinstance(image, Image)
     ]
-    wanted = JobCreate(images=[ImageRef(id=item.image) for item in items], name="Label Studio")
+    wanted = JobCreate(
+        images=[ImageRef(id=item.image) for item in items],
+        name="Label Studio",
+        confidence=setup.scored,
+    )
     return accept(backends, wanted, items, None)[0]
 
 
@@ -176,7 +185,11 @@ def _predict(backends: Backends, job: Job, index: int, setup: Setup) -> dict[str
         for region in brush_results(masked, setup.from_name, setup.to_name)
         if not setup.labels or setup.labels.issuperset(region["value"]["brushlabels"])
     ]
-    return {"model_version": item.result.artifact, "result": regions}
+    prediction: dict[str, Any] = {"model_version": item.result.artifact, "result": regions}
+    if setup.scored:
+        confidence = decode_mask(render_item(backends, job.id, item, MaskFormat.CONFIDENCE))
+        prediction["score"] = round(float(confidence.mean()) / 255, 4)
+    return prediction
 
 
 def _nothing(why: str) -> dict[str, Any]:

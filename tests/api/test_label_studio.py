@@ -14,7 +14,7 @@ from label_studio_converter.brush import decode_rle
 
 from api.routes import label_studio
 from roadmask.settings import Settings
-from tests.api.fake_worker import SIZE, FakeWorker
+from tests.api.fake_worker import SIZE, SURE, FakeWorker
 from tests.api.pictures import digest, picture, put
 from tests.api.server import ApiServer
 
@@ -113,6 +113,16 @@ def test_labels_that_a_project_lacks_are_left_out(
     other = CONFIG.replace("flat", "road")
     [prediction] = predict(client, image_id, config=other).json()["results"]
     assert prediction["result"] == []
+
+
+def test_a_project_that_asks_for_confidence_gets_scores(
+    client: httpx.Client, working: FakeWorker, image_id: str
+) -> None:
+    asking = CONFIG.replace("<BrushLabels ", '<BrushLabels model_confidence="true" ')
+    scored, failed = predict(client, image_id, "scenes/unknown", config=asking).json()["results"]
+    assert scored["score"] == pytest.approx(SURE, abs=1 / 510)
+    [plain] = predict(client, image_id).json()["results"]
+    assert "score" not in failed | plain
 
 
 @pytest.mark.parametrize(
