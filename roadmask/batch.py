@@ -18,7 +18,7 @@ from roadmask.folders import find_images, no_images
 from roadmask.jobs import FINAL_ITEM_STATES, Item
 from roadmask.ledger import Ledger
 from roadmask.lots import Intake, Lot, Stopped
-from roadmask.mask_files import file_format, mask_file, mask_names, write_whole
+from roadmask.mask_files import confidence_name, file_format, mask_file, mask_names, write_whole
 from roadmask.mask_formats import MaskFormat
 from roadmask.outcomes import FileResult, Progress
 from roadmask.packs import Ended
@@ -71,12 +71,12 @@ class Batch:
         under way, `ServiceUnreachable` when the service stays away.
         """
         names = self._names()
-        self._masks = mask_names(names)
+        self._masks = mask_names(names, self._form)
         wanted = names if only is None else [name for name in names if name in only]
-        self.progress.total += len(wanted)
         state = self._out / ".roadmask"
         lock = FolderLock(state, "lock", "`roadmask batch`")
         with lock, closing(Ledger(state / "ledger.sqlite")) as ledger:
+            self.progress.total += len(wanted)
             try:
                 with ThreadPool(FETCHES) as self._fetches:
                     yield from self._collect(wanted, ledger)
@@ -181,11 +181,11 @@ class Batch:
         if png is None:
             # It is no longer in the store, or the item ended while the pack was made.
             png = self._client.mask_bytes(self._client.item(lot.job, item.index))
-        mask = self._masks[name]
+        mask, grey = self._masks[name], None
         if self._confidence is not None:
             grey = self._client.rendering(lot.job, item.index, MaskFormat.CONFIDENCE)
-            write_whole(self._confidence / mask, [grey])
-        write_whole(self._out / mask, [mask_file(png, self._folder / name, self._form)])
+            write_whole(self._confidence / confidence_name(mask), [grey])
+        write_whole(self._out / mask, [mask_file(png, self._folder / name, self._form, grey)])
         return mask
 
     def _keeper(self, ledger: Ledger) -> Callable[[str, str], FileResult | None]:
@@ -197,7 +197,8 @@ class Batch:
             line = ledger.finished(name, sha256, self._setting, mask)
             if line is None or (current and line["artifact"] != current):
                 return None
-            if self._confidence and not (self._confidence / self._masks[name]).exists():
+            grey = confidence_name(self._masks[name])
+            if self._confidence and not (self._confidence / grey).exists():
                 return None
             return FileResult.of_line(line, kept=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -239,7 +239,7 @@ class Client:
         form: str = "png",
         model: str = "default",
         confidence: str | Path | None = None,
-    ) -> Iterator[FileResult]:
+    ) -> Generator[FileResult]:
         """Masks of all images below `folder` into the same tree below `out`, as they finish.
 
         Resumes where an earlier run stopped; `form`, `model` and `confidence` are those of

@@ -18,17 +18,19 @@ MAX_PIXELS = 2**28
 """Largest photo drawn below an overlay; the service has decoded it before, within its own limit."""
 
 
-def mask_names(images: Sequence[str]) -> dict[str, str]:
-    """A mask's name for each image's: `a/x.jpg` to `a/x.png`.
+def mask_names(images: Sequence[str], form: MaskFormat = MaskFormat.PNG) -> dict[str, str]:
+    """A mask's name for each image's: `a/x.jpg` to `a/x.png`, or with the suffix of another form.
 
     Where two images would share a mask (`x.jpg`, `x.tif`), both keep their suffix: `x.jpg.png`. So
     does an image that is called like the mask of another (`x.jpg.png`).
     """
+    # The photo is at hand here, so that an overlay need not lose anything to JPEG.
+    suffix = ".png" if form is MaskFormat.OVERLAY else form.suffix
     taken, stems = set(images), Counter(str(PurePosixPath(n).with_suffix("")) for n in images)
 
     def name(image: str) -> str:
         stem = str(PurePosixPath(image).with_suffix(""))
-        return f"{image if stems[stem] > 1 or stem in taken else stem}.png"
+        return f"{image if stems[stem] > 1 or stem in taken else stem}{suffix}"
 
     return {image: name(image) for image in images}
 
@@ -43,8 +45,15 @@ def file_format(name: str) -> MaskFormat:
     return MaskFormat(name)
 
 
-def mask_file(mask_png: bytes, photo: Path, form: MaskFormat) -> bytes:
-    """The mask as a PNG of one of `FILE_FORMATS`.
+def confidence_name(mask_name: str) -> str:
+    """The name of a mask's confidence, a PNG whatever the mask's form."""
+    return str(PurePosixPath(mask_name).with_suffix(".png"))
+
+
+def mask_file(
+    mask_png: bytes, photo: Path, form: MaskFormat, confidence_png: bytes | None = None
+) -> bytes:
+    """The mask in one of `FILE_FORMATS`; of these only `NPZ` takes the confidence in.
 
     Raises `OSError` when the photo below an overlay cannot be read.
     """
@@ -53,7 +62,8 @@ def mask_file(mask_png: bytes, photo: Path, form: MaskFormat) -> bytes:
     mask = decode_mask(mask_png)
     if form is MaskFormat.OVERLAY:
         return encode_png(overlay(decode(photo.read_bytes(), MAX_PIXELS), mask))
-    return render(MaskedImage(mask, image_id=photo.name), form)
+    sure = None if confidence_png is None else decode_mask(confidence_png)
+    return render(MaskedImage(mask, image_id=photo.name, confidence=sure), form)
 
 
 def write_whole(path: Path, blocks: Iterable[bytes]) -> None:

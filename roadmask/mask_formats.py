@@ -70,8 +70,11 @@ FILE_FORMATS = (
     MaskFormat.TRAINIDS,
     MaskFormat.COLOR,
     MaskFormat.OVERLAY,
+    MaskFormat.RLE,
+    MaskFormat.POLYGONS,
+    MaskFormat.NPZ,
 )
-"""Pictures, which the program writes beside each other, one for each photo; all of them PNG."""
+"""Forms that the program writes as files beside each other, one for each photo."""
 
 DocumentFormat = Literal[MaskFormat.COCO, MaskFormat.LABELSTUDIO, MaskFormat.CVAT]
 """Forms that hold any number of images, and so a whole job, in one document."""

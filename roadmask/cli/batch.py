@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,7 +137,9 @@ def _write_dossier(ctx: click.Context, folder: Path, out: Path) -> None:
 def _retry_command(ctx: click.Context) -> str:
     """What tries the failed images again, from any folder. Never with a key in it."""
     given = ctx.params
-    words = ["roadmask", "batch", given["folder"].resolve(), "--out", given["out"].resolve()]
+    # Not every shell that reads the page finds the program where this one did.
+    program = ["roadmask"] if shutil.which("roadmask") else [sys.executable, "-m", "roadmask.cli"]
+    words = [*program, "batch", given["folder"].resolve(), "--out", given["out"].resolve()]
     for option in (
         "--format form",
         "--model model",
@@ -144,7 +148,7 @@ def _retry_command(ctx: click.Context) -> str:
         "--data-dir data_dir",
     ):
         flag, name = option.split()
-        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             value = given[name]
             words += [flag, value.resolve() if isinstance(value, Path) else value]
     return shlex.join(str(word) for word in [*words, *(["--local"] * given["local"]), "--failed"])
@@ -166,15 +170,22 @@ def _sum_up(progress: Progress, out: Path, as_json: bool, matching: int | None) 
         click.echo(json.dumps(summary))
         return
     if progress.total == progress.kept:
-        click.echo(f"{good} masks up to date, 0 inferred: {out}")
+        click.echo(f"{_masks(good)} up to date, 0 inferred: {out}")
     else:
         left = progress.total - progress.done
         counts = f"{progress.inferred} inferred, {progress.cached} known, {progress.kept} in place"
-        click.echo(f"{good} masks ({counts}), {progress.failed} failed: {out}")
+        click.echo(f"{_masks(good)} ({counts}), {progress.failed} failed: {out}")
         if left:
-            click.echo(f"{left} images are left; the same command goes on with them.")
+            images = "1 image is" if left == 1 else f"{left} images are"
+            click.echo(f"{images} left; the same command goes on.")
     if matching is not None:
-        click.echo(f"{matching} images match: {out / MATCHES}")
+        match = "1 image matches" if matching == 1 else f"{matching} images match"
+        click.echo(f"{match}: {out / MATCHES}")
     if progress.failed:
-        click.echo(f"Causes are in {out / FAILURES} and, to look at, in {out / PAGE};")
-        click.echo("the same command tries them again, with --failed only them.")
+        click.echo(f"What failed, and why: {out / PAGE}")
+        click.echo(f"The same for programs: {out / FAILURES}")
+        click.echo("The same command tries them again, with --failed only them.")
+
+
+def _masks(count: int) -> str:
+    return "1 mask" if count == 1 else f"{count} masks"

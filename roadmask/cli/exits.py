@@ -43,7 +43,8 @@ def _explain(error: Exception) -> Exit:
     from roadmask.errors import InvalidRequest, RoadmaskError, ServiceUnreachable
 
     if isinstance(error, OSError):
-        click.echo(f"Error: {error}", err=True)
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {where}{error.strerror or error}", err=True)
         return Exit.FAILURES
     if not isinstance(error, RoadmaskError):
         raise error

@@ -72,7 +72,8 @@ class Screen:
         if result.error is not None:
             why = f"{result.error.title}. {result.error.detail}"
             line = Text.assemble(("failed: ", "bold red"), (result.image, "bold"), f": {why}")
-            self._console.print(line, highlight=False, soft_wrap=True)
+            # A log has one line for each; in a terminal no word breaks at its edge.
+            self._console.print(line, highlight=False, soft_wrap=not self._console.is_terminal)
         else:
             self._shares.update(result.shares)
             if not result.kept:

@@ -77,7 +77,7 @@ def segment(
             )
     root = Path(os.path.commonpath([photo.resolve().parent for photo in photos]))
     below = [photo.resolve().relative_to(root).as_posix() for photo in photos]
-    names = mask_names(below)
+    names = mask_names(below, MaskFormat(form))
     with connect_or_start(url, api_key, local, data_dir) as client:
         targets = {photo: names[name] for photo, name in zip(photos, below, strict=True)}
         wanted = Wanted(out, MaskFormat(form), confidence)
@@ -109,17 +109,17 @@ def _segment(client: Client, targets: dict[Path, str], wanted: Wanted, model: st
 
 
 def _save(client: Client, job: Job, photo: Path, item: Item, name: str, wanted: Wanted) -> bool:
-    from roadmask.mask_files import mask_file, write_whole
+    from roadmask.mask_files import confidence_name, mask_file, write_whole
 
     if item.result is None:
         cause = f"{item.error.title}. {item.error.detail}" if item.error else f"It is {item.state}."
         _fail(photo, cause)
         return False
-    target = wanted.out / name
-    write_whole(target, [mask_file(client.mask_bytes(item), photo, wanted.form)])
+    target, grey = wanted.out / name, None
     if wanted.confidence is not None:
         grey = client.rendering(job, item.index, MaskFormat.CONFIDENCE)
-        write_whole(wanted.confidence / name, [grey])
+        write_whole(wanted.confidence / confidence_name(name), [grey])
+    write_whole(target, [mask_file(client.mask_bytes(item), photo, wanted.form, grey)])
     shares = sorted(item.result.shares.items(), key=lambda share: -share[1])[:3]
     click.echo(f"{target}  {', '.join(f'{name} {share:.0%}' for name, share in shares)}")
     return True

@@ -11,6 +11,7 @@ from PIL import Image
 
 from roadmask import Client, decode_mask
 from roadmask.errors import InvalidRequest
+from roadmask.mask_formats import MaskFormat
 from roadmask.outcomes import Progress
 from tests.api.fake_worker import SURE
 from tests.client.photo_folders import photo, read_lines, run, tree
@@ -103,6 +104,26 @@ def test_masks_to_look_at(client: Client, photos: Path, masks: Path, form: Any) 
     assert (color == [128, 64, 128]) is (form == "color")
     assert run(client, photos, masks, form=form).kept == 1
     assert run(client, photos, masks).kept == 0
+
+
+@pytest.mark.usefixtures("busy_worker")
+@pytest.mark.parametrize("form", ["rle", "polygons", "npz"])
+def test_masks_for_other_tools(
+    client: Client, photos: Path, masks: Path, tmp_path: Path, form: str
+) -> None:
+    sure = tmp_path / "sure"
+    for _ in range(2):
+        progress = run(client, photos, masks, form=form, confidence=sure)
+    assert progress == Progress(total=4, kept=4)
+    suffix = MaskFormat(form).suffix
+    assert {path.with_suffix(suffix).name for path in photos.rglob("*.*")} == {
+        path.name for path in masks.rglob(f"*{suffix}")
+    }
+    assert tree(sure) == {"a/b/deep.png", "a/one.png", "top.png", "with space ü.png"}
+    if form == "npz":
+        with np.load(masks / "a/b/deep.npz") as arrays:
+            assert (arrays["mask"] == 1).all()
+            assert (arrays["confidence"] == round(255 * SURE)).all()
 
 
 def test_folders_that_cannot_be(client: Client, photos: Path, tmp_path: Path) -> None:

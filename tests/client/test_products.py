@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import subprocess
+from html import unescape
 from pathlib import Path
 
 import cv2
@@ -170,10 +173,13 @@ def test_all_of_it_by_the_program(client: Client, photos: Path, tmp_path: Path) 
     retry = re.search("<pre>(.*)</pre>", page)
     assert retry
     (photos / "bad.jpg").write_bytes(picture(9))
-    command, *arguments = shlex.split(retry[1])
-    assert command == "roadmask"
-    again = run_roadmask(*arguments, cwd=tmp_path, ROADMASK_URL=client.base_url)
-    assert (again.returncode, "1 masks (1 inferred" in again.stdout) == (0, True), again.stderr
+    # As it stands: from another folder, in a shell that does not know the service.
+    elsewhere = {name: value for name, value in os.environ.items() if name != "ROADMASK_URL"}
+    command = shlex.split(unescape(retry[1]))
+    again = subprocess.run(
+        command, cwd="/", env=elsewhere, capture_output=True, text=True, check=False
+    )
+    assert (again.returncode, "1 mask (1 inferred" in again.stdout) == (0, True), again.stderr
     assert not (tmp_path / "masks/failures").exists()
     assert len(read_results(tmp_path / "masks")) == 4
     assert "No image failed" in batch("--failed").stderr
@@ -181,6 +187,15 @@ def test_all_of_it_by_the_program(client: Client, photos: Path, tmp_path: Path) 
     none = batch("--where", "sky > 50%", "--contact-sheet", "none.png")
     assert (none.returncode, "0 images match" in none.stdout) == (0, True)
     assert not (tmp_path / "none.png").exists()
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_a_folder_that_cannot_be_written_is_named(client: Client, alone_in: Path) -> None:
+    (alone_in / "file").touch()
+    words = ("batch", "photos", "--out", "file/masks")
+    done = run_roadmask(*words, cwd=alone_in, ROADMASK_URL=client.base_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Error: {alone_in / 'file/masks/.roadmask'}: Not a directory\n"
 
 
 def test_a_condition_is_refused_before_any_work(alone_in: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,9 @@ def test_a_terminal_shows_a_screen(client: Client, photos: Path, tmp_path: Path)
     assert "bad [1].jpg" in shown
     for piece in ("photos → ", "4 of 4", "images/s", "3 segmented", "1 failed", "flat"):
         assert piece in shown
+    # The terminal, which would break a line within a word, has none to break.
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).splitlines()
+    assert max(len(line.rpartition("\r")[2]) for line in lines) <= 100
     # The screen gives its place back: the cursor was hidden, and is shown again.
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any, get_origin, get_type_hints
 
 import pytest
@@ -35,7 +35,8 @@ def test_a_call_takes_and_gives_the_same(name: str) -> None:
     given, awaited = hints.pop("return"), others.pop("return")
     assert hints == others
     if get_origin(awaited) is AsyncGenerator:
-        assert get_origin(given) is Iterator
+        # Who leaves a run over a folder early closes it, as a generator can be.
+        assert get_origin(given) is (Generator if name == "segment_folder" else Iterator)
         assert given.__args__[0] == awaited.__args__[0]
     else:
         assert given == awaited

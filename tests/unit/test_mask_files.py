@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from roadmask.mask_files import mask_names, write_whole
+from roadmask.mask_files import confidence_name, mask_file, mask_names, write_whole
+from roadmask.mask_formats import FILE_FORMATS, MaskFormat
+from roadmask.masks import encode_mask
+from tests.api.pictures import picture
 
 
 @pytest.mark.parametrize(
@@ -21,6 +26,23 @@ from roadmask.mask_files import mask_names, write_whole
 )
 def test_no_two_images_share_a_mask(names: dict[str, str]) -> None:
     assert mask_names(list(names)) == names
+
+
+@pytest.mark.parametrize("form", FILE_FORMATS)
+def test_a_mask_is_written_under_what_it_is(form: MaskFormat, tmp_path: Path) -> None:
+    suffix = {"rle": ".json", "polygons": ".geojson", "npz": ".npz"}.get(form, ".png")
+    assert mask_names(["a/x.y.jpg", "z.jpg", "z.tif"], form) == {
+        "a/x.y.jpg": f"a/x.y{suffix}",
+        "z.jpg": f"z.jpg{suffix}",
+        "z.tif": f"z.tif{suffix}",
+    }
+    assert confidence_name(f"a/x.y{suffix}") == "a/x.y.png"
+    (tmp_path / "z.jpg").write_bytes(picture())
+    with Image.open(tmp_path / "z.jpg") as photo:
+        mask = np.ones(photo.size[::-1], np.uint8)
+    written = mask_file(encode_mask(mask), tmp_path / "z.jpg", form)
+    beginning = {".png": b"\x89PNG", ".json": b"[{", ".geojson": b'{"type"', ".npz": b"PK"}
+    assert written.startswith(beginning[suffix])
 
 
 def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
