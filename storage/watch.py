@@ -19,13 +19,12 @@ from storage.job_files import missing
 from storage.job_keys import EPOCH
 from storage.job_status import Status
 from storage.news import BATCH, LONGEST_S, News
+from storage.rhythm import Rhythm
 from storage.statuses import Statuses
 
 EVENT_ID = re.compile(r"\d{1,19}(-\d{1,19})?")
 PING_S = 10.0
 """A stream tells that it lives after so much silence, seconds."""
-PAUSE_S = 0.05
-"""While items end quickly, events are taken together rather than one by one, seconds."""
 WATCHERS = 8192
 """Most connections to Redis: each job that is waited for holds one. Redis takes 10,000."""
 
@@ -59,6 +58,7 @@ class Watch:
     async def wait(self, job_id: str, seconds: float) -> Job:
         """The job once it has ended, or as it is when the time is over. Raises `JobNotFound`."""
         until = time.monotonic() + seconds
+        rhythm = Rhythm()
         status = await self._status(job_id)
         last_id, left = status.last_event, status.left
         while not status.has_ended and (more := until - time.monotonic()) > 0:
@@ -72,7 +72,8 @@ class Watch:
             # A job with more to come is looked at now and then; who waits for its last item is told
             # at once, whatever is said of it before.
             if left > 1:
-                await asyncio.sleep(min(PAUSE_S, max(until - time.monotonic(), 0)))
+                pause = rhythm.pause(len(events), left)
+                await asyncio.sleep(min(pause, max(until - time.monotonic(), 0)))
         return status.job if status.has_ended else await self.read(job_id)
 
     async def events(self, job_id: str, last_id: str | None = None) -> AsyncIterator[Event]:
@@ -91,6 +92,7 @@ class Watch:
             if not status.has_ended:
                 yield job_event(last_id, status.job)
         end, left = _end(status), status.left
+        rhythm = Rhythm()
         del status  # Thousands of clients may wait below, and a job is 2 KB.
         while True:
             with records_guard():
@@ -115,7 +117,7 @@ class Watch:
                 continue
             left -= len(events)
             if left > 1:
-                await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(rhythm.pause(len(events), left))
 
     async def _status(self, job_id: str) -> Status:
         with records_guard():

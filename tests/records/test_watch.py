@@ -12,6 +12,7 @@ import pytest
 from roadmask.errors import InvalidRequest, JobNotFound, RecordsUnavailable
 from roadmask.event import Event
 from roadmask.jobs import Job, JobState
+from storage import rhythm
 from storage import watch as watching
 from storage.watch import Watch
 from tests.records.hands import Hands
@@ -145,7 +146,7 @@ def test_waiting_ends_with_the_time(hands: Hands) -> None:
 def test_the_end_of_the_last_item_is_told_at_once(
     hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "PAUSE_S", 60)
+    monkeypatch.setattr(rhythm, "PAUSE_S", 60)
     job_id = hands.accept(1)
 
     async def follow(watch: Watch) -> JobState:
