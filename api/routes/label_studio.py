@@ -55,7 +55,7 @@ PREDICT: dict[str, Any] = {
 }
 PREDICTIONS: Responses = {
     200: {
-        "description": "One prediction for each task, in their order.",
+        "description": "One prediction, or one error, for each task, in their order.",
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
 }
@@ -102,7 +102,7 @@ async def label_studio_predict(
     wanted: Annotated[PredictRequest, Depends(json_body(TypeAdapter(PredictRequest)))],
     backends: Wired,
 ) -> StreamingResponse:
-    """Brush strokes for each category of each task's image; a task that failed has none, and why.
+    """Brush strokes for each category of each task's image; for one that failed, `error` alone.
 
     Where the setup's `<BrushLabels>` has `model_confidence="true"`, each prediction has a `score`:
     the mean confidence of its pixels, 0 to 1.
@@ -162,7 +162,7 @@ async def _answer(
     before, index = b'{"results": [', 0
     for image in images:
         if isinstance(image, RoadmaskError):
-            prediction = _nothing(image.detail)
+            prediction = _failure(image.detail)
         else:
             prediction = await anyio.to_thread.run_sync(
                 _predict, backends, job, index, setup, limiter=backends.rendering
@@ -176,7 +176,7 @@ async def _answer(
 def _predict(backends: Backends, job: Job, index: int, setup: Setup) -> dict[str, Any]:
     item = backends.records.item(job.id, index)
     if item.result is None:
-        return _nothing(item.error.detail if item.error else "The job was stopped.")
+        return _failure(item.error.detail if item.error else "The job was stopped.")
     masked = MaskedImage(
         decode_mask(backends.store.get(item.result.mask_key)), item.image_id, index
     )
@@ -192,5 +192,7 @@ def _predict(backends: Backends, job: Job, index: int, setup: Setup) -> dict[str
     return prediction
 
 
-def _nothing(why: str) -> dict[str, Any]:
-    return {"model_version": None, "result": [], "error": why}
+def _failure(why: str) -> dict[str, Any]:
+    # Without `result` Label Studio logs it, and leaves that task alone. An empty prediction would
+    # count as made, and one of no model's would have it refuse those of all other tasks too.
+    return {"error": why}

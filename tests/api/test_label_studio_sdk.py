@@ -1,8 +1,9 @@
-"""Label Studio's own connector and SDK, which share no environment with ours, ask the API."""
+"""Label Studio, which shares no environment with ours, connects the API and asks it."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -10,16 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
+from roadmask.categories import CITYSCAPES
 from roadmask.settings import Settings
-from tests.api.fake_worker import SIZE, FakeWorker
-from tests.api.pictures import digest, picture, put
+from tests.api.pictures import picture, put
 from tests.api.server import ApiServer
+from tests.page.worker import SlowWorker
+from tests.worker.brightness import segment, sure
 
 HERE = Path(__file__).parent / "label_studio_peer"
 KEY = "a key of the service"
 HEADERS = {"X-API-Key": KEY}
+UNKNOWN = "scenes/unknown"
 
 
 @pytest.fixture(scope="module")
@@ -31,45 +37,44 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that holds Label Studio's connector and its SDK."""
+    """The interpreter of an environment that holds Label Studio."""
     venv, uv = tmp_path_factory.mktemp("label-studio") / "venv", Path(sys.executable).parent / "uv"
     python = venv / "bin" / "python"
     install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python]
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, venv], check=True)
     subprocess.run([*install, "-r", HERE / "requirements.txt"], check=True)
-    # The connector is one file of the application, which would bring 400 MB of its own.
-    subprocess.run([*install, "--no-deps", "-r", HERE / "application.txt"], check=True)
     return python
 
 
-def asked(python: Path, api: ApiServer, key: str, *images: str) -> dict[str, Any]:
-    """What Label Studio makes of the backend's answers."""
-    command: list[str | Path] = [
-        python,
-        HERE / "asking.py",
-        f"{api.url}/label-studio",
-        key,
-        *images,
-    ]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return said
-
-
 @pytest.mark.timeout(300)
-def test_label_studio_connects_and_its_sdk_takes_the_predictions(
-    python: Path, empty_api: ApiServer, working: FakeWorker
+def test_label_studio_connects_and_keeps_the_predictions(
+    python: Path, empty_api: ApiServer, settings: Settings, tmp_path: Path
 ) -> None:
+    image = picture(file_format="PNG")
     with httpx.Client(base_url=empty_api.url, headers=HEADERS) as client:
-        put(client, picture())
-    said = asked(python, empty_api, KEY, f"sha256-{digest(picture())}", "scenes/unknown")
-    assert said["calls"] == {call: ["ok", 200] for call in ("health", "setup", "predict")}
-    assert said["setup"] == {"model_version": "default"}
-    assert said["complaints"] == [[], []]
-    assert said["alpha"] == [[[255] * (SIZE[0] * SIZE[1])], []]
+        image_id = put(client, image)
+    url = f"{empty_api.url}/label-studio"
+    command: list[str | Path] = [python, HERE / "asking.py", tmp_path, url, KEY, image_id, UNKNOWN]
+    with SlowWorker(tmp_path / "worker", settings):
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
 
-
-@pytest.mark.timeout(300)
-def test_label_studio_sees_that_a_key_is_wrong(python: Path, empty_api: ApiServer) -> None:
-    said = asked(python, empty_api, "wrong", "scenes/000001")
-    assert said["calls"]["predict"] == ["error", 401]
+    status, words = said["refused"]
+    assert (status, "authentication parameters" in words) == (400, True)
+    assert said["connected"] == [201, "Connected"]
+    assert said["retrieved"] == 200
+    assert said["predictions"] == {image_id: 1, UNKNOWN: 0}
+    assert "There is no image 'scenes/unknown'" in done.stdout + done.stderr
+    assert said["versions"] == ["brightness@1"]
+    assert said["complaints"] == [[]]
+    pixels = np.array(Image.open(io.BytesIO(image)))
+    assert said["scores"] == [pytest.approx(sure(pixels).mean(), abs=1 / 510)]
+    mask = segment(pixels).ravel()
+    assert said["alpha"] == [
+        {
+            category.name: np.where(mask == category.index, 255, 0).tolist()
+            for category in CITYSCAPES.categories
+            if category.index in mask
+        }
+    ]
