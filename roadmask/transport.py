@@ -84,6 +84,8 @@ class Transport(ABC):
         self.base_url: str = url.rstrip("/")
         self.timeout = timeout
         self.patience = patience
+        self.lost = False
+        """Nothing answered lately, and a call is tried again."""
 
     async def send(self, call: Call) -> httpx.Response:
         """The answer, once it is a good one."""
@@ -127,7 +129,9 @@ class Transport(ABC):
         while True:
             try:
                 response = await attempt()
+                self.lost = False
             except httpx.TransportError as error:
+                self.lost = True
                 # A refused connection never carried the request: always safe to try again.
                 again = safe or isinstance(error, httpx.ConnectError)
                 if again and await self.pause(patience):

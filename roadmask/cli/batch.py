@@ -94,7 +94,8 @@ def batch(
     with connect_or_start(url, api_key, local, data_dir) as client:
         run = Batch(client, folder, out, form=form, model=model, confidence=confidence)
         try:
-            with Screen(folder, out, run.progress) as screen:
+            transport = client.calls.transport
+            with Screen(folder, out, run.progress, lambda: transport.lost) as screen:
                 if watch:
                     _watch(run, folder, out, screen)
                 else:

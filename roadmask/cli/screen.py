@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,11 +29,17 @@ WIDTH = 72
 
 
 class Screen:
-    """A run from `folder` to `out` on stderr; stdout is left to what the command yields."""
+    """A run from `folder` to `out` on stderr; stdout is left to what the command yields.
 
-    def __init__(self, folder: Path, out: Path, progress: Progress) -> None:
+    `lost` tells whether the service does not answer at the moment.
+    """
+
+    def __init__(
+        self, folder: Path, out: Path, progress: Progress, lost: Callable[[], bool]
+    ) -> None:
         self._console = Console(stderr=True)
         self._progress = progress
+        self._lost = lost
         self._title = f"{folder.name or folder} → {out}"
         self._spinner = Spinner("dots", style="cyan")
         self._began = self._last_line = time.monotonic()
@@ -133,6 +139,8 @@ class Screen:
     def _pace(self) -> Text:
         now, passed = self._progress, time.monotonic() - self._began
         left = now.total - now.done
+        if self._lost():
+            return Text(f"the service does not answer; trying again · {_clock(passed)}", "yellow")
         if self._idle is not None:
             wait = f", {self._idle} still being written" if self._idle else ""
             return Text(f"waiting for new images{wait} · Ctrl-C ends", style="cyan")

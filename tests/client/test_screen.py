@@ -7,11 +7,14 @@ import pty
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from roadmask import Client
+from roadmask.cli.screen import Screen
+from roadmask.outcomes import Progress
 from tests.api.pictures import picture
 from tests.cli.conftest import run_roadmask
 
@@ -58,11 +61,24 @@ def test_a_terminal_shows_a_screen(client: Client, photos: Path, tmp_path: Path)
     assert "bad [1].jpg" in shown
     for piece in ("photos → ", "4 of 4", "images/s", "3 segmented", "1 failed", "flat"):
         assert piece in shown
-    # The terminal, which would break a line within a word, has none to break.
-    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).splitlines()
-    assert max(len(line.rpartition("\r")[2]) for line in lines) <= 100
+    # Its lines are short enough for the terminal, which would break them within a word.
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    told = re.search(r"failed: bad .*? it again\.", plain, re.DOTALL)
+    assert told
+    assert 1 < len(told[0].splitlines()) <= 3
+    assert max(map(len, told[0].splitlines())) <= 100
     # The screen gives its place back: the cursor was hidden, and is shown again.
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+def test_a_service_that_is_away_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for lost in (True, False):
+        with Screen(Path("photos"), Path("masks"), Progress(total=5), partial(bool, lost)):
+            pass
+        assert ("does not answer" in capsys.readouterr().err) is lost
 
 
 @pytest.mark.usefixtures("busy_worker")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ from roadmask.jobs import Item, ItemState, Result
 from tests.client.driven import Driven
 from tests.client.scripted import Answer, problem, scripted
 from tests.servers.process import HOST, free_port
+from tests.waiting import wait_until
 
 Connect = Callable[..., Any]
 
@@ -110,6 +111,17 @@ def test_a_service_that_is_starting_is_waited_for(connect: Connect) -> None:
         with pytest.raises(JobClosed):
             connect(f"http://{HOST}:{port}").retry("job")
         late.join()
+
+
+def test_a_service_that_is_away_is_told_until_it_answers() -> None:
+    port = free_port()
+    with Client(f"http://{HOST}:{port}") as client:
+        asking = Thread(target=client.get, args=("/v1/service",))
+        asking.start()
+        wait_until(lambda: client.calls.transport.lost)
+        with scripted(Answer(), port=port):
+            asking.join()
+        assert not client.calls.transport.lost
 
 
 @pytest.mark.parametrize("code", sorted(error_classes()))
