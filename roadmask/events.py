@@ -68,6 +68,7 @@ async def follow(
         try:
             async with aclosing(transport.lines(call)) as lines:
                 async for line in lines:
+                    transport.lost = False
                     if (event := parser.feed(line)) is None:
                         continue
                     patience = Patience(transport.patience)
@@ -79,6 +80,7 @@ async def follow(
                 return
         except (httpx.TransportError, Unavailable) as error:
             cause = error
+            transport.lost = isinstance(error, httpx.TransportError)
         if not await transport.pause(patience):
             if isinstance(cause, httpx.TransportError):
                 raise unreachable(transport.base_url, cause) from cause

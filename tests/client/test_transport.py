@@ -113,13 +113,21 @@ def test_a_service_that_is_starting_is_waited_for(connect: Connect) -> None:
         late.join()
 
 
-def test_a_service_that_is_away_is_told_until_it_answers() -> None:
-    port = free_port()
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.fetch(f"{client.base_url}/mask.png"),
+        lambda client: list(client.events("job")),
+    ],
+    ids=["call", "events"],
+)
+def test_a_service_that_is_away_is_told_until_it_answers(ask: Callable[[Client], Any]) -> None:
+    port, last = free_port(), b'event: job\ndata: {"state": "succeeded"}\n\n'
     with Client(f"http://{HOST}:{port}") as client:
-        asking = Thread(target=client.get, args=("/v1/service",))
+        asking = Thread(target=ask, args=(client,))
         asking.start()
         wait_until(lambda: client.calls.transport.lost)
-        with scripted(Answer(), port=port):
+        with scripted(Answer(body=last), port=port):
             asking.join()
         assert not client.calls.transport.lost
 
