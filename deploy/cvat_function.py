@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from roadmask import CITYSCAPES, Client
+from roadmask.errors import RoadmaskError
+from roadmask.masks import decode_mask
 
 CATEGORIES = [category for category in CITYSCAPES.categories if category.index != CITYSCAPES.void]
 
@@ -43,11 +45,17 @@ class Segmenter:
     ) -> list[cvataa.DetectionAnnotation]:
         """One annotation, or several polygons, for each category in the frame.
 
-        Raises the errors of `roadmask.errors`, with the frame's cause when it failed.
+        With a `conf_threshold`, of the pixels that the model is that sure of. Raises the errors of
+        `roadmask.errors`, with the frame's cause when it failed.
         """
         file = io.BytesIO()
         image.convert("RGB").save(file, "PNG", compress_level=1)
-        mask, _ = self._client.segment(file.getvalue(), model=self._model)
+        frame, threshold = file.getvalue(), context.conf_threshold
+        # Before the mask, which is there then and costs no second inference.
+        confidence = self._confidence(frame) if threshold is not None else None
+        mask, _ = self._client.segment(frame, model=self._model)
+        if confidence is not None:
+            mask = np.where(confidence < threshold, CITYSCAPES.void, mask)
         found: list[cvataa.DetectionAnnotation] = []
         for category in CATEGORIES:
             pixels = mask == category.index
@@ -57,11 +65,26 @@ class Segmenter:
                 found.append(cvataa.mask(category.index, encode_mask(pixels)))
         return found
 
+    def _confidence(self, frame: bytes) -> NDArray[np.float64]:
+        """How sure the model is of each pixel, 0 to 1."""
+        job = self._client.submit(files=[frame], model=self._model, confidence=True)
+        self._client.wait(job)
+        return decode_mask(self._client.rendering(job, 0, "confidence")) / 255
+
 
 def create(url: str | None = None, api_key: str | None = None, model: str = "default") -> Segmenter:
     """What CVAT calls with the parameters of `-p`; the first two default to the environment's
-    `ROADMASK_URL` and `ROADMASK_API_KEY`."""
-    return Segmenter(Client(url, api_key), model)
+    `ROADMASK_URL` and `ROADMASK_API_KEY`.
+
+    Raises what a wrong address or key makes of every call, before CVAT loads the task's frames.
+    """
+    client = Client(url, api_key)
+    try:
+        client.artifact(model)
+    except RoadmaskError:
+        client.close()
+        raise
+    return Segmenter(client, model)
 
 
 def _polygons(pixels: NDArray[np.bool_]) -> Iterator[list[float]]:

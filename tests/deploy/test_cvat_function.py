@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,15 +18,25 @@ from cvat_sdk.auto_annotation import driver
 from cvat_sdk.masks import decode_mask
 from PIL import Image
 
-from tests.api.fake_worker import SIZE, FakeWorker
-from tests.api.fixtures import api, empty_api, settings, store, worker, working
+from roadmask.errors import ServiceUnreachable, Unauthorized
+from roadmask.settings import Settings
+from tests.api.fake_worker import SIZE, SURE, FakeWorker
+from tests.api.fixtures import api, empty_api, store, worker, working
+from tests.api.fixtures import settings as keyless
 from tests.api.server import ApiServer
+from tests.servers.process import HOST, free_port
 
-__all__ = ["api", "empty_api", "settings", "store", "worker", "working"]
+__all__ = ["api", "empty_api", "keyless", "store", "worker", "working"]
 
 FILE = Path(__file__).parents[2] / "deploy/cvat_function.py"
 FRAME = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8))
 LABELS = ["flat", "sky", "vehicle"]
+KEY = "a key of the service"
+
+
+@pytest.fixture(scope="module")
+def settings(keyless: Settings) -> Settings:
+    return keyless.model_copy(update={"api_key_hashes": [sha256(KEY.encode()).hexdigest()]})
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +51,17 @@ def module() -> ModuleType:
 
 @pytest.fixture
 def function(module: ModuleType, empty_api: ApiServer) -> Iterator[cvataa.DetectionFunction]:
-    function = module.create(url=empty_api.url)
+    function = module.create(url=empty_api.url, api_key=KEY)
     yield function
     function._client.close()
 
 
-def detected(function: cvataa.DetectionFunction, as_polygons: bool) -> list[Any]:
+def detected(
+    function: cvataa.DetectionFunction, as_polygons: bool, threshold: float | None = None
+) -> list[Any]:
     """What CVAT would store for the frame, its task's labels numbered from 100."""
     context = driver._DetectionFunctionContextImpl(
-        frame_name="street.png", conv_mask_to_poly=as_polygons
+        frame_name="street.png", conf_threshold=threshold, conv_mask_to_poly=as_polygons
     )
     found = list(function.detect(context, FRAME))
     labels = [
@@ -90,3 +103,19 @@ def test_or_polygons_where_cvat_asks_for_them(
         (7, 0),
         (7, 5),
     ]
+
+
+def test_pixels_below_the_threshold_are_left_out(
+    function: cvataa.DetectionFunction, working: FakeWorker
+) -> None:
+    assert len(detected(function, as_polygons=False, threshold=SURE - 0.01)) == 1
+    assert detected(function, as_polygons=False, threshold=SURE + 0.01) == []
+
+
+def test_a_wrong_address_or_key_is_told_before_any_frame_is_loaded(
+    module: ModuleType, empty_api: ApiServer
+) -> None:
+    with pytest.raises(ServiceUnreachable, match="Nothing answers"):
+        module.create(url=f"http://{HOST}:{free_port()}")
+    with pytest.raises(Unauthorized, match="key"):
+        module.create(url=empty_api.url, api_key="wrong")
