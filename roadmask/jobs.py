@@ -136,6 +136,8 @@ class CategoryScore(Wire):
 
     iou: float | None
     dice: float | None
+    accuracy: float | None = None
+    """Share of its pixels in the truth that are right; older records lack it."""
     pixels: int
     """Pixels of this category in the truth."""
 

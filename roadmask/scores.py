@@ -41,11 +41,13 @@ def confusion(
 def scores(counts: NDArray[np.int64], images: int, taxonomy: Taxonomy = CITYSCAPES) -> Scores:
     """Scores from pixel counts of shape (n, n), as `confusion` makes them.
 
-    IoU is TP / (TP + FP + FN) and Dice 2 TP / (2 TP + FP + FN) per category (Everingham et al.,
-    IJCV 2010); the means run over the real categories that occur in truth or prediction.
+    Per category IoU is TP / (TP + FP + FN), Dice 2 TP / (2 TP + FP + FN), accuracy TP / (TP + FN)
+    (Everingham et al., IJCV 2010); the means run over the real categories that occur in truth or
+    prediction.
     """
     hits, in_truth, union = _tally(counts, taxonomy)
     ious, dices = _ratio(hits, union), _ratio(2 * hits, union + hits)
+    found = _ratio(hits, in_truth)
     return Scores(
         accuracy=_known(accuracy(counts, taxonomy)),
         mean_iou=_known(_mean(ious)),
@@ -53,9 +55,11 @@ def scores(counts: NDArray[np.int64], images: int, taxonomy: Taxonomy = CITYSCAP
         frequency_weighted_iou=_known(frequency_weighted_iou(counts, taxonomy)),
         per_category={
             taxonomy.names[index]: CategoryScore(
-                iou=_known(iou), dice=_known(dice), pixels=int(pixels)
+                iou=_known(iou), dice=_known(dice), accuracy=_known(right), pixels=int(pixels)
             )
-            for index, iou, dice, pixels in zip(taxonomy.real, ious, dices, in_truth, strict=True)
+            for index, iou, dice, right, pixels in zip(
+                taxonomy.real, ious, dices, found, in_truth, strict=True
+            )
         },
         images=images,
     )

@@ -7,6 +7,7 @@ the store first, so that the index never knows more than `rebuild` can bring bac
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -70,6 +71,7 @@ class Catalogue:
     def register(self, dataset: str, entries: Sequence[CatalogueEntry]) -> list[Image]:
         """Name uploaded images as those of a dataset. All are checked before one is written.
 
+        Lists then have the uploads by these names alone; by their own ids they stay to be had.
         Raises `InvalidId` for names that cannot be, `ImageNotFound` and `TruthNotFound` with the
         hashes in `missing` where bytes were not uploaded, and `InvalidRequest` where a name comes
         twice or an annotated mask has not its image's size.
@@ -133,7 +135,7 @@ class Catalogue:
             )
         annotated = with_truth is True
         if at is not None:
-            if not self.get(at).id.startswith(start):
+            if not (self.get(at).id.startswith(start) and self._index.lists(at)):
                 raise ImageNotFound(f"{at} is not among the images that are listed here.")
             offset = self._index.count(start, with_truth=annotated, before=at)
         total = None if searched else self._index.count(start, with_truth=annotated)
@@ -182,6 +184,8 @@ class Catalogue:
                 images = [image for image in pool.map(self._read, batch) if image]
                 self._index.add(images)
                 count += len(images)
+        # Only now: an upload's entry may come after that of its name.
+        self._index.unlist_uploads(self.walk(""))
         return count
 
     def _matching(self, ids: list[str], query: str | None, with_truth: bool | None) -> list[str]:
@@ -197,6 +201,7 @@ class Catalogue:
             for image, old in zip(images, before, strict=True)
         ]
         self._write([image for image, old in zip(result, before, strict=True) if image is not old])
+        self._index.unlist_uploads(result)
         return result
 
     def _write(self, images: Sequence[Image]) -> None:
@@ -208,8 +213,7 @@ class Catalogue:
             put(images[0])
         else:
             with ThreadPoolExecutor(THREADS) as pool:
-                for _ in pool.map(put, images):
-                    pass
+                list(pool.map(put, images))
         self._index.add(images)
 
     def _read(self, key: str) -> Image | None:
@@ -232,11 +236,8 @@ class Catalogue:
 
 
 def _check_unique(image_ids: list[str]) -> None:
-    seen: set[str] = set()
-    for image_id in image_ids:
-        if image_id in seen:
-            raise InvalidRequest(f"{image_id} comes twice in this request. Send each name once.")
-        seen.add(image_id)
+    if twice := [image_id for image_id, count in Counter(image_ids).items() if count > 1]:
+        raise InvalidRequest(f"{twice[0]} comes twice in this request. Send each name once.")
 
 
 def _content(image: Image) -> tuple[str, str | None]:

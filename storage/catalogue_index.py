@@ -6,12 +6,13 @@ every id with a prefix is one range, found and counted without looking at any ot
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from redis import Redis
 
-from roadmask.images import UPLOADED, Dataset, Image
+from roadmask.images import UPLOADED, Dataset, Image, uploaded_id
 from storage.connections import records_guard
 
 ALL, WITH_TRUTH = "rm:images", "rm:images:truth"
@@ -30,6 +31,18 @@ class CatalogueIndex:
         """Add entries, replacing those of the same ids; readers see each one whole."""
         for start in range(0, len(images), BATCH):
             self._add_batch(images[start : start + BATCH])
+
+    def unlist_uploads(self, images: Iterable[Image]) -> None:
+        """Leave the uploads of named images out of lists and counts; their entries stay."""
+        uploads = (uploaded_id(image.sha256) for image in images if image.dataset)
+        while batch := list(islice(uploads, BATCH)):
+            with records_guard():
+                self._redis.zrem(ALL, *batch)
+
+    def lists(self, image_id: str) -> bool:
+        """Whether this id is in the lists."""
+        with records_guard():
+            return self._redis.zscore(ALL, image_id) is not None
 
     def get_many(self, image_ids: Sequence[str]) -> list[Image | None]:
         """The entries of these ids, None where there is none."""

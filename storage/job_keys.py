@@ -13,6 +13,8 @@ from roadmask.jobs import Lane
 
 JOBS = "rm:jobs"
 """Sorted set of all job ids; with equal scores their order is that of their ids, so of time."""
+WAITING = "rm:waiting"
+"""Hash from a lane to how many items of its open jobs have not ended."""
 CLOSING = "rm:closing"
 """Set of jobs that ended and are not yet whole in the object store."""
 DELIVERIES = "rm:deliveries"

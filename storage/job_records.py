@@ -34,7 +34,7 @@ from roadmask.settings import Settings
 from storage.connections import records_guard
 from storage.item_pages import ItemPages
 from storage.job_files import job_file, missing, read_job_file, write_job_file
-from storage.job_keys import EPOCH, JOBS, first_job_id, job_key, new_job_id
+from storage.job_keys import EPOCH, JOBS, WAITING, first_job_id, job_key, new_job_id
 from storage.job_status import parse_status
 from storage.manifest import FEW, ManifestItem, write_manifest
 from storage.objects import ObjectStore, job_prefix
@@ -115,6 +115,11 @@ class JobRecords:
             f"With {total} more items, more than {self._settings.max_open_items} would be waiting. "
             "Try again once some are done, or send fewer."
         )
+
+    @records_guard()
+    def waiting(self, lane: Lane) -> int:
+        """Items of the lane's open jobs that have not ended."""
+        return int(text(self._redis.hget(WAITING, lane) or b"0"))
 
     @records_guard()
     def read(self, job_id: str) -> Job:

@@ -29,6 +29,8 @@ class Alive(Wire):
 class LaneStatus(Wire):
     """One lane of the queue."""
 
+    images: int
+    """Images of the lane's open jobs that are not done."""
     messages: int
     """Messages on the lane's queue, each a wake-up call for one job."""
     images_per_second: float
@@ -133,5 +135,7 @@ def readyz(backends: Wired) -> Alive:
 def _lane(backends: Backends, lane: Lane, workers: list[Worker]) -> LaneStatus:
     rates = (worker.images_per_second for worker in workers if lane in worker.lanes)
     return LaneStatus(
-        messages=backends.dispatch.depth(lane), images_per_second=round(sum(rates), 2)
+        images=backends.records.waiting(lane),
+        messages=backends.dispatch.depth(lane),
+        images_per_second=round(sum(rates), 2),
     )

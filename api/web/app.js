@@ -1,6 +1,6 @@
 /** The page: its frame, and the view that the address asks for. */
 
-import { fill, h } from './element.js';
+import { fill, h, refill } from './element.js';
 import { problemNote } from './problem.js';
 import { readRoute } from './route.js';
 import { openJobs } from './jobs/view.js';
@@ -28,13 +28,13 @@ async function show() {
     shown.view.update(query);
     return;
   }
+  const root = h('div', { class: 'view' });
+  refill(main, root);
   shown.view?.close();
   shown = { name, view: null };
   opening += 1;
   const ours = opening;
   markNav(name);
-  const root = h('div', { class: 'view' });
-  fill(main, root);
   document.title = `${t(`nav.${name}`)} · Roadmask`;
   try {
     const view = await VIEWS[name](root, query);

@@ -51,7 +51,7 @@ export function downloadLink(path, filename, words) {
     {
       href: address(path),
       download: filename,
-      onclick: (event) => currentKey() && saveWithKey(event, path, filename),
+      onclick: (event) => currentKey() && save(event, async () => (await call(path)).blob(), filename),
     },
     words,
   );
@@ -112,10 +112,16 @@ function formsAt(api, path) {
   return schema.enum ?? named.find(Boolean)?.enum ?? [];
 }
 
-async function saveWithKey(event, path, filename) {
+/**
+ * Save what a link stands for by a script, where the browser would not: it needs our key, or is of
+ * another origin, so that its name would be ignored and the file shown.
+ * @param {Event} event the click on the link
+ * @param {() => Promise<Blob>} load @param {string} filename
+ */
+export async function save(event, load, filename) {
   event.preventDefault();
   try {
-    const url = URL.createObjectURL(await (await call(path)).blob());
+    const url = URL.createObjectURL(await load());
     h('a', { href: url, download: filename }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   } catch (error) {

@@ -57,8 +57,9 @@ export function acceptDrops(element, take) {
   element.addEventListener('dragover', hover(true));
   element.addEventListener('dragleave', hover(false));
   element.addEventListener('drop', async (event) => {
+    // All that the files were over hear of the drop, the innermost takes them.
+    const isTaken = event.defaultPrevented;
     hover(false)(event);
-    event.stopPropagation();
-    take(await droppedFiles(event.dataTransfer));
+    if (!isTaken) take(await droppedFiles(event.dataTransfer));
   });
 }

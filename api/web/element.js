@@ -27,6 +27,17 @@ export function fill(element, ...children) {
 }
 
 /**
+ * The same, and who was reading in it goes on reading there, rather than at the top of the page.
+ * @param {HTMLElement} element that can be focused
+ * @param {...(Child | Child[])} children
+ */
+export function refill(element, ...children) {
+  const isRead = element.contains(document.activeElement);
+  fill(element, ...children);
+  if (isRead) element.focus();
+}
+
+/**
  * An SVG element.
  * @param {string} tag
  * @param {Record<string, string | number>} attributes

@@ -37,8 +37,16 @@ def test_the_service_tells_of_queues_and_workers(client: httpx.Client, redis: Re
     service = client.get("/v1/service").json()
     assert service["version"] == version("roadmask")
     assert service["store"] == "local"
-    assert service["lanes"]["batch"] == {"messages": 2, "images_per_second": 3.0}
-    assert service["lanes"]["interactive"] == {"messages": 0, "images_per_second": 1.5}
+    assert service["lanes"]["batch"] == {
+        "images": 2,
+        "messages": 2,
+        "images_per_second": 3.0,
+    }
+    assert service["lanes"]["interactive"] == {
+        "images": 0,
+        "messages": 0,
+        "images_per_second": 1.5,
+    }
     assert [worker["id"] for worker in service["workers"]] == ["w0", "w1"]
     assert service["workers"][1]["pid"] == 1
     assert service["models"] == ["m@1"]

@@ -36,6 +36,17 @@ def expect_state(page: Page, words: str) -> None:
     expect(page.locator(".job h1 .badge")).to_have_text(words, timeout=40_000)
 
 
+def drop_from_desktop(page: Page, target: str, path: Path) -> None:
+    """As a file manager does it: the browser itself reads the folder."""
+    box = page.locator(target).bounding_box()
+    assert box
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+
+
 def test_a_batch_runs_to_its_end(window: Open, service: str) -> None:
     page = window(NEW)
     job_id = start(page, "streets")
@@ -116,6 +127,43 @@ def test_a_folder_with_bad_files(window: Open, tmp_path: Path) -> None:
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("drive/cut.jpg")
     expect(page.get_by_role("heading", level=1)).to_contain_text("drive")
+
+
+def test_a_dropped_folder_with_failures_as_they_come(window: Open, tmp_path: Path) -> None:
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    for n in range(200):
+        (folder / f"{n:03d}.png").write_bytes(png(2000 + n))
+    for n in (20, 120):
+        (folder / f"{n:03d}.jpg").write_bytes(BAD["truncated"][0][:-n])
+    page = window(NEW)
+    drop_from_desktop(page, ".batchform .dropzone", folder)
+    expect(page.locator(".batchform .note")).to_have_text("202 images chosen")
+    expect(page.locator(".over")).to_have_count(0)
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Failed", exact=True).click()
+    rows = page.locator(".items .rows .itemrow")
+    expect(rows.first).to_contain_text("drive/020.jpg")
+    expect(rows).to_have_count(2)
+    expect_state(page, "Running")
+    expect(rows.last).to_contain_text("drive/120.jpg")
+    page.get_by_role("button", name="Cancel").click()
+
+
+def test_the_keys_stop_at_the_last_item(window: Open, service: str) -> None:
+    told = {"images": [{"id": "streets/01"}, {"id": "streets/02"}], "lane": "batch"}
+    job = httpx.post(f"{service}/v1/jobs", json=told).json()["id"]
+    page = window(f"#/segment?job={job}&item=0")
+    title = page.get_by_role("heading", level=1)
+    expect(title).to_have_text("streets/01")
+    for key, name in (("n", "streets/02"), ("n", "streets/02"), ("p", "streets/01")):
+        with page.expect_response(f"**/v1/jobs/{job}"):
+            page.keyboard.press(key)
+        expect(title).to_have_text(name)
+    page.goto(page.url.replace("item=0", "item=7"))
+    expect(page.locator("[data-pane=image] .message")).to_contain_text("has no item 7")
+    expect(title).to_have_text("Image 8")
+    expect(page.locator(".legend")).not_to_contain_text("%")
 
 
 def test_results_and_masks_can_be_exported(window: Open) -> None:

@@ -68,6 +68,7 @@ def test_scores_and_shares_are_those_of_the_api(window: Open, service: str) -> N
     assert flat.nth(0).inner_text().strip() == f"{annotated:.1%}"
     assert flat.nth(2).inner_text() == f"{scores['per_category']['flat']['iou']:.1%}"
     assert flat.nth(3).inner_text() == f"{scores['per_category']['flat']['dice']:.1%}"
+    assert flat.nth(4).inner_text() == f"{scores['per_category']['flat']['accuracy']:.1%}"
     assert page.locator(".legend dd").all_inner_texts() == [
         f"{scores[name]:.1%}" for name in ("accuracy", "mean_iou", "mean_dice")
     ]
@@ -106,6 +107,9 @@ def test_the_difference_is_where_the_masks_disagree(window: Open) -> None:
     wait_for_prediction(page)
     page.get_by_role("button", name="Difference").click()
     expect(page.locator("[data-pane=prediction] figcaption")).to_have_text("Difference")
+    photo, right = np.array(Image.open(io.BytesIO(png(0)))), truth(0)
+    share = ((segment(photo) != right) & (right != 0)).mean()
+    expect(page.locator(".differences")).to_contain_text(f"They differ: {share:.1%}")
     shown = Picture(page, "prediction")
     wrong, same, void = shown.at(9, 30), shown.at(9, 2), shown.at(3, 30)
     assert wrong == (255, 59, 48)

@@ -9,6 +9,7 @@ from pathlib import Path
 from roadmask.settings import Settings
 from tests.servers.process import Server
 
+TOLD = {"redis_url", "data_dir", "store", "minio_endpoint", "minio_access_key", "minio_bucket"}
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,8 +24,9 @@ class SlowWorker(Server):
         return [sys.executable, "-m", "tests.worker.tiny_worker", "slow"]
 
     def environment(self) -> dict[str, str]:
-        told = self._settings.model_dump(mode="json", include={"redis_url", "data_dir"})
-        told |= {"worker_threads": 2, "reconcile_s": 0.3}
+        told = self._settings.model_dump(mode="json", include=TOLD)
+        secret = self._settings.minio_secret_key.get_secret_value()
+        told |= {"worker_threads": 2, "reconcile_s": 0.3, "minio_secret_key": secret}
         variables = {f"ROADMASK_{name.upper()}": str(value) for name, value in told.items()}
         return os.environ | variables | {"PYTHONPATH": str(ROOT)}
 

@@ -6,7 +6,7 @@ import pytest
 from cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling import args, evaluateImgLists
 from cityscapesscripts.helpers.labels import labels
 from PIL import Image
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score, recall_score
 
 from roadmask.categories import CITYSCAPES, LABEL_ID_TO_CATEGORY
 from roadmask.errors import InvalidRequest
@@ -36,12 +36,14 @@ def test_scores_equal_scikit_learns(seed: int) -> None:
     y_true, y_pred, real = truth[labelled], prediction[labelled], list(CITYSCAPES.real)
     iou = jaccard_score(y_true, y_pred, labels=real, average=None)
     dice = f1_score(y_true, y_pred, labels=real, average=None)
+    right = recall_score(y_true, y_pred, labels=real, average=None)
     assert result.accuracy == pytest.approx(accuracy_score(y_true, y_pred))
     assert result.mean_iou == pytest.approx(iou.mean())
     assert result.mean_dice == pytest.approx(dice.mean())
     for index, score in zip(real, result.per_category.values(), strict=True):
         assert score.iou == pytest.approx(iou[index - 1])
         assert score.dice == pytest.approx(dice[index - 1])
+        assert score.accuracy == pytest.approx(right[index - 1])
 
 
 def test_counts_of_several_images_add_up_to_those_of_all_pixels() -> None:

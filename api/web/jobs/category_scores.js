@@ -36,6 +36,7 @@ export class CategoryScores {
               t('job.category', {
                 iou: percent(scores.per_category[category.name].iou),
                 dice: percent(scores.per_category[category.name].dice),
+                accuracy: percent(scores.per_category[category.name].accuracy),
               }),
             ),
           ),

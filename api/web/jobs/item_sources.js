@@ -1,6 +1,7 @@
 /**
  * Where the rows of the item table come from. Each source has a `count`, gives the item of a row
- * when it has it, loads what is seen, and tells `change` when there is something new.
+ * when it has it, loads what is seen, hears of the job, and tells `change` when there is something
+ * new. This one has all items in order, loaded where they are looked at.
  */
 
 import { get } from '../http.js';
@@ -8,7 +9,6 @@ import { get } from '../http.js';
 const PAGE = 100;
 const PAUSE_MS = 700;
 
-/** All items in order, loaded where they are looked at. */
 export class OrderedItems extends EventTarget {
   /** @type {Map<number, any[]>} pages by number */
   #pages = new Map();
@@ -52,9 +52,9 @@ export class OrderedItems extends EventTarget {
     this.#timer ||= setTimeout(() => this.#reload(), PAUSE_MS);
   }
 
-  /** Look at everything in view again. */
-  touchAll() {
-    for (const page of this.#pages.keys()) this.touch(page * PAGE);
+  /** @param {any} job as it is now: once it has ended, everything in view is looked at again */
+  update(job) {
+    if (job.finished_at !== null) for (const page of this.#pages.keys()) this.touch(page * PAGE);
   }
 
   #reload() {
@@ -69,63 +69,10 @@ export class OrderedItems extends EventTarget {
       const { items } = await get(`v1/jobs/${this.job}/items`, { cursor: page * PAGE, limit: PAGE });
       this.#pages.set(page, items);
       this.dispatchEvent(new Event('change'));
+    } catch {
+      // It is asked for again when it is looked at or changes: the history says what is wrong.
     } finally {
       this.#asked.delete(page);
     }
-  }
-}
-
-/** The failed items, a page after the other. */
-export class FailedItems extends EventTarget {
-  #items = [];
-  #next = '0';
-  #isLoading = false;
-
-  /** @param {string} job */
-  constructor(job) {
-    super();
-    this.job = job;
-    this.#more();
-  }
-
-  get count() {
-    return this.#items.length;
-  }
-
-  close() {}
-
-  /** @param {number} row */
-  item(row) {
-    return this.#items[row];
-  }
-
-  see(_, last) {
-    if (last >= this.#items.length) this.#more();
-  }
-
-  /** A new failure may be anywhere, so the list is made anew. */
-  touchAll() {
-    this.#items = [];
-    this.#next = '0';
-    this.#more();
-  }
-
-  touch() {}
-
-  async #more() {
-    if (this.#isLoading || this.#next === null) return;
-    this.#isLoading = true;
-    try {
-      const page = await get(`v1/jobs/${this.job}/items`, {
-        state: 'failed',
-        cursor: this.#next,
-        limit: PAGE,
-      });
-      this.#items.push(...page.items);
-      this.#next = page.next;
-    } finally {
-      this.#isLoading = false;
-    }
-    this.dispatchEvent(new Event('change'));
   }
 }

@@ -36,7 +36,7 @@ export class JobForm {
     this.modelField = field(this.model, 'batch.model');
     this.element = h(
       'form',
-      { class: 'batchform card', onsubmit: (event) => this.#submit(event) },
+      { class: 'batchform card', tabIndex: -1, onsubmit: (event) => this.#submit(event) },
       h('a', { class: 'back', href: link('jobs') }, t('jobs.back')),
       h('h1', {}, t('batch.title')),
       field(this.dataset, 'batch.dataset'),
@@ -110,6 +110,8 @@ export class JobForm {
 
   async #submit(event) {
     event.preventDefault();
+    // A disabled button loses the focus, and with it the reader's place.
+    this.element.focus();
     this.start.disabled = true;
     try {
       const what = this.dataset.value ? { dataset: this.dataset.value } : { images: await this.#images() };

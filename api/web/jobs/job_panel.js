@@ -10,8 +10,9 @@ import { segmented } from '../segment/toolbar.js';
 import { t, when } from '../words.js';
 import { badge } from './badge.js';
 import { CategoryScores } from './category_scores.js';
+import { FailedItems } from './failed_items.js';
 import { Failures } from './failures.js';
-import { FailedItems, OrderedItems } from './item_sources.js';
+import { OrderedItems } from './item_sources.js';
 import { ItemTable } from './item_table.js';
 import { JobWatch } from './job_watch.js';
 import { Progress } from './progress.js';
@@ -107,7 +108,7 @@ export class JobPanel {
     const isFirst = !this.table.source;
     const wasWorst = this.order === 'worst' && !job.scores;
     if (isFirst) this.#setOrder(wasWorst ? 'all' : this.order);
-    else if (!this.watch.isOpen) this.table.source.touchAll();
+    else this.table.source.update(job);
     this.orders.element.querySelector('[data-value="worst"]').hidden = !job.scores;
     this.orders.element.querySelector('[data-value="failed"]').hidden = counts.failed === 0;
   }
@@ -127,7 +128,7 @@ export class JobPanel {
     const { total } = this.watch.job.counts;
     const sources = {
       worst: () => this.sample,
-      failed: () => new FailedItems(this.id),
+      failed: () => new FailedItems(this.watch.job),
       all: () => new OrderedItems(this.id, total),
     };
     this.table.show((sources[order] ?? sources.all)());

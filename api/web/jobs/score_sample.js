@@ -54,8 +54,6 @@ export class ScoreSample extends EventTarget {
 
   touch() {}
 
-  touchAll() {}
-
   /** Mean IoU of an image with its 95 % interval (Student's t), or null for too few. */
   interval() {
     const values = this.#ranked.map((item) => item.result.scores.mean_iou);

@@ -1,6 +1,6 @@
 /** The view "Jobs": the history beside one job, or the form for a new one. */
 
-import { fill, h } from '../element.js';
+import { h, refill } from '../element.js';
 import { link, note } from '../route.js';
 import { loadTaxonomy } from '../taxonomy.js';
 import { t } from '../words.js';
@@ -15,7 +15,7 @@ import { JobPanel } from './job_panel.js';
 export async function openJobs(root, query) {
   const taxonomy = await loadTaxonomy();
   const list = new JobList(query.get('lane') ?? 'batch');
-  const detail = h('div', { class: 'detail' });
+  const detail = h('div', { class: 'detail', tabIndex: -1 });
   const frame = h('div', { class: 'jobs' }, list.element, detail);
   /** @type {JobPanel | JobForm | null} */
   let part = null;
@@ -36,7 +36,7 @@ export async function openJobs(root, query) {
     } else if (next === 'new') part = new JobForm(wanted.get('dataset') ?? '');
     else part = null;
     frame.classList.toggle('chosen', Boolean(part));
-    fill(
+    refill(
       detail,
       part?.element ??
         h(

@@ -1,8 +1,8 @@
 /** What can be saved of an image under inspection. */
 
-import { downloadLink, downloadMenu, exportForms, formName, maskFilename } from '../download.js';
+import { downloadLink, downloadMenu, exportForms, formName, maskFilename, save } from '../download.js';
 import { h } from '../element.js';
-import { objectAddress } from '../http.js';
+import { fetchObject, objectAddress } from '../http.js';
 import { t } from '../words.js';
 import { maskPath } from './subject.js';
 
@@ -16,14 +16,12 @@ export function subjectDownloads(shown) {
 
 async function links({ image, ended }) {
   const name = (image?.id ?? 'mask').split('/').at(-1);
-  const own = (url, words) =>
-    h(
-      'a',
-      { href: objectAddress(url), download: `${name}${words}`, target: '_blank' },
-      t(words ? 'download.truth' : 'download.image'),
-    );
-  const stored = image ? [own(image.content_url, '')] : [];
-  if (image?.truth_url) stored.push(own(image.truth_url, '.truth.png'));
+  const own = (url, ending, words) => {
+    const onclick = (event) => save(event, () => fetchObject(url), `${name}${ending}`);
+    return h('a', { href: objectAddress(url), onclick }, t(words));
+  };
+  const stored = image ? [own(image.content_url, `.${image.format}`, 'download.image')] : [];
+  if (image?.truth_url) stored.push(own(image.truth_url, '.truth.png', 'download.truth'));
   if (!ended?.item.result) return [...stored, h('p', { class: 'note' }, t('download.none'))];
   const { job, item } = ended;
   const { each } = await exportForms(job);

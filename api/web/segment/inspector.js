@@ -4,8 +4,7 @@ import { fill, h } from '../element.js';
 import { get, imagePath } from '../http.js';
 import { problemNote } from '../problem.js';
 import { link } from '../route.js';
-import { t } from '../words.js';
-import { ConfidenceScale } from './confidence.js';
+import { number, t } from '../words.js';
 import { subjectDownloads } from './downloads.js';
 import { Legend } from './legend.js';
 import { Look } from './look.js';
@@ -39,7 +38,6 @@ export class Inspector extends EventTarget {
     this.viewport = new Viewport();
     this.viewport.parse(query.get('at') ?? '');
     this.panes = new Panes(taxonomy, this.look, this.viewport);
-    this.scale = new ConfidenceScale();
     this.readout = new Readout(taxonomy);
     this.legend = new Legend(taxonomy, this.look);
     this.toolbar = new Toolbar(this.look, this.viewport, (factor) => this.panes.zoom(factor));
@@ -61,7 +59,7 @@ export class Inspector extends EventTarget {
       this.toolbar.element,
       this.panes.element,
       h('p', { id: 'pane-keys', class: 'visually-hidden' }, t('pane.keys')),
-      this.scale.element,
+      this.panes.keys,
       this.readout.element,
       this.legend.element,
     );
@@ -101,8 +99,9 @@ export class Inspector extends EventTarget {
     this.#loading = new AbortController();
     const { signal } = this.#loading;
     this.ended = null;
+    let known = null;
     try {
-      const known = job ? await get(`v1/jobs/${job}/items/${item}`, {}, signal) : { image_id: id };
+      known = job ? await get(`v1/jobs/${job}/items/${item}`, {}, signal) : { image_id: id };
       fill(this.title, known.custom_id ?? known.image_id);
       const image = await get(imagePath(known.image_id), {}, signal).catch((error) => {
         // A file that is no image was never catalogued; its item still says why it failed.
@@ -116,7 +115,7 @@ export class Inspector extends EventTarget {
         this.#predict(image, job, item, {}, signal),
       ]);
     } catch (error) {
-      if (error.name !== 'AbortError') this.#fail(error);
+      if (error.name !== 'AbortError') this.#fail(error, known);
     }
   }
 
@@ -131,10 +130,12 @@ export class Inspector extends EventTarget {
     this.toolbar.setLayers(image.truth_url ? ['image', 'truth', 'prediction'] : ['image', 'prediction']);
     this.figures = {};
     this.legend.set(this.figures);
-    this.#show();
   }
 
-  #fail(error) {
+  #fail(error, known) {
+    const { image, item } = this.wanted;
+    if (!known) fill(this.title, image ?? `${t('items.item')} ${number(item + 1)}`);
+    this.legend.set({});
     this.panes.begin({ width: 4, height: 3 });
     fill(this.facts);
     this.panes.image.say(problemNote(error));
@@ -213,7 +214,6 @@ export class Inspector extends EventTarget {
         await this.#take(await awaitItem(asked, 0, () => {}, signal), signal);
       }
       this.panes.setMask('confidence', await loadConfidence(this.ended, signal));
-      this.#show();
     } catch (error) {
       const isSeen = error.name !== 'AbortError' && this.look.third === 'confidence';
       if (isSeen) this.panes.prediction.say(problemNote(error));
@@ -228,14 +228,9 @@ export class Inspector extends EventTarget {
 
   #lookChanged() {
     this.toolbar.update();
-    this.#show();
+    this.panes.update();
     this.#seekConfidence();
     this.#note();
-  }
-
-  #show() {
-    this.panes.update();
-    this.scale.show(this.look.third === 'confidence' ? this.panes.masks.confidence : undefined);
   }
 
   #note() {

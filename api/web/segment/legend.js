@@ -35,6 +35,7 @@ export class Legend {
       ['legend.prediction', 'number'],
       scores && ['legend.iou', 'number'],
       scores && ['legend.dice', 'number'],
+      scores && ['legend.accuracy', 'number'],
     ].filter(Boolean);
     fill(
       this.head,
@@ -50,8 +51,8 @@ export class Legend {
           this.#box(category),
           truth && share(truth[category.index], category),
           share(prediction?.[category.index], category),
-          scores && h('td', { class: 'number' }, percent(score?.iou)),
-          scores && h('td', { class: 'number' }, percent(score?.dice)),
+          scores &&
+            ['iou', 'dice', 'accuracy'].map((name) => h('td', { class: 'number' }, percent(score?.[name]))),
         );
       }),
     );

@@ -2,7 +2,8 @@
 
 import { h } from '../element.js';
 import { t } from '../words.js';
-import { CONFIDENCE_COLORS } from './confidence.js';
+import { CONFIDENCE_COLORS, ConfidenceScale } from './confidence.js';
+import { DifferenceKey } from './difference_key.js';
 import { zoomCentre } from './gestures.js';
 import { Pane } from './pane.js';
 import { colorsOf, difference, DIFFERENCE_COLORS } from './raster.js';
@@ -42,6 +43,9 @@ export class Panes extends EventTarget {
       this.all.map((pane) => pane.element),
       this.divider,
     );
+    this.scale = new ConfidenceScale();
+    this.differences = new DifferenceKey();
+    this.keys = [this.scale.element, this.differences.element];
     viewport.addEventListener('change', this.#setTouch);
   }
 
@@ -60,9 +64,9 @@ export class Panes extends EventTarget {
     this.element.style.setProperty('--aspect', String(Math.min(2.4, Math.max(0.8, width / height))));
     for (const pane of this.all) {
       pane.setPhoto(null);
-      pane.setLayer(null);
       pane.say();
     }
+    this.update();
   }
 
   /** @param {ImageBitmap} photo */
@@ -94,6 +98,8 @@ export class Panes extends EventTarget {
     const mask = this.#masks[third];
     this.prediction.setLayer(mask ? { mask, ...manners[third] } : null);
     this.prediction.setTitle(t(`pane.${third}`));
+    this.scale.show(third === 'confidence' ? mask : undefined);
+    this.differences.show(third === 'difference' ? mask : undefined);
     this.#arrange();
   }
 

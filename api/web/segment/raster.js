@@ -4,12 +4,14 @@
 /** @typedef {import('./viewport.js').Placement} Placement */
 
 const HIDDEN = 0;
-const SAME = rgba(16, 20, 28, 0.72);
-const WRONG = rgba(255, 59, 48, 1);
-const UNKNOWN = rgba(128, 132, 140, 0.85);
 
-/** What the numbers of `difference` look like. */
-export const DIFFERENCE_COLORS = Uint32Array.of(SAME, WRONG, UNKNOWN);
+/** What the numbers of `difference` say, and their colours. @type {[string, number[]][]} */
+export const DIFFERENCE = [
+  ['same', [16, 20, 28, 0.72]],
+  ['wrong', [255, 59, 48, 1]],
+  ['unknown', [128, 132, 140, 0.85]],
+];
+export const DIFFERENCE_COLORS = Uint32Array.from(DIFFERENCE, ([, color]) => rgba(...color));
 
 /**
  * The colours of categories by index; those hidden are see-through.

@@ -2,6 +2,7 @@
 
 import { acceptDrops, dropzone } from '../dropzone.js';
 import { h } from '../element.js';
+import { get } from '../http.js';
 import { go, link, note } from '../route.js';
 import { loadTaxonomy } from '../taxonomy.js';
 import { t } from '../words.js';
@@ -30,17 +31,20 @@ export async function openSegment(root, query) {
         model: inspector.models.value,
       }),
     );
+  const stepInJob = async (steps) => {
+    const { job } = subject;
+    const { counts } = await get(`v1/jobs/${job}`).catch(() => ({ counts: { total: 0 } }));
+    const item = subject.item + steps;
+    if (subject.job === job && item >= 0 && item < counts.total)
+      go(link('segment', { job, item, ...inspector.look.query() }));
+  };
   const step = (steps) => {
+    if (subject.job) {
+      stepInJob(steps);
+      return;
+    }
     const next = catalogue.neighbour(steps);
-    if (subject.job)
-      go(
-        link('segment', {
-          job: subject.job,
-          item: Math.max(0, subject.item + steps),
-          ...inspector.look.query(),
-        }),
-      );
-    else if (next) open(next);
+    if (next) open(next);
   };
   const take = (chosen) => tray.add(chosen);
   const empty = h(

@@ -33,13 +33,13 @@ class ServiceView {
     this.workers = h('div', {
       class: 'tablebox',
       tabIndex: 0,
-      role: 'region',
+      role: 'group',
       'aria-label': t('service.workers'),
     });
     this.models = h('div', {
       class: 'tablebox',
       tabIndex: 0,
-      role: 'region',
+      role: 'group',
       'aria-label': t('service.models'),
     });
     this.element = h(
@@ -78,9 +78,14 @@ class ServiceView {
       this.#showState(service, problem);
       this.#showAbout(service, models);
       for (const { lane, figures, chart } of this.lanes) {
-        const { messages, images_per_second: rate } = service.lanes[lane];
+        const { images, messages, images_per_second: rate } = service.lanes[lane];
         chart.add(rate);
-        fill(figures, fact('messages', number(messages)), fact('rate', number(rate, 1)));
+        fill(
+          figures,
+          fact('images', number(images)),
+          fact('messages', number(messages)),
+          fact('shared', number(rate, 1)),
+        );
       }
       fill(
         this.workers,

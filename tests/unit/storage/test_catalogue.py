@@ -57,6 +57,22 @@ def test_a_named_image_has_the_facts_of_its_upload(catalogue: Catalogue, store: 
     assert catalogue.get("camvid/val/0001") == image
 
 
+def test_a_named_upload_is_listed_by_its_name_alone(catalogue: Catalogue, redis: Redis) -> None:
+    digest, other = upload(catalogue, "a"), upload(catalogue, "b")
+    assert catalogue.page().total == 2
+    catalogue.register("d", [CatalogueEntry(name="x", sha256=digest)])
+    for _ in range(2):
+        page = catalogue.page()
+        assert (ids(page.images), page.total) == (["d/x", f"sha256-{other}"], 2)
+        assert ids(catalogue.page(query=digest[:20]).images) == []
+        assert catalogue.get(f"sha256-{digest}").sha256 == upload(catalogue, "a") == digest
+        assert catalogue.missing("images", [digest]) == []
+        with pytest.raises(ImageNotFound):
+            catalogue.page(at=f"sha256-{digest}")
+        redis.flushall()
+        catalogue.rebuild()
+
+
 def test_names_without_bytes_are_refused_all_together(catalogue: Catalogue) -> None:
     digests = [upload(catalogue, "a"), sha("b"), sha("c")]
     entries = [CatalogueEntry(name=digest[:9], sha256=digest) for digest in digests]
