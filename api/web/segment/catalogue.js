@@ -105,6 +105,14 @@ export class Catalogue extends EventTarget {
     );
   }
 
+  /** @param {{dataset: string, q: string}} filter of a link */
+  filterBy(filter) {
+    if (filter.dataset === this.filter.dataset && filter.q === this.filter.q) return;
+    this.filter = filter;
+    [this.datasets.value, this.search.value] = [filter.dataset, filter.q];
+    this.#reload();
+  }
+
   #later() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.#changed(), PATIENCE_MS);

@@ -24,7 +24,7 @@ export class DifferenceKey {
           'span',
           { class: 'category' },
           swatch({ color: [red, green, blue] }),
-          `${t(`difference.${name}`)}: `,
+          t(`difference.${name}`),
           h('b', {}, percent(share)),
         );
       }),

@@ -9,7 +9,7 @@ import { subjectDownloads } from './downloads.js';
 import { Legend } from './legend.js';
 import { Look } from './look.js';
 import { ModelChoice } from './model_choice.js';
-import { Panes } from './panes.js';
+import { Panes, PLAIN } from './panes.js';
 import { shares } from './raster.js';
 import { Readout } from './readout.js';
 import { timing, waiting } from './standing.js';
@@ -44,7 +44,10 @@ export class Inspector extends EventTarget {
     this.title = h('h1', { class: 'subject' });
     this.facts = h('p', { class: 'note', role: 'status' });
     this.models = new ModelChoice(query.get('model') ?? '');
-    this.models.addEventListener('change', () => this.open(this.wanted));
+    this.models.addEventListener('change', () => {
+      this.open(this.wanted);
+      this.#note();
+    });
     this.back = h('a', { hidden: true }, t('image.job'));
     this.downloads = subjectDownloads(() => this);
     this.element = h(
@@ -77,6 +80,7 @@ export class Inspector extends EventTarget {
 
   /** @param {URLSearchParams} query of another link, by which it is shown from now on */
   reopen(query) {
+    this.models.set(query.get('model') ?? '');
     this.viewport.parse(query.get('at') ?? '');
     this.look.reopen(query);
   }
@@ -124,10 +128,11 @@ export class Inspector extends EventTarget {
       this.facts,
       t('image.facts', { width: image.width, height: image.height, format: image.format.toUpperCase() }),
     );
-    this.panes.begin(image);
+    const layers = image.truth_url ? ['image', 'truth', 'prediction'] : PLAIN;
+    this.panes.begin(image, layers);
     this.panes.prediction.say(t('predict.asking'));
     if (!image.truth_url) this.panes.truth.say(t('truth.none'));
-    this.toolbar.setLayers(image.truth_url ? ['image', 'truth', 'prediction'] : ['image', 'prediction']);
+    this.toolbar.setLayers(layers);
     this.figures = {};
     this.legend.set(this.figures);
   }
@@ -136,7 +141,8 @@ export class Inspector extends EventTarget {
     const { image, item } = this.wanted;
     if (!known) fill(this.title, image ?? `${t('items.item')} ${number(item + 1)}`);
     this.legend.set({});
-    this.panes.begin({ width: 4, height: 3 });
+    this.panes.begin({ width: 4, height: 3 }, PLAIN);
+    this.toolbar.setLayers(PLAIN);
     fill(this.facts);
     this.panes.image.say(problemNote(error));
     this.panes.truth.say('');

@@ -39,6 +39,14 @@ export class Look extends EventTarget {
     };
   }
 
+  /**
+   * The two that are swiped: those chosen, where there are both.
+   * @param {string[]} layers that there are
+   */
+  pairOf(layers) {
+    return this.pair.every((name) => layers.includes(name)) ? this.pair : ['image', 'prediction'];
+  }
+
   /** @param {string} name what the third picture shows; once more, and it is the prediction again */
   toggleThird(name) {
     this.set({ third: this.third === name ? 'prediction' : name });

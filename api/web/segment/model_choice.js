@@ -24,6 +24,12 @@ export class ModelChoice extends EventTarget {
     });
   }
 
+  /** @param {string} value as in the constructor */
+  set(value) {
+    this.value = value;
+    this.element.value = value;
+  }
+
   /**
    * The model to ask for by its full name, or `default` where nobody knows it.
    * @param {AbortSignal} signal

@@ -10,6 +10,9 @@ import { colorsOf, difference, DIFFERENCE_COLORS } from './raster.js';
 
 /** @typedef {import('./mask_png.js').Mask} Mask */
 
+/** What every image has. */
+export const PLAIN = ['image', 'prediction'];
+
 export class Panes extends EventTarget {
   /** @type {{truth?: Mask, prediction?: Mask, difference?: Mask, confidence?: Mask}} */
   #masks = {};
@@ -26,6 +29,7 @@ export class Panes extends EventTarget {
     this.image = new Pane('image', viewport);
     this.truth = new Pane('truth', viewport);
     this.prediction = new Pane('prediction', viewport);
+    this.layers = PLAIN;
     this.all = [this.image, this.truth, this.prediction];
     for (const pane of this.all) pane.addEventListener('point', (event) => this.#point(event.detail));
     this.divider = h('input', {
@@ -57,9 +61,13 @@ export class Panes extends EventTarget {
     return this.#masks;
   }
 
-  /** @param {{width: number, height: number}} image that is going to be shown */
-  begin({ width, height }) {
+  /**
+   * @param {{width: number, height: number}} image that is going to be shown
+   * @param {string[]} layers that it will have
+   */
+  begin({ width, height }, layers) {
     this.#masks = {};
+    this.layers = layers;
     this.viewport.setPicture(width, height);
     this.element.style.setProperty('--aspect', String(Math.min(2.4, Math.max(0.8, width / height))));
     for (const pane of this.all) {
@@ -122,7 +130,7 @@ export class Panes extends EventTarget {
   }
 
   #visible() {
-    return this.look.layout === 'swipe' ? this.look.pair.map((name) => this[name]) : this.all;
+    return this.look.layout === 'swipe' ? this.look.pairOf(this.layers).map((name) => this[name]) : this.all;
   }
 
   #setTouch = () => {

@@ -90,13 +90,14 @@ export class Toolbar {
     this.pair.hidden = look.layout !== 'swipe';
     this.opacity.value = String(look.opacity);
     this.opacityValue.textContent = percent(look.opacity / 100, 0);
+    const pair = look.pairOf(this.layers);
     this.sides.forEach((select, side) =>
       fill(
         select,
         this.layers.map((name) =>
           h(
             'option',
-            { value: name, selected: name === look.pair[side], disabled: name === look.pair[1 - side] },
+            { value: name, selected: name === pair[side], disabled: name === pair[1 - side] },
             t(`pane.${name}`),
           ),
         ),
@@ -105,7 +106,7 @@ export class Toolbar {
   }
 
   #choose(side) {
-    const pair = [...this.look.pair];
+    const pair = [...this.look.pairOf(this.layers)];
     pair[side] = this.sides[side].value;
     this.look.set({ pair });
   }

@@ -16,7 +16,7 @@ import { Tray } from './tray.js';
  */
 export async function openSegment(root, query) {
   const taxonomy = await loadTaxonomy();
-  const catalogue = new Catalogue({ dataset: query.get('dataset') ?? '', q: query.get('q') ?? '' });
+  const catalogue = new Catalogue(filterOf(query));
   const inspector = new Inspector(taxonomy, query);
   const tray = new Tray();
   let subject = subjectOf(query);
@@ -120,8 +120,11 @@ export async function openSegment(root, query) {
     /** @param {URLSearchParams} changed */
     update(changed) {
       const next = subjectOf(changed);
-      const isSame = JSON.stringify(next) === JSON.stringify(subject);
+      const isSame =
+        JSON.stringify(next) === JSON.stringify(subject) &&
+        (changed.get('model') ?? '') === inspector.models.value;
       subject = next;
+      if (next.image) catalogue.filterBy(filterOf(changed));
       inspector.reopen(changed);
       if (!isSame) show();
     },
@@ -131,6 +134,10 @@ export async function openSegment(root, query) {
       inspector.close();
     },
   };
+}
+
+function filterOf(query) {
+  return { dataset: query.get('dataset') ?? '', q: query.get('q') ?? '' };
 }
 
 function subjectOf(query) {
