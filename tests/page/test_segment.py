@@ -162,6 +162,7 @@ def test_a_dropped_file_is_segmented(window: Open) -> None:
     page = window()
     expect(page.locator(".welcome")).to_be_visible()
     drop(page, ".welcome .dropzone", "mine.png", png(900, 40, 60))
+    expect(page.get_by_role("heading", level=1)).to_have_text("mine.png")
     wait_for_prediction(page)
     assert Picture(page, "prediction").shows_mask(
         segment(np.array(Image.open(io.BytesIO(png(900, 40, 60)))))

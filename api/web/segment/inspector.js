@@ -92,10 +92,11 @@ export class Inspector extends EventTarget {
 
   /**
    * Show an image, or an item of a job.
-   * @param {{image?: string, job?: string | null, item?: number}} wanted
+   * @param {{image?: string, name?: string, job?: string | null, item?: number}} wanted
    */
-  async open({ image: id, job, item }) {
-    this.wanted = { image: id, job, item };
+  async open(wanted) {
+    const { image: id, name, job, item } = wanted;
+    this.wanted = wanted;
     this.back.hidden = !job;
     this.back.href = link('jobs', { job });
     this.models.element.hidden = Boolean(job) || !this.models.isChoice;
@@ -105,7 +106,7 @@ export class Inspector extends EventTarget {
     this.ended = null;
     let known = null;
     try {
-      known = job ? await get(`v1/jobs/${job}/items/${item}`, {}, signal) : { image_id: id };
+      known = job ? await get(`v1/jobs/${job}/items/${item}`, {}, signal) : { image_id: id, custom_id: name };
       fill(this.title, known.custom_id ?? known.image_id);
       const image = await get(imagePath(known.image_id), {}, signal).catch((error) => {
         // A file that is no image was never catalogued; its item still says why it failed.

@@ -10,6 +10,8 @@ import { t } from '../words.js';
 export class Tray extends EventTarget {
   constructor() {
     super();
+    /** What the files were called, by the ids that they have here. @type {Map<string, string>} */
+    this.names = new Map();
     this.list = h('ul', {});
     this.status = h('p', { class: 'note', role: 'status' });
     this.element = h(
@@ -30,6 +32,7 @@ export class Tray extends EventTarget {
       this.status.textContent =
         count < chosen.length ? t('tray.sending', { done: count, n: chosen.length }) : '';
       this.list.prepend(this.#row(done));
+      if (done.image) this.names.set(done.image.id, done.path);
       if (!done.image || isOpen) return;
       isOpen = true;
       this.#open(done.image.id);

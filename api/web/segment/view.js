@@ -87,7 +87,7 @@ export async function openSegment(root, query) {
     smalldrop.hidden = isEmpty;
     inspector.element.hidden = isEmpty;
     catalogue.setCurrent(subject.image ?? '');
-    if (!isEmpty) inspector.open(subject);
+    if (!isEmpty) inspector.open({ ...subject, name: tray.names.get(subject.image) });
     setFold(!isEmpty);
   };
   const press = (event) => {
