@@ -24,7 +24,9 @@ UNSAFE = frozenset({"worker_crashed", "image_too_large", "deadline_exceeded"})
 """Causes that forbid to open the image here as well."""
 
 STYLE = """
-:root { color-scheme: light dark; --faint: #767680; --line: #8884; --box: #8881 }
+:root { color-scheme: light dark; --faint: #63636d; --line: #8884; --box: #8881 }
+@media (prefers-color-scheme: dark) { :root { --faint: #a2a2ac } }
+html { background: Canvas; color: CanvasText }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }
 h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin: 2rem 0 0 }
 p { margin: .3rem 0 .8rem } small, .faint { color: var(--faint) }
@@ -35,7 +37,8 @@ li { display: flex; gap: 1rem; align-items: center; padding: .7rem 0;
   border-bottom: 1px solid var(--line) }
 .picture { flex: none; width: 192px; display: grid; place-items: center } li div { min-width: 0 }
 .none { height: 5rem; background: var(--box); border-radius: 6px; color: var(--faint) }
-b { overflow-wrap: anywhere }
+body { overflow-wrap: anywhere }
+@media (max-width: 30rem) { .picture { width: 96px } img { max-width: 100% } }
 """
 
 
@@ -60,7 +63,7 @@ def _page(folder: Path, failures: Sequence[FileResult], retry: str) -> Iterable[
     yield (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{images} failed</title><style>{STYLE}</style>"
+        f"<title>{images} failed</title><style>{STYLE}</style><main>"
         f"<h1>{images} failed</h1><p class=faint>in {_shown(str(folder))}</p>"
         f"<p>Mend or replace them, then try just these again:</p><pre>{_shown(retry)}</pre>"
     )
@@ -74,7 +77,7 @@ def _page(folder: Path, failures: Sequence[FileResult], retry: str) -> Iterable[
             pictures += picture is not None
             yield _entry(folder, failure, picture)
         yield "</ul>"
-    yield "</html>\n"
+    yield "</main></html>\n"
 
 
 def _cause(failure: FileResult) -> str:

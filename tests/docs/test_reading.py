@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Page
 
-from tests.page.browser import find_chromium
+from tests.page.browser import phone, serious
 
-PHONE = ViewportSize(width=390, height=844)
 PAGES = ("", "client/", "formats/", "performance/", "commands/", "cards/lite_unet/")
 """Each kind of content: links, code in tabs, markup and wide tables, charts, what is generated."""
 
@@ -35,21 +34,17 @@ def address(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def phone() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=find_chromium(), args=["--no-sandbox"]
-        )
-        yield chromium.new_page(viewport=PHONE, reduced_motion="reduce")
-        chromium.close()
+def page() -> Iterator[Page]:
+    with phone() as page:
+        yield page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious(phone: Page, address: str, path: str, scheme: str) -> None:
-    phone.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    phone.goto(address + path)
-    found = Axe().run(phone).response["violations"]
-    serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
-    assert [(rule["id"], rule["nodes"][0]["failureSummary"]) for rule in serious] == []
-    assert phone.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+def test_axe_finds_nothing_serious(
+    page: Page, address: str, path: str, scheme: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(address + path)
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    sync_playwright,
+)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NOTES = (
@@ -21,6 +31,25 @@ def find_chromium() -> str:
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     assert found, "The page's tests need Chromium; on Debian: apt-get install chromium"
     return found
+
+
+@contextmanager
+def phone() -> Iterator[Page]:
+    """A page that needs no service, 390 pixels wide."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=find_chromium(), args=["--no-sandbox"]
+        )
+        size = ViewportSize(width=390, height=844)
+        yield chromium.new_page(viewport=size, reduced_motion="reduce")
+        chromium.close()
+
+
+def serious(page: Page) -> list[tuple[str, str]]:
+    """What axe finds serious or worse on a page: the rule, and the first place."""
+    found = Axe().run(page).response["violations"]
+    worst = [rule for rule in found if rule["impact"] in ("serious", "critical")]
+    return [(rule["id"], rule["nodes"][0]["failureSummary"]) for rule in worst]
 
 
 class Window:

@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from api.routes.page import policy
@@ -18,6 +17,7 @@ from roadmask.errors import ItemError, error_classes
 from roadmask.settings import Settings
 from storage.recovery import Recovery
 from tests.api.server import ApiServer
+from tests.page.browser import serious
 from tests.page.canvas import wait_for_prediction
 from tests.page.conftest import Open
 from tests.servers.process import HOST, free_port
@@ -76,10 +76,7 @@ def test_axe_finds_nothing_serious(window: Open, job_path: str, view: str) -> No
     page = go(window, view, job_path)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        found = Axe().run(page).response["violations"]
-        serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
-        where = [(rule["id"], rule["nodes"][0]["failureSummary"]) for rule in serious]
-        assert where == []
+        assert serious(page) == []
 
 
 @pytest.mark.parametrize("view", VIEWS)
