@@ -98,7 +98,7 @@ def test_a_batch_is_followed_and_canceled(window: Open, service: str) -> None:
     page.locator(".items .rows").evaluate("rows => { rows.scrollTop = rows.scrollHeight; }")
     expect(page.get_by_role("link", name="many/239")).to_be_visible()
     expect(rows.last.locator(".badge")).to_have_text("Canceled")
-    page.get_by_role("button", name="Retry what failed").click()
+    page.get_by_role("button", name="Go on with the rest").click()
     expect_state(page, "Succeeded")
     expect(rows.last.locator(".badge")).to_have_text("Succeeded")
 

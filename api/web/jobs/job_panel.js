@@ -37,11 +37,7 @@ export class JobPanel {
     this.facts = h('p', { class: 'note' });
     this.problem = h('div', { hidden: true });
     this.cancel = h('button', { type: 'button', onclick: () => this.#act('cancel') }, t('job.cancel'));
-    this.retry = h(
-      'button',
-      { type: 'button', class: 'primary', onclick: () => this.#act('retry') },
-      t('job.retry'),
-    );
+    this.retry = h('button', { type: 'button', class: 'primary', onclick: () => this.#act('retry') });
     this.orders = segmented(
       'items.order',
       [
@@ -101,6 +97,7 @@ export class JobPanel {
     this.problem.hidden = !job.error;
     this.cancel.hidden = !this.watch.isOpen;
     this.retry.hidden = this.watch.isOpen || counts.failed + counts.canceled === 0;
+    fill(this.retry, t(counts.canceled ? 'job.resume' : 'job.retry'));
     if (job.scores) this.sample.update(job);
     this.scores.show(job.scores);
     this.failures.update(counts.failed);

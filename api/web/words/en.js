@@ -136,6 +136,7 @@ export default {
 
   'job.cancel': 'Cancel',
   'job.retry': 'Retry what failed',
+  'job.resume': 'Go on with the rest',
   'job.export': 'Export',
   'job.archive': 'All masks and results (ZIP)',
   'job.results': 'Results, one line an image (JSONL)',

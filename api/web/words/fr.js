@@ -137,6 +137,7 @@ export default {
 
   'job.cancel': 'Annuler',
   'job.retry': 'Réessayer les échecs',
+  'job.resume': 'Reprendre le reste',
   'job.export': 'Exporter',
   'job.archive': 'Tous les masques et résultats (ZIP)',
   'job.results': 'Résultats, une ligne par image (JSONL)',
