@@ -31,7 +31,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem
 h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin: 2rem 0 0 }
 p { margin: .3rem 0 .8rem } small, .faint { color: var(--faint) }
 pre { background: var(--box); border: 1px solid var(--line); border-radius: 8px;
-  padding: .8rem 1rem; overflow-x: auto; user-select: all }
+  padding: .8rem 1rem; white-space: pre-wrap; user-select: all }
 ul { list-style: none; padding: 0; margin: 0 } img { border-radius: 6px; display: block }
 li { display: flex; gap: 1rem; align-items: center; padding: .7rem 0;
   border-bottom: 1px solid var(--line) }
