@@ -8,7 +8,6 @@ right in every viewer and reads back as plain indices.
 from __future__ import annotations
 
 import io
-import zlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,7 @@ from PIL import Image
 
 from roadmask.categories import CITYSCAPES, Taxonomy
 from roadmask.errors import InvalidRequest
-
-COMPRESS_LEVEL = 1
-"""zlib's quickest level: masks are flat, so higher levels cost time and save little."""
+from roadmask.indexed_png import indexed_png
 
 
 def encode_mask(mask: NDArray[np.uint8], taxonomy: Taxonomy = CITYSCAPES) -> bytes:
@@ -34,18 +31,13 @@ def encode_mask(mask: NDArray[np.uint8], taxonomy: Taxonomy = CITYSCAPES) -> byt
         raise InvalidRequest(
             f"The mask holds index {mask.max()}, but {taxonomy.name} ends at {len(taxonomy) - 1}."
         )
-    picture = Image.fromarray(np.ascontiguousarray(mask)).convert("L")
-    picture.putpalette(taxonomy.palette[: len(taxonomy)].tobytes())
-    buffer = io.BytesIO()
-    # Masks are long runs: Pillow filters rows for this strategy, and files are half as large.
-    picture.save(buffer, "PNG", compress_level=COMPRESS_LEVEL, compress_type=zlib.Z_RLE, bits=8)
-    return buffer.getvalue()
+    return indexed_png(mask, taxonomy.palette[: len(taxonomy)])
 
 
 def encode_grey(values: NDArray[np.uint8]) -> bytes:
     """A grey 8-bit PNG of values that are no categories, uint8 (H, W); `decode_mask` reads it."""
     buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, "PNG", compress_level=COMPRESS_LEVEL)
+    Image.fromarray(values).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -1,5 +1,6 @@
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -29,6 +30,8 @@ def test_the_canonical_form_is_an_indexed_png_that_shows_the_colours() -> None:
     with Image.open(io.BytesIO(encode_mask(mask))) as picture:
         assert (picture.format, picture.mode) == ("PNG", "P")
         assert (np.array(picture.convert("RGB")) == colorize(mask)).all()
+    shown = cv2.imdecode(np.frombuffer(encode_mask(mask), np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert (shown == colorize(mask)).all()
 
 
 @pytest.mark.parametrize(
