@@ -31,7 +31,7 @@ def test_the_canonical_form_is_an_indexed_png_that_shows_the_colours() -> None:
         assert (picture.format, picture.mode) == ("PNG", "P")
         assert (np.array(picture.convert("RGB")) == colorize(mask)).all()
     shown = cv2.imdecode(np.frombuffer(encode_mask(mask), np.uint8), cv2.IMREAD_COLOR_RGB)
-    assert np.array_equal(shown, colorize(mask))
+    np.testing.assert_array_equal(shown, colorize(mask))
 
 
 @pytest.mark.parametrize(
