@@ -1,1 +1,1 @@
-"""The HTTP front of the service."""
+"""The HTTP API: light, stateless, run in as many processes as needed. It never imports `ml`."""

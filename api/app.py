@@ -1,4 +1,4 @@
-"""The HTTP front: light, stateless, and as many processes of it as one likes."""
+"""Builds the FastAPI app: its middleware, its routes and, at startup, its components."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
-from api.backends import open_backends
+from api.auth.middleware import ApiKeyMiddleware
+from api.bodies.limits import BodyLimitMiddleware
+from api.bodies.uploads import remove_abandoned_folders
+from api.compat import label_studio, rest
+from api.components import open_components
+from api.connections.heads import HeadMiddleware
+from api.connections.ranges import RangeMiddleware
+from api.dependencies import check_access
 from api.docs import install_docs
 from api.errors import install_error_handlers
-from api.headers import SecurityHeaders
+from api.headers import SecurityHeadersMiddleware
 from api.openapi import TAGS, describe_errors, install_openapi, operation_id
+from api.query import check_query
+from api.request_log import RequestLogMiddleware
 from api.routes import (
     datasets,
     events,
@@ -24,57 +35,86 @@ from api.routes import (
     images,
     items,
     jobs,
-    label_studio,
+    metrics,
     models,
     objects,
-    rest,
+    segment,
     service,
     truths,
     webhooks,
 )
+from api.routes.ownership import erasures, sharing
 from api.routes.page import install_page
-from api.uploads import clear_abandoned
 from roadmask.errors import StoreUnavailable
+from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.settings import Settings
 
 log = logging.getLogger(__name__)
 
-ROOMS = (
-    images,
-    truths,
-    datasets,
-    jobs,
-    items,
-    events,
-    exports,
-    webhooks,
-    rest,
-    label_studio,
-    models,
-    objects,
-    service,
+GZIP_BYTES, GZIP_LEVEL = 2048, 5
+"""Shorter answers, such as most polls, are sent as they are. A higher level saves few bytes."""
+
+ROUTERS = (
+    images.router,
+    truths.router,
+    datasets.router,
+    erasures.router,
+    jobs.router,
+    items.router,
+    segment.router,
+    sharing.router,
+    events.router,
+    exports.router,
+    webhooks.router,
+    rest.router,
+    label_studio.router,
+    models.router,
+    objects.router,
+    service.router,
+    metrics.router,
 )
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The app on these settings, by default those of the environment."""
+    """Build the app on these settings, by default those of the environment."""
+    settings = settings or Settings()
     app = FastAPI(
         title="Roadmask",
         version=version("roadmask"),
         description=describe_errors(),
         openapi_tags=TAGS,
+        # The path alone: the document is right for every host that leads here.
+        servers=[{"url": urlsplit(settings.public_url).path or "/"}],
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
         generate_unique_id_function=operation_id,
+        # A redirect would name the host that the client sent.
+        redirect_slashes=False,
+        dependencies=[Depends(check_query), Depends(check_access)],
     )
-    app.state.settings = settings or Settings()
-    app.add_middleware(SecurityHeaders)
-    if origins := app.state.settings.allowed_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET"])
+    app.state.settings = settings
+    app.state.api_routes = [route for router in ROUTERS for route in router.routes]
+    # Each middleware wraps those before it, so refused requests get all headers as well.
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=GZIP_BYTES,
+        compresslevel=GZIP_LEVEL,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/*", OCTET_STREAM),
+    )
+    app.add_middleware(HeadMiddleware)
+    app.add_middleware(RangeMiddleware)
+    app.add_middleware(BodyLimitMiddleware)
+    app.add_middleware(ApiKeyMiddleware, settings=settings)
+    app.add_middleware(SecurityHeadersMiddleware)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET"]
+        )
+    app.add_middleware(RequestLogMiddleware)
     install_error_handlers(app)
-    for room in ROOMS:
-        app.include_router(room.router)
+    for router in ROUTERS:
+        app.include_router(router)
     install_docs(app)
     install_page(app)
     install_openapi(app)
@@ -83,14 +123,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with open_backends(app.state.settings) as backends:
-        app.state.backends = backends
+    async with open_components(app.state.settings) as components:
+        app.state.components = components
         try:
-            await run_in_threadpool(backends.store.check)
+            await run_in_threadpool(components.storage.store.check)
         except StoreUnavailable as error:
-            # The store may come up after this process; /readyz tells until then.
+            # The store may start after this process; until then /readyz reports it.
             log.warning("%s", error.detail)
-        await run_in_threadpool(clear_abandoned)
-        preparing = asyncio.create_task(run_in_threadpool(backends.dispatch.prepare))
+        await run_in_threadpool(remove_abandoned_folders)
+        warming_up = asyncio.create_task(run_in_threadpool(components.storage.queue.warm_up))
         yield
-        await preparing
+        await warming_up

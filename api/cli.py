@@ -1,37 +1,38 @@
-"""`roadmask api`: serve the HTTP front."""
+"""`roadmask api`: serve the HTTP API."""
 
 from __future__ import annotations
 
-import copy
 import logging
+import os
+import resource
+import sys
 from typing import Any
 
 import click
 
+from roadmask.errors import RoadmaskError
+from roadmask.settings import Settings
+
+log = logging.getLogger(__name__)
+
 SHUTDOWN_S = 5
-"""How long open requests, event streams among them, may take to end, seconds."""
+"""Seconds that open requests, such as event streams, get to end at shutdown."""
+SWITCH_S = 0.001
+"""Longest time for which a thread that computes keeps the interpreter's lock while the event loop
+waits for it, seconds: Python's own 5 ms for each such thread would add up for all clients."""
+SPARE_FILES = 512
+"""Open files besides connections: uploads, objects, connections to Redis."""
 
 
-class WithoutQuery(logging.Filter):
-    """Cuts the query off logged addresses: it can hold a signature."""
+def server_options(settings: Settings) -> dict[str, Any]:
+    """Options of uvicorn, besides host and port."""
+    from api.connections.limited_connection import connection_class
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Shorten the address in place and keep the record."""
-        if isinstance(record.args, tuple) and len(record.args) == 5:
-            client, method, address, *rest = record.args
-            record.args = (client, method, str(address).partition("?")[0], *rest)
-        return True
-
-
-def server_options() -> dict[str, Any]:
-    """What uvicorn is told besides where to listen."""
-    from uvicorn.config import LOGGING_CONFIG
-
-    logs = copy.deepcopy(LOGGING_CONFIG)
-    logs["filters"] = {"without_query": {"()": "api.cli.WithoutQuery"}}
-    logs["handlers"]["access"]["filters"] = ["without_query"]
     return {
-        "log_config": logs,
+        # `api.request_log` logs requests, and the root logger formats what uvicorn logs.
+        "log_config": None,
+        "access_log": False,
+        "http": connection_class(settings),
         "server_header": False,
         "ws": "none",
         "timeout_graceful_shutdown": SHUTDOWN_S,
@@ -40,12 +41,70 @@ def server_options() -> dict[str, Any]:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
-def api(host: str, port: int) -> None:
-    """Serve the HTTP API."""
+@click.option(
+    "--port",
+    envvar="PORT",
+    default=8000,
+    show_default=True,
+    show_envvar=True,
+    help="Port to listen on.",
+)
+@click.option("--no-keys", is_flag=True, help="Serve other machines although there are no keys.")
+def api(host: str, port: int, no_keys: bool) -> None:
+    """Serve the HTTP API.
+
+    Without keys it serves this machine only: create one with `roadmask keys create NAME`.
+    """
     import uvicorn
 
-    from api.memory import give_back
+    from api.malloc import tune_malloc
+    from storage.telemetry.logs import configure_logging
 
-    give_back()
-    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, **server_options())
+    tune_malloc()
+    sys.setswitchinterval(SWITCH_S)
+    if no_keys:
+        os.environ["ROADMASK_NO_KEYS"] = "true"
+    settings = Settings()
+    configure_logging(settings.log_format)
+    raise_file_limit(settings.max_connections)
+    check_keys(settings, host)
+    options = server_options(settings)
+    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, **options)
+
+
+def check_keys(settings: Settings, host: str) -> None:
+    """Raise `UsageError` when a service without keys would serve other machines.
+
+    While the keys cannot be read, the service starts: it refuses requests until it has read them.
+    """
+    from api.auth.access import is_local
+    from storage.access.api_keys import ApiKeys
+    from storage.connections import connect_redis, open_store
+
+    if is_local(host) or settings.api_key_hashes:
+        return
+    try:
+        store = open_store(settings)
+        store.check()
+        if ApiKeys(connect_redis(settings), store).list():
+            return
+    except RoadmaskError as error:
+        log.warning("The API keys cannot be read yet: %s", error.detail)
+        return
+    if not settings.no_keys:
+        raise click.UsageError(
+            f"There are no API keys, and {host} may be reached by others, who could then read and "
+            "delete everything. Create a key with `roadmask keys create NAME`, or serve without "
+            "keys with --no-keys."
+        )
+    log.warning("There are no API keys: everybody who reaches %s may do everything.", host)
+
+
+def raise_file_limit(connections: int) -> None:
+    """Let the process open a file for each connection, and others beside."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + SPARE_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

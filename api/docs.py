@@ -1,6 +1,7 @@
-"""The documentation page: Swagger UI from an installed package, so that no other host is needed.
+"""The documentation page: Swagger UI from an installed package, so it needs no other host.
 
-FastAPI's own page starts with an inline script, which a strict Content-Security-Policy forbids.
+FastAPI's own page has an inline script, which a strict Content-Security-Policy forbids. Its
+addresses are relative, so that the page also works below a path of a proxy.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Roadmask API</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+<link rel="stylesheet" href="docs/assets/swagger-ui.css">
 <main id="swagger-ui"></main>
-<script src="/docs/assets/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
 </html>
 """
 SCRIPT = """SwaggerUIBundle({
-  url: "/openapi.json",
+  url: "openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
   validatorUrl: null,
@@ -47,7 +48,7 @@ async def docs() -> HTMLResponse:
 
 @router.get("/docs/start.js")
 async def start() -> Response:
-    """What starts Swagger UI."""
+    """The script that starts Swagger UI."""
     return Response(SCRIPT, media_type="text/javascript")
 
 

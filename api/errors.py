@@ -1,11 +1,12 @@
-"""Errors on the wire: every failure becomes one `application/problem+json` (RFC 9457).
+"""Errors on the wire: every error becomes an `application/problem+json` answer (RFC 9457).
 
-Routes raise, the handlers here answer. What nobody foresaw is a plain `internal_error`; its cause
-goes to the log and never to the client.
+Routes raise, and the handlers here answer. An unexpected exception becomes `internal_error` in
+`api.request_log`; its cause goes to the log and never to the client.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,46 +14,56 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import ConfigDict, Field
+from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api.headers import SECURITY_HEADERS
 from roadmask.errors import (
     CrossSiteRequest,
+    InsufficientScope,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
     RecordsUnavailable,
     RoadmaskError,
     StoreUnavailable,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
+    UnsupportedFormat,
     UploadTooLarge,
     error_classes,
 )
-from roadmask.jobs import Problem
+from roadmask.schemas.jobs import Problem
+from roadmask.schemas.media_types import PROBLEM_JSON
+from storage.connections import is_outage
+
+log = logging.getLogger(__name__)
 
 Responses = dict[int | str, dict[str, Any]]
-"""What FastAPI takes as `responses=`: by status, how an answer looks."""
-PROBLEM_JSON = "application/problem+json"
-MAX_COMPLAINTS = 20
-"""How many of a malformed request's faults are listed."""
+"""The type of FastAPI's `responses=`: the documentation of answers by status."""
+JSON_EXPECTED = "Send the body as JSON, with Content-Type: application/json."
+MAX_VALIDATION_ERRORS = 20
+"""How many validation errors of a request are listed."""
 RETRY_AFTER_S = 5
-"""What a client is told to wait where trying again can help."""
+"""Value of `Retry-After` in answers with status 429 and 503, seconds."""
 
-EVERYWHERE = (
+COMMON_PROBLEMS = (
     Unauthorized,
+    InsufficientScope,
     CrossSiteRequest,
     InvalidRequest,
+    TooManyRequests,
     RecordsUnavailable,
     StoreUnavailable,
+    Unavailable,
     RoadmaskError,
 )
-"""Ways in which every route that needs a key can fail."""
+"""Errors that every route with a key can answer with."""
 
 
 class ProblemDocument(Problem):
-    """Why a request failed (RFC 9457), with the stable code that programs can rely on."""
+    """Why a request failed (RFC 9457). Programs should branch on `code`, which is stable."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -66,20 +77,21 @@ def problem_response(
     error: RoadmaskError, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """The HTTP answer to an error."""
-    extra = dict(headers or {})
+    extra = {}
     if error.status == 401:
         extra["WWW-Authenticate"] = "Bearer"
     if error.status in (429, 503):
-        extra["Retry-After"] = str(RETRY_AFTER_S)
+        extra["Retry-After"] = str(error.extra.get("retry_after_s", RETRY_AFTER_S))
+    extra |= headers or {}
     return JSONResponse(error.problem(), error.status, extra, media_type=PROBLEM_JSON)
 
 
 def problems(
-    *classes: type[RoadmaskError], everywhere: Sequence[type[RoadmaskError]] = EVERYWHERE
+    *classes: type[RoadmaskError], common: Sequence[type[RoadmaskError]] = COMMON_PROBLEMS
 ) -> Responses:
-    """The `responses=` of a route that can fail in these ways, by status, with an example each."""
+    """The `responses=` of a route with these errors, by status, with an example of each."""
     documented: Responses = {}
-    for cls in (*classes, *everywhere):
+    for cls in (*classes, *common):
         entry = documented.setdefault(
             cls.status,
             {
@@ -100,33 +112,49 @@ def problems(
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Answer every failure of the app in the one shape."""
+    """Answer every error of the app as `application/problem+json`."""
     app.add_exception_handler(RoadmaskError, _on_roadmask_error)
-    app.add_exception_handler(RequestValidationError, _on_malformed)
+    app.add_exception_handler(RedisError, _on_redis_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(ClientDisconnect, _on_hung_up)
-    app.add_exception_handler(Exception, _on_unforeseen)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
 
 
-def malformed(complaints: list[dict[str, Any]]) -> InvalidRequest:
-    """Pydantic's complaints as one error; the values that were sent are not repeated."""
-    faults = [
-        {"where": ".".join(str(part) for part in complaint["loc"]), "what": complaint["msg"]}
-        for complaint in complaints[:MAX_COMPLAINTS]
-    ]
-    first = f"{faults[0]['where'] or 'body'}: {faults[0]['what']}" if faults else "It is malformed"
-    others = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    return InvalidRequest(f"{first}{others}.", errors=faults)
+def invalid_request(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
+    """Pydantic's errors as one error; the values that were sent are not repeated."""
+    listed = [{"where": _where(error), "what": error["msg"]} for error in errors]
+    first = f"{listed[0]['where'] or 'body'}: {listed[0]['what']}"
+    others = f" (and {len(listed) - 1} more)" if len(listed) > 1 else ""
+    return InvalidRequest(f"{first}{others}.", errors=listed[:MAX_VALIDATION_ERRORS])
 
 
-async def _on_roadmask_error(_: Request, error: Exception) -> Response:
+def _where(error: Mapping[str, Any]) -> str:
+    """Where in the request an error is, such as `images.1.id` or `query.limit`."""
+    location = list(error["loc"])
+    return ".".join(map(str, location[1:] if location[:1] == ["body"] else location))
+
+
+async def _on_roadmask_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RoadmaskError)
+    request.state.error = error
     return problem_response(error)
 
 
-async def _on_malformed(_: Request, error: Exception) -> Response:
+async def _on_redis_error(_: Request, error: Exception) -> Response:
+    if not is_outage(error):
+        raise error
+    log.warning("Redis does not answer: %r", error)
+    return problem_response(
+        RecordsUnavailable("Redis, which keeps the job records, does not answer. Try again.")
+    )
+
+
+async def _on_validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problem_response(malformed(list(error.errors())))
+    if isinstance(error.body, bytes):
+        # FastAPI parses a body only when its Content-Type is JSON.
+        return problem_response(InvalidRequest(JSON_EXPECTED))
+    return problem_response(invalid_request(error.errors()))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -134,24 +162,29 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     if error.status_code < 400:
         return Response(status_code=error.status_code, headers=error.headers)
     where = f"{request.method} {request.url.path}"
+    headers = dict(error.headers or {})
+    if error.status_code == 405 and (methods := _methods(request)):
+        headers["Allow"] = ", ".join(sorted(methods))
     known: dict[int, RoadmaskError] = {
-        404: NotFound(f"There is nothing at {where}. The addresses are listed at /docs."),
-        405: MethodNotAllowed(f"{where} is not possible. The methods are listed at /docs."),
-        413: UploadTooLarge("The body is larger than this address takes."),
+        401: Unauthorized("Send your key as `Authorization: Bearer KEY` or `X-API-Key: KEY`."),
+        404: NotFound(f"{where} does not exist. The addresses are listed at /docs."),
+        405: MethodNotAllowed(f"{where} is not allowed. The methods are listed at /docs."),
+        413: UploadTooLarge(error.detail),
+        415: UnsupportedFormat(error.detail),
         503: Unavailable("The service is busy. Try again in a moment."),
     }
     fallback = InvalidRequest(f"The request could not be read: {error.detail}.")
-    return problem_response(known.get(error.status_code, fallback), error.headers)
+    return problem_response(known.get(error.status_code, fallback), headers)
 
 
-async def _on_hung_up(_: Request, error: Exception) -> Response:
-    # Nobody reads this: the client left in the middle of its upload.
+def _methods(request: Request) -> set[str]:
+    """The methods of the request's address. Starlette knows those of the first route only."""
+    routes = request.app.state.api_routes
+    path = request.url.path
+    found = {m for route in routes if route.path_regex.match(path) for m in route.methods}
+    return found | ({"HEAD"} if "GET" in found else set())
+
+
+async def _on_disconnect(_: Request, error: Exception) -> Response:
+    # The client closed the connection during its upload, so nobody reads this answer.
     return Response(status_code=400)
-
-
-async def _on_unforeseen(_: Request, error: Exception) -> Response:
-    internal = RoadmaskError(
-        "Something went wrong inside the service; the cause is in its log. Trying again may help."
-    )
-    # This handler answers outside of every middleware, so the headers are set here.
-    return problem_response(internal, SECURITY_HEADERS)

@@ -1,8 +1,12 @@
-"""Headers that every answer carries, so that a browser cannot be talked into anything."""
+"""Security headers of every answer, which limit what a browser does with it."""
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from roadmask.schemas.wire import VERSION_HEADER
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -11,25 +15,26 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-site",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "Cache-Control": "no-store",
+    VERSION_HEADER: version("roadmask"),
 }
-"""The strictest policy; an answer that needs a milder one sets the header itself."""
-ENCODED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
-"""The same as ASGI wants them."""
+"""The strictest policy, and the version of the service. An answer that needs a milder policy sets
+the header itself."""
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
-class SecurityHeaders:
-    """ASGI middleware that adds `SECURITY_HEADERS` where the answer has none of its own."""
+class SecurityHeadersMiddleware:
+    """ASGI middleware that adds the `SECURITY_HEADERS` that an answer does not set itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the call on, with an eye on the answer's first message."""
+        """Pass the request on with a `send` that adds the headers."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message["headers"]}
-                missing = [header for header in ENCODED if header[0] not in given]
+                missing = [header for header in _RAW_HEADERS if header[0] not in given]
                 message["headers"] = [*message["headers"], *missing]
             await send(message)
 

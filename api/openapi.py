@@ -1,7 +1,8 @@
-"""The OpenAPI document: whole, with every error, and the same from run to run."""
+"""The OpenAPI document: complete, with every error, and identical from run to run."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,98 +11,108 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.errors import ProblemDocument, Responses
-from roadmask.errors import error_classes
-from roadmask.images import CatalogueEntry, Hashes
-from roadmask.jobs import JobCreate
+from api.auth.middleware import SECURITY_SCHEMES, security_requirements
+from api.errors import ProblemDocument, Responses, problems
+from roadmask.errors import RangeUnsatisfiable, error_classes
+from roadmask.schemas.jobs import JobCreate
+from roadmask.schemas.media_types import OCTET_STREAM
 
-FORM = "multipart/form-data"
-LINES = "application/x-ndjson"
+BINARY = {"type": "string", "format": "binary"}
+"""The schema of a file."""
+PNG_BODY = {"image/png": BINARY, OCTET_STREAM: BINARY}
+"""The body of a request that is a PNG, whatever its media type says."""
 REF = "#/components/schemas/{model}"
-DOCUMENTED: tuple[type[BaseModel], ...] = (JobCreate, Hashes, CatalogueEntry, ProblemDocument)
-"""Models that no route names in its signature, but the document refers to."""
+REFERENCED: tuple[type[BaseModel], ...] = (JobCreate, ProblemDocument)
+"""Models that the document refers to although no route has them in its signature."""
 
 TAGS = [
-    {"name": "images", "description": "Upload images, find them, look at them."},
+    {"name": "images", "description": "Upload, find and view images."},
     {"name": "truths", "description": "Annotated masks, for scores."},
     {"name": "datasets", "description": "Named sets of images."},
-    {"name": "jobs", "description": "Ask for masks and follow the work."},
-    {"name": "items", "description": "One image of a job, and its mask in every form."},
-    {"name": "models", "description": "What makes the masks: versions, cards, what is in service."},
-    {"name": "service", "description": "What the service is and how it is doing."},
+    {"name": "jobs", "description": "Request masks and follow progress."},
+    {"name": "items", "description": "Single images of a job, and their masks in every format."},
+    {
+        "name": "models",
+        "description": "Model versions, their cards, and which version is in service.",
+    },
+    {"name": "service", "description": "Status, limits and health of the service."},
 ]
 
 
 def describe_errors() -> str:
-    """What the API is, with a table of every error code."""
+    """The description of the API, with a table of every error code."""
     rows = "\n".join(
         f"| `{code}` | {cls.status} | {cls.title} | {'yes' if cls.retryable else 'no'} |"
         for code, cls in sorted(error_classes().items())
     )
     return f"""Street images in, semantic masks out.
 
-Upload images (or name those that are catalogued), create a job, and poll, wait for or stream its
-items; each finished one has a mask. Every error is an `application/problem+json` (RFC 9457) whose
-`code` is stable. An item that fails has the same codes in its `error`, and its neighbours finish.
+Upload images or use catalogued ones, create a job, and poll, wait for or stream its items. Each
+finished item has a mask. Every error is an `application/problem+json` (RFC 9457) with a stable
+`code`. A failed item has the same codes in its `error`, and does not stop the other items.
 
-| code | status | meaning | may trying again help |
+| code | status | meaning | retryable |
 |---|---|---|---|
 {rows}
 """
 
 
 def operation_id(route: APIRoute) -> str:
-    """The route's function name: stable, and what generated clients call their methods."""
+    """The name of the route's function: stable, and the method's name in generated clients."""
     return route.name
 
 
-def json_request(schema: dict[str, Any], example: object = None) -> dict[str, Any]:
-    """The `openapi_extra=` of a route with a JSON body of this schema."""
-    content: dict[str, Any] = {"schema": schema}
-    if example is not None:
-        content["example"] = example
-    return {"requestBody": {"required": True, "content": {"application/json": content}}}
-
-
-def binary_request(*content_types: str) -> dict[str, Any]:
-    """The `openapi_extra=` of a route whose body is a file as it is."""
-    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in content_types}
-    return {"requestBody": {"required": True, "content": content}}
-
-
-def form_request() -> dict[str, Any]:
-    """The `openapi_extra=` of a route that takes a form with files."""
-    return {"requestBody": {"required": True, "content": {FORM: {"schema": _form({})}}}}
-
-
-def job_request() -> dict[str, Any]:
-    """The `openapi_extra=` of the route that takes a job as JSON or its lines, or as a form."""
-    job = {"type": "string", "description": "A JobCreate without images, as JSON."}
-    extra = json_request(ref(JobCreate))
-    lines = "A JobCreate without images on the first line, then an ImageRef on each."
-    extra["requestBody"]["content"][LINES] = {"schema": {"type": "string", "description": lines}}
-    extra["requestBody"]["content"][FORM] = {"schema": _form({"job": job})}
-    return extra
+def request_body(content: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The `openapi_extra=` of a route that reads its body itself: a schema for each media type."""
+    described = {kind: {"schema": schema} for kind, schema in content.items()}
+    return {"requestBody": {"required": True, "content": described}}
 
 
 def answer(status: int, description: str, model: Any = None) -> Responses:
-    """The `responses=` of a route that can also answer like this."""
+    """The `responses=` of a route that can also answer with this status."""
     return {status: {"description": description} | ({"model": model} if model else {})}
+
+
+PARTS: Responses = {
+    206: {"description": "The part that `Range` asks for."},
+    304: {"description": "The client's copy is current."},
+    **problems(RangeUnsatisfiable, common=()),
+}
+"""The `responses=` of a route whose answers have an `ETag`; `RangeMiddleware` makes them."""
 
 
 def binary_answer(*content_types: str, description: str) -> Responses:
     """The `responses=` of a route that answers 200 with bytes."""
-    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in content_types}
+    # Generated clients take the first type that they know: octets are the bytes as they are, while
+    # `image/png` is unknown to them, and an `application/json` beside it would be parsed.
+    content = {kind: {"schema": BINARY} for kind in (OCTET_STREAM, *content_types)}
     return {200: {"description": description, "content": content}}
 
 
-def ref(model: type[BaseModel]) -> dict[str, Any]:
-    """A reference to a model of `DOCUMENTED`."""
-    return {"$ref": REF.format(model=model.__name__)}
+def form_with_files(**texts: Any) -> dict[str, Any]:
+    """The schema of a multipart form with `files` and these text fields."""
+    files = {"type": "array", "items": BINARY}
+    return {"type": "object", "required": ["files"], "properties": {"files": files, **texts}}
+
+
+def _leave_out_defaults(schema: dict[str, Any]) -> None:
+    """Tell the defaults of a request in words.
+
+    Generators for TypeScript take a member with a `default` for one that is always there, so that
+    a request without it does not compile.
+    """
+    # Only requests refuse unknown members.
+    if schema.get("additionalProperties") is not False:
+        return
+    for member in schema.get("properties", {}).values():
+        default = member.pop("default", None)
+        if default is not None:
+            told = f"Default: `{json.dumps(default)}`."
+            member["description"] = f"{member.get('description', '')} {told}".strip()
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Serve the document with the models that only request bodies and errors refer to."""
+    """Add the referenced models and the security of each path to the document."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -111,18 +122,21 @@ def install_openapi(app: FastAPI) -> None:
                 description=app.description,
                 routes=app.routes,
                 tags=app.openapi_tags,
+                servers=app.servers,
             )
             _, found = models_json_schema(
-                [(model, "validation") for model in DOCUMENTED], ref_template=REF
+                [(model, "validation") for model in REFERENCED], ref_template=REF
             )
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(found["$defs"] | schemas)
+            components = document.setdefault("components", {})
+            components["schemas"] = found["$defs"] | components["schemas"]
+            for schema in components["schemas"].values():
+                _leave_out_defaults(schema)
+            components["securitySchemes"] = SECURITY_SCHEMES
+            for path, operations in document["paths"].items():
+                if required := security_requirements(path):
+                    for operation in operations.values():
+                        operation["security"] = required
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
-
-
-def _form(fields: dict[str, Any]) -> dict[str, Any]:
-    files = {"type": "array", "items": {"type": "string", "format": "binary"}}
-    return {"type": "object", "required": ["files"], "properties": {"files": files, **fields}}

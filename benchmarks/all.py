@@ -1,7 +1,7 @@
-"""`python -m benchmarks.all`: every section of docs/performance.md, and then the page itself.
+"""`python -m benchmarks.all`: every section of docs/performance.md, then the page itself.
 
-The sizes suit 2 cores with nothing else to do. A section is kept as it ends and not measured again:
-after an interruption the same command goes on where it was.
+The sizes suit 2 idle cores. A finished section is kept, so that the command resumes after an
+interruption.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from benchmarks.section import section_file
 
 @dataclass(frozen=True)
 class Run:
-    """One section, of one model where it has one."""
+    """One run of a benchmark."""
 
     name: str
     minutes: float
-    """About what it takes."""
+    """Approximate duration."""
     arguments: str = ""
     model: str = ""
 
     @property
     def file(self) -> str:
-        """Its name in the folder of sections."""
+        """Name of its section in the folder of sections."""
         return section_file(self.name, self.model)
 
     def execute(self, sections: Path, data: Path | None) -> bool:
-        """Measure, in a process of its own. False when that failed."""
+        """Measure in a separate process. False if that failed."""
         words: list[str | Path] = [*self.arguments.split(), "--out", sections]
         if data and self.name == "engines":
             words += ["--data", data]
@@ -44,12 +44,13 @@ class Run:
         return subprocess.run(command, env=env, check=False).returncode == 0
 
 
-# The figures that everything else is held against come first.
+# The figures that the others are compared with come first.
 RUNS = (
     Run("engines", 8, "--repeats 3 --images 50"),
     Run("service", 3, "--images 64 --repeats 3", "vgg_unet"),
-    # Enough images that a folder segmented again takes longer than its fixed waits.
+    # So many images that segmenting a folder again takes longer than its fixed pauses.
     Run("service", 5, "--images 256 --repeats 3", "lite_unet"),
+    Run("unchanged", 2),
     Run("costs", 1.5, "--images 64 --repeats 3", "lite_unet"),
     Run("costs", 2, "--images 64 --repeats 3", "vgg_unet"),
     Run("latency", 2, "--images 60 --backlog 1500 --repeats 3", "lite_unet"),
@@ -57,7 +58,8 @@ RUNS = (
     Run("peers", 6, "--images 32 --repeats 3", "vgg_unet"),
     Run("peers", 6, "--images 64 --repeats 3", "lite_unet"),
     Run("api", 1.5),
-    # The smallest network: 10,000 images through a worker are to take minutes.
+    Run("first_view", 1),
+    # The smallest network, so that 10,000 images take minutes.
     Run("scale", 4, "", "unet_mini"),
     Run("training", 4, "--steps 2 --repeats 3"),
 )
@@ -68,9 +70,9 @@ RUNS = (
 @click.option("--only", multiple=True, type=click.Choice(sorted({run.name for run in RUNS})))
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="For `engines`.")
 def main(out: Path, only: tuple[str, ...], data: Path | None) -> None:
-    """Measure what is not in the folder of sections yet; delete a file there to measure it again.
+    """Measure the sections that are missing in the folder; delete a file to measure it again.
 
-    Exits with 1 when a section failed; the others are kept.
+    Exits with 1 if a section failed; the others are kept.
     """
     out.mkdir(parents=True, exist_ok=True)
     todo = [run for run in RUNS if not (out / run.file).exists() and run.name in (only or run.name)]

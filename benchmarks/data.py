@@ -1,4 +1,4 @@
-"""`python -m benchmarks.data`: whether the data keep up with the training that they feed."""
+"""`python -m benchmarks.data`: throughput of the input pipeline, compared with the training."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 
 import click
 
-from benchmarks.section import Section, middle, options
+from benchmarks.section import Section, median_and_range, options
 from ml.cli.scenes import scenes
 from ml.data.batches import Batches
 from ml.data.samples import Pair, annotated_samples, dataset_name
-from ml.learner import Learner
 from ml.recipes.recipe import Recipe
 from ml.recipes.registry import RECIPES
-from roadmask.folders import Sample
+from ml.training.learner import Learner
+from roadmask.images.layouts import Sample
 
-WORDS = """
-Images/s of a recipe's batches alone, with one and with two workers; of its training step alone, on
-a batch in memory; and of training on streamed batches, in turns. Data are fast enough when they are
-well above the step (`data over step`: the better of the two), and training on the stream is about
-as fast as the step alone (`fed`): without a GPU both share the cores. {count} images, {source}.
-Medians, and ranges; ratios are taken within a turn.
+EXPLANATION = """
+Images/s of a recipe's batches alone, with 1 and 2 workers; of its training step alone, on a batch
+in memory; and of training on batches from the workers, interleaved. The data are fast enough if
+`data over step`, for the faster number of workers, is well above 1, and if training on them is
+about as fast as the step alone (`fed` near 1). Without a GPU, both share the cores. {count} images,
+{source}. Ratios are taken within a repeat. Medians and ranges.
 """
 
 
@@ -40,32 +40,32 @@ class Row:
 
 
 def endless(batches: Batches) -> Iterator[Pair]:
-    """Epoch after epoch."""
+    """Batches of one epoch after another."""
     return (batch for epoch in cycle(range(1, 1000)) for batch in batches.epoch(epoch))
 
 
 def data_rate(samples: list[Sample], recipe: Recipe, workers: int) -> float:
-    """Images per second of one epoch's batches that nobody waits for, once the workers run."""
+    """Images per second of the batches of one epoch, after the workers have started."""
     batches = Batches(samples, recipe, workers)
     next(batches.epoch(1))
-    begun = time.perf_counter()
+    start = time.perf_counter()
     count = sum(len(images) for images, _ in batches.epoch(1))
-    return count / (time.perf_counter() - begun)
+    return count / (time.perf_counter() - start)
 
 
 def step_rate(learner: Learner, batches: Iterator[Pair], steps: int) -> float:
-    """Images per second of that many training steps, the first batch not counted."""
+    """Images per second of `steps` training steps, without the first batch."""
     images, truths = next(batches)
     float(learner.learn(images, truths))
-    begun, count = time.perf_counter(), 0
+    start, count = time.perf_counter(), 0
     for images, truths in islice(batches, steps):
         float(learner.learn(images, truths))
         count += len(images)
-    return count / (time.perf_counter() - begun)
+    return count / (time.perf_counter() - start)
 
 
 def measure(recipe: Recipe, samples: list[Sample], repeats: int, steps: int) -> list[Row]:
-    """The four ways in turn, `repeats` times."""
+    """All four measurements, interleaved, `repeats` times."""
     learner = Learner(recipe, 1000)
     batches = Batches(samples, recipe)
     kept = next(batches.epoch(1))
@@ -85,9 +85,9 @@ def line(name: str, rows: list[Row]) -> tuple[str, ...]:
     """One line of the table; what is compared is compared within a repeat."""
     return (
         f"`{name}`",
-        *(middle(getattr(row, way) for row in rows) for way in ("one", "two", "step")),
-        middle((max(row.one, row.two) / row.step for row in rows), 1),
-        middle((row.fed / row.step for row in rows), 2),
+        *(median_and_range(getattr(row, way) for row in rows) for way in ("one", "two", "step")),
+        median_and_range((max(row.one, row.two) / row.step for row in rows), 1),
+        median_and_range((row.fed / row.step for row in rows), 2),
     )
 
 
@@ -120,7 +120,7 @@ def main(
             line(name, measure(RECIPES[name], samples, repeats, steps)) for name in names or RECIPES
         ]
     source = dataset_name(data) if data else f"scenes of {size}"
-    words = WORDS.format(count=len(samples), source=source)
+    words = EXPLANATION.format(count=len(samples), source=source)
     head = ("recipe", "1 worker", "2 workers", "step alone", "data over step", "fed")
     Section("data", "The data of a training", words, head, rows).publish(out)
 

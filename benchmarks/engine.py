@@ -1,4 +1,4 @@
-"""The bare engine: the Predictor that the service would run, in this process."""
+"""The bare engine: the predictor that a worker would use, in this process."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 
 import cv2
 
-from ml.artifact import find_artifact
-from ml.predictor import Predictor
-from ml.predictors import Predictors
+from ml.inference.predictor import Predictor
+from ml.inference.predictor_loader import PredictorLoader
+from ml.registry.artifact import find_artifact
 from roadmask.settings import Settings
 
 BATCH = 8
 
 
 def open_engine() -> Predictor:
-    """The predictor of the settings' model on the settings' engine, warm."""
+    """The warm predictor of the model and the engine in the settings."""
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     cv2.setNumThreads(1)
     settings = Settings()
-    predictor = Predictors(settings).load(find_artifact(settings.model))
+    predictor = PredictorLoader(settings).load(find_artifact(settings.model))
     predictor.warm()
     return predictor

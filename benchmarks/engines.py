@@ -1,7 +1,7 @@
-"""`python -m benchmarks.engines`: every way to compute a network, side by side.
+"""`python -m benchmarks.engines`: speed and accuracy of every engine.
 
-On each set of images all engines take turns, in full batches and with one image alone, through the
-same resizing before and after; the masks of each are held against those of Keras in float32.
+On each set of images the engines are measured interleaved, in full batches and on single images,
+with the same resizing before and after. Their masks are compared with those of Keras in float32.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from numpy.typing import NDArray
 
 from benchmarks import pictures
 from benchmarks.peak import measure_peak
-from benchmarks.section import Section, middle, options
+from benchmarks.section import Section, median_and_range, options
 from benchmarks.stock_keras import stock_keras
-from ml.artifact import Artifact, find_artifact
 from ml.data.samples import annotated_samples, dataset_name, read_pair
 from ml.engines.choice import choose
 from ml.engines.engine import BATCH
-from ml.engines.trials import agreement, measure_speed, pooled_iou
-from ml.engines.tuner import CANDIDATES
-from ml.models.cost import multiply_adds
-from ml.predictor import Predictor
-from ml.segmenter import Segmenter
+from ml.inference.predictor import Predictor
+from ml.inference.segmenter import Segmenter
+from ml.networks.cost import multiply_adds
+from ml.registry.artifact import Artifact, find_artifact
+from ml.tuning.trials import agreement, measure_speed, pooled_iou
+from ml.tuning.tuner import CANDIDATES
 from roadmask.settings import Settings
 
-WORDS = """
-Decoded images in, masks of their size out. `Keras float32` is the model as it is loaded, its
-`predict` and TensorFlow's own settings; `mixed bfloat16` the same with Keras' policy of that name;
-`engine …` are what Roadmask serves with. Images/s of full batches; `alone` is one image by itself.
-`times Keras` is taken within a repeat, against `Keras float32`. `same pixels`, of all that the
-images have, and mean IoU where there are annotations. `of peak`: the operations of the network's
-convolutions at these images/s, over those of a large matrix product in the same precision, measured
-here: {peaks}. Medians, and ranges.
+EXPLANATION = """
+From decoded images to masks of their size. `Keras float32`: the loaded model and its `predict`,
+with the default settings of TensorFlow. `Keras mixed bfloat16`: the same with that policy of Keras.
+`engine …`: the engines of Roadmask. Images/s of full batches; `alone` is the time of a single
+image. `times Keras` is the ratio to `Keras float32` within a repeat. `same pixels`: the share of
+pixels with the same category as `Keras float32`. Mean IoU is given where there are annotations. `of
+peak`: operations per second of the network's convolutions, over those of a large matrix product in
+the same precision on this machine: {peaks}. Medians and ranges.
 """
 REFERENCE = "Keras float32"
 PRECISIONS = {
@@ -52,7 +52,7 @@ PRECISIONS = {
 
 @dataclass(frozen=True)
 class Images:
-    """Images that all engines are given."""
+    """Images for all engines."""
 
     name: str
     images: Sequence[NDArray[np.uint8]]
@@ -65,14 +65,14 @@ def scenes(size: str) -> Images:
 
 
 def annotated(folder: Path, count: int) -> Images:
-    """At most `count` of a data set, spread over it: neighbours are often frames of one video."""
+    """Up to `count` images of a dataset, spread evenly: neighbours are often video frames."""
     samples = annotated_samples(folder)
     images, truths = zip(*map(read_pair, samples[:: -(-len(samples) // count)]), strict=True)
     return Images(dataset_name(folder), images, truths)
 
 
 def candidates(artifact: Artifact) -> Iterator[tuple[str, Segmenter]]:
-    """The engines that this machine has, by name; it is said which ones it has not."""
+    """The engines of this machine by name; the others are reported."""
     yield REFERENCE, stock_keras(artifact, "float32")
     yield "Keras mixed bfloat16", stock_keras(artifact, "mixed_bfloat16")
     for name in CANDIDATES:
@@ -80,13 +80,13 @@ def candidates(artifact: Artifact) -> Iterator[tuple[str, Segmenter]]:
         if choice.engine == name:
             yield f"engine {name}", Predictor(artifact, choice)
         else:
-            click.echo(f"{artifact.name}: {name} is left out: {choice.why}", err=True)
+            click.echo(f"{artifact.model_version}: {name} is left out: {choice.why}", err=True)
 
 
 def measure(
     artifact: Artifact, sets: Sequence[Images], peaks: dict[str, float], repeats: int
 ) -> Iterator[tuple[str, ...]]:
-    """The lines of the table for one artifact."""
+    """The rows of one artifact."""
     engines = dict(candidates(artifact))
     network = artifact.load_model()
     for given in sets:
@@ -94,7 +94,7 @@ def measure(
         batches = measure_speed(engines, images, repeats)
         alone = measure_speed(engines, images[:1], repeats)
         masks = {name: engine.predict(given.images) for name, engine in engines.items()}
-        size = artifact.card.fit.size(*images[0].shape[:2])
+        size = artifact.card.input_size.size(*images[0].shape[:2])
         operations = 2 * multiply_adds(network, *size)
         for name, seconds in batches.items():
             rate = len(images) / median(seconds)
@@ -103,12 +103,12 @@ def measure(
             if given.truths:
                 found = f"{pooled_iou(given.truths, masks[name], artifact.taxonomy):.4f}"
             yield (
-                f"`{artifact.name}@{artifact.version}`",
+                f"`{artifact.model_version}`",
                 given.name,
                 name,
-                middle((len(images) / each for each in seconds), 2),
-                middle(1000 * each for each in alone[name]),
-                middle(ratios, 2),
+                median_and_range((len(images) / each for each in seconds), 2),
+                median_and_range(1000 * each for each in alone[name]),
+                median_and_range(ratios, 2),
                 f"{agreement(masks[REFERENCE], masks[name]):.2%}",
                 found,
                 f"{operations * rate / peaks[PRECISIONS[name]]:.0%}",
@@ -119,7 +119,9 @@ def measure(
 @click.option("--model", "models", multiple=True, default=["lite_unet", "vgg_unet"])
 @click.option("--size", "sizes", multiple=True, default=["480x360", "2048x1024"])
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--images", default=128, show_default=True, help="Of --data, at most.")
+@click.option(
+    "--images", default=128, show_default=True, help="Maximum number of images of --data."
+)
 @click.option("--repeats", default=5, show_default=True)
 @options
 def main(
@@ -131,7 +133,7 @@ def main(
     smoke: bool,
     out: Path | None,
 ) -> None:
-    """Print the table. int8 is there for models that `roadmask tune` has seen."""
+    """Print the table. int8 needs a model that was tuned with `roadmask tune`."""
     if smoke:
         models, sizes, images, repeats = ["unet_mini"], ["480x360"], 8, 1
     peaks = {name: measure_peak(name, repeats) for name in ("f32", "bf16", "int8")}
@@ -139,12 +141,12 @@ def main(
     if data:
         sets.append(annotated(data, images))
     rows = [row for model in models for row in measure(find_artifact(model), sets, peaks, repeats)]
-    told = ", ".join(f"{name} {peak / 1e9:,.0f}" for name, peak in peaks.items())
+    figures = ", ".join(f"{name} {peak / 1e9:,.0f}" for name, peak in peaks.items())
     head = (
         *("model", "images", "engine", "images/s", "alone, ms", "times Keras"),
         *("same pixels", "mean IoU", "of peak"),
     )
-    words = WORDS.format(peaks=f"{told} billion a second")
+    words = EXPLANATION.format(peaks=f"{figures} billion per second")
     Section("engines", "Engines", words, head, rows).publish(out)
 
 

@@ -1,7 +1,7 @@
-"""Load on an HTTP server: requests one after another on many connections, as lean as can be.
+"""A load generator for HTTP: requests one after another on many connections.
 
-The measuring process must not be what is measured, so requests are bytes made before, and of an
-answer only its status and its length are read.
+It does as little as possible, so that the server is the bottleneck: requests are prepared bytes,
+and only the status and the length of a response are parsed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Load:
-    """What came of it."""
+    """The result of a load."""
 
     latencies: list[float]
     """Seconds, sorted."""
@@ -24,16 +24,16 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Answers per second."""
+        """Responses per second."""
         return len(self.latencies) / self.seconds
 
     def quantile(self, share: float) -> float:
-        """Milliseconds that this share of the answers stayed below."""
+        """Latency in ms that this share of the responses does not exceed."""
         return 1000 * self.latencies[min(int(share * len(self.latencies)), len(self.latencies) - 1)]
 
 
 def request(method: str, url: str, body: bytes = b"", kind: str = "application/json") -> bytes:
-    """The bytes of a request."""
+    """A request as bytes."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
@@ -43,15 +43,15 @@ def request(method: str, url: str, body: bytes = b"", kind: str = "application/j
 
 
 def press(url: str, requests: list[bytes], connections: int, seconds: float) -> Load:
-    """Send the requests round and round for so long. Raises `AssertionError` for a refusal."""
+    """Send the requests in a cycle for `seconds`. Raises `AssertionError` on an error response."""
     return asyncio.run(_press(url, requests, connections, seconds))
 
 
 async def _press(url: str, requests: list[bytes], connections: int, seconds: float) -> Load:
     endless = cycle(requests)
-    begun = time.perf_counter()
-    parts = await asyncio.gather(*(_one(url, endless, begun + seconds) for _ in range(connections)))
-    taken = time.perf_counter() - begun
+    start = time.perf_counter()
+    parts = await asyncio.gather(*(_one(url, endless, start + seconds) for _ in range(connections)))
+    taken = time.perf_counter() - start
     return Load(sorted(each for part in parts for each in part), taken)
 
 
@@ -60,12 +60,12 @@ async def _one(url: str, requests: Iterator[bytes], end: float) -> list[float]:
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     latencies = []
     try:
-        while (begun := time.perf_counter()) < end:
+        while (start := time.perf_counter()) < end:
             writer.write(next(requests))
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 2"), head.decode()
             await reader.readexactly(_length(head))
-            latencies.append(time.perf_counter() - begun)
+            latencies.append(time.perf_counter() - start)
     finally:
         writer.close()
     return latencies

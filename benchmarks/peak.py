@@ -1,4 +1,4 @@
-"""The processor's matrix peak: the most operations per second that a large product reaches here."""
+"""Peak performance of this processor: operations per second of a large matrix product."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from openvino import opset13 as op
 
 SIDE = 2048
 PRODUCTS = 4
-"""One after another, so that bringing the numbers in and out weighs little."""
+"""Products in a row, so that reading input and writing output hardly counts."""
 LEVELS = 256
 REQUESTS = os.cpu_count() or 1
 
 
 def measure_peak(precision: str, repeats: int) -> float:
-    """Operations per second (two a multiply-add) in `f32`, `bf16` or `int8`: the best repeat.
+    """Operations per second in `f32`, `bf16` or `int8`, of the best repeat; 2 per multiply-add.
 
-    Square matrices against constant ones, in OpenVINO, a request on each core: as its engines run.
-    Where the processor has no units for a precision, it is what OpenVINO does instead.
+    OpenVINO multiplies square matrices with constant ones, one request on each core, as its engines
+    do. If the processor does not support a precision, OpenVINO replaces it with another.
     """
     compiled = ov.Core().compile_model(
         _products(quantised=precision == "int8"),
@@ -41,12 +41,12 @@ def measure_peak(precision: str, repeats: int) -> float:
 
 def _run(requests: list[Any], matrix: Any) -> float:
     """Seconds for one round of all requests."""
-    begun = time.perf_counter()
+    start = time.perf_counter()
     for request in requests:
         request.start_async([matrix])
     for request in requests:
         request.wait()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 def _products(*, quantised: bool) -> ov.Model:
@@ -62,7 +62,7 @@ def _products(*, quantised: bool) -> ov.Model:
 
 
 def _rounded(value: Any, most: float) -> Any:
-    """In steps of int8, from which OpenVINO makes a product of integers."""
+    """Quantised to int8, so that OpenVINO computes the product in integers."""
     low, high = np.float32(-most), np.float32(most * (LEVELS - 2) / LEVELS)
     return op.fake_quantize(value, low, high, low, high, LEVELS)
 

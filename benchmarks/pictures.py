@@ -1,4 +1,4 @@
-"""Pictures that nobody has segmented before, so that no mask is in the store already."""
+"""New images for every run, so that none of their masks is stored already."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.scenes import render
-from roadmask.pixels import decode, encode_jpeg
+from ml.scenes import render
+from roadmask.images.decoding import decode, encode_jpeg
 from roadmask.settings import Settings
 
 MAX_PIXELS = Settings().max_image_pixels
@@ -22,18 +22,19 @@ _numbers = itertools.count(int.from_bytes(os.urandom(4)))
 
 
 def jpegs(count: int, size: tuple[int, int]) -> Iterator[bytes]:
-    """JPEGs of a few scenes, width x height, each with a number of its own drawn into it."""
+    """JPEGs of a few scenes, `size` is (width, height); each one has a unique number drawn in."""
     for _ in range(count):
         number = next(_numbers)
         picture = scene(number % SCENES, size).copy()
-        # Blocks of 8x8 pixels, which JPEG keeps apart; the last digits first, as all may not fit.
+        # Blocks of 8x8 pixels, which JPEG encodes separately; the last digits come first, because
+        # small images have no room for all.
         for bit, character in enumerate(reversed(f"{number:040b}")):
             picture[-8:, 8 * bit : 8 * bit + 8] = 255 * int(character)
         yield encode_jpeg(picture, 92)
 
 
 def write(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
-    """The same as files."""
+    """The same, written to `folder`."""
     folder.mkdir(parents=True)
     paths = [folder / f"{number:06d}.jpg" for number in range(count)]
     for path, data in zip(paths, jpegs(count, size), strict=True):
@@ -47,16 +48,16 @@ def pixels(path: Path) -> NDArray[np.uint8]:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Width and height of `480x360`."""
+    """(width, height) from a text like `480x360`."""
     width, height = (int(side) for side in text.split("x"))
     return width, height
 
 
 def rate(count: int, run: Callable[[], object]) -> float:
-    """Images per second of a run over `count` of them."""
-    begun = time.perf_counter()
+    """Images per second of a run over `count` images."""
+    start = time.perf_counter()
     run()
-    return count / (time.perf_counter() - begun)
+    return count / (time.perf_counter() - start)
 
 
 @lru_cache

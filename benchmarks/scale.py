@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scale`: more workers, more items, and what memory they take."""
+"""`python -m benchmarks.scale`: more workers, more items, and their memory."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from redis import Redis
 
 from benchmarks import pictures
 from benchmarks.api import resident_mb
-from benchmarks.section import Section, middle, options
+from benchmarks.section import Section, median_and_range, options
 from benchmarks.service import job_rate
-from ml.artifact import find_artifact
+from ml.registry.artifact import find_artifact
 from roadmask import Client, Stack
 from roadmask.settings import Settings
-from worker.models import full_name
 
-WORDS = """
-Workers: images/s of a batch job over uploaded images, never seen before. Items: a job of so many
-ids, sent as JSON lines to a service without workers; the time until it is accepted and until it is
-canceled, what Redis' own `used_memory` grows by for each item, and the memory of the API after it.
-A long run: a worker's memory from quarter to quarter of a job.
+EXPLANATION = """
+Workers: images/s of a batch job over new, uploaded images. Items: a job of that many ids, sent as
+JSON lines to a service without workers: the time until the job is accepted and until it is
+canceled, the growth of `used_memory` in Redis for each item, and the memory of the API afterwards.
+Images: the memory of a worker after each quarter of a long job.
 """
 
 
 def redis_of(data_dir: Path) -> Redis:
     """A connection to a stack's Redis."""
-    told = (line.split() for line in (data_dir / "redis" / "redis.conf").read_text().splitlines())
-    config = {words[0]: words[1] for words in told if len(words) > 1}
+    lines = (line.split() for line in (data_dir / "redis" / "redis.conf").read_text().splitlines())
+    config = {words[0]: words[1] for words in lines if len(words) > 1}
     return Redis(port=int(config["port"]), password=config["requirepass"])
 
 
 def lines(image_id: str, count: int) -> Iterator[bytes]:
-    """A list of so many items, all of one image, a thousand lines at a time."""
+    """A request for `count` items of one image, 1,000 lines at a time."""
     line = json.dumps({"id": image_id}).encode() + b"\n"
     yield b'{"lane": "batch"}\n'
     for start in range(0, count, 1000):
@@ -55,27 +54,27 @@ def worker_rows(work: Path, most: int, images: int, repeats: int) -> Iterator[tu
             for repeat in range(repeats + 1):
                 folder = work / f"{workers}-{repeat}"
                 rates.append(job_rate(client, pictures.write(folder, images, (480, 360))))
-            # The first run also brings up the rest of what is loaded on demand.
-            yield f"{workers} workers", f"{middle(rates[1:])} images/s", "", "", ""
+            # The first run also loads what is loaded on demand.
+            yield f"{workers} workers", f"{median_and_range(rates[1:])} images/s", "", "", ""
 
 
 def item_rows(stack: Stack, client: Client, counts: list[int]) -> Iterator[tuple[str, ...]]:
-    """What jobs of so many items cost."""
+    """Time and memory of jobs with that many items."""
     image = client.upload(next(pictures.jpegs(1, (240, 180))))
     redis = redis_of(stack.data_dir)
     with httpx.Client(base_url=stack.url, timeout=600) as http:
         for count in counts:
-            before, begun = redis.info("memory")["used_memory"], time.perf_counter()
+            before, start = redis.info("memory")["used_memory"], time.perf_counter()
             answer = http.post(
                 "/v1/jobs",
                 content=lines(image.id, count),
                 headers={"Content-Type": "application/x-ndjson"},
             ).raise_for_status()
-            accepted = time.perf_counter() - begun
+            accepted = time.perf_counter() - start
             grown = redis.info("memory")["used_memory"] - before
-            begun = time.perf_counter()
+            start = time.perf_counter()
             client.cancel(answer.json()["id"])
-            canceled = time.perf_counter() - begun
+            canceled = time.perf_counter() - start
             yield (
                 f"{count:,} items",
                 f"accepted in {accepted:.2f} s",
@@ -86,7 +85,7 @@ def item_rows(stack: Stack, client: Client, counts: list[int]) -> Iterator[tuple
 
 
 def long_run(stack: Stack, client: Client, images: int) -> Iterator[tuple[str, ...]]:
-    """A worker's memory over a job."""
+    """Memory of a worker during a job."""
     ids = [client.upload(data).id for data in pictures.jpegs(images, (240, 180))]
     job = client.submit(ids, lane="batch")
     for quarter in range(1, 5):
@@ -97,11 +96,18 @@ def long_run(stack: Stack, client: Client, images: int) -> Iterator[tuple[str, .
 
 
 @click.command()
-@click.option("--workers", default=2, show_default=True, help="Most workers.")
-@click.option("--images", default=64, show_default=True, help="Images of a run of the workers.")
+@click.option("--workers", default=2, show_default=True, help="Maximum number of workers.")
+@click.option(
+    "--images",
+    default=64,
+    show_default=True,
+    help="Images of one job in the measurement of workers.",
+)
 @click.option("--repeats", default=3, show_default=True)
 @click.option("--items", multiple=True, type=int, default=[1_000, 10_000, 100_000, 1_000_000])
-@click.option("--long", "long_images", default=10_000, show_default=True, help="Of the long run.")
+@click.option(
+    "--long", "long_images", default=10_000, show_default=True, help="Images of the long job."
+)
 @options
 def main(
     workers: int,
@@ -122,9 +128,9 @@ def main(
         rows += worker_rows(work, workers, images, repeats)
         with Stack(work / "long", port=0) as stack, stack.client() as client:
             rows += long_run(stack, client, long_images)
-    model = full_name(find_artifact(Settings().model))
+    model = str(find_artifact(Settings().model).model_version)
     head = ("", "", "", "", "")
-    Section("scale", "More workers, more items", WORDS, head, rows, model).publish(out)
+    Section("scale", "More workers, more items", EXPLANATION, head, rows, model).publish(out)
 
 
 if __name__ == "__main__":

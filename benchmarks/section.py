@@ -1,4 +1,4 @@
-"""A section of docs/performance.md: what one benchmark measured, and with what."""
+"""A section of docs/performance.md: the table of one benchmark, and how it was measured."""
 
 from __future__ import annotations
 
@@ -15,38 +15,41 @@ from typing import Any
 
 import click
 
-NAMED = ("tensorflow", "openvino", "redis", "uvicorn")
-CHOICES = ("ROADMASK_MODEL", "ROADMASK_ENGINE")
-"""Settings that a benchmark obeys; they are shown with its command."""
-CHOSEN = {key: os.environ[key] for key in CHOICES if key in os.environ}
-"""As the benchmark was started: some change them."""
+from ml.study.environment import processor_name
+from ml.study.markdown import table
+
+PACKAGES = ("tensorflow", "openvino", "redis", "uvicorn")
+VARIABLES = ("ROADMASK_MODEL", "ROADMASK_ENGINE")
+"""Settings of the benchmarks; the command in a section shows them."""
+ENVIRONMENT = {key: os.environ[key] for key in VARIABLES if key in os.environ}
+"""Their values at the start, because some benchmarks change them."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A table with its heading and what one must know to read it."""
+    """A table with its heading and an explanation."""
 
     name: str
     title: str
-    words: str
+    explanation: str
     head: Sequence[str]
     rows: Sequence[Sequence[object]]
     model: str = ""
-    """`name@version`, where the figures are of one model."""
+    """`name@version`, if all figures are of one model."""
 
     @property
     def markdown(self) -> str:
         lines = [
             f"## {self.title}" + f": `{self.model}`" * bool(self.model),
-            self.words.strip(),
+            self.explanation.strip(),
             f"```\n{command(self.name)}\n```",
-            "\n".join(_line(row) for row in (self.head, ["---"] * len(self.head), *self.rows)),
-            f"{processor()}; {os.cpu_count()} cores; {versions()}.",
+            table(self.head, self.rows),
+            f"{processor_name()}; {os.cpu_count()} cores; {versions()}.",
         ]
         return "\n\n".join(lines) + "\n"
 
     def publish(self, out: Path | None) -> None:
-        """Print it, and keep it in the folder of sections."""
+        """Print the section, and write it to the folder `out`."""
         print(self.markdown, flush=True)
         if out:
             out.mkdir(parents=True, exist_ok=True)
@@ -54,39 +57,43 @@ class Section:
 
 
 def section_file(name: str, model: str = "") -> str:
-    """Name of a section in the folder of sections: one for each model, where it has one."""
+    """File name of a section: one for each model, if the figures are of one model."""
     return f"{name}-{model.partition('@')[0]}".strip("-") + ".md"
 
 
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What every benchmark understands."""
+    """Add the options of every benchmark."""
     for option in (
-        click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep it."),
-        click.option("--smoke", is_flag=True, help="Tiny sizes: see that it runs."),
+        click.option(
+            "--out",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder to write the section to.",
+        ),
+        click.option("--smoke", is_flag=True, help="Tiny sizes, to see that it runs."),
     ):
         function = option(function)
     return function
 
 
-def extent(function: Callable[..., Any]) -> Callable[..., Any]:
-    """How much those measure that take pictures of several sizes through several ways."""
+def size_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of benchmarks that measure several sizes of images."""
     for option in (
         click.option("--size", "sizes", multiple=True, default=["480x360", "2048x1024"]),
         click.option("--repeats", default=5, show_default=True),
-        click.option("--images", default=64, show_default=True, help="Of one repeat and way."),
+        click.option("--images", default=64, show_default=True, help="Images of one measurement."),
     ):
         function = option(function)
     return function
 
 
 def command(name: str) -> str:
-    """How this run was started."""
-    chosen = [f"{key}={value}" for key, value in CHOSEN.items()]
-    return shlex.join([*chosen, "python", "-m", f"benchmarks.{name}", *arguments()])
+    """The command that started this run."""
+    environment = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
+    return shlex.join([*environment, "python", "-m", f"benchmarks.{name}", *arguments()])
 
 
 def arguments() -> list[str]:
-    """The program's arguments but for the folder of sections; of paths the last two names."""
+    """The arguments of this run without `--out`; absolute paths are shortened to 2 names."""
     kept, skip = [], False
     for argument in sys.argv[1:]:
         if not skip and not argument.startswith("--out"):
@@ -96,33 +103,21 @@ def arguments() -> list[str]:
     return kept
 
 
-def middle(values: Iterable[float], digits: int = 1) -> str:
-    """The median as text, and the range where there is one."""
-    kept = sorted(values)
-    text = f"{median(kept):,.{digits}f}"
-    if len(kept) > 1:
-        text += f" ({kept[0]:,.{digits}f} to {kept[-1]:,.{digits}f})"
+def median_and_range(values: Iterable[float], digits: int = 1) -> str:
+    """The median, followed by the range if there are several values."""
+    ordered = sorted(values)
+    text = f"{median(ordered):,.{digits}f}"
+    if len(ordered) > 1:
+        text += f" ({ordered[0]:,.{digits}f} to {ordered[-1]:,.{digits}f})"
     return text
 
 
-def processor() -> str:
-    """The processor's name as the kernel tells it, else the machine's kind."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
-
-
 def versions() -> str:
-    """Of Python and of what decides the figures, as far as it is installed."""
-    told = [f"Python {platform.python_version()}"]
-    for package in NAMED:
+    """Versions of Python and of the installed packages that influence the figures."""
+    found = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
         try:
-            told.append(f"{package} {version(package)}")
+            found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
-    return ", ".join(told)
-
-
-def _line(cells: Sequence[object]) -> str:
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+    return ", ".join(found)

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.service`: what the service adds to its own engine.
+"""`python -m benchmarks.service`: throughput of the service, compared with its own engine.
 
-Each repeat takes fresh pictures through three ways, one after another: the bare engine on decoded
-pixels, a batch job over images that are uploaded already, and a folder from disk to masks on disk.
-What counts is the ratio within a repeat. A last way segments that folder again, without inference.
+Each repeat measures, one after another and on new images: the bare engine on decoded images, a
+batch job over uploaded images, and a folder from disk to masks on disk. The result is the ratio
+within a repeat. The last measurement segments the same folder again, without inference.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import click
 
 from benchmarks import pictures
 from benchmarks.engine import BATCH, open_engine
-from benchmarks.section import Section, extent, middle, options
-from ml.predictor import Predictor
-from roadmask import Client, Stack
-from worker.models import full_name
+from benchmarks.section import Section, median_and_range, options, size_options
+from ml.inference.predictor import Predictor
+from roadmask import Client, Stack, segment_folder
 
-WORDS = """
-One worker and the local store; decoding, encoding, storing, Redis and the API share the cores with
-the network. `engine`: the bare engine on images that are decoded already, driven as the worker
-drives it. `job`: a batch job end to end, images uploaded before. `folder`: a folder on disk to
-masks on disk, through hashing, upload, inference and download. `again`: the same folder to a new
-place, all of it segmented before. Ratios are taken within a repeat; medians, and ranges.
+EXPLANATION = """
+One worker and the local store. Decoding, encoding, storing, Redis and the API share the cores with
+the network. `engine`: the bare engine on decoded images, called as the worker calls it. `job`: a
+batch job over uploaded images, from submission to its end. `folder`: a folder on disk to masks on
+disk, with hashing, upload, inference and download. `again`: the same folder to a new place, where
+all masks are stored already. `job` and `folder` are ratios to `engine` within a repeat. Medians and
+ranges.
 """
 
 
@@ -42,17 +42,17 @@ class Repeat:
 
 
 def engine_rate(predictor: Predictor, paths: list[Path]) -> float:
-    """The bare engine on pixels that are decoded already, used as a worker uses it: by as many
-    threads as keep it busy, with one image each, or in full batches by one."""
+    """The bare engine on decoded images, called as a worker calls it: with one image from each of
+    several threads, or with full batches from one thread."""
     images = [pictures.pixels(path) for path in paths]
-    size = BATCH if predictor.callers == 1 else 1
+    size = BATCH if predictor.max_concurrency == 1 else 1
     batches = [images[at : at + size] for at in range(0, len(images), size)]
-    with ThreadPoolExecutor(predictor.callers) as callers:
-        return pictures.rate(len(images), lambda: list(callers.map(predictor.predict, batches)))
+    with ThreadPoolExecutor(predictor.max_concurrency) as threads:
+        return pictures.rate(len(images), lambda: list(threads.map(predictor.predict, batches)))
 
 
 def job_rate(client: Client, paths: list[Path]) -> float:
-    """One batch job over uploaded images, from submission to its end."""
+    """A batch job over uploaded images, from submission to its end."""
     ids = [client.upload(path).id for path in paths]
     return pictures.rate(len(ids), lambda: client.wait(client.submit(ids, lane="batch")))
 
@@ -60,13 +60,13 @@ def job_rate(client: Client, paths: list[Path]) -> float:
 def folder_rate(client: Client, folder: Path, out: Path) -> float:
     """A folder on disk to masks on disk."""
     count = sum(1 for _ in folder.iterdir())
-    return pictures.rate(count, lambda: list(client.segment_folder(folder, out)))
+    return pictures.rate(count, lambda: list(segment_folder(client, folder, out)))
 
 
 def measure(
     predictor: Predictor, client: Client, work: Path, images: int, size: tuple[int, int]
 ) -> Repeat:
-    """One repeat, its files in `work`."""
+    """One repeat, with its files in `work`."""
     ways = {way: pictures.write(work / way, images, size) for way in ("engine", "job", "folder")}
     repeat = Repeat(
         engine_rate(predictor, ways["engine"]),
@@ -79,18 +79,18 @@ def measure(
 
 
 def row(size: str, repeats: list[Repeat]) -> tuple[str, ...]:
-    """One line of the table."""
+    """One row of the table."""
     return (
         size,
-        middle(each.engine for each in repeats),
-        middle((each.job / each.engine for each in repeats), 2),
-        middle((each.folder / each.engine for each in repeats), 2),
-        middle(each.again for each in repeats),
+        median_and_range(each.engine for each in repeats),
+        median_and_range((each.job / each.engine for each in repeats), 2),
+        median_and_range((each.folder / each.engine for each in repeats), 2),
+        median_and_range(each.again for each in repeats),
     )
 
 
 @click.command()
-@extent
+@size_options
 @options
 def main(images: int, repeats: int, sizes: list[str], smoke: bool, out: Path | None) -> None:
     """Print the table."""
@@ -101,7 +101,7 @@ def main(images: int, repeats: int, sizes: list[str], smoke: bool, out: Path | N
         work = Path(folder)
         with Stack(work / "data", port=0) as stack, stack.client() as client:
             predictor = open_engine()
-            model = full_name(predictor.artifact)
+            model = str(predictor.artifact.model_version)
             for size in sizes:
                 measured = [
                     measure(predictor, client, work / "run", images, pictures.parse_size(size))
@@ -109,7 +109,9 @@ def main(images: int, repeats: int, sizes: list[str], smoke: bool, out: Path | N
                 ]
                 rows.append(row(size, measured))
     head = ("images", "engine, images/s", "job", "folder", "again, images/s")
-    Section("service", "The service and its own engine", WORDS, head, rows, model).publish(out)
+    Section("service", "The service and its own engine", EXPLANATION, head, rows, model).publish(
+        out
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Keras as its users have it: the model as it was loaded, and `predict`."""
+"""Keras as most users call it: the loaded model, and `predict`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.artifact import Artifact
-from ml.models.registry import build_network
-from ml.segmenter import Segmenter
+from ml.inference.segmenter import Segmenter
+from ml.networks.registry import build_network
+from ml.registry.artifact import Artifact
 
 
 class StockKeras:
-    """An `Engine` without anything that Roadmask's own engines do for speed."""
+    """An `Engine` without the optimisations of Roadmask's own engines."""
 
-    callers = 1
+    max_concurrency = 1
 
     def __init__(self, model: Any, answers: tuple[int, ...]) -> None:
         self._model = model
@@ -32,10 +32,10 @@ class StockKeras:
 
 
 def stock_keras(artifact: Artifact, precision: str) -> Segmenter:
-    """An artifact's network in `float32` or `mixed_bfloat16`, with the sizes of its card."""
+    """An artifact's network in `float32` or `mixed_bfloat16`, with the input sizes of its card."""
     model = artifact.load_model()
     if precision != "float32":
         weights = model.get_weights()
         model = build_network(artifact.card.network, len(artifact.taxonomy), precision)
         model.set_weights(weights)
-    return Segmenter(StockKeras(model, artifact.answers), artifact.card.fit)
+    return Segmenter(StockKeras(model, artifact.answers), artifact.card.input_size)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.training`: a training step against a plain float32 `fit`."""
+"""`python -m benchmarks.training`: the training step, compared with a plain float32 `fit`."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ import click
 import keras
 import numpy as np
 
-from benchmarks.section import Section, middle, options
-from ml.learner import Learner
-from ml.models.normalisation import BatchNormalization
-from ml.models.registry import build_network
+from benchmarks.section import Section, median_and_range, options
+from ml.networks.batch_normalization import BatchNormalization
+from ml.networks.registry import build_network
 from ml.recipes.recipe import Recipe
 from ml.recipes.registry import RECIPES
-from roadmask.categories import CITYSCAPES
+from ml.training.learner import Learner
+from roadmask.masks.taxonomy import CITYSCAPES
 
-WORDS = """
-Images/s of the recipe's training step (its precision and frozen layers, its losses, the running
-average of the weights) and of Keras' own `fit` of the same network in float32, its layers Keras'
-own and all learning, cross-entropy and Adam: the same images from memory, in turns. Medians and
-ranges; ratios are taken within a turn.
+EXPLANATION = """
+Images/s of the recipe's training step (with its precision, frozen layers, losses and running
+average of the weights) and of Keras' `fit` on the same network in float32, with Keras' own layers,
+all of them trainable, cross-entropy and Adam. Both get the same images from memory, interleaved.
+Ratios are taken within a repeat. Medians and ranges.
 """
 
 
 def stock(layer: Any) -> Any:
-    """A layer like it, of Keras' own: Roadmask's networks have a batch normalisation of theirs."""
+    """The same layer from Keras: Roadmask has its own batch normalisation."""
     kind = keras.layers.BatchNormalization if isinstance(layer, BatchNormalization) else type(layer)
     return kind.from_config(layer.get_config())
 
 
 def plain_fit(recipe: Recipe, images: Any, truths: Any) -> Callable[[], object]:
-    """Steps of `fit` as anyone would write it, over `images` in batches of the recipe's size."""
+    """A plain `fit` over `images`, in batches of the recipe's size."""
     network = build_network(recipe.network, len(CITYSCAPES), "float32")
     model = keras.models.clone_model(network, clone_function=stock)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -43,14 +43,14 @@ def plain_fit(recipe: Recipe, images: Any, truths: Any) -> Callable[[], object]:
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """What it takes."""
-    begun = time.perf_counter()
+    """Wall time of a call."""
+    start = time.perf_counter()
     run()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 def measure(recipe: Recipe, steps: int, repeats: int) -> list[tuple[float, float]]:
-    """Images per second of our step and of the plain fit, by turn."""
+    """Images per second of our step and of the plain fit, for each repeat."""
     height, width = recipe.crop
     random = np.random.default_rng(1)
     count = recipe.batch * steps
@@ -80,14 +80,20 @@ def main(names: tuple[str, ...], steps: int, repeats: int, smoke: bool, out: Pat
         names, steps, repeats = ("unet_mini",), 1, 1
     rows = []
     for name in names or RECIPES:
-        turns = measure(RECIPES[name], steps, repeats)
-        ours, plain = ([turn[way] for turn in turns] for way in (0, 1))
-        ratio = middle((mine / other for mine, other in turns), 2)
+        measured = measure(RECIPES[name], steps, repeats)
+        ours, plain = ([rates[way] for rates in measured] for way in (0, 1))
+        ratio = median_and_range((mine / other for mine, other in measured), 2)
         rows.append(
-            (f"`{name}`", RECIPES[name].precision, middle(ours, 2), middle(plain, 2), ratio)
+            (
+                f"`{name}`",
+                RECIPES[name].precision,
+                median_and_range(ours, 2),
+                median_and_range(plain, 2),
+                ratio,
+            )
         )
     head = ("recipe", "precision", "step, images/s", "`fit` in float32", "ratio")
-    Section("training", "Training", WORDS, head, rows).publish(out)
+    Section("training", "Training", EXPLANATION, head, rows).publish(out)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Roadmask as an automatic annotator for CVAT, by its auto-annotation interface.
+"""A function for CVAT's automatic annotation: the masks come from a Roadmask service.
 
     pip install . cvat-cli "cvat-sdk[masks]"
     cvat-cli --server-host https://cvat.example.com task auto-annotate TASK \\
       --function-file deploy/cvat_function.py -p url=str:http://127.0.0.1:8000 \\
       --allow-unmatched-labels
 
-Each category of the mask that the task has a label for becomes one mask, or polygons where CVAT
-asks for them. Labels are matched by name: flat, construction, object, nature, sky, human, vehicle.
+Each category for which the task has a label becomes one mask, or polygons if CVAT requests
+them. Labels are matched by name: flat, construction, object, nature, sky, human, vehicle.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from PIL import Image
 
 from roadmask import CITYSCAPES, Client
 from roadmask.errors import RoadmaskError
-from roadmask.masks import decode_mask
+from roadmask.masks.codec import decode_mask
 
 CATEGORIES = [category for category in CITYSCAPES.categories if category.index != CITYSCAPES.void]
 
 
 class Segmenter:
-    """Asks a Roadmask service for the mask of each frame."""
+    """Requests the mask of each frame from a Roadmask service."""
 
     spec = cvataa.DetectionFunctionSpec(
         labels=[
@@ -43,15 +43,15 @@ class Segmenter:
     def detect(
         self, context: cvataa.DetectionFunctionContext, image: Image.Image
     ) -> list[cvataa.DetectionAnnotation]:
-        """One annotation, or several polygons, for each category in the frame.
+        """Return one mask, or several polygons, for each category in the frame.
 
-        With a `conf_threshold`, of the pixels that the model is that sure of. Raises the errors of
-        `roadmask.errors`, with the frame's cause when it failed.
+        Pixels with less confidence than `conf_threshold` are left out. Raises the errors of
+        `roadmask.errors`.
         """
         file = io.BytesIO()
         image.convert("RGB").save(file, "PNG", compress_level=1)
         frame, threshold = file.getvalue(), context.conf_threshold
-        # Before the mask, which is there then and costs no second inference.
+        # Before the mask: its job stores the mask too, so there is no second inference.
         confidence = self._confidence(frame) if threshold is not None else None
         mask, _ = self._client.segment(frame, model=self._model)
         if confidence is not None:
@@ -66,17 +66,17 @@ class Segmenter:
         return found
 
     def _confidence(self, frame: bytes) -> NDArray[np.float64]:
-        """How sure the model is of each pixel, 0 to 1."""
+        """Return the model's confidence of each pixel, 0 to 1."""
         job = self._client.submit(files=[frame], model=self._model, confidence=True)
         self._client.wait(job)
         return decode_mask(self._client.rendering(job, 0, "confidence")) / 255
 
 
 def create(url: str | None = None, api_key: str | None = None, model: str = "default") -> Segmenter:
-    """What CVAT calls with the parameters of `-p`; the first two default to the environment's
-    `ROADMASK_URL` and `ROADMASK_API_KEY`.
+    """Make the function from the parameters of `-p`; CVAT calls this.
 
-    Raises what a wrong address or key makes of every call, before CVAT loads the task's frames.
+    `url` and `api_key` default to `ROADMASK_URL` and `ROADMASK_API_KEY`. Raises the error of a
+    wrong address, key or model here, before CVAT loads the frames of the task.
     """
     client = Client(url, api_key)
     try:
@@ -88,7 +88,7 @@ def create(url: str | None = None, api_key: str | None = None, model: str = "def
 
 
 def _polygons(pixels: NDArray[np.bool_]) -> Iterator[list[float]]:
-    """The outer border of each piece as x, y, x, y…; CVAT's polygons know no holes."""
+    """Yield the outer border of each piece as x, y, x, y…; CVAT's polygons have no holes."""
     import cv2
 
     borders, _ = cv2.findContours(

@@ -8,9 +8,9 @@ import sys
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Albumentations asks the package index for newer versions unless it is told not to.
+# Without it, Albumentations queries the package index for newer versions.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # Without it the first process on a GPU takes all of its memory.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-# OpenVINO's tools tell their maker of each use, unasked, unless this package is missing.
+# OpenVINO's tools send usage data to their maker unless this package is missing.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""All errors of Roadmask, as one tree.
 
     RoadmaskError
     ├── InvalidRequest          422  the request is malformed
@@ -6,32 +6,72 @@
     ├── Unauthorized            401
     ├── NotFound                404
     │   ├── ImageNotFound  JobNotFound  ItemNotFound  ModelNotFound
-    │   └── ObjectNotFound  TruthNotFound  MaskNotFound  ConfidenceNotFound  DeliveryNotFound
+    │   ├── DatasetNotFound  DatasetNotSegmented  ErasureNotFound
+    │   ├── ObjectNotFound  TruthNotFound  MaskNotFound  MaskDamaged
+    │   └── ConfidenceNotFound  DeliveryNotFound
     ├── MethodNotAllowed        405
     ├── Conflict                409
-    │   ├── IdempotencyConflict  HashMismatch  JobClosed
-    ├── LinkExpired  WebhookNotAllowed  CrossSiteRequest     403
-    ├── UploadTooLarge          413
-    ├── QueueFull               429
-    ├── NotInTime               504  a call that waits for its mask has waited long enough
-    ├── Unavailable             503  a part of the service is out of reach: try again
+    │   ├── IdempotencyConflict  HashMismatch  SignatureInvalid  JobClosed
+    ├── LinkExpired  WebhookNotAllowed  CrossSiteRequest  InsufficientScope  DatasetTaken     403
+    ├── RequestTooSlow  408  UploadTooLarge  413  RangeUnsatisfiable  416  HeadTooLarge  431
+    ├── QueueFull  TooManyRequests  QuotaExceeded     429
+    ├── NotInTime               504  a call that waits for its mask has timed out
+    ├── Unavailable             503  a part of the service does not answer: try again
     │   ├── RecordsUnavailable (Redis)  StoreUnavailable (object store)
-    │   └── ServiceUnreachable (raised by the client: nothing answers at the URL)
+    │   ├── WorkersUnavailable  ReconcilerStalled (reported by /readyz)
+    │   └── ServiceUnreachable (raised by the client)
+    ├── RecordUnreadable             a stored record is damaged, or of an unknown format
+    ├── IncompatibleService          the client cannot read an answer
     ├── VideoUnavailable             this machine cannot write the video
     ├── TrainingStopped              a training run ended before its last epoch
     └── ItemError               an Item failed; the code says why
         ├── ImageEmpty  ImageUnreadable  ImageTooLarge  ImageAnimated
-        ├── UnsupportedFormat (415)  ImageMissing  ModelFailed  DeadlineExceeded  WorkerCrashed
+        ├── UnsupportedFormat (415)  ImageMissing  ModelFailed  DeadlineExceeded
+        ├── WorkerCrashed  DecoderCrashed  ModelNotLoaded  EngineNotFound
+        ├── ManifestUnreadable  ResultUnreadable
 
 Each class has a stable `code` (its name in snake case), a short `title` (its docstring), an HTTP
-`status`, and says whether trying the same thing again can help. The message (`detail`) says what
-happened and what to do about it. The API sends these as `application/problem+json` (RFC 9457);
-the client raises the same classes again.
+`status`, and `retryable`: whether the same request can succeed later. The message (`detail`) says
+what happened and what to do about it. The API sends errors as `application/problem+json` (RFC
+9457); the client raises the same classes.
 """
 
 from __future__ import annotations
 
-from roadmask.failure import RoadmaskError as RoadmaskError
+import re
+from typing import Any, ClassVar
+
+
+class RoadmaskError(Exception):
+    """Roadmask failed."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Roadmask failed"
+    retryable: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Derive `code` and `title`, so that neither can drift from the class."""
+        cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        cls.title = (cls.__doc__ or "").strip().rstrip(".")
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        """`detail` is for people; `extra` are further members of the problem object."""
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+
+    def problem(self) -> dict[str, Any]:
+        """The RFC 9457 problem object of this error, JSON-able."""
+        return {
+            "type": f"urn:roadmask:error:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "retryable": self.retryable,
+            **self.extra,
+        }
 
 
 class InvalidRequest(RoadmaskError):
@@ -49,7 +89,7 @@ class UnknownCategory(InvalidRequest):
 
 
 class ConditionUnclear(InvalidRequest):
-    """The condition cannot be understood."""
+    """The condition is malformed."""
 
 
 class Unauthorized(RoadmaskError):
@@ -65,13 +105,25 @@ class LinkExpired(RoadmaskError):
 
 
 class WebhookNotAllowed(RoadmaskError):
-    """No webhook may go there."""
+    """The webhook's host is not allowed."""
+
+    status = 403
+
+
+class InsufficientScope(RoadmaskError):
+    """The key may not do this."""
+
+    status = 403
+
+
+class DatasetTaken(RoadmaskError):
+    """The dataset belongs to another key."""
 
     status = 403
 
 
 class CrossSiteRequest(RoadmaskError):
-    """The request is of another site's page."""
+    """The request comes from a page of another site."""
 
     status = 403
 
@@ -102,12 +154,28 @@ class MaskNotFound(NotFound):
     """No mask yet."""
 
 
+class MaskDamaged(NotFound):
+    """The stored mask is damaged."""
+
+
 class ConfidenceNotFound(NotFound):
     """No confidence was computed."""
 
 
 class ModelNotFound(NotFound):
     """No such model."""
+
+
+class DatasetNotFound(NotFound):
+    """No such dataset."""
+
+
+class DatasetNotSegmented(NotFound):
+    """No job has segmented the dataset."""
+
+
+class ErasureNotFound(NotFound):
+    """No such erasure."""
 
 
 class ObjectNotFound(NotFound):
@@ -119,7 +187,7 @@ class DeliveryNotFound(NotFound):
 
 
 class MethodNotAllowed(RoadmaskError):
-    """Not possible at this address."""
+    """This address does not support the method."""
 
     status = 405
 
@@ -131,11 +199,15 @@ class Conflict(RoadmaskError):
 
 
 class IdempotencyConflict(Conflict):
-    """Idempotency-Key was used for another request."""
+    """The Idempotency-Key belongs to another request."""
 
 
 class HashMismatch(Conflict):
-    """The bytes do not have the announced sha256."""
+    """The bytes do not have the declared sha256."""
+
+
+class SignatureInvalid(Conflict):
+    """The model has no valid signature."""
 
 
 class JobClosed(Conflict):
@@ -148,6 +220,38 @@ class UploadTooLarge(RoadmaskError):
     status = 413
 
 
+class RequestTooSlow(RoadmaskError):
+    """The request arrives too slowly."""
+
+    status = 408
+    retryable = True
+
+
+class HeadTooLarge(RoadmaskError):
+    """The request's head is too large."""
+
+    status = 431
+
+
+class TooManyRequests(RoadmaskError):
+    """Too many requests."""
+
+    status = 429
+    retryable = True
+
+
+class QuotaExceeded(RoadmaskError):
+    """The key's quota is used up."""
+
+    status = 429
+
+
+class RangeUnsatisfiable(RoadmaskError):
+    """The answer has no such bytes."""
+
+    status = 416
+
+
 class QueueFull(RoadmaskError):
     """Too many jobs are waiting."""
 
@@ -156,7 +260,7 @@ class QueueFull(RoadmaskError):
 
 
 class NotInTime(RoadmaskError):
-    """Not done in time."""
+    """The mask was not ready in time."""
 
     status = 504
     retryable = True
@@ -170,15 +274,31 @@ class Unavailable(RoadmaskError):
 
 
 class RecordsUnavailable(Unavailable):
-    """The job records are out of reach."""
+    """The job records are unavailable."""
 
 
 class StoreUnavailable(Unavailable):
-    """The object store is out of reach."""
+    """The object store is unavailable."""
+
+
+class WorkersUnavailable(Unavailable):
+    """No worker can do the work."""
+
+
+class ReconcilerStalled(Unavailable):
+    """The reconciler does no rounds."""
 
 
 class ServiceUnreachable(Unavailable):
     """The service does not answer."""
+
+
+class RecordUnreadable(RoadmaskError):
+    """A stored record cannot be read."""
+
+
+class IncompatibleService(RoadmaskError):
+    """The service is of another version, or another server."""
 
 
 class VideoUnavailable(RoadmaskError):
@@ -229,6 +349,18 @@ class ModelFailed(ItemError):
     retryable = True
 
 
+class ModelNotLoaded(ItemError):
+    """The model cannot be loaded."""
+
+    retryable = True
+
+
+class EngineNotFound(ItemError):
+    """The worker has no engine for this model."""
+
+    retryable = True
+
+
 class DeadlineExceeded(ItemError):
     """The image took too long."""
 
@@ -241,8 +373,26 @@ class WorkerCrashed(ItemError):
     retryable = True
 
 
+class DecoderCrashed(ItemError):
+    """The decoder died on this image."""
+
+    retryable = True
+
+
+class ManifestUnreadable(ItemError):
+    """The list of the job's images is damaged."""
+
+    retryable = True
+
+
+class ResultUnreadable(ItemError):
+    """The stored result is damaged."""
+
+    retryable = True
+
+
 def error_classes() -> dict[str, type[RoadmaskError]]:
-    """Every error class by its stable code, for rebuilding errors from the wire."""
+    """Every error class by its code."""
 
     def tree(root: type[RoadmaskError]) -> list[type[RoadmaskError]]:
         return [root, *(cls for child in root.__subclasses__() for cls in tree(child))]

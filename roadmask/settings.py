@@ -1,22 +1,35 @@
-"""Settings of every process, read from the environment (`ROADMASK_…`) once at its start."""
+"""Settings of every process, read from the environment (`ROADMASK_…`) at its start."""
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64decode
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from roadmask.hashing import sha256_of
+
+MIN_SECRET = 16
+"""Characters of a secret."""
+SAMPLES = frozenset({"change-me-now", "changeme", "minioadmin", "password", "secret", "roadmask"})
+"""Secrets of samples and of defaults, which everybody knows."""
+
+ED25519 = bytes.fromhex("302a300506032b6570032100")
+"""How the DER form of an Ed25519 public key (RFC 8410) begins; 32 bytes follow."""
+
 EngineName = Literal["auto", "keras", "openvino-f32", "openvino-bf16", "openvino-int8"]
+LogFormat = Literal["text", "json"]
 
 
 class Settings(BaseSettings):
-    """What a process needs to know; each field is `ROADMASK_<FIELD>` in the environment."""
+    """Settings of a process; each field is `ROADMASK_<FIELD>` in the environment."""
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         env_prefix="ROADMASK_",
@@ -24,20 +37,22 @@ class Settings(BaseSettings):
         extra="ignore",
         use_attribute_docstrings=True,
         hide_input_in_errors=True,
+        # A file for each secret, named like its variable, as containers get them.
+        secrets_dir=os.environ.get("ROADMASK_SECRETS_DIR"),
     )
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     """Job records and Celery's queues."""
 
     store: Literal["local", "minio"] = "local"
-    """Which object store holds images and masks."""
+    """The object store of images and masks."""
 
     data_dir: Path = Path("roadmask-data")
     """The folder of the local store (`objects/` below it), of the embedded Redis, and of a worker's
     copies of published models (`models/`)."""
 
     minio_endpoint: str = "127.0.0.1:9000"
-    """`host:port` of the S3 server as this process reaches it."""
+    """`host:port` of the S3 server, as this process reaches it."""
 
     minio_public_url: str = ""
     """Base URL of the S3 server as clients reach it; presigned URLs are signed for it.
@@ -47,28 +62,39 @@ class Settings(BaseSettings):
     """Name of the account on the S3 server; it needs to read, write and list one bucket."""
 
     minio_secret_key: SecretStr = SecretStr("")
-    """Its secret."""
+    """The secret of that account."""
 
     minio_secure: bool = False
-    """Whether `minio_endpoint` speaks https."""
+    """Whether `minio_endpoint` uses HTTPS."""
 
     minio_region: str = "us-east-1"
-    """The region that requests are signed for."""
+    """The region for which requests are signed."""
 
     minio_bucket: str = "roadmask"
-    """The bucket of all objects; it is made when it is missing."""
+    """The bucket of all objects; it is created if it is missing."""
+
+    minio_prefix: str = ""
+    """Start of all keys in the bucket, such as `roadmask/`, if the bucket has other objects too."""
+
+    minio_addressing: Literal["auto", "path", "virtual"] = "auto"
+    """Where a request names the bucket: in the path, or as a virtual host (`BUCKET.HOST`).
+    `auto`: as a virtual host on Amazon and Aliyun, in the path elsewhere."""
 
     public_url: str = "http://127.0.0.1:8000"
-    """Base URL of the API as clients reach it."""
+    """Base URL of the API, as clients reach it."""
 
     secret: SecretStr = SecretStr("")
-    """Signs the local store's URLs. `roadmask up` makes one and keeps it in the data folder."""
+    """Signs the URLs of the local store. `roadmask up` creates one in the data folder."""
 
     api_key_hashes: list[str] = Field(default_factory=list)
-    """sha256 (hex) of each accepted API key, as a JSON list. Empty: no key is asked for."""
+    """sha256 (hex) of each accepted API key, as a JSON list. Empty: no key is required."""
+
+    no_keys: bool = False
+    """Whether a service without keys answers on other addresses than those of this machine
+    (`roadmask api --no-keys`)."""
 
     url_ttl_s: int = Field(900, ge=10, le=7 * 24 * 3600)
-    """How long signed URLs stay valid, seconds."""
+    """Validity of signed URLs, seconds."""
 
     max_upload_bytes: int = Field(64 * 2**20, ge=1)
     """Largest file accepted, bytes."""
@@ -77,49 +103,186 @@ class Settings(BaseSettings):
     """Largest image decoded, pixels (width times height)."""
 
     max_open_items: int = Field(5_000_000, ge=1)
-    """Items that may wait in all open jobs before new ones are refused with `queue_full`."""
+    """Items in the open jobs of a lane; beyond them its new jobs are refused with `queue_full`."""
+
+    max_open_jobs: int = Field(10_000, ge=1)
+    """Open jobs of a lane; beyond them its new jobs are refused with `queue_full`."""
+
+    max_submissions_per_s: float = Field(50.0, ge=0)
+    """Jobs that a client (a key, or an address without keys) may send in a second, and at once ten
+    times as many; beyond them they are refused with `too_many_requests`. 0: no limit."""
+
+    max_connections: int = Field(4096, ge=1)
+    """Open connections of one API process."""
+
+    max_connections_per_address: int = Field(2048, ge=1)
+    """Open connections of one client address. Behind a proxy all connections have its address."""
+
+    max_streams: int = Field(4096, ge=1)
+    """Event streams and waiting requests of one API process."""
+
+    max_streams_per_address: int = Field(2048, ge=1)
+    """Event streams and waiting requests of one client address, which a trusted proxy passes on."""
 
     model: str = "default"
-    """The artifact a worker serves as long as none was promoted: one that comes with Roadmask, by
-    name or version, a published one, or a folder."""
+    """The artifact that a worker serves until a version is promoted: a shipped or published one, by
+    name or version, or a folder."""
 
     engine: EngineName = "auto"
-    """What computes the network; `auto`: what `roadmask tune` found fastest, or a safe guess."""
+    """The engine that runs the network; `auto`: the one that `roadmask tune` chose, or a safe
+    default."""
 
     worker_threads: int = Field(4, ge=1)
-    """Chunks one worker process holds at once."""
+    """Chunks that one worker process works on at once."""
+
+    model_public_keys: list[str] = Field(default_factory=list)
+    """Public keys (Ed25519, DER in base64) of which one must have signed each model that is not
+    installed with Roadmask, as a JSON list. Empty: signatures are not checked."""
+
+    warm_sandbox: bool = True
+    """Whether a worker has the process ready in which it decodes suspected images. Without it the
+    first such image waits for a second, and the worker takes 50 MB less memory until then."""
 
     max_batch: int = Field(8, ge=1)
     """Most images in one micro-batch."""
 
     lease_s: float = Field(30.0, gt=0)
-    """How long a claimed chunk stays with a worker that gives no sign of life, seconds."""
+    """How long a worker that renews no lease keeps a claimed chunk, seconds."""
 
     item_deadline_s: float = Field(60.0, gt=0)
-    """Longest time one image may take once it is in hand, seconds."""
+    """Longest time for one image once a worker has started it, seconds."""
 
     max_attempts: int = Field(3, ge=1)
-    """Attempts at one item before it fails as `worker_crashed`."""
+    """Attempts at one item; after the last one it fails as `worker_crashed`."""
 
     reconcile_s: float = Field(2.0, gt=0)
-    """Pause between two rounds of the reconciler, seconds."""
+    """Pause between two runs of the reconciler, seconds."""
 
     allowed_origins: list[str] = Field(default_factory=list)
-    """Other sites whose pages may read from this service in a browser, as a JSON list of origins
-    (`http://localhost:8080`): Label Studio shows images no other way. Empty: none."""
+    """Origins of other sites whose pages may read from this service in a browser, as a JSON list
+    (`http://localhost:8080`). Label Studio needs this to show images. Empty: none."""
 
     webhook_hosts: list[str] = Field(default_factory=list)
-    """Where webhooks may go, as a JSON list: names of hosts, which must have public addresses, and
-    addresses or networks (`10.1.0.0/16`), which need not be public. Empty: nowhere."""
+    """Hosts that may receive webhooks, as a JSON list: host names, which must have public
+    addresses, and addresses or networks (`10.1.0.0/16`), which need not be public. Empty: none."""
 
     webhook_secret: SecretStr = SecretStr("")
     """Signs webhooks: `whsec_` and 24 to 64 random bytes in base64, shared with the receivers."""
 
     webhook_pauses_s: list[float] = [5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600]
-    """Pauses before a failed webhook is tried again, seconds; after the last one it is given up."""
+    """Pauses before a webhook is sent again, seconds; then its delivery has failed."""
+
+    log_format: LogFormat = "text"
+    """The form of log lines: `text` for people, `json` for log collectors."""
+
+    metrics_port: int = Field(0, ge=0, le=65535)
+    """The port on which a worker serves its Prometheus metrics; 0: none. The API serves its own at
+    `/metrics`."""
+
+    metrics_host: str = "127.0.0.1"
+    """The address of that port. It has no keys: open it to the monitoring network only."""
 
     retention_s: int = Field(7 * 24 * 3600, ge=60)
-    """How long the records of a finished job are kept, seconds."""
+    """How long the records of an ended job are kept, seconds."""
+
+    keep_uploads_days: int = Field(0, ge=0)
+    """Days after which `roadmask store gc` erases uploads that are in no dataset; 0: never."""
+
+    keep_masks_days: int = Field(0, ge=0)
+    """Days after which `roadmask store gc` deletes masks, which can be made again; 0: never."""
+
+    keep_jobs_days: int = Field(0, ge=0)
+    """Days after its end at which `roadmask store gc` deletes what is stored of a job; 0: never."""
+
+    keep_models_days: int = Field(0, ge=0)
+    """Days after which `roadmask store gc` deletes published models that no job needs and that were
+    never in service; 0: never."""
+
+    @field_validator("secret", "minio_secret_key")
+    @classmethod
+    def _is_no_sample(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
+        value = secret.get_secret_value()
+        least = MIN_SECRET if info.field_name == "secret" else 8
+        if value and (len(value) < least or value.lower() in SAMPLES or len(set(value)) < 4):
+            raise ValueError(
+                f"it is a sample or too short: give {least} random characters or more, such as "
+                "`openssl rand -hex 32` prints"
+            )
+        return secret
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("redis", "rediss", "unix"):
+            raise ValueError(
+                "it must begin with redis://, with rediss:// for TLS, or with unix:// for a socket"
+            )
+        try:
+            has_place = parts.path if parts.scheme == "unix" else parts.hostname and parts.port != 0
+        except ValueError as error:
+            raise ValueError(f"{error}; write special characters of a password as %XX") from None
+        if not has_place:
+            raise ValueError("it names no server: redis://:PASSWORD@HOST:6379/0 is a whole one")
+        return url
+
+    @field_validator("minio_endpoint")
+    @classmethod
+    def _is_endpoint(cls, endpoint: str) -> str:
+        if not re.fullmatch(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?", endpoint):
+            raise ValueError(
+                f"{endpoint!r} is not `host:port`. Leave out http:// and any path; "
+                "ROADMASK_MINIO_SECURE=true chooses HTTPS"
+            )
+        return endpoint
+
+    @field_validator("minio_public_url", "public_url")
+    @classmethod
+    def _is_base_url(cls, url: str) -> str:
+        if url and not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", url):
+            raise ValueError(f"{url!r} is not a URL with http:// or https:// and a host")
+        return url.rstrip("/")
+
+    @field_validator("minio_bucket")
+    @classmethod
+    def _is_bucket(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name) or ".." in name:
+            raise ValueError(
+                f"{name!r} is not a bucket name: it has 3 to 63 lower-case letters, digits, dots "
+                "and dashes"
+            )
+        return name
+
+    @field_validator("minio_prefix")
+    @classmethod
+    def _is_prefix(cls, prefix: str) -> str:
+        if prefix and not re.fullmatch(r"([A-Za-z0-9_-][A-Za-z0-9_.!-]{0,99}/){1,4}", prefix):
+            raise ValueError(
+                f"{prefix!r} is not a prefix of keys: up to 4 names of letters, digits, dots and "
+                "dashes, with a slash after each, such as `roadmask/`"
+            )
+        return prefix
+
+    @model_validator(mode="after")
+    def _has_secret_of_the_store(self) -> Self:
+        if self.store == "minio" and not self.minio_secret_key.get_secret_value():
+            raise ValueError(
+                "ROADMASK_MINIO_SECRET_KEY is empty, and ROADMASK_STORE=minio needs it: "
+                "it is the secret of the account ROADMASK_MINIO_ACCESS_KEY"
+            )
+        return self
+
+    @field_validator("api_key_hashes")
+    @classmethod
+    def _are_hashes(cls, entries: list[str]) -> list[str]:
+        hashes = [entry.strip().lower() for entry in entries]
+        for number, entry in enumerate(hashes, 1):
+            if not re.fullmatch(r"[0-9a-f]{64}", entry) or entry == sha256_of(b""):
+                raise ValueError(
+                    f"entry {number} is not the sha256 of a key: 64 hexadecimal digits. Make one "
+                    "with: printf %s KEY | sha256sum"
+                )
+        return hashes
 
     @field_validator("allowed_origins")
     @classmethod
@@ -127,8 +290,8 @@ class Settings(BaseSettings):
         for entry in entries:
             if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", entry):
                 raise ValueError(
-                    f"{entry!r} is no origin: give `http://` or `https://`, the host in small "
-                    "letters, its port where there is one, and nothing behind"
+                    f"{entry!r} is not an origin. An origin is `http://` or `https://`, the host "
+                    "in lower case, and its port if it is not the default one"
                 )
         return entries
 
@@ -140,7 +303,22 @@ class Settings(BaseSettings):
                 try:
                     ip_network(entry, strict=False)
                 except ValueError:
-                    raise ValueError(f"{entry!r} is no host, address or network") from None
+                    raise ValueError(f"{entry!r} is not a host, address or network") from None
+        return entries
+
+    @field_validator("model_public_keys")
+    @classmethod
+    def _are_public_keys(cls, entries: list[str]) -> list[str]:
+        for number, entry in enumerate(entries, 1):
+            try:
+                key = b64decode(entry, validate=True)
+            except ValueError:
+                key = b""
+            if len(key) != len(ED25519) + 32 or not key.startswith(ED25519):
+                raise ValueError(
+                    f"entry {number} is not an Ed25519 public key. Print it with: openssl pkey "
+                    "-in model-key.pem -pubout -outform DER | base64"
+                )
         return entries
 
     @field_validator("webhook_secret")
@@ -152,7 +330,7 @@ class Settings(BaseSettings):
         except ValueError:
             length = 0
         if value and not (value.startswith(prefix) and 24 <= length <= 64):
-            raise ValueError("it must be `whsec_` and then 24 to 64 random bytes in base64")
+            raise ValueError("it must be `whsec_` followed by 24 to 64 random bytes in base64")
         return secret
 
     @cached_property
@@ -162,10 +340,10 @@ class Settings(BaseSettings):
 
     @cached_property
     def models_dir(self) -> Path:
-        """Where a worker keeps its copies of published models."""
+        """The folder of a worker's copies of published models."""
         return self.data_dir / "models"
 
     @cached_property
     def visibility_timeout_s(self) -> int:
-        """Seconds after which Redis hands an unacknowledged message out again: three deadlines."""
+        """Seconds after which Redis delivers an unacknowledged message again: 3 deadlines."""
         return int(3 * self.item_deadline_s)

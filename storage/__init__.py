@@ -1,1 +1,4 @@
-"""The rooms where things are kept: objects, job records, the catalogue, the queue."""
+"""Where things are kept: objects, job records, the catalogue, models, webhooks and the queue.
+
+Storage knows no HTTP routes, no networks and no worker. `StorageBackends` builds its parts.
+"""

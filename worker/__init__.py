@@ -1,1 +1,4 @@
-"""Workers: from a claimed chunk of a job to committed masks."""
+"""The worker: claims chunks of jobs, segments their images and commits the masks.
+
+Only `worker` and `ml` may import TensorFlow, Keras or OpenVINO.
+"""

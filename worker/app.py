@@ -1,4 +1,4 @@
-"""The Celery app of a worker, and its life: load, consume, finish what is in hand."""
+"""The Celery app of a worker: load the model, consume messages, finish current items, stop."""
 
 from __future__ import annotations
 
@@ -10,61 +10,66 @@ from typing import Any
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 
-from roadmask.jobs import Lane
+from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
-from storage.dispatch import celery_config
-from worker.express import Express
-from worker.models import Models
-from worker.station import Station
-from worker.tasks import add_tasks
+from storage.queue import celery_config
+from worker.models.loaded import LoadedModels
+from worker.process import WorkerProcess
+from worker.work.consumer_turns import report_turns
+from worker.work.interactive_consumer import InteractiveConsumer
+from worker.work.tasks import add_tasks
 
 
-def create_app(settings: Settings, station: Station, lanes: Collection[Lane]) -> Celery:
-    """The app; the model is loaded before its consumer starts, and stops when it has stopped.
+def create_app(settings: Settings, process: WorkerProcess, lanes: Collection[Lane]) -> Celery:
+    """The Celery app, which starts and stops the process with its worker.
 
-    Where it serves both lanes, the interactive one has threads of its own besides.
+    If the worker serves both lanes, the interactive lane also gets threads of its own.
     """
-    app = Celery("roadmask", set_as_current=False)
+    # The only built-in fixup is that of Django, which puts the working directory on `sys.path`.
+    app = Celery("roadmask", set_as_current=False, fixups=[])
     app.conf.update(celery_config(settings))
-    add_tasks(app, station.chunks)
-    express = Express(app, station.chunks) if set(lanes) == set(Lane) else None
+    chunks, consumption = process.chunks, process.consumption
+    add_tasks(app, chunks, consumption)
+    report_turns(app, consumption)
+    both = set(lanes) == set(Lane)
+    interactive = InteractiveConsumer(app, chunks, consumption) if both else None
 
-    def load(**_: Any) -> None:
+    def start(**_: Any) -> None:
         try:
-            station.start()
-            if express:
-                express.start()
+            process.start()
+            if interactive:
+                interactive.start()
         except Exception as error:
-            # Celery logs what a signal's handler raises and goes on; only an exit gets through.
+            # Celery only logs exceptions of signal handlers; SystemExit ends the worker.
             sys.exit(f"The worker cannot start: {error}")
 
     def stop_claiming(**_: Any) -> None:
-        station.chunks.stop()
+        process.chunks.stop()
 
     def stop(**_: Any) -> None:
-        if express:
-            express.stop()
-        station.stop()
+        if interactive:
+            interactive.stop()
+        process.stop()
 
-    signals.worker_init.connect(load, weak=False)
+    signals.worker_init.connect(start, weak=False)
     signals.worker_shutting_down.connect(stop_claiming, weak=False)
     signals.worker_shutdown.connect(stop, weak=False)
-    # The process that starts the worker has set up its logging.
+    # Keeps Celery from replacing the logging that `roadmask worker` has set up.
     signals.setup_logging.connect(lambda **_: None, weak=False)
     return app
 
 
-def run_worker(settings: Settings, models: Models, lanes: Iterable[Lane]) -> int:
+def run_worker(settings: Settings, models: LoadedModels, lanes: Iterable[Lane]) -> int:
     """Serve the lanes, the first one first, until SIGTERM. Returns the exit code.
 
-    Without gossip, mingle and heartbeats: workers need not know of each other, and what Celery
-    keeps in Redis for that purpose has filled others' memory.
+    Gossip, mingle and heartbeats of Celery are off: workers need not know each other, and the
+    events would pile up in Redis.
     """
-    # It speaks of pickled messages, which are refused, and of an option that there is not.
+    # It warns of pickled messages, which are refused, and of an option that does not exist.
     warnings.simplefilter("ignore", SecurityWarning)
     lanes = tuple(lanes)
-    station = Station(settings, models, frozenset(lanes))
-    worker = create_app(settings, station, lanes).Worker(
+    process = WorkerProcess(settings, models, frozenset(lanes))
+    worker = create_app(settings, process, lanes).Worker(
         pool="threads",
         concurrency=settings.worker_threads,
         queues=[lane.value for lane in lanes],

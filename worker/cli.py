@@ -1,4 +1,4 @@
-"""`roadmask worker`: a process that segments images."""
+"""`roadmask worker`: run a worker process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import sys
 import click
 
 from roadmask.errors import RoadmaskError
-from roadmask.jobs import Lane
+from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
+from storage.telemetry.logs import configure_logging
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ def _lanes(_context: click.Context, _option: click.Parameter, value: str) -> lis
     try:
         return [Lane(name.strip()) for name in dict.fromkeys(value.split(","))]
     except ValueError as error:
-        raise click.BadParameter(f"{error}; lanes are {', '.join(Lane)}.") from None
+        raise click.BadParameter(f"{error}; the lanes are {', '.join(Lane)}.") from None
 
 
 @click.command()
@@ -29,45 +30,40 @@ def _lanes(_context: click.Context, _option: click.Parameter, value: str) -> lis
     default="interactive,batch",
     show_default=True,
     callback=_lanes,
-    help="Lanes to serve, the most urgent first.",
+    help="Lanes to serve, the first one with priority.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Chunks in hand at once.")
-@click.option("--model", help="Name of a shipped model, or the folder of one.")
-@click.option("--check", is_flag=True, help="Only tell whether a worker is alive on this machine.")
+@click.option("--threads", type=click.IntRange(min=1), help="Chunks to work on at once.")
+@click.option("--model", help="Name or folder of the model to serve.")
+@click.option(
+    "--check", is_flag=True, help="Exit with 0 if a worker is alive on this machine, else with 1."
+)
 def worker(lanes: list[Lane], threads: int | None, model: str | None, check: bool) -> None:
-    """Segment images until SIGTERM; several workers may share a machine."""
+    """Segment images until SIGTERM. A machine may run several workers."""
     settings = Settings()
     if check:
-        sys.exit(0 if _is_alive(settings) else "No worker of this machine gives a sign of life.")
-    chosen = {"worker_threads": threads, "model": model}
-    settings = settings.model_copy(update={k: v for k, v in chosen.items() if v is not None})
-    _log()
+        sys.exit(0 if _is_alive(settings) else "No worker is alive on this machine.")
+    options = {"worker_threads": threads, "model": model}
+    settings = settings.model_copy(update={k: v for k, v in options.items() if v is not None})
+    configure_logging(settings.log_format)
     _prepare_libraries(settings)
     sys.exit(_serve(settings, lanes))
 
 
-def _log() -> None:
-    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # Celery's lines about each message; ours about each chunk say more.
-    for name in ("celery.worker.strategy", "celery.app.trace"):
-        logging.getLogger(name).setLevel("WARNING")
-
-
 def _is_alive(settings: Settings) -> bool:
     from storage.connections import connect_redis
-    from storage.roll import Roll
+    from storage.workers import WorkerRegistry
 
-    workers = Roll(connect_redis(settings)).alive()
+    workers = WorkerRegistry(connect_redis(settings)).list_live()
     return any(worker["host"] == socket.gethostname() for worker in workers)
 
 
 def _prepare_libraries(settings: Settings) -> None:
-    """What OpenCV and TensorFlow read from the environment when they are imported."""
+    """Set the environment variables that OpenCV and TensorFlow read when they are imported."""
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_image_pixels)
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    # One inference runs at a time and may have every core; decoding needs little of one.
+    # TensorFlow runs one inference at a time on all cores. Decoding needs part of one core.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(os.cpu_count() or 1))
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     import cv2
@@ -76,33 +72,35 @@ def _prepare_libraries(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, lanes: list[Lane]) -> int:
-    # In this order, so that a wrong name is told before TensorFlow has been waited for.
-    from ml.predictors import Predictors
-    from storage.artifacts import Artifacts
+    # In this order, so that a wrong name is reported before TensorFlow is loaded.
+    from ml.inference.predictor_loader import PredictorLoader
     from storage.connections import open_store
-    from worker.models import Models
-    from worker.shelf import Shelf
+    from storage.models.registry import ModelRegistry
+    from worker.models.loaded import LoadedModels
+    from worker.models.repository import ModelRepository
 
     try:
         store = open_store(settings)
         store.check()
-        shelf = Shelf(settings.model, Artifacts(store), settings.models_dir)
-        shelf.publish_own()
+        repository = ModelRepository(
+            settings.model,
+            ModelRegistry(store),
+            settings.models_dir,
+            settings.model_public_keys,
+        )
+        repository.publish_own()
+        repository.introduce_shipped()
     except RoadmaskError as error:
         sys.exit(f"The worker cannot start: {error.detail}")
-    predictors = Predictors(settings)
-    models = Models(
-        settings.model, shelf.find, predictors.load, shelf.brought, predictors.parameters
-    )
+    predictors = PredictorLoader(settings)
     log.info(
-        "worker starts model=%s@%s sha256=%s engine=%s lanes=%s threads=%d",
-        models.in_service.name,
-        models.in_service.version,
-        models.in_service.sha256[:12],
-        predictors.choice(shelf.own).engine,
+        "worker starts model=%s sha256=%s engine=%s lanes=%s threads=%d",
+        repository.own.model_version,
+        repository.own.sha256[:12],
+        predictors.choice(repository.own).engine,
         ",".join(lanes),
         settings.worker_threads,
     )
     from worker.app import run_worker
 
-    return run_worker(settings, models, lanes)
+    return run_worker(settings, LoadedModels(repository, predictors), lanes)

@@ -4,60 +4,67 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
-from pydantic import TypeAdapter
+from fastapi import APIRouter, Body, Path
 
-from api.auth import require_key
-from api.backends import Wired
-from api.bodies import json_body
+from api.bodies.json_body import JsonRoute
+from api.dependencies import CallerDep, CatalogueDep, ContentDep, LinksDep
 from api.errors import problems
-from api.openapi import json_request, ref
 from roadmask.errors import (
+    DatasetTaken,
     ImageNotFound,
     InvalidId,
     TruthNotFound,
     UnsupportedFormat,
     UploadTooLarge,
 )
-from roadmask.images import CatalogueEntry, Dataset, Image
-from roadmask.jobs import SEGMENT
+from roadmask.schemas.ids import RESERVED, DatasetName
+from roadmask.schemas.images import CatalogueEntry, Dataset, Image
 
-router = APIRouter(prefix="/v1/datasets", tags=["datasets"], dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=JsonRoute)
 
-RESERVED = frozenset({"content", "truth", "thumbnail"})
-"""Last parts of an id that the addresses below an image already mean something by."""
+MAX_ENTRIES = 10_000
+"""Entries of one request. More errors than that would take too much memory."""
 
 
 @router.get("", summary="List datasets", responses=problems())
-def list_datasets(backends: Wired) -> list[Dataset]:
-    """All datasets by name, with their numbers of images."""
-    return backends.catalogue.datasets()
+def list_datasets(catalogue: CatalogueDep, content: ContentDep, caller: CallerDep) -> list[Dataset]:
+    """All datasets in order of name, each with its number of images and its latest job."""
+    datasets = catalogue.datasets()
+    jobs = content.latest_jobs([dataset.name for dataset in datasets], caller)
+    return [
+        dataset.model_copy(update={"latest_job": jobs.get(dataset.name)}) for dataset in datasets
+    ]
 
 
 @router.post(
     "/{name}/images",
     status_code=201,
     summary="Put uploaded images into a dataset",
-    openapi_extra=json_request(
-        {"type": "array", "items": ref(CatalogueEntry)},
-        [{"name": "val/000001", "sha256": "0" * 64, "truth_sha256": None}],
+    responses=problems(
+        ImageNotFound, TruthNotFound, InvalidId, DatasetTaken, UploadTooLarge, UnsupportedFormat
     ),
-    responses=problems(ImageNotFound, TruthNotFound, InvalidId, UploadTooLarge, UnsupportedFormat),
 )
 def register_images(
-    name: Annotated[str, Path(pattern=f"^{SEGMENT}$", examples=["scenes"])],
-    entries: Annotated[list[CatalogueEntry], Depends(json_body(TypeAdapter(list[CatalogueEntry])))],
-    backends: Wired,
+    name: Annotated[DatasetName, Path(examples=["scenes"])],
+    entries: Annotated[
+        list[CatalogueEntry],
+        Body(
+            max_length=MAX_ENTRIES,
+            examples=[[{"name": "val/000001", "sha256": "0" * 64, "truth_sha256": None}]],
+        ),
+    ],
+    catalogue: CatalogueDep,
+    links: LinksDep,
 ) -> list[Image]:
-    """Each image gets the id `dataset/name`; the bytes must have been uploaded before.
+    """Each image gets the id `dataset/name`. Its bytes must have been uploaded before.
 
-    An entry of the same name is replaced.
+    An existing entry of the same name is replaced.
     """
     for entry in entries:
         if entry.name.rpartition("/")[2] in RESERVED:
             raise InvalidId(
-                f"{entry.name!r} cannot be the name of an image: its last part is one of "
-                f"{', '.join(sorted(RESERVED))}, which addresses use. Rename it."
+                f"{entry.name!r} cannot be the name of an image: its last part must not be one of "
+                f"{', '.join(sorted(RESERVED))}. Rename the image."
             )
-    images = backends.catalogue.register(name, entries)
-    return [backends.links.image(image) for image in images]
+    images = catalogue.register(name, entries)
+    return [links.image(image) for image in images]

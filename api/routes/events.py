@@ -1,4 +1,4 @@
-"""Events: a job's progress as server-sent events."""
+"""A job's progress as server-sent events."""
 
 from __future__ import annotations
 
@@ -7,65 +7,74 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from api.auth import require_key
-from api.backends import Wired
+from api.dependencies import StreamsDep, WatcherDep
 from api.errors import problems
-from roadmask.errors import JobNotFound, Unavailable
-from roadmask.event import Event
-from roadmask.jobs import Job
+from roadmask.errors import JobNotFound, TooManyRequests, Unavailable
+from roadmask.schemas.events import Event
+from roadmask.schemas.ids import EVENT_ID
+from roadmask.schemas.jobs import Job
+from roadmask.schemas.media_types import EVENT_STREAM
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 RETRY_MS = 2000
-EVENT_ID = r"^\d{1,19}(-\d{1,19})?$"
 
 
 class EventStream(StreamingResponse):
-    """Encoded events as they come.
+    """Encoded server-sent events.
 
-    FastAPI's own class for them has two tasks and two queues more for every client.
+    FastAPI's own class runs two more tasks and two more queues for every client.
     """
 
-    media_type = "text/event-stream"
+    media_type = EVENT_STREAM
 
 
-async def known_job(job_id: str, backends: Wired) -> Job:
-    """The job, looked up before the stream begins: after that no 404 can be sent."""
-    return await backends.watch.read(job_id)
+async def existing_job(job_id: str, watcher: WatcherDep) -> Job:
+    """The job, read before the stream begins, because a begun stream cannot answer 404."""
+    return await watcher.read(job_id)
+
+
+async def counted_stream(request: Request, streams: StreamsDep) -> AsyncIterator[None]:
+    """Count the stream until it ends. Raises `TooManyRequests`."""
+    with streams.one_of(request):
+        yield
 
 
 @router.get(
     "/{job_id}/events",
     response_class=EventStream,
     summary="Follow a job",
-    responses=problems(JobNotFound),
+    responses=problems(JobNotFound, TooManyRequests),
+    dependencies=[Depends(counted_stream)],
 )
 async def follow_job(
-    job: Annotated[Job, Depends(known_job)],
-    backends: Wired,
+    job: Annotated[Job, Depends(existing_job)],
+    watcher: WatcherDep,
     last_event_id: Annotated[
         str | None,
-        Header(pattern=EVENT_ID, description="Of the last event seen: those after it are sent."),
+        Header(
+            pattern=EVENT_ID, description="Id of the last event seen; only later ones are sent."
+        ),
     ] = None,
 ) -> EventStream:
     """Server-sent events until the job has ended.
 
-    `item`: an item ended. `job`: the job's state changed. A lost connection goes on from the
-    last event seen.
+    `item`: an item ended. `job`: the job's state changed. After a lost connection, send the id of
+    the last event in `Last-Event-ID` to go on from there.
     """
-    # Nothing on the way may keep them: neither a cache, nor Nginx until it has enough of them.
+    # Neither a cache nor Nginx may hold events back.
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    events = backends.watch.events(job.id, last_event_id)
+    events = watcher.events(job.id, last_event_id)
     return EventStream(_encoded(events), headers=headers)
 
 
 async def _encoded(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
     yield format_sse_event(retry=RETRY_MS)
-    # The status is sent already: without Redis the stream just ends, and clients come again.
+    # The status is already sent, so without Redis the stream just ends. Clients then reconnect.
     with suppress(Unavailable):
         async for event in events:
             yield _encode(event)

@@ -1,38 +1,45 @@
-"""Exports: a whole job as one download."""
+"""Exports: all results of a job in one download."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from api.archive import json_lines, zip_masks
-from api.auth import require_key
-from api.backends import Wired
+from api.dependencies import LinksDep, RecordsDep, RenderingServiceDep
 from api.errors import problems
 from api.openapi import binary_answer
-from api.renderings import masked_images
+from api.services.archive import Archive, NamesBy, json_lines
 from roadmask.errors import JobNotFound
-from roadmask.formats.render import document
-from roadmask.mask_formats import DocumentFormat, MaskFormat
+from roadmask.masks.formats.render import document
+from roadmask.schemas.ids import MAX_INDEX
+from roadmask.schemas.jobs import Job
+from roadmask.schemas.mask_formats import DocumentFormat, MaskFormat
+from roadmask.schemas.media_types import JSON
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+MAX_NAME = 120
+"""Characters of a job's name in a filename."""
 
 
 @router.get(
     "/{job_id}/results.jsonl",
     response_class=StreamingResponse,
     summary="All items as JSON lines",
-    responses=binary_answer("application/jsonl", description="One Item a line, in order.")
+    responses=binary_answer("application/jsonl", description="One Item per line, in order.")
     | problems(JobNotFound),
 )
-def job_results(job_id: str, backends: Wired) -> StreamingResponse:
-    """Every item with its state, its error or its result; also while the job runs."""
-    backends.records.read(job_id)
-    items = map(backends.links.item, backends.records.results(job_id))
-    return _download(json_lines(items), "application/jsonl", f"{job_id}.jsonl")
+def job_results(job_id: str, records: RecordsDep, links: LinksDep) -> StreamingResponse:
+    """Every item with its state, and its error or result. Works while the job runs, too."""
+    job = records.read(job_id)
+    items = map(links.item, records.iter_items(job_id))
+    return _download(json_lines(items), "application/jsonl", f"{_name(job)}.jsonl")
 
 
 @router.get(
@@ -44,21 +51,49 @@ def job_results(job_id: str, backends: Wired) -> StreamingResponse:
 )
 def job_archive(
     job_id: str,
-    backends: Wired,
-    form: Annotated[MaskFormat, Query(alias="format")] = MaskFormat.PNG,
-    start: Annotated[int, Query(ge=0, description="Index of the first item.")] = 0,
+    records: RecordsDep,
+    renderings: RenderingServiceDep,
+    mask_format: Annotated[
+        MaskFormat | None,
+        Query(alias="format", description="Default: `index`, and `png` with `stop`."),
+    ] = None,
+    start: Annotated[int, Query(ge=0, le=MAX_INDEX, description="Index of the first item.")] = 0,
     stop: Annotated[
-        int | None, Query(ge=0, description="Index behind the last item; by default all follow.")
+        int | None,
+        Query(
+            ge=0,
+            le=MAX_INDEX,
+            description="Index after the last item. Default: to the end of the job.",
+        ),
+    ] = None,
+    names_by: Annotated[
+        NamesBy | None,
+        Query(
+            alias="names",
+            description="Default: `file`, and `id` with `stop`, as older clients expect.",
+        ),
     ] = None,
 ) -> StreamingResponse:
-    """`masks/<image id>.png` for each finished item, and `results.jsonl`; also while it runs.
+    """A mask for each finished item, and `results.jsonl`.
 
-    In other formats than `png` the masks have its suffix. With `start` and `stop` it is a part of
-    the job: many masks in one answer.
+    With names by `file`, the mask of the item with the `custom_id` `front/1.jpg` is
+    `masks/front/1.png`. It keeps the suffix (`masks/front/1.jpg.png`) if another item has the same
+    name without it. An item without a `custom_id` is named by the id of its image. The lines of
+    `results.jsonl` have the name as `mask`. With names by `id`, it is `masks/<image id>.png`.
+
+    Finished items whose masks are missing or damaged are in `left_out.jsonl`, with the cause.
+
+    Other formats have their own suffix. With `start` and `stop` the archive holds a part of the
+    job. Works while the job runs, too.
     """
-    job = backends.records.read(job_id)
-    blocks = zip_masks(backends, job, form, start, stop)
-    return _download(blocks, "application/zip", f"{job_id}.zip")
+    job = records.read(job_id)
+    items = partial(records.iter_items, job_id, start, stop)
+    if mask_format is None:
+        mask_format = MaskFormat.INDEX if stop is None else MaskFormat.PNG
+    by_file = names_by == "file" or (names_by is None and stop is None)
+    names = renderings.names(job, start, stop) if by_file else None
+    archive = Archive(renderings, job, items, mask_format, names)
+    return _download(archive.blocks(), "application/zip", f"{_name(job)}.{mask_format}.zip")
 
 
 @router.get(
@@ -66,21 +101,34 @@ def job_archive(
     response_class=StreamingResponse,
     summary="All finished masks in one document",
     responses=binary_answer(
-        "application/json", "application/xml", description="A document that another tool imports."
+        JSON, "application/xml", description="A document for import in another tool."
     )
     | problems(JobNotFound),
 )
 def job_annotations(
     job_id: str,
-    backends: Wired,
-    form: Annotated[DocumentFormat, Query(alias="format")] = MaskFormat.COCO,
+    records: RecordsDep,
+    renderings: RenderingServiceDep,
+    document_format: Annotated[DocumentFormat, Query(alias="format")] = MaskFormat.COCO,
 ) -> StreamingResponse:
-    """For COCO's tools, Label Studio or CVAT; also while the job runs."""
-    backends.records.read(job_id)
-    blocks = document(masked_images(backends, job_id), form)
-    return _download(blocks, form.media_type, f"{job_id}.{form}{form.suffix}")
+    """One document for COCO's tools, Label Studio or CVAT. Works while the job runs, too."""
+    job = records.read(job_id)
+    blocks = document(renderings.masked_images(job_id), document_format)
+    filename = f"{_name(job)}.{document_format}{document_format.suffix}"
+    return _download(blocks, document_format.media_type, filename)
+
+
+def _name(job: Job) -> str:
+    """The name of the job as a part of a filename, or its id."""
+    # File systems refuse these characters, and a dot in front hides a file.
+    name = re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f]+', "-", job.name or "").strip(" .-")
+    return name[:MAX_NAME] or job.id
 
 
 def _download(blocks: Iterator[bytes], media_type: str, filename: str) -> StreamingResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
+    # RFC 6266: old clients read `filename`, all others the exact name in `filename*`.
+    ascii_name = filename.encode("ascii", "replace").decode().replace("?", "_")
+    exact = quote(filename, safe="")
+    disposition = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{exact}"
+    headers = {"Content-Disposition": disposition}
     return StreamingResponse(blocks, media_type=media_type, headers=headers)

@@ -1,25 +1,33 @@
-"""Images: upload, list, look at."""
+"""Images: upload, list, view."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
-from api.auth import require_key
-from api.backends import Backends, Wired
-from api.bodies import json_body
+from api.bodies.json_body import JsonRoute
+from api.bodies.multipart import receive_form
+from api.bodies.uploads import Upload, receive_file, temporary_folder
+from api.dependencies import (
+    CallerDep,
+    CatalogueDep,
+    ContentDep,
+    ImageServiceDep,
+    LinksDep,
+    PreviewServiceDep,
+    SettingsDep,
+)
 from api.errors import problems
-from api.forms import receive_form
-from api.intake import check_hash, keep_image
-from api.openapi import answer, binary_request, form_request, json_request, ref
-from api.previews import ensure_thumbnail
-from api.uploads import Upload, receive_file, scratch
+from api.links import Links
+from api.openapi import BINARY, PNG_BODY, answer, form_with_files, request_body
+from api.services.images import ImageService, check_hash
 from roadmask.errors import (
+    ConditionUnclear,
+    DatasetNotSegmented,
+    DatasetTaken,
     HashMismatch,
     ImageAnimated,
     ImageEmpty,
@@ -29,18 +37,25 @@ from roadmask.errors import (
     ImageUnreadable,
     InvalidId,
     InvalidRequest,
+    QuotaExceeded,
     RoadmaskError,
     TruthNotFound,
     UnsupportedFormat,
     UploadTooLarge,
 )
-from roadmask.images import Hashes, Image, ImagePage, UploadResult, check_image_id
-from storage.objects import image_key, thumbnail_key, truth_key
+from roadmask.schemas.ids import MAX_INDEX, check_image_id
+from roadmask.schemas.images import Hashes, HashQuery, Image, ImagePage, UploadResult
+from roadmask.schemas.media_types import FORM_DATA, OCTET_STREAM
+from roadmask.settings import Settings
+from storage.access.caller import Caller
+from storage.jobs.item_list import ItemQuery
+from storage.objects.keys import image_key, truth_key
 
-router = APIRouter(prefix="/v1/images", tags=["images"], dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/v1/images", tags=["images"], route_class=JsonRoute)
 
 REDIRECT = answer(307, "Redirect to the signed URL.")
-BAD_FILES = (
+UPLOAD_ERRORS = (
+    QuotaExceeded,
     UploadTooLarge,
     ImageTooLarge,
     UnsupportedFormat,
@@ -48,9 +63,9 @@ BAD_FILES = (
     ImageUnreadable,
     ImageAnimated,
 )
-"""Ways in which an uploaded image can be refused."""
-CACHED_S = 60
-"""How long a browser may keep a redirect, seconds."""
+"""Errors of an uploaded image."""
+REDIRECT_MAX_AGE_S = 60
+"""Seconds that a browser may cache a redirect."""
 
 
 def checked_id(image_id: Annotated[str, Path(examples=["scenes/000001"])]) -> str:
@@ -59,26 +74,34 @@ def checked_id(image_id: Annotated[str, Path(examples=["scenes/000001"])]) -> st
 
 
 ImageIdPath = Annotated[str, Depends(checked_id)]
-Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="Of the body, hex.")]
+Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="sha256 of the body, hex.")]
 
 
 @router.post(
     "",
     status_code=201,
     summary="Upload images as a form",
-    openapi_extra=form_request(),
-    responses=answer(207, "Some files were refused.", list[UploadResult]) | problems(*BAD_FILES),
+    openapi_extra=request_body({FORM_DATA: form_with_files()}),
+    responses=answer(207, "Some files were refused.", list[UploadResult])
+    | problems(*UPLOAD_ERRORS),
 )
 async def upload_images(
-    request: Request, backends: Wired, response: Response
+    request: Request,
+    response: Response,
+    settings: SettingsDep,
+    images: ImageServiceDep,
+    links: LinksDep,
+    caller: CallerDep,
 ) -> list[UploadResult]:
-    """Each file becomes an image under its sha256, or an error of its own beside the others.
+    """Each file becomes an image whose id is its sha256, or has an error of its own.
 
-    A single file that is refused answers with its error's status.
+    When the form has one file and it is refused, the answer is that error.
     """
-    with scratch() as folder:
-        form = await receive_form(request, folder, backends.settings.max_upload_bytes)
-        results = [await run_in_threadpool(_take_one, backends, file) for file in form.files]
+    with temporary_folder() as folder:
+        form = await receive_form(request, folder, settings.max_upload_bytes)
+        results = [
+            await run_in_threadpool(_add, images, links, file, caller) for file in form.files
+        ]
     failed = [result for result in results if isinstance(result, RoadmaskError)]
     if failed and len(results) == 1:
         raise failed[0]
@@ -95,50 +118,108 @@ async def upload_images(
 @router.post(
     "/missing",
     summary="Which of these images the service does not have",
-    openapi_extra=json_request(ref(Hashes)),
     responses=problems(UploadTooLarge, UnsupportedFormat),
 )
-def missing_images(
-    hashes: Annotated[Hashes, Depends(json_body(TypeAdapter(Hashes)))], backends: Wired
-) -> Hashes:
-    """Ask before uploading: what is there need not travel again."""
-    return Hashes(sha256=backends.catalogue.missing("images", hashes.sha256))
+def missing_images(hashes: HashQuery, catalogue: CatalogueDep) -> Hashes:
+    """Ask before uploading: an image that the service has need not be sent again."""
+    return Hashes(sha256=catalogue.missing("images", hashes.sha256))
 
 
 @router.put(
     "/sha256-{sha256}",
     summary="Upload one image by its hash",
-    openapi_extra=binary_request("application/octet-stream"),
-    responses=answer(201, "Stored.", Image) | problems(*BAD_FILES, HashMismatch),
+    openapi_extra=request_body({OCTET_STREAM: BINARY}),
+    responses=answer(201, "Stored.", Image) | problems(*UPLOAD_ERRORS, HashMismatch),
 )
-async def put_image(sha256: Sha256, request: Request, backends: Wired, response: Response) -> Image:
-    """The body is the file as it is. Sending it again is harmless and answers 200."""
-    with scratch() as folder:
-        upload = await receive_file(request, folder, backends.settings.max_upload_bytes)
+async def put_image(
+    sha256: Sha256,
+    request: Request,
+    response: Response,
+    settings: SettingsDep,
+    images: ImageServiceDep,
+    links: LinksDep,
+    caller: CallerDep,
+) -> Image:
+    """The body is the file itself. Sending it again changes nothing and answers 200."""
+    with temporary_folder() as folder:
+        upload = await receive_file(request, folder, settings.max_upload_bytes)
         check_hash(upload, sha256)
-        image, is_new = await run_in_threadpool(keep_image, backends, upload)
+        image, is_new = await run_in_threadpool(images.add, upload, caller)
     response.status_code = 201 if is_new else 200
-    return backends.links.image(image)
+    return links.image(image)
 
 
-@router.get("", summary="List images", responses=problems(ImageNotFound, InvalidId, InvalidRequest))
+Words = Annotated[
+    str | None,
+    Query(
+        description="Only ids, and names of uploaded files, that contain these words; `*` stands "
+        "for any characters.",
+        max_length=200,
+    ),
+]
+Where = Annotated[
+    str | None,
+    Query(
+        description="With `dataset`: only images that meet this condition, by the results of the "
+        "dataset's latest job, as for the items of a job.",
+        max_length=500,
+    ),
+]
+Sort = Annotated[
+    str | None,
+    Query(description="With `dataset`: an order as for the items of a job.", max_length=40),
+]
+
+
+@router.get(
+    "",
+    summary="List images",
+    responses=problems(
+        ImageNotFound, InvalidId, InvalidRequest, ConditionUnclear, DatasetNotSegmented
+    ),
+)
 def list_images(
-    backends: Wired,
-    dataset: Annotated[str | None, Query(description="Only of this dataset.")] = None,
-    prefix: Annotated[str | None, Query(description="Ids that begin so.", max_length=512)] = None,
-    q: Annotated[str | None, Query(description="Ids that contain this.", max_length=200)] = None,
-    truth: Annotated[bool | None, Query(description="With, or without, a truth.")] = None,
+    catalogue: CatalogueDep,
+    content: ContentDep,
+    caller: CallerDep,
+    links: LinksDep,
+    dataset: Annotated[str | None, Query(description="Only images of this dataset.")] = None,
+    prefix: Annotated[
+        str | None, Query(description="Only ids with this prefix.", max_length=512)
+    ] = None,
+    q: Words = None,
+    truth: Annotated[
+        bool | None, Query(description="Only images with, or without, a truth.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the previous page.")] = None,
     offset: Annotated[
-        int, Query(ge=0, description="Begin behind so many images; not with `q` or `cursor`.")
+        int,
+        Query(
+            ge=0, le=MAX_INDEX, description="Number of images to skip; not with `q` or `cursor`."
+        ),
     ] = 0,
     at: Annotated[
-        str | None, Query(description="Begin with this image; not with `q` or `cursor`.")
+        str | None, Query(description="Id of the first image; not with `q` or `cursor`.")
     ] = None,
+    where: Where = None,
+    sort: Sort = None,
 ) -> ImagePage:
-    """Images in id order, page after page by `cursor`, or from anywhere by `offset` or `at`."""
-    page = backends.catalogue.page(
+    """Images in order of id: page by page with `cursor`, or from a place with `offset` or `at`.
+
+    With `where` or `sort` they are images of a `dataset` that was segmented, counted, from an
+    `offset`.
+    """
+    if where or sort:
+        if not dataset or cursor or at or prefix or truth is not None:
+            raise InvalidRequest(
+                "`where` and `sort` list the images of a dataset: name it as `dataset`, and leave "
+                "out `prefix`, `truth`, `cursor` and `at`."
+            )
+        query = ItemQuery(where or "", q or "", (), sort or "name")
+        page = content.page(dataset, query, limit, offset, caller)
+        return page.model_copy(update={"images": [links.image(each) for each in page.images]})
+    page = catalogue.page(
         prefix=prefix,
         dataset=dataset,
         query=q,
@@ -148,7 +229,7 @@ def list_images(
         offset=offset,
         at=at,
     )
-    images = [backends.links.image(image) for image in page.images]
+    images = [links.image(image) for image in page.images]
     return page.model_copy(update={"images": images})
 
 
@@ -159,9 +240,11 @@ def list_images(
     summary="The image's bytes",
     responses=REDIRECT | problems(ImageNotFound, InvalidId),
 )
-def image_content(image_id: ImageIdPath, backends: Wired) -> RedirectResponse:
+def image_content(
+    image_id: ImageIdPath, settings: SettingsDep, catalogue: CatalogueDep, links: LinksDep
+) -> RedirectResponse:
     """Redirects to the signed URL."""
-    return _redirect(backends, image_key(backends.catalogue.get(image_id).sha256))
+    return _redirect(settings, links, image_key(catalogue.get(image_id).sha256))
 
 
 @router.get(
@@ -171,47 +254,84 @@ def image_content(image_id: ImageIdPath, backends: Wired) -> RedirectResponse:
     summary="The image's annotated mask",
     responses=REDIRECT | problems(ImageNotFound, TruthNotFound, InvalidId),
 )
-def image_truth(image_id: ImageIdPath, backends: Wired) -> RedirectResponse:
+def image_truth(
+    image_id: ImageIdPath, settings: SettingsDep, catalogue: CatalogueDep, links: LinksDep
+) -> RedirectResponse:
     """Redirects to the signed URL of an indexed PNG."""
-    image = backends.catalogue.get(image_id)
+    image = catalogue.get(image_id)
     if image.truth_sha256 is None:
         raise TruthNotFound(f"{image_id} has no annotated mask. Register it with a truth_sha256.")
-    return _redirect(backends, truth_key(image.truth_sha256))
+    return _redirect(settings, links, truth_key(image.truth_sha256))
+
+
+@router.put(
+    "/{image_id:path}/truth",
+    summary="Correct the image's annotated mask",
+    openapi_extra=request_body(PNG_BODY),
+    responses=problems(*UPLOAD_ERRORS, ImageNotFound, InvalidId, InvalidRequest, DatasetTaken),
+)
+async def put_image_truth(
+    image_id: ImageIdPath,
+    request: Request,
+    settings: SettingsDep,
+    images: ImageServiceDep,
+    catalogue: CatalogueDep,
+    links: LinksDep,
+    caller: CallerDep,
+) -> Image:
+    """The body is an indexed or grey 8-bit PNG of category indices, of the size of the image.
+
+    The earlier mask is kept: `earlier_truths` has its hash. Jobs that were accepted before keep
+    their scores.
+    """
+    await run_in_threadpool(catalogue.get, image_id)
+    with temporary_folder() as folder:
+        upload = await receive_file(request, folder, settings.max_upload_bytes)
+        await run_in_threadpool(images.add_truth, upload, caller)
+    return links.image(await run_in_threadpool(catalogue.set_truth, image_id, upload.sha256))
 
 
 @router.get(
     "/{image_id:path}/thumbnail",
     status_code=307,
     response_class=RedirectResponse,
-    summary="A small picture of the image",
+    summary="The image's thumbnail",
     responses=REDIRECT | problems(ImageNotFound, InvalidId, ImageUnreadable, ImageMissing),
 )
-async def image_thumbnail(image_id: ImageIdPath, backends: Wired) -> RedirectResponse:
-    """Redirects to the signed URL of a JPEG, 256 pixels on its longer side.
+async def image_thumbnail(
+    image_id: ImageIdPath,
+    settings: SettingsDep,
+    catalogue: CatalogueDep,
+    previews: PreviewServiceDep,
+    links: LinksDep,
+) -> RedirectResponse:
+    """Redirects to the signed URL of a JPEG of at most 256x256 pixels.
 
-    It is made when it is first asked for.
+    The thumbnail is made at the first request.
     """
-    image = await run_in_threadpool(backends.catalogue.get, image_id)
-    await ensure_thumbnail(backends, image.sha256)
-    return _redirect(backends, thumbnail_key(image.sha256))
+    image = await run_in_threadpool(catalogue.get, image_id)
+    key = await previews.ensure_thumbnail(image.sha256, image.pixels)
+    return _redirect(settings, links, key)
 
 
 @router.get("/{image_id:path}", summary="One image", responses=problems(ImageNotFound, InvalidId))
-def get_image(image_id: ImageIdPath, backends: Wired) -> Image:
-    """What the service knows of it, with signed URLs."""
-    return backends.links.image(backends.catalogue.get(image_id))
+def get_image(image_id: ImageIdPath, catalogue: CatalogueDep, links: LinksDep) -> Image:
+    """The image's facts, with signed URLs."""
+    return links.image(catalogue.get(image_id))
 
 
-def _take_one(backends: Backends, upload: Upload) -> Image | RoadmaskError:
+def _add(
+    images: ImageService, links: Links, upload: Upload, caller: Caller
+) -> Image | RoadmaskError:
     try:
-        return backends.links.image(keep_image(backends, upload)[0])
+        return links.image(images.add(upload, caller)[0])
     except RoadmaskError as error:
         if error.status >= 500:
             raise
         return error
 
 
-def _redirect(backends: Backends, key: str) -> RedirectResponse:
-    fresh = timedelta(seconds=min(CACHED_S, backends.settings.url_ttl_s // 2))
-    headers = {"Cache-Control": f"private, max-age={int(fresh.total_seconds())}"}
-    return RedirectResponse(backends.links.nearby(key), headers=headers)
+def _redirect(settings: Settings, links: Links, key: str) -> RedirectResponse:
+    max_age = min(REDIRECT_MAX_AGE_S, settings.url_ttl_s // 2)
+    headers = {"Cache-Control": f"private, max-age={max_age}"}
+    return RedirectResponse(links.redirect(key), headers=headers)

@@ -1,105 +1,70 @@
-"""Models: which versions there are, their cards, and which one is in service."""
+"""Models: their versions and cards, and which version is in service."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
-from api.auth import require_key
-from api.backends import Backends, Wired
+from api.dependencies import DeploymentsDep, RegistryDep, ResolverDep
 from api.errors import problems
 from roadmask.errors import ModelNotFound
-from roadmask.wire import Wire
-from storage.artifacts import Version
+from roadmask.schemas.model_version import ModelVersion
+from roadmask.schemas.models import Deployment, Model, ModelList
+from storage.models.registry import ModelRegistry
+from storage.models.resolver import ModelResolver
 
-router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[Depends(require_key)])
-
-
-class Model(Wire):
-    """A version of a model."""
-
-    name: str
-    version: str
-    in_service: bool
-    """Whether it is what jobs get that name no model."""
-    published: bool
-    """Whether it is in the object store; the others came with a worker, and have no more facts."""
-    pushed_at: datetime | None = None
-    size: int | None = None
-    """Of the model, bytes."""
-    mean_iou: float | None = None
-    """On the first data set of its card."""
-    card: dict[str, Any] | None = None
-    """What the artifact says of itself: data, recipe, metrics, terms, limits."""
-
-
-class Turn(Wire):
-    """A promotion or a rollback."""
-
-    made_at: datetime
-    action: str
-    """`promote` or `rollback`."""
-    model: str | None
-    """`name@version` in service from then on; null: what each worker was started with."""
-
-
-class ModelList(Wire):
-    """All models, and the history of what was in service."""
-
-    in_service: str | None
-    """`name@version` that jobs get which name no model; null when workers differ or none lives."""
-    models: list[Model]
-    history: list[Turn]
-    """Newest first, the last twenty."""
+router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("", summary="List models", responses=problems())
-def list_models(backends: Wired) -> ModelList:
-    """What the object store has, then what living workers brought with them."""
-    current = backends.model_names.in_service()
-    versions = backends.artifacts.versions()
-    brought = sorted(backends.model_names.brought() - set(map(str, versions)))
-    versions += [version for name in brought if (version := Version.parse(name))]
+def list_models(
+    registry: RegistryDep, deployments: DeploymentsDep, resolver: ResolverDep
+) -> ModelList:
+    """Published versions, then versions that are installed with live workers."""
+    current = resolver.default_model()
+    versions = registry.versions()
+    brought = sorted(resolver.worker_models() - set(map(str, versions)))
+    versions += [version for name in brought if (version := ModelVersion.parse(name))]
     return ModelList(
         in_service=current,
-        models=[_model(backends, version, current) for version in versions],
+        models=[_model(registry, resolver, version, current) for version in versions],
         history=[
-            Turn(made_at=entry.made_at, action=entry.action, model=entry.model)
-            for entry in backends.in_service.history()
+            Deployment(made_at=entry.made_at, action=entry.action, model=entry.model)
+            for entry in deployments.history()
         ],
     )
 
 
 @router.get("/{model}", summary="One model", responses=problems(ModelNotFound))
-def get_model(model: str, backends: Wired) -> Model:
-    """What a job gets that names this: `default`, a name, a version or `name@version`."""
-    version = backends.model_names.version(model)
+def get_model(model: str, registry: RegistryDep, resolver: ResolverDep) -> Model:
+    """The version for a job that names this: `default`, a name, a version or `name@version`."""
+    version = resolver.find_version(model)
     if version is None:
         raise ModelNotFound(
-            f"It is not certain which version {model!r} stands for: no worker is alive, or they "
-            "have different ones. Ask again later, or name a version."
+            f"The version of {model!r} is not known: no worker is alive, or workers have "
+            "different versions. Ask again later, or name a version."
         )
-    return _model(backends, version, backends.model_names.in_service())
+    return _model(registry, resolver, version, resolver.default_model())
 
 
-def _model(backends: Backends, version: Version, current: str | None) -> Model:
-    facts: dict[str, Any] = {}
-    published = backends.artifacts.has(version)
+def _model(
+    registry: ModelRegistry, resolver: ModelResolver, version: ModelVersion, current: str | None
+) -> Model:
+    facts: dict[str, Any]
+    published = registry.has(version)
     if published:
-        stored = backends.artifacts.read(version)
-        measured = stored.card.get("metrics") or [{}]
-        facts = {
-            "pushed_at": stored.pushed_at,
-            "size": stored.size,
-            "mean_iou": measured[0].get("scores", {}).get("mean_iou"),
-            "card": stored.card,
-        }
+        stored = registry.read(version)
+        facts = {"pushed_at": stored.pushed_at, "size": stored.size, "card": stored.card}
+    else:
+        facts = registry.installed(version)
+    measured = (facts.get("card") or {}).get("metrics") or [{}]
     return Model(
         name=version.name,
         version=version.version,
         in_service=str(version) == current,
         published=published,
+        mean_iou=measured[0].get("scores", {}).get("mean_iou"),
+        qualities=resolver.qualities(version),
         **facts,
     )

@@ -1,58 +1,77 @@
-"""Objects of the local store, behind the links that it signed."""
+"""Objects of the local store, served under signed URLs."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.backends import Wired
+from api.dependencies import SettingsDep, StoreDep
 from api.errors import problems
-from api.openapi import binary_answer
+from api.openapi import PARTS, binary_answer
 from roadmask.errors import (
     InvalidId,
     InvalidRequest,
     LinkExpired,
+    MaskDamaged,
     ObjectNotFound,
     RoadmaskError,
     StoreUnavailable,
 )
-from storage.local_store import LocalStore
-from storage.objects import BLOCK, attachment
+from roadmask.hashing import sha256_of
+from roadmask.schemas.ids import MAX_INDEX
+from roadmask.schemas.media_types import OCTET_STREAM
+from storage.masks.facts import check_mask
+from storage.objects.local import LocalStore
+from storage.objects.store import BLOCK, attachment
 
 router = APIRouter(prefix="/v1/objects", tags=["service"])
 
-OPEN = (InvalidRequest, StoreUnavailable, RoadmaskError)
+MASK = re.compile(r"masks/\w+/\w+\.png")
+
+PUBLIC_PROBLEMS = (InvalidRequest, StoreUnavailable, RoadmaskError)
 
 
 @router.get(
     "/{key:path}",
     response_class=StreamingResponse,
     summary="An object of the local store",
-    responses=binary_answer("application/octet-stream", description="The object.")
-    | problems(LinkExpired, ObjectNotFound, InvalidId, everywhere=OPEN),
+    responses=binary_answer(OCTET_STREAM, description="The object.")
+    | PARTS
+    | problems(LinkExpired, ObjectNotFound, MaskDamaged, InvalidId, common=PUBLIC_PROBLEMS),
 )
 def get_object(
     key: str,
-    expires: int,
+    expires: Annotated[int, Query(ge=0, le=MAX_INDEX)],
     signature: Annotated[str, Query(max_length=128)],
-    backends: Wired,
+    settings: SettingsDep,
+    store: StoreDep,
     filename: Annotated[str | None, Query(max_length=300)] = None,
 ) -> Response:
-    """Needs no key: the signature is one. Such links are in the service's other answers."""
-    store = backends.store
+    """Needs no key, because the URL is signed. Other answers of the service have such URLs.
+
+    The `ETag` of a mask is its `mask_sha256`. A damaged mask is not sent.
+    """
     if not isinstance(store, LocalStore):
-        raise ObjectNotFound("Objects are kept elsewhere: follow the URLs in the answers.")
+        raise ObjectNotFound(
+            "This service keeps its objects in another store: follow the URLs in its answers."
+        )
     store.verify(key, expires, filename, signature)
     info = store.info(key)
     headers = {
         "Content-Length": str(info.size),
-        "Cache-Control": f"private, max-age={backends.settings.url_ttl_s}, immutable",
+        "Cache-Control": f"private, max-age={settings.url_ttl_s}, immutable",
     }
     if filename:
         headers["Content-Disposition"] = attachment(filename)
-    if info.size <= BLOCK:
-        # A mask, most often: a stream would hop between threads for its one block and its end.
-        return Response(store.get(key), media_type=info.content_type, headers=headers)
+    is_mask = MASK.fullmatch(key) is not None
+    if is_mask or info.size <= BLOCK:
+        # A stream would switch threads twice for its only block.
+        data = store.get(key)
+        if is_mask:
+            check_mask(store, key, data)
+        headers["ETag"] = f'"{sha256_of(data)}"'
+        return Response(data, media_type=info.content_type, headers=headers)
     return StreamingResponse(store.stream(key), media_type=info.content_type, headers=headers)

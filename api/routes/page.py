@@ -1,8 +1,10 @@
-"""The page: plain files for the browser, from this package and from nowhere else."""
+"""The page at `/`: static files from `api/web`, and their content security policy."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,38 +12,59 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
-from api.backends import Wired
+from api.dependencies import SettingsDep
+from roadmask.hashing import sha256_of
 from roadmask.settings import Settings
 
 router = APIRouter(include_in_schema=False)
 
-CHECKED = "no-cache"
-"""Browsers keep the files, and ask by ETag whether they are still good."""
+CACHE_CONTROL = "no-cache"
+"""Browsers cache the files, and revalidate them by ETag."""
 
 
 class Assets(StaticFiles):
-    """Scripts, styles and pictures of the page."""
+    """Static files with a `Cache-Control` header."""
 
     def file_response(self, *args: Any, **options: Any) -> Response:
-        """The file, or 304 where the browser has it."""
+        """The file, or 304 when the browser's copy is current."""
         response = super().file_response(*args, **options)
-        response.headers["Cache-Control"] = CHECKED
+        response.headers["Cache-Control"] = CACHE_CONTROL
         return response
 
 
-ASSETS = Assets(directory=str(files("api") / "web"))
+WEB = Path(str(files("api") / "web"))
+ASSETS = Assets(directory=str(WEB))
 
 
 @router.get("/")
-async def page(request: Request, backends: Wired) -> Response:
-    """The page's one document."""
-    response = await ASSETS.get_response("index.html", request.scope)
-    response.headers["Content-Security-Policy"] = policy(backends.settings)
-    return response
+async def page(request: Request, settings: SettingsDep) -> Response:
+    """The HTML document."""
+    document, tag = _document()
+    headers = {
+        "Cache-Control": CACHE_CONTROL,
+        "Content-Security-Policy": policy(settings),
+        "ETag": tag,
+    }
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(document, media_type="text/html", headers=headers)
+
+
+@lru_cache(maxsize=1)
+def _document() -> tuple[bytes, str]:
+    """The HTML and its ETag.
+
+    It names all modules, which the browser would otherwise find one after the other: each round
+    takes as long as the way to the service and back.
+    """
+    modules = sorted(path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js"))
+    links = "".join(f'  <link rel="modulepreload" href="page/{path}">\n' for path in modules)
+    html = (WEB / "index.html").read_text().replace("</head>", f"{links}</head>").encode()
+    return html, f'"{sha256_of(html)[:32]}"'
 
 
 def policy(settings: Settings) -> str:
-    """What the page may do: run its own files, and fetch from here and the object store."""
+    """The content security policy: scripts of this origin, requests to it and the object store."""
     sources = " ".join(["'self'", *_store_origin(settings)])
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -52,7 +75,7 @@ def policy(settings: Settings) -> str:
 
 
 def install_page(app: FastAPI) -> None:
-    """Serve the page and its files."""
+    """Add the routes of the page and its files to an app."""
     app.include_router(router)
     app.mount("/page", ASSETS, name="page")
 

@@ -1,87 +1,39 @@
-"""The service itself: what it is, whether it lives, whether it can work, what labels mean."""
+"""The service itself: status, liveness, readiness, and the taxonomy of its masks."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter
 
-from api.auth import require_key
-from api.backends import Backends, Wired
+from api.dependencies import QueueDep, ReadinessDep, RecordsDep, SettingsDep, WorkersDep
 from api.errors import problems
-from roadmask.categories import CITYSCAPES
-from roadmask.errors import RecordsUnavailable, StoreUnavailable
-from roadmask.jobs import Lane
-from roadmask.wire import Wire
-from storage.connections import records_guard
-from storage.roll import Roll
+from roadmask.errors import (
+    ReconcilerStalled,
+    RecordsUnavailable,
+    StoreUnavailable,
+    WorkersUnavailable,
+)
+from roadmask.masks.taxonomy import CITYSCAPES
+from roadmask.schemas.jobs import Lane
+from roadmask.schemas.service import (
+    CategoryInfo,
+    Health,
+    LaneStatus,
+    Ready,
+    ServiceStatus,
+    TaxonomyInfo,
+    Worker,
+)
+from storage.jobs.records import JobRecords
+from storage.queue import JobQueue
 
 router = APIRouter(tags=["service"])
 
 
-class Alive(Wire):
-    """The process answers."""
-
-    status: str
-
-
-class LaneStatus(Wire):
-    """One lane of the queue."""
-
-    images: int
-    """Images of the lane's open jobs that are not done."""
-    messages: int
-    """Messages on the lane's queue, each a wake-up call for one job."""
-    images_per_second: float
-    """Recent throughput of the workers that serve this lane."""
-
-
-class Worker(BaseModel):
-    """A worker that is alive, as it describes itself."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: str
-    model: str | None = None
-    lanes: list[str] = []
-    images_per_second: float = 0.0
-
-
-class Service(Wire):
-    """What the service is and how it is doing."""
-
-    version: str
-    store: str
-    """`local` or `minio`."""
-    lanes: dict[Lane, LaneStatus]
-    workers: list[Worker]
-    models: list[str]
-    """What the living workers serve."""
-    max_upload_bytes: int
-    max_image_pixels: int
-
-
-class CategoryInfo(Wire):
-    """One label of a mask."""
-
-    index: int
-    name: str
-    color: tuple[int, int, int]
-
-
-class TaxonomyInfo(Wire):
-    """What the numbers in masks mean."""
-
-    name: str
-    void: int
-    categories: list[CategoryInfo]
-
-
 @router.get(
     "/v1/taxonomy",
-    dependencies=[Depends(require_key)],
-    summary="What the numbers in masks mean",
+    summary="The categories of masks",
     responses=problems(),
 )
 async def get_taxonomy() -> TaxonomyInfo:
@@ -95,47 +47,61 @@ async def get_taxonomy() -> TaxonomyInfo:
 
 @router.get(
     "/v1/service",
-    dependencies=[Depends(require_key)],
-    summary="How the service is doing",
+    summary="Status of the service",
     responses=problems(),
 )
-def get_service(backends: Wired) -> Service:
+def get_service(
+    settings: SettingsDep, workers: WorkersDep, records: RecordsDep, queue: QueueDep
+) -> ServiceStatus:
     """Queues, workers, models and limits."""
-    workers = [Worker(**facts) for facts in Roll(backends.redis).alive()]
-    return Service(
+    live = [Worker(**facts) for facts in workers.list_live()]
+    return ServiceStatus(
         version=version("roadmask"),
-        store=backends.settings.store,
-        lanes={lane: _lane(backends, lane, workers) for lane in Lane},
-        workers=workers,
-        models=sorted({worker.model for worker in workers if worker.model}),
-        max_upload_bytes=backends.settings.max_upload_bytes,
-        max_image_pixels=backends.settings.max_image_pixels,
+        store=settings.store,
+        lanes={lane: _lane(lane, live, records, queue) for lane in Lane},
+        workers=live,
+        models=sorted({worker.model for worker in live if worker.model}),
+        max_upload_bytes=settings.max_upload_bytes,
+        max_image_pixels=settings.max_image_pixels,
+        keep_days={
+            "uploads": settings.keep_uploads_days,
+            "masks": settings.keep_masks_days,
+            "jobs": settings.keep_jobs_days,
+            "models": settings.keep_models_days,
+        },
     )
 
 
-@router.get("/healthz", summary="Whether the process lives")
-async def healthz() -> Alive:
-    """Looks at nothing else: restart the process when this does not answer."""
-    return Alive(status="alive")
+@router.get("/healthz", summary="Liveness")
+async def healthz() -> Health:
+    """Checks nothing but the process: restart it when it does not answer."""
+    return Health(status="alive")
 
 
 @router.get(
     "/readyz",
-    summary="Whether the service can work",
-    responses=problems(everywhere=(RecordsUnavailable, StoreUnavailable)),
+    summary="Readiness",
+    responses=problems(
+        common=(RecordsUnavailable, StoreUnavailable, WorkersUnavailable, ReconcilerStalled)
+    ),
 )
-def readyz(backends: Wired) -> Alive:
-    """Asks Redis and the object store: send no traffic here when this fails."""
-    with records_guard():
-        backends.redis.ping()
-    backends.store.check()
-    return Alive(status="ready")
+async def readyz(readiness: ReadinessDep) -> Ready:
+    """Whether a job that is sent now would be done. Answers within 2 seconds.
+
+    Writes to Redis and to the object store, and checks that each lane has a worker that consumes
+    it and that the reconciler does its rounds. The problem names the first cause; its member
+    `checks` has all of them.
+    """
+    found = await readiness.run()
+    if problem := found.problem:
+        raise problem
+    return Ready(status="ready", checks=found.summary())
 
 
-def _lane(backends: Backends, lane: Lane, workers: list[Worker]) -> LaneStatus:
+def _lane(lane: Lane, workers: list[Worker], records: JobRecords, queue: JobQueue) -> LaneStatus:
     rates = (worker.images_per_second for worker in workers if lane in worker.lanes)
     return LaneStatus(
-        images=backends.records.waiting(lane),
-        messages=backends.dispatch.depth(lane),
+        images=records.waiting(lane),
+        messages=queue.depth(lane),
         images_per_second=round(sum(rates), 2),
     )

@@ -1,26 +1,29 @@
-"""Truths: annotated masks, uploaded by their hash like images."""
+"""Truths: annotated masks, uploaded under their hash as images are."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import TypeAdapter
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.auth import require_key
-from api.backends import Wired
-from api.bodies import json_body
+from api.bodies.json_body import JsonRoute
+from api.bodies.multipart import receive_form
+from api.bodies.uploads import Upload, receive_file, temporary_folder
+from api.dependencies import CallerDep, CatalogueDep, ImageServiceDep, SettingsDep
 from api.errors import problems
-from api.intake import check_hash, keep_truth
-from api.openapi import answer, binary_request, json_request, ref
-from api.routes.images import BAD_FILES, Sha256
-from api.uploads import receive_file, scratch
-from roadmask.errors import HashMismatch, UnsupportedFormat, UploadTooLarge
-from roadmask.images import Hashes
-from roadmask.wire import Wire
+from api.openapi import PNG_BODY, answer, form_with_files, request_body
+from api.routes.images import UPLOAD_ERRORS, Sha256
+from api.services.images import ImageService, check_hash
+from roadmask.errors import HashMismatch, RoadmaskError, UnsupportedFormat, UploadTooLarge
+from roadmask.images.labels.label_sets import LABEL_SETS
+from roadmask.schemas.images import Hashes, HashQuery
+from roadmask.schemas.media_types import FORM_DATA
+from roadmask.schemas.wire import Wire
+from storage.access.caller import Caller
 
-router = APIRouter(prefix="/v1/truths", tags=["truths"], dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/v1/truths", tags=["truths"], route_class=JsonRoute)
 
 
 class StoredTruth(Wire):
@@ -30,32 +33,124 @@ class StoredTruth(Wire):
     bytes: int
 
 
+class TruthResult(Wire):
+    """The result of one uploaded mask: `truth`, or `error`."""
+
+    filename: str | None = None
+    truth: StoredTruth | None = None
+    error: dict[str, object] | None = None
+
+
+Labels = Annotated[
+    str | None,
+    Query(
+        description="Label set of the masks; without it they have category indices.",
+        json_schema_extra={"enum": list(LABEL_SETS)},
+    ),
+]
+Unknown = Annotated[
+    Literal["refuse", "void"],
+    Query(description="What to do with labels that the label set does not have."),
+]
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Upload annotated masks as a form",
+    openapi_extra=request_body({FORM_DATA: form_with_files()}),
+    responses=answer(207, "Some files were refused.", list[TruthResult]) | problems(*UPLOAD_ERRORS),
+)
+async def upload_truths(
+    request: Request,
+    response: Response,
+    settings: SettingsDep,
+    images: ImageServiceDep,
+    caller: CallerDep,
+    labels: Labels = None,
+    unknown: Unknown = "refuse",
+) -> list[TruthResult]:
+    """Each mask is stored, and the answer has its hash (`truth_sha256` of an entry of a dataset).
+
+    When the form has one file and it is refused, the answer is that error.
+    """
+    with temporary_folder() as folder:
+        form = await receive_form(request, folder, settings.max_upload_bytes)
+        add = partial(_add, images, labels, unknown == "void", caller)
+        results = [await run_in_threadpool(add, file) for file in form.files]
+    failed = [result for result in results if isinstance(result, RoadmaskError)]
+    if failed and len(results) == 1:
+        raise failed[0]
+    if failed:
+        response.status_code = 207
+    return [
+        TruthResult(filename=file.filename, error=result.problem())
+        if isinstance(result, RoadmaskError)
+        else TruthResult(filename=file.filename, truth=result)
+        for file, result in zip(form.files, results, strict=True)
+    ]
+
+
 @router.post(
     "/missing",
     summary="Which of these annotated masks the service does not have",
-    openapi_extra=json_request(ref(Hashes)),
     responses=problems(UploadTooLarge, UnsupportedFormat),
 )
-def missing_truths(
-    hashes: Annotated[Hashes, Depends(json_body(TypeAdapter(Hashes)))], backends: Wired
-) -> Hashes:
-    """Ask before uploading: what is there need not travel again."""
-    return Hashes(sha256=backends.catalogue.missing("truths", hashes.sha256))
+def missing_truths(hashes: HashQuery, catalogue: CatalogueDep) -> Hashes:
+    """Ask before uploading: a mask that the service has need not be sent again."""
+    return Hashes(sha256=catalogue.missing("truths", hashes.sha256))
 
 
 @router.put(
     "/sha256-{sha256}",
     summary="Upload one annotated mask by its hash",
-    openapi_extra=binary_request("image/png"),
-    responses=answer(201, "Stored.", StoredTruth) | problems(*BAD_FILES, HashMismatch),
+    openapi_extra=request_body(PNG_BODY),
+    responses=answer(201, "Stored.", StoredTruth) | problems(*UPLOAD_ERRORS, HashMismatch),
 )
 async def put_truth(
-    sha256: Sha256, request: Request, backends: Wired, response: Response
+    sha256: Sha256,
+    request: Request,
+    response: Response,
+    settings: SettingsDep,
+    images: ImageServiceDep,
+    caller: CallerDep,
+    labels: Labels = None,
+    unknown: Unknown = "refuse",
 ) -> StoredTruth:
-    """The body is an indexed or grey 8-bit PNG of category indices. Repeating it answers 200."""
-    with scratch() as folder:
-        upload = await receive_file(request, folder, backends.settings.max_upload_bytes)
+    """The body is an indexed or grey 8-bit PNG of category indices.
+
+    With `labels` it is a mask of a public label set, in ids or colours. Its categories are stored,
+    and the answer has their hash, by which an entry of a dataset names them (`truth_sha256`).
+    Sending it again changes nothing and answers 200.
+    """
+    with temporary_folder() as folder:
+        upload = await receive_file(request, folder, settings.max_upload_bytes)
         check_hash(upload, sha256)
-        is_new = await run_in_threadpool(keep_truth, backends, upload)
+        truth, is_new = await run_in_threadpool(
+            _store, images, labels, unknown == "void", caller, upload
+        )
     response.status_code = 201 if is_new else 200
-    return StoredTruth(sha256=upload.sha256, bytes=upload.size)
+    return truth
+
+
+def _store(
+    images: ImageService, labels: str | None, void_unknown: bool, caller: Caller, upload: Upload
+) -> tuple[StoredTruth, bool]:
+    """Store a mask; return what is stored, and whether it is new."""
+    if labels is None:
+        is_new = images.add_truth(upload, caller)
+    else:
+        upload, is_new = images.add_labelled_truth(upload, labels, void_unknown, caller)
+    return StoredTruth(sha256=upload.sha256, bytes=upload.size), is_new
+
+
+def _add(
+    images: ImageService, labels: str | None, void_unknown: bool, caller: Caller, upload: Upload
+) -> StoredTruth | RoadmaskError:
+    try:
+        upload.check_complete()
+        return _store(images, labels, void_unknown, caller, upload)[0]
+    except RoadmaskError as error:
+        if error.status >= 500:
+            raise
+        return error

@@ -1,142 +1,162 @@
-/** The page: its frame, and the view that the address asks for. */
+/** The page: its frame, and the view that the address names. */
 
-import { fill, h, refill } from './element.js';
-import { problemNote } from './problem.js';
-import { readRoute } from './route.js';
 import { openJobs } from './jobs/view.js';
+import { installKeyHelp, openKeyHelp } from './key_help.js';
+import { fill, fillKeepingFocus, h } from './lib/element.js';
+import { language, languages, setLanguage, t } from './lib/i18n.js';
+import { failureNote } from './lib/recovery.js';
+import { readRoute } from './lib/route.js';
 import { openSegment } from './segment/view.js';
 import { openService } from './service/view.js';
-import { language, languages, setLanguage, t } from './words.js';
 
-/** @typedef {{update: (query: URLSearchParams) => void, close: () => void}} View */
+/**
+ * A page view. `update` shows another link to the same view.
+ * @typedef {{update: (query: URLSearchParams) => void, close: () => void}} View
+ */
 
-/** @type {Record<string, (root: HTMLElement, query: URLSearchParams) => Promise<View>>} */
-const VIEWS = { segment: openSegment, jobs: openJobs, service: openService };
-const THEMES = ['auto', 'light', 'dark'];
-const THEME = 'roadmask-theme';
+/** @typedef {'segment' | 'jobs' | 'service'} ViewName */
+
+/** @type {Record<ViewName, (root: HTMLElement, query: URLSearchParams) => Promise<View>>} */
+const OPEN = { segment: openSegment, jobs: openJobs, service: openService };
+/** @type {ViewName[]} */
+const VIEWS = ['segment', 'jobs', 'service'];
+const DEFAULT_VIEW = 'segment';
+const THEMES = /** @type {const} */ (['auto', 'light', 'dark']);
+const THEME_STORAGE_KEY = 'roadmask-theme';
 
 const main = h('main', { id: 'main', tabIndex: -1 });
 const nav = h('nav');
-/** @type {{name: string, view: View | null}} */
-let shown = { name: '', view: null };
-let opening = 0;
+/** @type {{name: ViewName | null, view: View | null}} `view`: null while it opens */
+let shown = { name: null, view: null };
 
-async function show() {
-  const { view: asked, query } = readRoute();
-  const name = asked in VIEWS ? asked : 'segment';
+async function showRoute() {
+  const { view: wanted, query } = readRoute();
+  const name = VIEWS.find((each) => each === wanted) ?? DEFAULT_VIEW;
   if (name === shown.name && shown.view) {
     shown.view.update(query);
     return;
   }
   const root = h('div', { class: 'view' });
-  refill(main, root);
+  fillKeepingFocus(main, root);
   shown.view?.close();
-  shown = { name, view: null };
-  opening += 1;
-  const ours = opening;
-  markNav(name);
+  const opening = { name, view: /** @type {View | null} */ (null) };
+  shown = opening;
+  markCurrentLink(name);
   document.title = `${t(`nav.${name}`)} · Roadmask`;
   try {
-    const view = await VIEWS[name](root, query);
-    if (ours === opening) shown.view = view;
+    const view = await OPEN[name](root, query);
+    if (shown === opening) shown.view = view;
     else view.close();
   } catch (error) {
-    fill(
-      root,
-      h(
-        'div',
-        { class: 'broken' },
-        problemNote(error),
-        h('button', { type: 'button', onclick: reopen }, t('again')),
-      ),
-    );
+    if (shown === opening)
+      fill(root, h('div', { class: 'failed-view' }, failureNote(error, reopen)));
   }
 }
 
 function reopen() {
   shown.view?.close();
-  shown = { name: '', view: null };
-  show();
+  shown = { name: null, view: null };
+  showRoute();
 }
 
-function markNav(current) {
-  for (const item of nav.children) {
-    if (item.dataset.view === current) item.setAttribute('aria-current', 'page');
-    else item.removeAttribute('aria-current');
+/** @param {string} name of the current view */
+function markCurrentLink(name) {
+  for (const anchor of nav.querySelectorAll('a')) {
+    if (anchor.dataset.view === name) anchor.setAttribute('aria-current', 'page');
+    else anchor.removeAttribute('aria-current');
   }
 }
 
-function fillFrame() {
+function drawFrame() {
   document.documentElement.lang = language;
   nav.setAttribute('aria-label', t('nav.label'));
   fill(
     nav,
-    Object.keys(VIEWS).map((name) =>
-      h('a', { href: `#/${name}`, dataset: { view: name } }, t(`nav.${name}`)),
-    ),
+    VIEWS.map((name) => h('a', { href: `#/${name}`, dataset: { view: name } }, t(`nav.${name}`))),
   );
-  const languageChoice = h(
-    'select',
-    {
-      'aria-label': t('language.label'),
-      onchange: () => {
-        setLanguage(languageChoice.value);
-        fillFrame();
-        reopen();
-      },
-    },
-    languages.map(({ code, name }) => h('option', { value: code, selected: code === language }, name)),
-  );
-  const themeChoice = h(
-    'select',
-    { 'aria-label': t('theme.label'), onchange: () => setTheme(themeChoice.value) },
-    THEMES.map((theme) =>
-      h('option', { value: theme, selected: theme === keptTheme() }, t(`theme.${theme}`)),
-    ),
-  );
+  const logo = h('img', { src: 'page/icon.svg', alt: '' });
   fill(
     document.body,
-    h(
-      'a',
-      {
-        class: 'skip',
-        href: '#main',
-        onclick: (event) => {
-          event.preventDefault();
-          main.focus();
-        },
-      },
-      t('nav.skip'),
-    ),
+    skipLink(),
     h(
       'header',
       {},
-      h('a', { class: 'brand', href: '#/segment' }, h('img', { src: 'page/icon.svg', alt: '' }), 'Roadmask'),
+      h('a', { class: 'brand', href: `#/${DEFAULT_VIEW}` }, logo, 'Roadmask'),
       nav,
       h(
         'div',
         { class: 'choices' },
+        keysButton(),
         h('a', { class: 'docs', href: 'docs' }, 'API'),
-        languageChoice,
-        themeChoice,
+        languageSelect(),
+        themeSelect(),
       ),
     ),
     main,
   );
 }
 
-function keptTheme() {
-  return localStorage.getItem(THEME) ?? 'auto';
+function keysButton() {
+  const props = {
+    class: 'icon keys-button',
+    title: t('keys.title'),
+    'aria-label': t('keys.title'),
+  };
+  return h('button', { type: 'button', ...props, onclick: openKeyHelp }, '?');
 }
 
+function skipLink() {
+  const anchor = h('a', { class: 'skip', href: '#main' }, t('nav.skip'));
+  anchor.addEventListener('click', (event) => {
+    // The address names the view, so it cannot name an element, too.
+    event.preventDefault();
+    main.focus();
+  });
+  return anchor;
+}
+
+function languageSelect() {
+  const select = h(
+    'select',
+    { 'aria-label': t('language.label') },
+    languages.map(({ code, name }) =>
+      h('option', { value: code, selected: code === language }, name),
+    ),
+  );
+  select.addEventListener('change', () => {
+    setLanguage(select.value);
+    drawFrame();
+    reopen();
+  });
+  return select;
+}
+
+function themeSelect() {
+  const select = h(
+    'select',
+    { 'aria-label': t('theme.label') },
+    THEMES.map((theme) =>
+      h('option', { value: theme, selected: theme === savedTheme() }, t(`theme.${theme}`)),
+    ),
+  );
+  select.addEventListener('change', () => setTheme(select.value));
+  return select;
+}
+
+function savedTheme() {
+  return localStorage.getItem(THEME_STORAGE_KEY) ?? 'auto';
+}
+
+/** @param {string} theme */
 function setTheme(theme) {
-  localStorage.setItem(THEME, theme);
+  localStorage.setItem(THEME_STORAGE_KEY, theme);
   document.documentElement.dataset.theme = theme;
 }
 
-setTheme(keptTheme());
-fillFrame();
-addEventListener('hashchange', show);
-// A file that misses its drop zone must not replace the page.
+setTheme(savedTheme());
+drawFrame();
+installKeyHelp();
+addEventListener('hashchange', showRoute);
+// A file that misses the drop zone must not replace the page.
 for (const type of ['dragover', 'drop']) addEventListener(type, (event) => event.preventDefault());
-show();
+showRoute();

@@ -1,4 +1,4 @@
-"""Peer: another server with the same network inside, in a virtual environment of its own."""
+"""Other servers with the same network, each in its own virtual environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,16 @@ from typing import Any
 
 import httpx
 
-from roadmask.ports import free_port
+from roadmask.local.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
+POLL_S = 0.02
+"""Pause between two polls of a task: short, so that it costs a peer little."""
+DONE, FAILED = {"success", "completed"}, {"failure", "failed", "revoked", "canceled"}
+"""States of tasks."""
 START_S = 300.0
-"""Longest time until the first mask: Ray and TensorFlow take theirs to start."""
+"""Limit on the time to the first mask: Ray and TensorFlow start slowly."""
 
 
 def as_json(data: bytes) -> dict[str, Any]:
@@ -30,35 +34,53 @@ def as_json(data: bytes) -> dict[str, Any]:
 
 
 def from_json(answer: httpx.Response) -> bytes:
-    """The mask out of such JSON."""
+    """The mask from base64 in JSON."""
     return base64.b64decode(answer.json()["mask"])
 
 
 @dataclass(frozen=True)
+class Tasks:
+    """Paths of a server whose tasks are polled; `{id}` stands for that of a task."""
+
+    id: str
+    """Member of the answer to the request that has it."""
+    status: str
+    result: str
+
+
+@dataclass(frozen=True)
 class Peer:
-    """How it is started and asked; `{port}` stands for a free port."""
+    """How to start a server and send it images; `{port}` stands for a free port."""
 
     folder: str
     title: str
+    keeps: str
+    """What outlives the answer."""
     command: Sequence[str]
     path: str = "/segment"
     ask: Callable[[bytes], dict[str, Any]] = as_json
     read: Callable[[httpx.Response], bytes] = from_json
+    tasks: Tasks | None = None
+    """None for a server that answers with the mask."""
+    needs_stores: bool = False
+    """Whether it needs Redis and MinIO."""
 
     def install(self, venvs: Path) -> Path:
-        """Its virtual environment, made when it is not there; the folder of its programs."""
+        """Create or update the virtual environment. Returns the folder of its programs."""
         venv, uv = venvs / self.folder, ROOT / ".venv" / "bin" / "uv"
         if not venv.exists():
             subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, venv], check=True)
         wanted = HERE / self.folder / "requirements.txt"
-        # Ray gives up when its own processes take half a minute to import what they need.
+        # Bytecode, because Ray gives up if its processes take 30 s to import their modules.
         options = ["--quiet", "--compile-bytecode", "--python", str(venv / "bin/python")]
         subprocess.run([uv, "pip", "install", *options, "-r", wanted], check=True)
         return venv / "bin"
 
     @contextmanager
-    def running(self, venvs: Path, engine: str, log: Path, probe: bytes) -> Iterator[str]:
-        """Its URL, while it runs with that engine inside; it has answered for `probe` before."""
+    def running(
+        self, venvs: Path, engine: str, log: Path, probe: bytes, stores: Mapping[str, str]
+    ) -> Iterator[str]:
+        """Run the server with an engine, after it has segmented `probe`; yields its URL."""
         port = free_port()
         program, *arguments = (word.format(port=port) for word in self.command)
         bin_folder = self.install(venvs)
@@ -69,13 +91,14 @@ class Peer:
             "DO_NOT_TRACK": "1",
             "BENTOML_DO_NOT_TRACK": "True",
             "RAY_USAGE_STATS_ENABLED": "0",
+            **stores,
         }
-        with log.open("wb") as told:
+        with log.open("wb") as output:
             process = subprocess.Popen(
                 [bin_folder / program, *arguments],
                 env=env,
                 cwd=ROOT,
-                stdout=told,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
@@ -92,15 +115,28 @@ class Peer:
                 process.wait()
 
     def mask(self, client: httpx.Client, url: str, data: bytes) -> bytes:
-        """The mask's PNG. Raises `httpx.HTTPError`.
+        """The mask as a PNG. Raises `httpx.HTTPError`.
 
-        Who gets a server's error asks once more, as a client would: BentoML's own connections have
-        been closed when it had nothing to do for a few seconds.
+        A server error is retried once, as a client would: BentoML closes its internal connections
+        after a few idle seconds.
         """
         answer = client.post(url + self.path, **self.ask(data))
         if answer.is_server_error:
             answer = client.post(url + self.path, **self.ask(data))
-        return self.read(answer.raise_for_status())
+        answer.raise_for_status()
+        if self.tasks is not None:
+            answer = self._result(client, url, self.tasks, answer.json()[self.tasks.id])
+        return self.read(answer)
+
+    def _result(self, client: httpx.Client, url: str, tasks: Tasks, task: str) -> httpx.Response:
+        while True:
+            answer = client.get(url + tasks.status.format(id=task)).raise_for_status()
+            status = answer.json()["status"]
+            if status in DONE:
+                return client.get(url + tasks.result.format(id=task)).raise_for_status()
+            if status in FAILED:
+                raise RuntimeError(f"{self.title}: the task {task} ended as {status}")
+            time.sleep(POLL_S)
 
     def _wait(self, process: subprocess.Popen[bytes], url: str, log: Path, probe: bytes) -> None:
         end = time.monotonic() + START_S
@@ -117,14 +153,17 @@ class Peer:
 
 
 def plain(answer: httpx.Response) -> bytes:
-    """The body is the mask."""
+    """The mask from the body."""
     return answer.content
 
+
+NOTHING = "nothing"
 
 PEERS = (
     Peer(
         "flask",
         "Flask + gunicorn",
+        NOTHING,
         [
             *("gunicorn", "--bind", "127.0.0.1:{port}", "--workers", str(os.cpu_count())),
             *("--threads", "4", "--timeout", "300", "benchmarks.peers.flask.app:app"),
@@ -134,14 +173,49 @@ PEERS = (
     Peer(
         "bento",
         "BentoML, adaptive batching",
+        NOTHING,
         ["bentoml", "serve", "--port", "{port}", "benchmarks.peers.bento.app:Segment"],
     ),
     Peer(
         "rayserve",
         "Ray Serve, dynamic batching",
+        NOTHING,
         ["python", "-m", "benchmarks.peers.rayserve.app", "{port}"],
         ask=lambda data: {"content": data},
         read=plain,
     ),
-    Peer("lit", "LitServe, batching", ["python", "-m", "benchmarks.peers.lit.app", "{port}"]),
+    Peer(
+        "lit",
+        "LitServe, batching",
+        NOTHING,
+        ["python", "-m", "benchmarks.peers.lit.app", "{port}"],
+    ),
+    Peer(
+        "bentotasks",
+        "BentoML, tasks",
+        "results in memory, lost with the process",
+        ["bentoml", "serve", "--port", "{port}", "benchmarks.peers.bentotasks.app:SegmentTasks"],
+        path="/segment/submit",
+        tasks=Tasks("task_id", "/segment/status?task_id={id}", "/segment/get?task_id={id}"),
+    ),
+    Peer(
+        "raytasks",
+        "Ray Serve, asynchronous inference",
+        "image, mask; status in Redis for a day",
+        ["python", "-m", "benchmarks.peers.raytasks.app", "{port}"],
+        ask=lambda data: {"content": data},
+        read=plain,
+        tasks=Tasks("id", "/segment/{id}", "/segment/{id}/mask"),
+        needs_stores=True,
+    ),
+    Peer(
+        "tutorial",
+        "FastAPI + Celery + Redis + MinIO",
+        "image, mask; status in Redis for a day",
+        ["python", "-m", "benchmarks.peers.tutorial.app", "{port}"],
+        ask=lambda data: {"content": data},
+        read=plain,
+        tasks=Tasks("id", "/segment/{id}", "/segment/{id}/mask"),
+        needs_stores=True,
+    ),
 )

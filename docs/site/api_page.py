@@ -1,4 +1,4 @@
-"""Page of the HTTP API, from the OpenAPI document that the service itself gives out."""
+"""The page of the HTTP API, generated from the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schema_text import meaning, schema_section, type_of
-from table import code, table
 
 from api.app import create_app
+from ml.study.markdown import code, table
 from roadmask.settings import Settings
 
 Part = Mapping[str, Any]
 PROBLEM = "application/problem+json"
 KEYS = """\
-Where keys are set up, every call needs one, as `Authorization: Bearer KEY` or as `X-API-Key: KEY`;
-but for `/healthz`, `/readyz` and links that are signed.
+If the service has keys, every call needs one, as `Authorization: Bearer KEY` or `X-API-Key: KEY`,
+except `/healthz`, `/readyz`, the page, the documentation and signed URLs.
 
-A running service shows this document at `/docs`, where calls can be tried, and gives it to programs
-at `/openapi.json`.
+A running service shows this document at `/docs`, where you can try the calls, and returns it at
+`/openapi.json`.
 """
 
 
 def api_page() -> str:
-    """The page as Markdown: calls by subject, then the schemas that they refer to."""
+    """Return the page as Markdown: calls by tag, errors, then the schemas."""
     document = create_app(Settings()).openapi()
     introduction, _, errors = document["info"]["description"].partition("| code |")
     parts = ["# HTTP API", introduction, KEYS]
@@ -45,27 +45,27 @@ def _calls(document: Part) -> Iterator[tuple[str, str, Part]]:
 def _call(method: str, path: str, call: Part) -> str:
     parts = [f"### {call['summary']} {{ #{call['operationId']} }}", f"`{method} {path}`"]
     parts.append(call.get("description", ""))
-    if given := call.get("parameters"):
+    if parameters := call.get("parameters"):
         rows = [
             (code(each["name"]), each["in"], type_of(each["schema"]), meaning(each))
-            for each in given
+            for each in parameters
         ]
         parts.append(table(("parameter", "in", "type", "meaning"), rows))
     if body := call.get("requestBody"):
-        sent = [(code(kind), _body(each)) for kind, each in body["content"].items()]
-        parts.append(table(("body", "type"), sent))
-    rows = [_answer(status, each) for status, each in sorted(call["responses"].items())]
-    parts.append(table(("answer", "body", "meaning"), rows))
+        rows = [(code(kind), _body(each)) for kind, each in body["content"].items()]
+        parts.append(table(("body", "type"), rows))
+    rows = [_response(status, each) for status, each in sorted(call["responses"].items())]
+    parts.append(table(("status", "body", "meaning"), rows))
     return "\n\n".join(part for part in parts if part)
 
 
-def _answer(status: str, answer: Part) -> tuple[str, str, str]:
-    content = answer.get("content", {})
-    said = answer["description"]
+def _response(status: str, response: Part) -> tuple[str, str, str]:
+    content = response.get("content", {})
+    description = response["description"]
     if PROBLEM in content:
-        return status, type_of(content[PROBLEM]["schema"]), said
+        return status, type_of(content[PROBLEM]["schema"]), description
     bodies = [f"{code(kind)} {_body(each)}" for kind, each in content.items()]
-    return status, ", ".join(bodies), "" if said == "Successful Response" else said
+    return status, ", ".join(bodies), "" if description == "Successful Response" else description
 
 
 def _body(media: Part) -> str:

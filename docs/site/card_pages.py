@@ -1,27 +1,27 @@
-"""Pages of the models that come with Roadmask, from their cards."""
+"""The pages of the shipped models, generated from their cards."""
 
 from __future__ import annotations
 
 import json
 
 from chart import chart
-from table import code, table
 
-from ml.artifact import find_artifact, shipped
-from ml.card import Card, Measurement
+from ml.registry.artifact import find_artifact, shipped
+from ml.registry.card import Card, Measurement
+from ml.study.markdown import code, table
 
 INTRODUCTION = """\
 # Model cards
 
-What each model that comes with Roadmask was trained on, how it does, and what it may be used for.
-These pages are made from `ml/artifacts/*/card.json`; `roadmask card NAME` prints the same as JSON,
-and `GET /v1/models/NAME` gives it for a published version. Mean IoU is over the real categories, at
-the images' own size, void ignored, pixels of all images pooled.
+Each shipped model: its training data, its scores, and its terms. These pages are generated from
+`ml/weights/*/card.json`. `roadmask card NAME` prints a card as JSON, and `GET /v1/models/NAME`
+returns that of a published version. Mean IoU is over all categories except void, at the images' own
+size, with the pixels of all images pooled.
 """
 
 
 def card_pages() -> dict[str, str]:
-    """The pages as Markdown, by the name of their file."""
+    """Return the pages as Markdown, by file name."""
     cards = shipped()
     default = find_artifact("default").card.name
     rows = [
@@ -64,11 +64,11 @@ def _page(card: Card) -> str:
 def _facts(card: Card) -> str:
     labels = ", ".join(label.name for label in card.categories.labels)
     rows = [
-        ("version", code(f"{card.name}@{card.version}")),
+        ("version", code(str(card.model_version))),
         ("network", code(card.network)),
         ("parameters", f"{card.parameters:,}".replace(",", "\u202f")),
         ("categories", f"{card.categories.name}: {labels}"),
-        ("pixels it works on", f"about {card.fit.budget:,} an image".replace(",", "\u202f")),
+        ("budget", f"about {card.input_size.budget:,} pixels per image".replace(",", "\u202f")),
         ("sha256 of `model.keras`", code(card.sha256)),
     ]
     return table(("fact", "value"), rows)
@@ -84,14 +84,12 @@ def _measurement(card: Card, measured: Measurement) -> str:
         ),
     ]
     more = {"accuracy": scores.accuracy, "soft IoU": measured.soft_iou} | {
-        "mean IoU of the weights before they were stored in half precision": (
-            measured.float32_mean_iou
-        )
+        "mean IoU before the weights were stored in half precision": (measured.float32_mean_iou)
     }
-    words = [f"{name} {_figure(value)}" for name, value in more.items() if value is not None]
+    values = [f"{name} {_figure(value)}" for name, value in more.items() if value is not None]
     return f"""### {measured.dataset}
 
-{scores.images} images; {"; ".join(words)}.
+{scores.images} images; {"; ".join(values)}.
 
 {table(("category", "IoU", "Dice"), rows, figures=True)}
 

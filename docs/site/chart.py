@@ -1,4 +1,4 @@
-"""Chart of a few numbers as SVG in the page itself: it takes the page's colours, light or dark."""
+"""A line chart as inline SVG, so that it has the colours of the page, light or dark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 320, 120
 
 
 def chart(name: str, values: Sequence[float]) -> str:
-    """A line through the values, one an epoch, between their least and their greatest."""
+    """Return a line through the values, one per epoch, from their minimum to their maximum."""
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     points = " ".join(

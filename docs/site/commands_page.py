@@ -1,4 +1,4 @@
-"""Page of the program's commands, with their arguments and options, from the program itself."""
+"""The page of the commands with their arguments and options, generated from the program."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import re
 from collections.abc import Iterator
 
 import click
-from table import code, table
 
+from ml.study.markdown import code, table
 from roadmask.cli.main import roadmask
 
 INTRODUCTION = """\
 # Commands
 
-What `roadmask --help` and each command's `--help` say. The commands of a room are there when the
-room is installed: `pip install '.[all]'` in a clone brings all of them.
+The output of `roadmask --help` and of each command's `--help`. The package `roadmask` has the
+commands of a client, `roadmask-server` those of the service: `pip install . './server[all]'` in a
+clone installs both.
 """
 
 
 def commands_page() -> str:
-    """The page as Markdown: a heading for each command, anchored as `roadmask-COMMAND`."""
+    """Return the page as Markdown, with a heading `#roadmask-COMMAND` for each command."""
     root = click.Context(roadmask, info_name="roadmask")
     return "\n\n".join([INTRODUCTION, *_commands(roadmask, root)]) + "\n"
 
@@ -44,7 +45,7 @@ def _section(command: click.Command, context: click.Context) -> str:
         for parameter in command.get_params(context)
         if (record := parameter.get_help_record(context)) and "--help" not in record[0]
     ]
-    rows = [(code(names), _marked(words)) for names, words in records if words]
+    rows = [(code(names), _in_parentheses(text)) for names, text in records if text]
     parts = [f"{level} {path} {{ #{path.replace(' ', '-')} }}", f"```\n{path} {usage}\n```"]
     parts.append(inspect.cleandoc(command.help or ""))
     if rows:
@@ -52,6 +53,6 @@ def _section(command: click.Command, context: click.Context) -> str:
     return "\n\n".join(parts)
 
 
-def _marked(words: str) -> str:
-    # Click ends with defaults and ranges in brackets.
-    return re.sub(r"\s*\[([^\[\]]+)\]$", r" (\1)", words)
+def _in_parentheses(text: str) -> str:
+    # Click puts defaults and ranges in brackets at the end.
+    return re.sub(r"\s*\[([^\[\]]+)\]$", r" (\1)", text)

@@ -1,4 +1,4 @@
-"""Text of a JSON schema: its type in words, its limits, its fields as a table."""
+"""A JSON schema as text: its type, its limits, and a table of its fields."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from table import code, table
+from ml.study.markdown import code, table
 
 Part = Mapping[str, Any]
 LIMITS = {
@@ -22,7 +22,7 @@ LIMITS = {
 
 
 def type_of(schema: Part) -> str:
-    """The type in words, with links to the schemas it refers to."""
+    """Return the type, with links to the schemas that it refers to."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#schema-{name.lower()})"
@@ -43,7 +43,7 @@ def type_of(schema: Part) -> str:
 
 
 def meaning(field: Part) -> str:
-    """What a field or a parameter is for, its default and its limits."""
+    """Return the description of a field or parameter, its limits and its default."""
     schema = field.get("schema", field)
     options = schema.get("anyOf", [schema])
     limits = [
@@ -61,7 +61,7 @@ def meaning(field: Part) -> str:
 
 
 def schema_section(name: str, schema: Part) -> str:
-    """A schema under its own heading: what it is for, then its fields or its values."""
+    """Return a heading, the description of the schema, and its fields or values."""
     parts = [f"### {name} {{ #schema-{name.lower()} }}", schema.get("description", "")]
     required = schema.get("required", [])
     rows = [

@@ -1,25 +1,28 @@
-"""Page of the settings, from the class that reads them."""
+"""The page of the settings, generated from the class that reads them."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from table import code, table
-
+from ml.study.markdown import code, table
 from roadmask.settings import Settings
 
 INTRODUCTION = """\
 # Settings
 
 Every process reads its settings once, at its start, from environment variables. All processes of a
-service need the same ones. Lists are written as JSON. [Running it](operations.md) says which of
-them matter when.
+service need the same ones. Lists are written as JSON. [Run the service](operations.md) says when
+to change them. `roadmask config` shows those that are set, and names variables that nothing reads;
+`roadmask config --all` shows all of them with their values.
+
+Commands and clients read two more: `ROADMASK_URL`, the URL of the service (default
+`http://127.0.0.1:8000`), and `ROADMASK_API_KEY`.
 """
 
 
 def settings_page() -> str:
-    """The page as Markdown: name, meaning, limits and default of each setting."""
+    """Return the page as Markdown: name, meaning, limits and default of each setting."""
     fields: dict[str, Any] = Settings.model_json_schema()["properties"]
     prefix = Settings.model_config["env_prefix"]
     rows = [

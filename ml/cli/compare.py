@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ml.cli.breakdown import breakdown_table
+from ml.cli.conditions import conditions_option, conditions_table, measure_conditions
 from ml.cli.dataset import dataset_options, meter, open_dataset
-from roadmask.cli.exits import Exit
+from roadmask.errors import InvalidRequest
+from roadmask.exit_codes import Exit
 from roadmask.settings import Settings
+
+if TYPE_CHECKING:
+    from ml.registry.artifact import Artifact
+    from roadmask.images.reading import Reading
 
 
 @click.command()
@@ -30,6 +37,7 @@ from roadmask.settings import Settings
     type=click.FloatRange(0, 1),
     help="A fall of IoU that is let pass.",
 )
+@conditions_option
 @dataset_options
 @click.pass_context
 def compare(
@@ -41,8 +49,10 @@ def compare(
     report: Path | None,
     worst: int,
     tolerance: float,
+    conditions: bool,
     url: str | None,
     api_key: str | None,
+    reading: Reading,
 ) -> None:
     """Compare artifact A (in service, say) with artifact B (its successor) on DATASET.
 
@@ -57,49 +67,64 @@ def compare(
     A report holds pictures of the data: pass it on only to those who may see them. Its images are
     those on which A and B differ most; --worst 0 makes one without pictures.
     """
-    from ml.artifact import find_artifact
-    from roadmask.errors import InvalidRequest
+    from ml.registry.artifact import find_artifact
 
     first, second = find_artifact(a), find_artifact(b)
-    if first.taxonomy != second.taxonomy:
-        raise InvalidRequest(
-            f"{a} answers in {first.taxonomy.name} and {b} in {second.taxonomy.name}: masks of "
-            "different categories cannot be compared."
-        )
-    from ml.comparison import Comparison, exhibit
+    _check_taxonomies(first, second)
     from ml.engines.choice import choose
-    from ml.exhibits import Worst
-    from ml.predictor import Predictor
-    from ml.report import comparison_page, write_report
+    from ml.evaluation.comparison import Comparison, gallery_image
+    from ml.evaluation.gallery import WorstImages
+    from ml.evaluation.report import comparison_page, write_report
+    from ml.inference.predictor import Predictor
 
     settings = Settings()
-    comparison = Comparison(
-        Predictor(first, choose(first, settings)),
-        Predictor(second, choose(second, settings)),
-        first.taxonomy,
-    )
-    gallery = Worst(worst if report else 0)
-    with open_dataset(dataset, url, api_key) as data:
+    predictors = {
+        letter: Predictor(each, choose(each, settings))
+        for letter, each in (("a", first), ("b", second))
+    }
+    comparison = Comparison(predictors["a"], predictors["b"], first.taxonomy)
+    gallery = WorstImages(worst if report else 0)
+    with open_dataset(dataset, url, api_key, reading) as data:
         for each in meter("comparing", comparison.run(data.images), data.total):
-            gallery.offer(-each.share, partial(exhibit, each, first.taxonomy))
-    about = {"a": f"{first.name}@{first.version}", "b": f"{second.name}@{second.version}"}
-    told = about | {"dataset": data.name} | comparison.findings(tolerance)
+            gallery.offer(-each.share, partial(gallery_image, each, first.taxonomy))
+    summary = _about(first, second, data.name) | comparison.summarize(tolerance)
+    for letter, predictor in predictors.items() if conditions else ():
+        with open_dataset(dataset, url, api_key, reading) as data:
+            summary["conditions"][letter] = measure_conditions(predictor, data)
     if report:
-        file = write_report(comparison_page(told, gallery, first.taxonomy), report)
+        file = write_report(comparison_page(summary, gallery, first.taxonomy), report)
         click.echo(f"The report is {file}.", err=True)
     if as_json:
-        click.echo(json.dumps(told, indent=2))
+        click.echo(json.dumps(summary, indent=2))
     else:
-        _print(told)
-    ctx.exit(Exit.FAILURES if told["fallen"] else Exit.OK)
+        _print(summary)
+    ctx.exit(Exit.FAILURES if summary["fallen"] else Exit.OK)
 
 
-def _print(told: dict[str, Any]) -> None:
+def _about(first: Artifact, second: Artifact, dataset: str) -> dict[str, Any]:
+    versions = {"a": str(first.model_version), "b": str(second.model_version)}
+    return {**versions, "dataset": dataset, "conditions": {}}
+
+
+def _check_taxonomies(first: Artifact, second: Artifact) -> None:
+    if first.taxonomy != second.taxonomy:
+        raise InvalidRequest(
+            f"{first.model_version} answers in {first.taxonomy.name} and {second.model_version} in "
+            f"{second.taxonomy.name}: masks of different categories cannot be compared."
+        )
+
+
+def _print(summary: dict[str, Any]) -> None:
     from rich.console import Console
 
-    apart = told["disagreement"]
-    console = Console()
-    console.print(_changes(told))
+    apart = summary["disagreement"]
+    console = Console(markup=False)
+    console.print(_changes(summary))
+    parts = summary["breakdown"]
+    console.print(breakdown_table({"A": parts["a"], "B": parts["b"]}))
+    if summary["conditions"]:
+        found = summary["conditions"]
+        console.print(conditions_table({"A": found["a"], "B": found["b"]}))
     console.print(
         f"{apart['share']:.2%} of the annotated pixels differ: {apart['put_right']:.2%} put right, "
         f"{apart['broken']:.2%} broken, {apart['wrong_otherwise']:.2%} wrong otherwise",
@@ -111,26 +136,25 @@ def _print(told: dict[str, Any]) -> None:
             f"rightly in {turn['right_now']:.0%}, wrongly in {turn['right_before']:.0%}",
             highlight=False,
         )
-    if told["fallen"]:
-        console.print(f"B falls behind A in {', '.join(told['fallen'])}.", style="bold red")
+    if summary["fallen"]:
+        console.print(f"B falls behind A in {', '.join(summary['fallen'])}.", style="bold red")
     else:
         console.print("No category falls.", style="green")
 
 
-def _changes(told: dict[str, Any]) -> Any:
+def _changes(summary: dict[str, Any]) -> Any:
     from rich.table import Table
 
-    table = Table(
-        title=f"{told['a']} and {told['b']} on {told['dataset']}, {told['images']} images"
-    )
+    models = f"{summary['a']} and {summary['b']}"
+    table = Table(title=f"{models} on {summary['dataset']}, {summary['images']} images")
     table.add_column("IoU")
-    for heading in ("A", "B", "change", f"{told['level']:.0%} interval", ""):
+    for heading in ("A", "B", "change", f"{summary['level']:.0%} interval", ""):
         table.add_column(heading, justify="right")
-    for name, each in told["per_category"].items():
+    for name, each in summary["per_category"].items():
         table.add_row(name, *_cells(each))
     table.add_section()
     for name in ("mean_iou", "accuracy"):
-        table.add_row(name.replace("_iou", " IoU"), *_cells(told[name]))
+        table.add_row(name.replace("_iou", " IoU"), *_cells(summary[name]))
     return table
 
 

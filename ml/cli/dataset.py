@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from roadmask.cli.service import connect, connection
-from roadmask.errors import ServiceUnreachable
+from roadmask.cli.display.output import say
+from roadmask.cli.options import Command, connect, connection, reading_options
+from roadmask.errors import InvalidRequest, ServiceUnreachable
 
 if TYPE_CHECKING:
-    from ml.data.annotated import Annotations
+    from ml.data.annotated import AnnotatedDataset
+    from roadmask.images.reading import Reading
 
 T = TypeVar("T")
 
-dataset_options = connection
-"""`--url` and `--api-key` of the service that holds the dataset."""
+
+def dataset_options(command: Command) -> Command:
+    """The options of the service that holds the dataset, or of the masks in its folder."""
+    return connection(reading_options(command))
 
 
 class Scales(click.ParamType[tuple[float, ...]]):
@@ -37,7 +41,9 @@ class Scales(click.ParamType[tuple[float, ...]]):
 
 
 @contextmanager
-def open_dataset(name: str, url: str | None, api_key: str | None) -> Iterator[Annotations]:
+def open_dataset(
+    name: str, url: str | None, api_key: str | None, reading: Reading
+) -> Iterator[AnnotatedDataset]:
     """The annotated images of a folder, or of a service's dataset when there is no such folder.
 
     Raises `InvalidRequest` when neither has any, and `ServiceUnreachable`.
@@ -46,11 +52,17 @@ def open_dataset(name: str, url: str | None, api_key: str | None) -> Iterator[An
 
     folder = Path(name)
     if folder.is_dir():
-        yield from_folder(folder)
+        say_labels(folder, reading)
+        yield from_folder(folder, reading)
         return
+    if reading.labels.name:
+        raise InvalidRequest(
+            f"{name} is not a folder here. The masks of a service's dataset are categories "
+            "already: leave --labels out."
+        )
     try:
         with connect(url, api_key) as client:
-            yield from_service(client, name)
+            yield from_service(client, name, reading.pixels)
     except ServiceUnreachable as error:
         raise ServiceUnreachable(
             f"{name} is not a folder here, and no service can be asked for a dataset of that "
@@ -58,11 +70,22 @@ def open_dataset(name: str, url: str | None, api_key: str | None) -> Iterator[An
         ) from error
 
 
+def say_labels(folder: Path, reading: Reading) -> None:
+    """Print how the masks of a folder are read, and what is left out, on stderr."""
+    from roadmask.images.layouts import read_folder
+
+    found = read_folder(folder, reading)
+    names = "; ".join(dict.fromkeys(map(str, found.labels)))
+    for text in ([f"Masks of {folder} are read as {names}."] if names else []) + found.notes():
+        say(text, err=True)
+
+
 def meter(what: str, steps: Iterable[T], total: int) -> Iterator[T]:
     """The steps themselves, with how far they are on stderr."""
-    from roadmask.cli.meter import Meter
+    from roadmask.cli.display.progress import ProgressDisplay
 
-    with Meter(what, total) as shown:
+    with ProgressDisplay(what) as display:
+        display.update(0, total)
         for done, step in enumerate(steps, 1):
             yield step
-            shown.show(done, total)
+            display.update(done, total)

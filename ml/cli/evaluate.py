@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from ml.cli.breakdown import breakdown_table
+from ml.cli.conditions import conditions_option, conditions_table, measure_conditions
 from ml.cli.dataset import Scales, dataset_options, meter, open_dataset
+from roadmask.schemas.mask_parameters import Quality
 from roadmask.settings import EngineName, Settings
+
+if TYPE_CHECKING:
+    from ml.engines.choice import Choice
+    from ml.inference.predictor import Predictor
+    from ml.inference.segmenter import TtaView
+    from ml.registry.artifact import Artifact
+    from roadmask.images.reading import Reading
 
 
 @click.command()
@@ -30,6 +41,12 @@ from roadmask.settings import EngineName, Settings
     help="What computes the network; as ROADMASK_ENGINE, else `auto`.",
 )
 @click.option("--mirror", is_flag=True, help="Also show the network every image mirrored.")
+@click.option(
+    "--quality",
+    type=click.Choice(get_args(Quality)),
+    help="As the card says; instead of --scales and --mirror.",
+)
+@conditions_option
 @dataset_options
 def evaluate(
     artifact: str,
@@ -40,9 +57,12 @@ def evaluate(
     worst: int,
     scales: tuple[float, ...],
     mirror: bool,
+    quality: Quality | None,
+    conditions: bool,
     engine: EngineName | None,
     url: str | None,
     api_key: str | None,
+    reading: Reading,
 ) -> None:
     """Measure ARTIFACT (a name, a version, `name@version`, a folder or `default`) on DATASET.
 
@@ -52,57 +72,79 @@ def evaluate(
     several --scales, or --mirror, the probabilities of all views are averaged: that is slower than
     serving, and not what it gives.
 
+    With --conditions every image is also measured with haze, rain, snow, little light, blur, noise,
+    JPEG and more: 34 times the work. The corruptions are seeded: every model meets the same pixels.
+
     A report holds pictures of the data: pass it on only to those who may see them. Its images are
     those with the lowest mean IoU; --worst 0 makes one without pictures.
     """
-    from ml.artifact import find_artifact
+    from ml.registry.artifact import find_artifact
 
     found = find_artifact(artifact)
-    # What computes takes seconds to load: only once there is a model to load it for.
-    from ml.engines.choice import choose
-    from ml.evaluation import Evaluation
-    from ml.exhibits import Worst
-    from ml.findings import findings, show_worst
-    from ml.predictor import Predictor
-    from ml.report import evaluation_page, write_report
-    from ml.views import views
+    with open_dataset(dataset, url, api_key, reading) as data:
+        # What computes takes seconds to load: only once there is a model and data to load it for.
+        from ml.engines.choice import choose
+        from ml.evaluation.evaluation import Evaluation
+        from ml.evaluation.gallery import WorstImages
+        from ml.evaluation.report import evaluation_page, write_report
+        from ml.evaluation.summary import offer_worst, summarize
 
-    choice = choose(found, Settings(), engine)
-    click.echo(f"engine {choice.engine}: {choice.why}", err=True)
-    looks, gallery = views(scales, mirror), Worst(worst if report else 0)
-    with open_dataset(dataset, url, api_key) as data:
-        evaluation = Evaluation(Predictor(found, choice), found.taxonomy, looks)
+        choice = choose(found, Settings(), engine)
+        click.echo(f"engine {choice.engine}: {choice.why}", err=True)
+        predictor, views = _predictor_and_views(found, choice, scales, mirror, quality)
+        gallery = WorstImages(worst if report else 0)
+        evaluation = Evaluation(predictor, found.taxonomy, views)
         for seen in meter("evaluating", evaluation.run(data.images), data.total):
-            show_worst(gallery, seen, found.taxonomy)
-    about = {
-        "artifact": f"{found.name}@{found.version}",
-        "engine": choice.engine,
-        "dataset": data.name,
-    }
-    told = about | findings(evaluation, looks)
+            offer_worst(gallery, seen, found.taxonomy)
+    about = {"artifact": str(found.model_version), "engine": choice.engine, "dataset": data.name}
+    summary = about | summarize(evaluation, views) | {"conditions": None}
+    if conditions:
+        with open_dataset(dataset, url, api_key, reading) as data:
+            summary["conditions"] = measure_conditions(predictor, data, views)
     if report:
-        file = write_report(evaluation_page(told, gallery, found.taxonomy), report)
+        file = write_report(evaluation_page(summary, gallery, found.taxonomy), report)
         click.echo(f"The report is {file}.", err=True)
     if as_json:
-        click.echo(json.dumps(told, indent=2))
+        click.echo(json.dumps(summary, indent=2))
     else:
-        _print(told, with_confusion)
+        _print(summary, with_confusion)
 
 
-def _print(told: dict[str, Any], with_confusion: bool) -> None:
+def _predictor_and_views(
+    artifact: Artifact,
+    choice: Choice,
+    scales: tuple[float, ...],
+    mirror: bool,
+    quality: Quality | None,
+) -> tuple[Predictor, Sequence[TtaView]]:
+    from ml.inference.predictor import Predictor
+    from ml.inference.tta import tta_views
+    from ml.registry.card import quality_mode
+
+    predictor = Predictor(artifact, choice)
+    if quality is None:
+        return predictor, tta_views(scales, mirror)
+    mode = quality_mode(artifact.card, quality)
+    return predictor.at(quality), tta_views(mode.scales, mode.mirror)
+
+
+def _print(summary: dict[str, Any], with_confusion: bool) -> None:
     from rich.console import Console
 
-    console = Console()
-    console.print(_scores(told))
+    console = Console(markup=False)
+    console.print(_scores(summary))
     if with_confusion:
-        console.print(_confusion(told["confusion"]))
-    speed = told["speed"]
+        console.print(_confusion(summary["confusion"]))
+    console.print(breakdown_table({"": summary}))
+    if summary["conditions"]:
+        console.print(conditions_table({"": summary["conditions"]}))
+    speed = summary["speed"]
     console.print(
-        f"pixel accuracy {_with(told['accuracy'], told['intervals']['accuracy'])}\n"
-        f"frequency-weighted IoU {_figure(told['frequency_weighted_iou'])}\n"
-        f"soft IoU {_figure(told['soft_iou'])}, soft Dice {_figure(told['soft_dice'])} "
+        f"pixel accuracy {_with(summary['accuracy'], summary['intervals']['accuracy'])}\n"
+        f"frequency-weighted IoU {_figure(summary['frequency_weighted_iou'])}\n"
+        f"soft IoU {_figure(summary['soft_iou'])}, soft Dice {_figure(summary['soft_dice'])} "
         "(the study's measure: pixels and categories pooled)\n"
-        f"calibration error {_figure(told['ece'])}\n"
+        f"calibration error {_figure(summary['ece'])}\n"
         f"{speed['predictor_images_per_s']:.1f} images/s, "
         f"{speed['with_decoding_images_per_s']:.1f} with decoding",
         highlight=False,
@@ -110,21 +152,23 @@ def _print(told: dict[str, Any], with_confusion: bool) -> None:
     )
 
 
-def _scores(told: dict[str, Any]) -> Any:
+def _scores(summary: dict[str, Any]) -> Any:
     from rich.table import Table
 
-    spans = told["intervals"]
-    table = Table(title=f"{told['artifact']} on {told['dataset']}, {told['images']} images")
+    spans = summary["intervals"]
+    table = Table(
+        title=f"{summary['artifact']} on {summary['dataset']}, {summary['images']} images"
+    )
     table.add_column("category")
     for heading in ("IoU", f"{spans['level']:.0%} interval", "Dice", "pixels"):
         table.add_column(heading, justify="right")
-    for name, score in told["per_category"].items():
+    for name, score in summary["per_category"].items():
         span = _span(spans["per_category"][name])
         table.add_row(
             name, _figure(score["iou"]), span, _figure(score["dice"]), f"{score['pixels']:,}"
         )
     table.add_section()
-    mean = _figure(told["mean_iou"]), _span(spans["mean_iou"]), _figure(told["mean_dice"])
+    mean = _figure(summary["mean_iou"]), _span(spans["mean_iou"]), _figure(summary["mean_dice"])
     table.add_row("mean", *mean, "")
     return table
 
@@ -146,9 +190,9 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _span(bounds: list[float] | None) -> str:
-    return "–" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+def _span(interval: list[float] | None) -> str:
+    return "–" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
-def _with(value: float | None, bounds: list[float] | None) -> str:
-    return f"{_figure(value)} ({_span(bounds)})"
+def _with(value: float | None, interval: list[float] | None) -> str:
+    return f"{_figure(value)} ({_span(interval)})"

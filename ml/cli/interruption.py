@@ -1,4 +1,4 @@
-"""Interruption: Ctrl-C and SIGTERM as a wish that is asked for, instead of a crash."""
+"""Interruption: Ctrl-C and SIGTERM as a request to stop, which the program polls."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import click
 
 
 class Interruption:
-    """While it is open the first signal is only noted; a second one ends the process at once."""
+    """While it is open, the first signal only sets a flag. A second one ends the process."""
 
     def __init__(self) -> None:
         self._asked = False
 
     def __call__(self) -> bool:
-        """Whether there was a signal."""
+        """True after a signal."""
         return self._asked
 
     def __enter__(self) -> Interruption:

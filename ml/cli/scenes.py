@@ -40,9 +40,9 @@ def scenes(out: Path, count: int, seed: int, size: tuple[int, int], png: bool) -
 
     Scene number N of a run has the seed SEED + N - 1, so runs can be continued.
     """
-    from ml.data.scenes import render
-    from roadmask.masks import encode_mask
-    from roadmask.pixels import encode_jpeg, encode_png
+    from ml.scenes import render
+    from roadmask.images.decoding import encode_jpeg, encode_png
+    from roadmask.masks.codec import encode_mask
 
     for folder in ("images", "masks"):
         (out / folder).mkdir(parents=True, exist_ok=True)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ml.cli.scenes import scenes
 from ml.cli.train import FOLDER
+from roadmask.cli.options import reading_options
+
+if TYPE_CHECKING:
+    from roadmask.images.reading import Reading
 
 
 @click.command()
@@ -34,6 +39,7 @@ from ml.cli.train import FOLDER
 @click.option(
     "--smoke", is_flag=True, help="All in about a minute, on rendered scenes if no --data is given."
 )
+@reading_options
 @click.pass_context
 def study(
     context: click.Context,
@@ -45,6 +51,7 @@ def study(
     epochs: int | None,
     docs: Path | None,
     smoke: bool,
+    reading: Reading,
 ) -> None:
     """Run the study and write its page from the rows there are.
 
@@ -60,11 +67,11 @@ def study(
     # TensorFlow takes seconds to load: only once the command makes sense.
     from ml.cli.interruption import Interruption
     from ml.cli.progress import TrainingProgress
-    from ml.study.page import write_page
-    from ml.study.run import Study, image_size
+    from ml.study.report import write_page
+    from ml.study.study import Study, image_size
 
-    protocol = protocol_for(*image_size(data[0]), epochs, smoke)
-    whole = Study(protocol, data, validation, out, encoder)
+    protocol = protocol_for(*image_size(data[0], reading), epochs, smoke)
+    whole = Study(protocol, data, validation, out, reading, encoder)
     done = whole.outcomes()
     for number, row in enumerate(chosen, 1):
         click.echo(f"row {number} of {len(chosen)}: {row.title}", err=True)

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ml.cli.dataset import say_labels
+from ml.data.data_source import DataSource
+from roadmask.cli.options import reading_options
+
+if TYPE_CHECKING:
+    from roadmask.images.reading import Reading
+
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class Source(click.ParamType[DataSource]):
+    """A folder, and after a colon its weight if that is not 1."""
+
+    name = "FOLDER[:WEIGHT]"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> DataSource:
+        """The folder and its weight."""
+        words, weight = str(value), 1.0
+        if not Path(words).is_dir():
+            words, _, number = words.rpartition(":")
+            try:
+                weight = float(number)
+            except ValueError:
+                words = str(value)
+        if not Path(words).is_dir() or not 0 < weight < math.inf:
+            self.fail(f"{value!r} is not a folder, or a folder with a weight such as 0.5.", param)
+        return DataSource(Path(words), weight)
 
 
 class Weights(click.Path):
@@ -25,8 +55,8 @@ class Weights(click.Path):
     "--data",
     required=True,
     multiple=True,
-    type=FOLDER,
-    help="Annotated images; may be repeated, and a folder named twice counts twice.",
+    type=Source(),
+    help="Annotated images; repeat it to mix. With a weight of 0.5, half of them in each epoch.",
 )
 @click.option("--val", "validation", multiple=True, type=FOLDER, help="Images to be measured on.")
 @click.option(
@@ -52,10 +82,11 @@ class Weights(click.Path):
 @click.option(
     "--exact", is_flag=True, help="One operation at a time, so that every run ends alike."
 )
+@reading_options
 @click.option("--publish", is_flag=True, help="Publish the best epoch so far; do not train on.")
 def train(
     recipe: str,
-    data: tuple[Path, ...],
+    data: tuple[DataSource, ...],
     validation: tuple[Path, ...],
     out: Path,
     encoder: Path | Literal["none"] | None,
@@ -66,6 +97,7 @@ def train(
     workers: int | None,
     exact: bool,
     publish: bool,
+    reading: Reading,
     **numbers: int | None,
 ) -> None:
     """Train RECIPE and write the artifact to OUT/artifact.
@@ -73,28 +105,34 @@ def train(
     The same command again resumes a run that was interrupted, and publishes one that is finished
     once more. Changes of the recipe are kept with the run and stand in the card.
     """
-    from ml.recipes.changes import change
+    from ml.recipes.overrides import apply_overrides
     from ml.recipes.registry import find_recipe
 
     chosen = find_recipe(recipe)
     given = [f"{key}={value}" for key, value in numbers.items() if value is not None]
     if encoder == "none":
         given, encoder = [*given, "encoder=", "frozen=[]"], None
-    chosen = change(chosen.smoke() if smoke else chosen, [*given, *changes])
+    chosen = apply_overrides(chosen.smoke() if smoke else chosen, [*given, *changes])
     if exact:
         os.environ["TF_NUM_INTEROP_THREADS"] = "1"
     # TensorFlow takes seconds to load, and reads its surroundings then: only once the recipe is
     # known to be one.
     from ml.cli.interruption import Interruption
     from ml.cli.progress import TrainingProgress
-    from ml.run import Run
-    from ml.training import publish_best
-    from ml.training import train as run_training
+    from ml.training.train import publish_best
+    from ml.training.train import train as run_training
+    from ml.training.training_run import Run
 
-    run = Run(chosen, data, validation, out, name or chosen.name, encoder, choice, workers=workers)
+    sources = [replace(source, reading=reading) for source in data]
+    for folder in dict.fromkeys([*(source.folder for source in sources), *validation]):
+        say_labels(folder, reading)
+    name = name or chosen.name
+    run = Run(
+        chosen, sources, validation, out, name, encoder, choice, workers=workers, reading=reading
+    )
     if publish:
         artifact = publish_best(run)
     else:
         with TrainingProgress(chosen.epochs) as progress, Interruption() as interruption:
             artifact = run_training(run, progress.report, interruption)
-    click.echo(f"{artifact.name}@{artifact.version} in {artifact.path}")
+    click.echo(f"{artifact.model_version} in {artifact.path}")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roadmask.cli.options import reading_options
 from roadmask.settings import Settings
 
 if TYPE_CHECKING:
     from ml.data.samples import Pair
-    from ml.engines.tuning import Tuning
+    from ml.tuning.tuning_result import TuningResult
+    from roadmask.images.reading import Reading
 
 
 @click.command()
@@ -29,7 +31,15 @@ if TYPE_CHECKING:
     "--repeats", default=5, show_default=True, type=click.IntRange(1), help="Of the timing."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def tune(artifact: str, data: Path | None, images: int, repeats: int, as_json: bool) -> None:
+@reading_options
+def tune(
+    artifact: str,
+    data: Path | None,
+    images: int,
+    repeats: int,
+    as_json: bool,
+    reading: Reading,
+) -> None:
     """Find the fastest engine for ARTIFACT (a name, a version, a folder or `default`).
 
     Makes its compiled forms, int8 among them, and measures Keras in float32 and each of them side
@@ -39,26 +49,26 @@ def tune(artifact: str, data: Path | None, images: int, repeats: int, as_json: b
 
     One half of the images calibrates int8, the other is measured.
     """
-    from ml.artifact import find_artifact
-    from ml.engines.tuner import Tuner
+    from ml.registry.artifact import find_artifact
+    from ml.tuning.tuner import Tuner
 
     found = find_artifact(artifact)
-    pairs, name = _pairs(data, images)
+    pairs, name = _pairs(data, images, reading)
     tuner = Tuner(found, Settings(), lambda step: click.echo(step, err=True))
     tuning = tuner.run(pairs, name, repeats)
     if as_json:
         click.echo(tuning.model_dump_json(indent=2))
     else:
-        _print(f"{found.name}@{found.version}", tuning)
+        _print(str(found.model_version), tuning)
 
 
-def _pairs(data: Path | None, count: int) -> tuple[list[Pair], str]:
+def _pairs(data: Path | None, count: int, reading: Reading) -> tuple[list[Pair], str]:
     from ml.data.samples import annotated_samples, dataset_name, read_pair
-    from ml.data.scenes import render
+    from ml.scenes import render
 
     if data is not None:
         # Spread over the whole folder: neighbours are often frames of one video.
-        samples = annotated_samples(data)
+        samples = annotated_samples(data, reading)
         step = -(-len(samples) // count)
         return [read_pair(sample) for sample in samples[::step]], dataset_name(data)
     click.echo("rendering scenes", err=True)
@@ -66,7 +76,7 @@ def _pairs(data: Path | None, count: int) -> tuple[list[Pair], str]:
     return [(scene.image, scene.truth) for scene in scenes], "rendered scenes"
 
 
-def _print(name: str, tuning: Tuning) -> None:
+def _print(name: str, tuning: TuningResult) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -84,4 +94,4 @@ def _print(name: str, tuning: Tuning) -> None:
             "chosen" if trial.engine == tuning.engine else "" if trial.close else "loses too much",
         )
         table.add_row(trial.engine, *cells)
-    Console().print(table)
+    Console(markup=False).print(table)

@@ -1,1 +1,1 @@
-"""What models learn from: samples, augmentation, batches, rendered scenes."""
+"""Training data: samples, augmentation and batches."""

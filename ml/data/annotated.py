@@ -1,4 +1,4 @@
-"""Annotated images one at a time, from a folder or from a dataset of a running service."""
+"""Annotated datasets: a folder, or a dataset of a running service, one image at a time."""
 
 from __future__ import annotations
 
@@ -13,31 +13,35 @@ from numpy.typing import NDArray
 
 from ml.data.samples import MAX_PIXELS, annotated_samples, dataset_name
 from roadmask.errors import InvalidRequest
-from roadmask.folders import Sample, read_truth
-from roadmask.images import Dataset
-from roadmask.masks import decode_mask
-from roadmask.pixels import decode
+from roadmask.images.decoding import decode
+from roadmask.images.layouts import Sample, read_truth
+from roadmask.images.reading import AS_FOUND, Reading
+from roadmask.masks.codec import decode_mask
+from roadmask.schemas.images import Image
+from roadmask.schemas.pixels import AS_STORED, Pixels
 
 if TYPE_CHECKING:
-    from roadmask.client import Client
+    from roadmask.client.client import Client
 
 
 @dataclass(frozen=True, slots=True)
-class Annotated:
-    """An image and its truth, both still to be read."""
+class AnnotatedImage:
+    """An image and its truth, both read on demand."""
 
     name: str
     read_image: Callable[[], bytes]
     """The bytes of the image file."""
     read_truth: Callable[[], NDArray[np.uint8]]
     """Categories, uint8 (H, W)."""
+    pixels: Pixels = AS_STORED
+    """What the samples of the image mean."""
 
     def decode(self, data: bytes) -> NDArray[np.uint8]:
-        """What `read_image` gave as RGB, uint8 (H, W, 3). Raises what `roadmask.pixels` does."""
-        return decode(data, MAX_PIXELS)
+        """The bytes of `read_image` as RGB, uint8 (H, W, 3). Raises the errors of `decode`."""
+        return decode(data, MAX_PIXELS, pixels=self.pixels)
 
     def truth_for(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The truth. Raises `InvalidRequest` when it hasn't the size of the image (H, W, 3)."""
+        """The truth. Raises `InvalidRequest` if its size is not that of the image (H, W, 3)."""
         truth = self.read_truth()
         if image.shape[:2] != truth.shape:
             raise InvalidRequest(
@@ -48,33 +52,37 @@ class Annotated:
 
 
 @dataclass(frozen=True, slots=True)
-class Annotations:
-    """A data set's annotated images in the order of their names; they can be gone through once."""
+class AnnotatedDataset:
+    """The annotated images of a dataset, in the order of their names. `images` can be iterated
+    once.
+    """
 
     name: str
     total: int
-    images: Iterable[Annotated]
+    images: Iterable[AnnotatedImage]
 
 
-def from_folder(folder: Path) -> Annotations:
-    """The annotated images of a folder in any layout. Raises `InvalidRequest` when it has none."""
-    samples = annotated_samples(folder)
-    return Annotations(dataset_name(folder), len(samples), from_samples(samples))
+def from_folder(folder: Path, reading: Reading = AS_FOUND) -> AnnotatedDataset:
+    """The annotated images of a folder in any layout. Raises `InvalidRequest` if there are none."""
+    samples = annotated_samples(folder, reading)
+    return AnnotatedDataset(dataset_name(folder), len(samples), from_samples(samples))
 
 
-def from_samples(samples: Iterable[Sample]) -> Iterator[Annotated]:
+def from_samples(samples: Iterable[Sample]) -> Iterator[AnnotatedImage]:
     """The images of annotated samples, in their order."""
     for sample in samples:
-        yield Annotated(sample.name, sample.image.read_bytes, partial(read_truth, sample))
+        yield AnnotatedImage(
+            sample.name, sample.image.read_bytes, partial(read_truth, sample), sample.pixels
+        )
 
 
-def from_service(client: Client, dataset: str) -> Annotations:
+def from_service(client: Client, dataset: str, pixels: Pixels = AS_STORED) -> AnnotatedDataset:
     """The annotated images of a catalogued dataset, fetched one by one.
 
-    Raises `InvalidRequest` when the service has no such dataset or no truth in it.
+    Their samples mean what the dataset says, unless `pixels` says something. Raises
+    `InvalidRequest` if the service does not have the dataset or it has no truths.
     """
-    known = [Dataset.model_validate(each) for each in client.get("/v1/datasets")]
-    annotated = {each.name: each.with_truth for each in known}
+    annotated = {each.name: each.with_truth for each in client.datasets()}
     if not annotated.get(dataset):
         others = ", ".join(name for name, count in sorted(annotated.items()) if count) or "none"
         raise InvalidRequest(
@@ -82,20 +90,26 @@ def from_service(client: Client, dataset: str) -> Annotations:
             f"{client.base_url}. Annotated there: {others}."
         )
     listed = client.images(dataset=dataset, truth=True)
-    images = (_fetched(client, image.id) for image in listed)
-    return Annotations(dataset, annotated[dataset], images)
+    images = (_fetched(client, image, pixels) for image in listed)
+    return AnnotatedDataset(dataset, annotated[dataset], images)
 
 
-def _fetched(client: Client, image_id: str) -> Annotated:
-    """An image of the service. Its signed links are asked for when they are used: in a list they
-    would run out before their turn came."""
+def _fetched(client: Client, image: Image, pixels: Pixels) -> AnnotatedImage:
+    """An image of the service.
+
+    Its signed links are requested when they are used, because those of a whole list would expire.
+    """
 
     def fetch(link: Literal["content_url", "truth_url"]) -> bytes:
-        url: str | None = getattr(client.image(image_id), link)
+        url: str | None = getattr(client.image(image.id), link)
         if url is None:
-            raise InvalidRequest(f"{image_id} lost its annotated mask while the dataset was read.")
+            raise InvalidRequest(f"{image.id} lost its annotated mask while the dataset was read.")
         return client.fetch(url)
 
-    return Annotated(
-        image_id, lambda: fetch("content_url"), lambda: decode_mask(fetch("truth_url"))
+    said = image.pixels if pixels == AS_STORED else pixels
+    return AnnotatedImage(
+        image.id,
+        lambda: fetch("content_url"),
+        lambda: decode_mask(fetch("truth_url")),
+        said or AS_STORED,
     )

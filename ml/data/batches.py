@@ -1,4 +1,4 @@
-"""Batches: augmented training views, streamed from disk by workers, the same for the same seed."""
+"""Batches: augmented training views, streamed from disk by workers, reproducible by seed."""
 
 from __future__ import annotations
 
@@ -13,38 +13,40 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ml.data.listing import Listing
+from ml.data.sample_list import SampleList
+from ml.data.sample_views import SampleView, count_views, epoch_views
 from ml.data.samples import Pair
-from ml.data.viewer import see, start_viewers
-from ml.data.views import View, count_views, views
+from ml.data.view_worker import make_view, start_view_workers
 from ml.recipes.recipe import Recipe
 from roadmask.errors import InvalidRequest, RoadmaskError
-from roadmask.folders import Sample
+from roadmask.images.layouts import Sample
 
 _AHEAD = 3
-"""Batches in preparation while one is being learnt from."""
+"""Number of batches that are prepared ahead."""
 _TRIES = 100
-"""Unreadable samples in a row that end a run: then it is not a file that is broken."""
+"""A run ends after this number of unreadable samples in a row: then the folder is broken, not a
+file.
+"""
 
 _log = logging.getLogger(__name__)
 
 
 class _Awaited(NamedTuple):
-    view: View
+    view: SampleView
     pair: Future[Pair]
 
 
 class Batches:
-    """Batches of all `samples`, several data sets mixed: no more than a few are in memory.
+    """Batches of all `samples`, over mixed datasets. A few of them are in memory at a time.
 
-    What sample and view stand at a position depends on the recipe's seed, the epoch, the samples
-    and the position alone, not on the number of workers, so an interrupted run goes on as if
-    nothing had happened. A sample that cannot be read is told once and another takes its place;
-    it is tried again in the next epoch, since a file may have been half written.
+    The sample and the view at a position depend on the recipe's seed, the epoch, the samples and
+    the position alone, not on the number of workers. So an interrupted run resumes exactly. A
+    sample that cannot be read is reported once, and another one takes its place. It is tried again
+    in the next epoch, because the file may have been half written.
     """
 
     def __init__(
-        self, samples: Sequence[Sample] | Listing, recipe: Recipe, workers: int | None = None
+        self, samples: Sequence[Sample] | SampleList, recipe: Recipe, workers: int | None = None
     ) -> None:
         self._samples = samples
         self._recipe = recipe
@@ -53,18 +55,18 @@ class Batches:
         self._reported: set[Sample] = set()
 
     def __len__(self) -> int:
-        """Batches in an epoch; what does not fill a batch waits for another epoch's order."""
+        """Number of batches in an epoch. An incomplete last batch is dropped."""
         return max(1, count_views(self._recipe, len(self._samples)) // self._recipe.batch)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Pair]:
-        """The batches of one epoch, counted from 1, without the first `start` ones: images uint8
-        (B, h, w, 3) and truths uint8 (B, h, w).
+        """The batches of an epoch (counted from 1) without the first `start` ones: images uint8 (B,
+        h, w, 3) and truths uint8 (B, h, w).
 
-        Raises `InvalidRequest` when many samples in a row cannot be read.
+        Raises `InvalidRequest` if many samples in a row cannot be read.
         """
         listed, size = self._samples, self._recipe.batch
-        samples = listed.at(number) if isinstance(listed, Listing) else listed
-        every = views(self._recipe, len(samples), number, len(self) * size)
+        samples = listed.at(number) if isinstance(listed, SampleList) else listed
+        every = epoch_views(self._recipe, len(samples), number, len(self) * size)
         waiting: deque[_Awaited] = deque()
         try:
             for view in islice(every, start * size, None):
@@ -82,9 +84,9 @@ class Batches:
             for awaited in waiting:
                 awaited.pair.cancel()
 
-    def _submit(self, samples: Sequence[Sample], view: View) -> Future[Pair]:
-        self._viewers = self._viewers or start_viewers(self._recipe, self._workers)
-        return self._viewers.submit(see, samples[view.sample], view)
+    def _submit(self, samples: Sequence[Sample], view: SampleView) -> Future[Pair]:
+        self._viewers = self._viewers or start_view_workers(self._recipe, self._workers)
+        return self._viewers.submit(make_view, samples[view.sample], view)
 
     def _stack(self, waiting: deque[_Awaited], samples: Sequence[Sample]) -> Pair:
         pairs = [self._pair(waiting.popleft(), samples) for _ in range(self._recipe.batch)]
@@ -92,7 +94,9 @@ class Batches:
         return np.stack(images), np.stack(truths)
 
     def _pair(self, awaited: _Awaited, samples: Sequence[Sample]) -> Pair:
-        """What a worker saw, or the same view of another sample where that one is broken."""
+        """The pair that a worker made, or the same view of another sample if that one is
+        unreadable.
+        """
         view, pair = awaited
         stand_ins = np.random.default_rng([view.sample, view.seed])
         for _ in range(_TRIES):
@@ -112,5 +116,7 @@ class Batches:
 
 
 def count_workers() -> int:
-    """Workers for this machine: a quarter of its cores; the rest is for the training."""
+    """Number of data workers for this machine: a quarter of its cores. The rest is for the
+    training.
+    """
     return min(8, max(1, (os.cpu_count() or 1) // 4))

@@ -1,4 +1,4 @@
-"""Images with their annotated masks, from folders of any layout that Roadmask knows."""
+"""Samples: images with their annotated masks, from folders of any known layout."""
 
 from __future__ import annotations
 
@@ -9,46 +9,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadmask.errors import ImageUnreadable, InvalidRequest, ItemError
-from roadmask.folders import Sample, find_samples, read_truth
-from roadmask.pixels import decode
+from roadmask.images.decoding import decode
+from roadmask.images.layouts import Sample, find_samples, read_truth
+from roadmask.images.reading import AS_FOUND, Reading
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """An image, RGB uint8 (H, W, 3), and its truth, categories uint8 (H, W)."""
 
 MAX_PIXELS = 200_000_000
-"""A data set is its user's own: the limit only keeps nonsense out."""
+"""Pixel limit of training images. The data are the user's own, so it only excludes nonsense."""
 
 
-def annotated_samples(folder: Path) -> list[Sample]:
-    """The samples of a folder that have a truth. Raises `InvalidRequest` when there are none."""
-    samples = [sample for sample in find_samples(folder) if sample.truth is not None]
+def annotated_samples(folder: Path, reading: Reading = AS_FOUND) -> list[Sample]:
+    """The samples of a folder that have a truth. Raises `InvalidRequest` if there are none."""
+    samples = [sample for sample in find_samples(folder, reading) if sample.truth is not None]
     if not samples:
         raise InvalidRequest(
             f"{folder} has images but no annotated masks. Put them beside the images, as "
-            "images/ and masks/, or in the layout of Cityscapes or CamVid."
+            "images/ and masks/, or in the layout of a public data set."
         )
     return samples
 
 
-def count_samples(folders: Iterable[Path]) -> dict[str, int]:
-    """How many annotated samples each folder has, by `dataset_name`."""
-    return {dataset_name(folder): len(annotated_samples(folder)) for folder in folders}
+def count_samples(folders: Iterable[Path], reading: Reading = AS_FOUND) -> dict[str, int]:
+    """Number of annotated samples of each folder, by `dataset_name`."""
+    return {dataset_name(folder): len(annotated_samples(folder, reading)) for folder in folders}
 
 
 def dataset_name(folder: Path) -> str:
-    """The last two parts of a folder's path, such as `camvid8/train`: where it lies is no one's
-    business but the user's."""
+    """The last two parts of a folder's path, such as `camvid8/train`. The rest of the path is
+    private.
+    """
     return "/".join(folder.resolve().parts[-2:])
 
 
 def read_pair(sample: Sample) -> Pair:
     """The image and truth of a sample.
 
-    Raises `InvalidRequest` when their sizes differ or the mask is broken, and what `decode` raises,
+    Raises `InvalidRequest` if their sizes differ or the mask is damaged, and the errors of `decode`
     with the file's name.
     """
     try:
-        image = decode(sample.image.read_bytes(), MAX_PIXELS)
+        image = decode(sample.image.read_bytes(), MAX_PIXELS, pixels=sample.pixels)
     except OSError as error:
         raise ImageUnreadable(f"{sample.image} cannot be read: {error.strerror}.") from error
     except ItemError as error:

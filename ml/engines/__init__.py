@@ -1,1 +1,1 @@
-"""Engines: the ways to compute a network, behind one door."""
+"""Engines: Keras and OpenVINO behind one protocol."""

@@ -1,8 +1,7 @@
-"""Choice: which engine serves an artifact on this machine, and why."""
+"""Choice: the engine that serves an artifact on this machine, and the reason."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import subprocess
 from collections.abc import Mapping
@@ -12,9 +11,10 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ml.artifact import Artifact
-from ml.engines.forms import Forms
-from ml.engines.tuning import read_tuning
+from ml.engines.compiled import CompiledNetworks
+from ml.registry.artifact import Artifact
+from ml.tuning.tuning_result import read_tuning_result
+from roadmask.hashing import sha256_of_file
 from roadmask.settings import EngineName, Settings
 
 log = logging.getLogger(__name__)
@@ -22,46 +22,45 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine, with what it runs."""
+    """An engine and the network that it runs."""
 
     engine: EngineName
     why: str
-    form: Path | None = None
-    """What OpenVINO runs; None for Keras."""
+    network: Path | None = None
+    """The compiled network for OpenVINO; None for Keras."""
 
     @cached_property
     def precision(self) -> str:
-        """`f32` or `bf16`: what OpenVINO computes in where the form is not quantised."""
+        """`f32` or `bf16`: the data type of OpenVINO for all layers that are not int8."""
         if self.engine == "openvino-int8":
             return "bf16" if "BF16" in capabilities() else "f32"
         return "bf16" if self.engine == "openvino-bf16" else "f32"
 
     @cached_property
     def parameters(self) -> Mapping[str, object]:
-        """What of the engine decides a mask; empty for the reference.
+        """Engine parameters that change the mask, part of its key; empty for Keras.
 
-        An int8 form also depends on the images that it was calibrated on: its bytes stand for them.
+        int8 also includes the hash of its weights, which stands for its calibration images.
         """
-        if self.form is None:
+        if self.network is None:
             return {}
-        told: dict[str, object] = {"engine": self.engine}
+        parameters: dict[str, object] = {"engine": self.engine}
         if self.engine == "openvino-int8":
-            told["precision"] = self.precision
-            weights = self.form.with_suffix(".bin").read_bytes()
-            told["form"] = hashlib.sha256(weights).hexdigest()[:16]
-        return told
+            parameters["precision"] = self.precision
+            parameters["form"] = sha256_of_file(self.network.with_suffix(".bin"))[:16]
+        return parameters
 
 
 def choose(artifact: Artifact, settings: Settings, name: EngineName | None = None) -> Choice:
-    """The engine that the settings (or `name`) ask for; Keras where that one cannot be had.
+    """The engine that `name` or the settings ask for, or Keras if that one is not available.
 
-    `auto` is what `roadmask tune` chose on this kind of machine; else, without any measurement,
-    OpenVINO in bf16 where the processor computes in it, else in float32.
+    `auto` is the engine that `roadmask tune` chose on this kind of machine. Without a measurement
+    it is OpenVINO: in bf16 if the processor computes in it, else in float32.
     """
     asked = name or settings.engine
     if asked == "auto":
         return _automatic(artifact, settings)
-    return _with_form(artifact, settings, asked, "asked for")
+    return _with_network(artifact, settings, asked, "asked for")
 
 
 def _automatic(artifact: Artifact, settings: Settings) -> Choice:
@@ -69,36 +68,39 @@ def _automatic(artifact: Artifact, settings: Settings) -> Choice:
         return Choice("keras", "there is a graphics processor")
     if find_spec("openvino") is None:
         return Choice("keras", "OpenVINO is not installed")
-    tuning = read_tuning(Forms(artifact, settings).tuning)
+    tuning = read_tuning_result(CompiledNetworks(artifact, settings).tuning)
     if tuning is not None and tuning.machine == machine():
-        return _with_form(artifact, settings, tuning.engine, f"tuned here: {tuning.why}")
+        return _with_network(artifact, settings, tuning.engine, f"tuned here: {tuning.why}")
     if "BF16" in capabilities():
-        return _with_form(artifact, settings, "openvino-bf16", "not tuned; there are bf16 units")
-    return _with_form(artifact, settings, "openvino-f32", "not tuned; there are no bf16 units")
+        return _with_network(artifact, settings, "openvino-bf16", "not tuned; there are bf16 units")
+    return _with_network(artifact, settings, "openvino-f32", "not tuned; there are no bf16 units")
 
 
-def _with_form(artifact: Artifact, settings: Settings, engine: EngineName, why: str) -> Choice:
-    """The choice with what it needs, or Keras and the reason why not."""
+def _with_network(artifact: Artifact, settings: Settings, engine: EngineName, why: str) -> Choice:
+    """The choice with its compiled network, or Keras and the reason why."""
     if engine == "keras":
         return Choice(engine, why)
+    # Without TensorFlow there is no Keras to fall back on: `float32` says what is missing.
+    if find_spec("tensorflow") is None:
+        return Choice(engine, why, CompiledNetworks(artifact, settings).float32())
     problem = _missing(engine)
-    forms = Forms(artifact, settings)
+    compiled = CompiledNetworks(artifact, settings)
     if not problem and engine == "openvino-int8":
-        if forms.int8.exists():
-            return Choice(engine, why, forms.int8)
-        problem = f"there is no int8 form; make it with `roadmask tune {artifact.name}`"
+        if compiled.int8.exists():
+            return Choice(engine, why, compiled.int8)
+        problem = f"there is no int8 network; make it with `roadmask tune {artifact.model_version}`"
     if not problem:
         try:
-            return Choice(engine, why, forms.float32())
+            return Choice(engine, why, compiled.float32())
         except (OSError, subprocess.SubprocessError) as error:
-            told = getattr(error, "stderr", None) or b""
-            log.warning("Conversion for OpenVINO failed: %s %s", error, told.decode()[-2000:])
+            stderr = getattr(error, "stderr", None) or b""
+            log.warning("Conversion for OpenVINO failed: %s %s", error, stderr.decode()[-2000:])
             problem = "its conversion failed"
     return Choice("keras", f"instead of {engine} ({why}): {problem}")
 
 
 def _missing(engine: EngineName) -> str:
-    """What this machine lacks for an engine of OpenVINO."""
+    """What this machine lacks for an OpenVINO engine; empty if nothing."""
     if find_spec("openvino") is None:
         return "OpenVINO is not installed"
     if engine == "openvino-bf16" and "BF16" not in capabilities():
@@ -107,7 +109,7 @@ def _missing(engine: EngineName) -> str:
 
 
 def capabilities() -> list[str]:
-    """The kinds of arithmetic that OpenVINO finds in this processor, such as `BF16`."""
+    """The data types that OpenVINO supports on this processor, such as `BF16`."""
     import openvino as ov
 
     found: list[str] = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -115,7 +117,7 @@ def capabilities() -> list[str]:
 
 
 def machine() -> dict[str, str]:
-    """What a measurement of speed holds for."""
+    """The machine that a measurement of speed is valid for."""
     import openvino as ov
 
     name = str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME"))
@@ -123,7 +125,7 @@ def machine() -> dict[str, str]:
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow computes on a graphics processor."""
+    """True if TensorFlow computes on a GPU."""
     # TensorFlow takes seconds and much memory to load: only where there may be one.
     if not any(Path("/dev").glob("nvidia[0-9]*")) and not Path("/dev/kfd").exists():
         return False

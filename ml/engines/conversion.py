@@ -1,6 +1,7 @@
-"""Conversion of a Keras model for OpenVINO: `python -m ml.engines.conversion ARTIFACT TARGET`.
+"""Convert a Keras model for OpenVINO: `python -m ml.engines.conversion ARTIFACT TARGET`.
 
-A process of its own, so that neither TensorFlow's memory nor a crash of it stays with the caller.
+The conversion runs in its own process, so the caller does not pay for TensorFlow's memory or
+crashes.
 """
 
 from __future__ import annotations
@@ -10,21 +11,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.artifact import Artifact
-from ml.engines.forms import keep
+from ml.engines.compiled import save_compiled
+from ml.registry.artifact import Artifact
 
 if TYPE_CHECKING:
     import openvino as ov
 
 
 def convert(model: Any, answers: Sequence[int]) -> ov.Model:
-    """A Keras model for RGB uint8 (1, H, W, 3), any H and W.
+    """Convert a Keras model to an OpenVINO model for RGB uint8 (1, H, W, 3), any H and W.
 
-    It gives the logits of the answers, float32 (1, n, H, W).
-
-    Raises what OpenVINO does for a network that it cannot convert.
+    It returns the logits of the answers, float32 (1, n, H, W). Raises OpenVINO's own error if the
+    network cannot be converted.
     """
-    # They take seconds to load: a damaged artifact is told before.
+    # They take seconds to load: a damaged artifact is reported first.
     import openvino as ov
     import tensorflow as tf
 
@@ -39,4 +39,4 @@ def convert(model: Any, answers: Sequence[int]) -> ov.Model:
 if __name__ == "__main__":
     folder, target = map(Path, sys.argv[1:])
     artifact = Artifact.load(folder)
-    keep(convert(artifact.load_model(), artifact.answers), target)
+    save_compiled(convert(artifact.load_model(), artifact.answers), target)

@@ -1,4 +1,4 @@
-"""Engine: what computes a network, whatever it is built on."""
+"""Engine: the protocol of everything that computes a network."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 BATCH = 8
-"""Most images that an engine is given at once."""
+"""Largest batch of an engine, images."""
 
 
 class Engine(Protocol):
-    """A network in memory. An image's logits do not depend on what else is in its batch."""
+    """A network in memory. An image's logits do not depend on the other images of its batch."""
 
     @property
     def answers(self) -> NDArray[np.uint8]:
@@ -21,16 +21,16 @@ class Engine(Protocol):
         ...
 
     @property
-    def callers(self) -> int:
-        """How many threads may use it at once, and keep it busy."""
+    def max_concurrency(self) -> int:
+        """Number of threads that may use it at the same time."""
         ...
 
     def warm(self, height: int, width: int) -> None:
-        """Do before the first image what would make it wait, for images of that size."""
+        """Compile kernels for images of that size, so that the first image does not wait for it."""
 
     def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
         """Logits float32 (n, H, W) of each of at most `BATCH` RGB images uint8 (B, H, W, 3).
 
-        They come in the order of the images, while those of later images may still be computed.
+        They come in the order of the images, while later images may still be computed.
         """
         ...

@@ -1,4 +1,4 @@
-"""Keras on TensorFlow: the reference, and the engine of graphics processors."""
+"""Keras on TensorFlow: the reference engine, and the engine for GPUs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from ml.engines.engine import BATCH
 
 BATCH_SIZES = (1, 2, 4, BATCH)
-"""Batches are padded to one of these, so that few shapes ever reach the network."""
+"""Batches are padded to one of these sizes, so the network meets few shapes."""
 
 
 class KerasEngine:
-    """Runs a Keras model in float32. Use it from one thread at a time."""
+    """Runs a Keras model in float32. One thread may use it at a time."""
 
-    callers = 1
+    max_concurrency = 1
 
     def __init__(self, model: Any, answers: Sequence[int]) -> None:
         self._model = model
@@ -29,11 +29,11 @@ class KerasEngine:
 
     @property
     def traces(self) -> int:
-        """How often the network was traced so far; it should stay at one."""
+        """Number of traces of the network so far. It should stay at 1."""
         return int(self._run.experimental_get_tracing_count())
 
     def warm(self, height: int, width: int) -> None:
-        """Trace the network and let its kernels be made, for every batch size."""
+        """Trace the network and run it once for every batch size."""
         for size in BATCH_SIZES:
             self._run(np.zeros((size, height, width, 3), np.uint8))
 

@@ -1,4 +1,4 @@
-"""OpenVINO: compiled forms of a network for processors without a graphics card."""
+"""OpenVINO: compiled networks for processors without a GPU."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from ml.engines.engine import BATCH
 
 SIZES = 8
-"""Sizes of images whose kernels are kept: each holds the weights in its own order."""
+"""Number of input sizes whose kernels are kept. Each holds its own copy of the weights."""
 
 
 class Compiled:
-    """A network compiled for one size, and the requests to it."""
+    """A network compiled for one size, and its inference requests."""
 
     def __init__(self, model: ov.CompiledModel) -> None:
         self._model = model
         self.idle: deque[ov.InferRequest] = deque()
-        """They are kept: while others are computed, making one waits for a stream."""
+        """Requests are kept, because making one beside running ones waits for a stream."""
 
     def begin(self, image: NDArray[np.uint8]) -> ov.InferRequest:
-        """The request that computes the image, uint8 (1, H, W, 3)."""
+        """The running request for the image, uint8 (1, H, W, 3)."""
         try:
             request = self.idle.pop()
         except IndexError:
@@ -38,24 +38,23 @@ class Compiled:
 
 
 class OpenVINOEngine:
-    """Runs a form, as `ml.engines.forms` keeps them, computing in `precision` (`f32`, `bf16`).
+    """Runs a compiled network in `precision` (`f32` or `bf16`). Quantised layers run in int8.
 
-    What is quantised in the form is computed in int8.
+    Each image is a request of its own, and as many requests run in parallel as there are cores
+    (`BATCH` at most). So an image does not depend on its neighbours, and no core waits for another
+    at the end of each layer. It makes no difference if the images come as a batch or from as many
+    threads.
 
-    Each image is a request of its own, and as many requests as there are cores (`BATCH` at most)
-    are computed side by side: so an image cannot feel its neighbours, and no core waits for
-    another at the end of each layer. It does not matter whether they come as a batch or from as
-    many threads. Kernels are made for one size at a time, since those for any size took a third
-    longer.
+    Kernels are compiled for one size at a time, because kernels for any size took a third longer.
     """
 
-    def __init__(self, form: Path, precision: str, answers: Sequence[int]) -> None:
+    def __init__(self, network: Path, precision: str, answers: Sequence[int]) -> None:
         self.answers = np.array(answers, np.uint8)
         self._core = ov.Core()
-        self._network = self._core.read_model(form)
+        self._network = self._core.read_model(network)
         streams = min(BATCH, os.cpu_count() or 1)
         # One image in each stream, and another that takes its place while that is made a mask.
-        self.callers = 2 * streams
+        self.max_concurrency = 2 * streams
         self._options = {
             "INFERENCE_PRECISION_HINT": precision,
             "NUM_STREAMS": streams,
@@ -66,7 +65,7 @@ class OpenVINOEngine:
         self._compiling = threading.Lock()
 
     def warm(self, height: int, width: int) -> None:
-        """Make the kernels for that size and run them once."""
+        """Compile the kernels for that size and run them once."""
         for _ in self.logits(np.zeros((BATCH, height, width, 3), np.uint8)):
             pass
 

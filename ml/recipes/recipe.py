@@ -1,4 +1,4 @@
-"""Recipe: everything that decides how a training run comes out, its data aside."""
+"""Recipe: every setting of a training run except its data."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import Any, Literal
 
 from roadmask.errors import InvalidRequest
 
-AUGMENTATIONS = ("crop", "mirror", "tilt", "colour", "fog", "rain", "blur", "noise")
-"""What a view may go through: see `ml.data.augmentation`."""
+GEOMETRY = ("crop", "mirror", "tilt", "roll", "lens")
+"""Augmentations that also transform the truth: see `ml.data.augmentation`."""
+AUGMENTATIONS = (
+    *GEOMETRY,
+    "colour",
+    *("fog", "haze", "rain", "snow", "dusk", "gamma", "temperature", "grey"),
+    *("jpeg", "motion", "blur", "noise", "scaling"),
+)
+"""All augmentations: see `ml.data.augmentation` and `ml.data.conditions`."""
 
 
 Precision = Literal["float32", "mixed_bfloat16", "auto"]
-"""Arithmetic of the training; `auto`: the faster one on the machine that the run begins on."""
+"""Precision of the training. `auto` is the fastest one on the machine where the run begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,38 +28,47 @@ class Recipe:
 
     name: str
     network: str
-    """Name of the network: see `ml.models.registry`."""
+    """Name of the network: see `ml.networks.registry`."""
     encoder: str = ""
-    """Name of the weights that the encoder starts from, given as a file; empty: random ones."""
+    """Name of the encoder's initial weights; empty: random weights."""
     frozen: tuple[str, ...] = ()
-    """Layers that keep the encoder's weights: those whose names begin with one of these."""
+    """Prefixes of the names of layers that are not trained."""
     crop: tuple[int, int]
-    """Size of the views that are learnt from."""
+    """Size of the training views."""
     budget: int = 131_072
-    """Pixels of a whole image as the network meets it when it serves: see `ml.fit`."""
+    """Pixels of a whole image in serving: see `ml.registry.input_size`."""
     zoom: tuple[float, float] = (0.7, 1.6)
-    """Scale of the views, 1 being the scale of serving."""
+    """Range of the views' scale. 1 is the scale of serving."""
     augmentations: tuple[str, ...] = AUGMENTATIONS
-    """What the views go through; without "crop", whole images brought to the size of `crop`."""
+    """Augmentations of the views. Without "crop", whole images are resized to the size of `crop`.
+    """
+    spoilt: float = 0.5
+    """Share of the views with weather, poor light or a camera artifact."""
     augment_share: float = 0.0
-    """0: every view goes through `augmentations`, each by chance, anew in every epoch. Above 0:
-    whole images, and so many generated ones added to them, as a share of their number. Each is an
-    image seen through one of the `augmentations`, drawn once for the whole run."""
+    """Share of generated images.
+
+    0: every view goes through `augmentations`, each at random, anew in every epoch. Above 0: whole
+    images, and as many generated images as this share of their number. Each of them is an image
+    with one of the `augmentations`, drawn once for the whole run.
+    """
     batch: int = 8
     epochs: int = 100
     learning_rate: float = 2e-3
     """Peak of the cosine schedule."""
+    encoder_rate: float = 1.0
+    """Learning rate of the layers with trained weights, as a share of `learning_rate`."""
     warmup: float = 0.05
     """Share of all steps in which the learning rate rises to its peak."""
     weight_decay: float = 1e-3
     loss: str = "cross_entropy"
-    """Name of the loss: see `ml.losses`."""
+    """Name of the loss: see `ml.training.losses`."""
     category_weights: tuple[float, ...] = ()
-    """Weights of the real categories in the loss; empty: all alike."""
+    """Weights of the real categories in the loss; empty: all 1."""
     averaging: float = 0.998
-    """Decay of the running average of the weights, which is what is measured and kept."""
+    """Decay of the running average of the weights. The average is what is measured and kept."""
     patience: int = 30
-    """Epochs without a better validation score after which the run stops."""
+    """Early stopping: the run ends after this number of epochs without a better validation score.
+    """
     precision: Precision = "float32"
     seed: int = 1
 
@@ -69,11 +85,11 @@ class Recipe:
             )
 
     def smoke(self) -> Recipe:
-        """The same run in seconds: to see that it works, not to learn much."""
+        """The same run in seconds, to check that it works."""
         return replace(self, crop=(64, 96), budget=64 * 96, batch=2, epochs=2)
 
     def facts(self) -> dict[str, Any]:
-        """As JSON-able values, for the card and for telling runs apart."""
+        """The recipe as JSON values, for the card and to compare runs."""
         return {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()

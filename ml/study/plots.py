@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ml.study.outcome import Outcome
+from ml.study.row_result import RowResult
 from ml.study.rows import ROWS
 
 PLOTS = {
@@ -38,7 +38,7 @@ _COLORS = dict(
 _STYLE: Any = {"svg.hashsalt": "roadmask", "svg.fonttype": "none", "font.size": 9}
 
 
-def draw_plots(outcomes: Mapping[str, Outcome], folder: Path) -> list[str]:
+def draw_plots(outcomes: Mapping[str, RowResult], folder: Path) -> list[str]:
     """Write the plots of the finished rows; gives the names of those that have any row."""
     folder.mkdir(parents=True, exist_ok=True)
     measure = curve_measure(outcomes)
@@ -51,7 +51,7 @@ def draw_plots(outcomes: Mapping[str, Outcome], folder: Path) -> list[str]:
     return drawn
 
 
-def curve_measure(outcomes: Mapping[str, Outcome]) -> str:
+def curve_measure(outcomes: Mapping[str, RowResult]) -> str:
     """The study's own IoU if every epoch has it, else the mean IoU."""
     return next(name for name in MEASURES if all(name in each.curves for each in outcomes.values()))
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from ml.fit import Fit
 from ml.recipes.recipe import Recipe
+from ml.registry.input_size import InputSize
 from roadmask.errors import InvalidRequest
 
 _PIXELS = 96 * 128
@@ -111,7 +111,7 @@ def protocol_for(height: int, width: int, epochs: int | None, smoke: bool) -> Re
     `smoke` is the same in about a minute for all rows, from random weights.
     """
     budget = 32 * 64 if smoke else _PIXELS
-    protocol = replace(PROTOCOL, budget=budget, crop=Fit(budget=budget).size(height, width))
+    protocol = replace(PROTOCOL, budget=budget, crop=InputSize(budget=budget).size(height, width))
     if smoke:
         protocol = replace(protocol, encoder="", epochs=1, batch=4)
     if epochs:

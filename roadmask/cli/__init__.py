@@ -1,1 +1,1 @@
-"""The `roadmask` program."""
+"""The `roadmask` program: one file for each command, and what commands share."""

@@ -6,40 +6,41 @@ from typing import get_args
 
 import click
 
-from roadmask.cli.service import connect, connection
-from roadmask.mask_formats import DocumentFormat
+from roadmask.cli.display.output import say
+from roadmask.cli.options import connect, connection
+from roadmask.schemas.mask_formats import DocumentFormat
 
 
 @click.command()
 @click.argument("job_id", metavar="JOB")
 @click.option(
     "--format",
-    "form",
-    type=click.Choice([str(form) for form in get_args(DocumentFormat)]),
+    type=click.Choice([str(format) for format in get_args(DocumentFormat)]),
     default="coco",
     show_default=True,
+    help="Format of the document.",
 )
 @click.option(
     "--out",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to write it.  [default: stdout]",
+    help="File to write.  [default: stdout]",
 )
 @connection
 def annotations(
-    job_id: str, form: str, out: Path | None, url: str | None, api_key: str | None
+    job_id: str, format: str, out: Path | None, url: str | None, api_key: str | None
 ) -> None:
-    """All finished masks of JOB in one document, which another tool imports.
+    """Export all finished masks of JOB as one document for COCO's tools, Label Studio or CVAT.
 
-    For COCO's tools, Label Studio or CVAT; also while the job runs. It is written as it comes,
-    however large the job, and FILE is there only once it is whole.
+    The job may still run. The document is written as it arrives, however large the job is; FILE
+    appears when it is complete.
     """
-    from roadmask.mask_files import write_whole
+    from roadmask.atomic import write_atomically
 
     with connect(url, api_key) as client:
-        blocks = client.annotations(job_id, form)
+        blocks = client.annotations(job_id, format)
         if out is None:
             sys.stdout.buffer.writelines(blocks)
             return
-        write_whole(out, blocks)
-    click.echo(f"{out}  {out.stat().st_size:,} bytes")
+        write_atomically(out, blocks)
+    say(f"{out}  {out.stat().st_size:,} bytes")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,18 +14,30 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from roadmask.cli.confidence import confidence
-from roadmask.cli.exits import Exit
-from roadmask.cli.products import MATCHES, Wanted, products
-from roadmask.cli.service import connect_or_start, connection, local
-from roadmask.mask_formats import FILE_FORMATS
+from roadmask.cli.batch_products import Products, product_options
+from roadmask.cli.display.output import say
+from roadmask.cli.options import (
+    confidence,
+    connect_or_start,
+    connection,
+    local,
+    mask_format,
+    mask_parameters,
+    selection_options,
+)
+from roadmask.exit_codes import Exit, exit_code, problem_of
+from roadmask.python_command import python_command
+from roadmask.schemas.mask_formats import FOLDER_DOCUMENTS
 
 if TYPE_CHECKING:
-    from roadmask.batch import Batch
-    from roadmask.cli.screen import Screen
-    from roadmask.outcomes import Progress
-
-FAILURES, PAGE = "failures.jsonl", "failures/index.html"
+    from roadmask.cli.display.batch_summary import BatchSummary
+    from roadmask.cli.display.progress import FolderProgress
+    from roadmask.client.client import Client
+    from roadmask.folder.options import RunOptions
+    from roadmask.folder.results import FileResult
+    from roadmask.folder.run import FolderRun
+    from roadmask.folder.selection import Selection
+    from roadmask.schemas.mask_parameters import MaskParameters
 
 
 @click.command()
@@ -35,18 +48,18 @@ FAILURES, PAGE = "failures.jsonl", "failures/index.html"
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the masks: `a/b/x.jpg` becomes `OUT/a/b/x.png`.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([str(form) for form in FILE_FORMATS]),
-    default="png",
-    show_default=True,
-)
+@mask_format(None, "index, or the format of the masks in OUT", FOLDER_DOCUMENTS)
 @click.option("--model", default="default", show_default=True)
+@mask_parameters
 @confidence
-@click.option("--watch", is_flag=True, help="Go on with images as they come, until Ctrl-C.")
-@click.option("--failed", is_flag=True, help="Try only those that failed in the last run.")
-@products
+@selection_options
+@click.option("--watch", is_flag=True, help="Wait for new images until Ctrl-C.")
+@click.option("--failed", is_flag=True, help="Run only the images that failed in the last run.")
+@click.option("--delete", is_flag=True, help="Delete masks whose images are gone or renamed.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done. Needs no service.")
+@product_options
+@click.option("-q", "--quiet", is_flag=True, help="Print failures only.")
+@click.option("-v", "--verbose", is_flag=True, help="Print a line for each image.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON summary on stdout.")
 @connection
 @local
@@ -55,138 +68,185 @@ def batch(
     ctx: click.Context,
     folder: Path,
     out: Path,
-    form: str,
+    format: str | None,
     model: str,
+    parameters: MaskParameters,
     confidence: Path | None,
+    selection: Selection,
     watch: bool,
     failed: bool,
-    where: str | None,
-    contact_sheet: Path | None,
-    video: Path | None,
-    fps: float,
+    delete: bool,
+    dry_run: bool,
+    products: Products,
+    quiet: bool,
+    verbose: bool,
     as_json: bool,
     url: str | None,
     api_key: str | None,
     local: bool,
     data_dir: Path,
 ) -> None:
-    """Masks of all images below FOLDER, in the same tree.
+    """Segment all images below FOLDER into the same tree of masks.
 
-    Stopped by Ctrl-C or anything else, the same command goes on where it was. Photos that fail
-    are named with the cause, also in `OUT/failures.jsonl` and, to look at, in
-    `OUT/failures/index.html`; they are tried again by the next run.
+    After an interruption the same command resumes the run. Images that fail are listed with the
+    cause on stderr, in `OUT/failures.jsonl`, and with thumbnails in `OUT/failures/index.html`.
 
-    Exit codes: 0 all good, 1 some images failed, 2 wrong use, 3 no service, 130 interrupted.
-    With --watch, Ctrl-C while nothing is in hand is a good end.
+    Exit codes: 0 all masks written, 1 some images failed, 2 wrong usage, 3 no service, 130
+    interrupted. With --watch, Ctrl-C exits with 0 or 1 if no image is left.
     """
-    from roadmask.batch import Batch
-    from roadmask.cli.screen import Screen
+    from roadmask.cli.display.batch_summary import BatchSummary
+    from roadmask.folder.options import RunOptions, file_format
+    from roadmask.folder.run import FolderRun
 
-    wanted = Wanted(where, contact_sheet, video, fps)
-    wanted.check(folder, out, form)
-    only = _failed_before(out) if failed else None
-    if watch and failed:
-        raise click.UsageError("--watch and --failed exclude each other.")
-    if failed and not only:
-        click.echo("No image failed in the last run.", err=True)
-        return
-    matching = None
-    with connect_or_start(url, api_key, local, data_dir) as client:
-        run = Batch(client, folder, out, form=form, model=model, confidence=confidence)
-        try:
-            transport = client.calls.transport
-            with Screen(folder, out, run.progress, lambda: transport.lost) as screen:
+    summary = BatchSummary(out)
+    with _summarized(summary, quiet=quiet, as_json=as_json):
+        only = _failed_images(out) if failed else None
+        if watch and (failed or dry_run or selection.limit):
+            raise click.UsageError("--watch excludes --failed, --dry-run and --limit.")
+        options = RunOptions(folder, out, file_format(format, out), model, confidence, parameters)
+        products.check(options)
+        summary.look_around(folder)
+        if dry_run:
+            _print_plan(options, selection, only, summary, verbose=verbose, as_json=as_json)
+            return
+        with connect_or_start(url, api_key, local, data_dir) as client:
+            run = FolderRun.of(client, options, selection)
+            summary.progress, summary.jobs = run.progress, run.jobs
+            display = _display(client, run, folder, out, quiet)
+            with _failure_report(ctx, run), display:
                 if watch:
-                    _watch(run, folder, out, screen)
+                    _watch(run, folder, out, display, verbose)
                 else:
-                    screen.follow(run.run(only))
-            matching = wanted.make(folder, out, form)
-        finally:
-            if run.progress.total:
-                _write_dossier(ctx, folder, out)
-                _sum_up(run.progress, out, as_json, matching)
-                _tell_unread(folder)
-    ctx.exit(Exit.FAILURES if run.progress.failed else Exit.OK)
+                    display.follow(_told(run.run(only), display, verbose))
+            summary.stale, summary.are_deleted = run.stale, delete
+            if delete:
+                run.delete_stale()
+            summary.matching = products.make(options, format)
+    ctx.exit(Exit.FAILURES if summary.progress.failed else Exit.OK)
 
 
-def _failed_before(out: Path) -> set[str]:
-    from roadmask.outcomes import read_results
+@contextmanager
+def _summarized(summary: BatchSummary, *, quiet: bool, as_json: bool) -> Iterator[None]:
+    """Print the summary at the end, whatever ended the run."""
+    from roadmask.errors import RoadmaskError
 
-    return {result.image for result in read_results(out, FAILURES)}
+    try:
+        yield
+    except click.ClickException:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, RoadmaskError | OSError):
+            summary.error = problem_of(error)
+            summary.is_resumable = exit_code(error) is not Exit.USAGE
+        summary.echo(quiet=quiet, as_json=as_json)
+        raise
+    summary.echo(quiet=quiet, as_json=as_json)
 
 
-def _watch(run: Batch, folder: Path, out: Path, screen: Screen) -> None:
-    """Go on until Ctrl-C, which is a good end when nothing was in hand."""
-    from roadmask.arrivals import Arrivals
+def _display(
+    client: Client, run: FolderRun, folder: Path, out: Path, quiet: bool
+) -> FolderProgress:
+    from roadmask.cli.display.progress import FolderProgress
 
-    arrivals = Arrivals(folder, out)
+    transport = client.api.transport
+    return FolderProgress(folder, out, run.progress, lambda: transport.disconnected, quiet=quiet)
+
+
+@contextmanager
+def _failure_report(ctx: click.Context, run: FolderRun) -> Iterator[None]:
+    """Write the failure report at the end, unless the disk is full."""
+    try:
+        yield
+    except OSError:
+        raise
+    except BaseException:
+        if run.progress.total:
+            _write_failure_report(ctx)
+        raise
+    _write_failure_report(ctx)
+
+
+def _write_failure_report(ctx: click.Context) -> None:
+    from roadmask.folder.reports.failure_report import write_failure_report
+
+    folder, out = ctx.params["folder"], ctx.params["out"]
+    write_failure_report(folder.resolve(), out, _failures(out), _retry_command(ctx))
+
+
+def _failures(out: Path) -> list[FileResult]:
+    from roadmask.folder.results import FAILURES, read_results
+
+    return read_results(out, FAILURES)
+
+
+def _failed_images(out: Path) -> set[str]:
+    """The images that failed in the last run."""
+    from roadmask.folder.state import state_file
+
+    if not state_file(out).is_file():
+        raise click.UsageError(f"{out} has no masks of an earlier run: check --out.")
+    found = {failure.image for failure in _failures(out)}
+    if not found:
+        say("No image failed in the last run.", err=True)
+    return found
+
+
+def _told(
+    results: Iterable[FileResult], display: FolderProgress, verbose: bool
+) -> Iterator[FileResult]:
+    """The results, each printed if `verbose`; the display prints failures itself."""
+    for result in results:
+        if verbose and result.mask is not None:
+            way = "in place" if result.kept else "cached" if result.cached else "inferred"
+            display.print(f"{result.image} → {result.mask} ({way})")
+        yield result
+
+
+def _watch(run: FolderRun, folder: Path, out: Path, display: FolderProgress, verbose: bool) -> None:
+    """Run until Ctrl-C, which is no interruption when no image is left."""
+    from roadmask.folder.watcher import FolderWatcher
+
+    watcher = FolderWatcher(folder, out)
     try:
         while True:
-            screen.follow(run.run(arrivals.wait(screen.idle)))
+            names = watcher.wait(display.wait)
+            display.follow(_told(run.run(names), display, verbose))
     except KeyboardInterrupt:
         if run.progress.done < run.progress.total:
             raise
 
 
-def _write_dossier(ctx: click.Context, folder: Path, out: Path) -> None:
-    from roadmask.dossier import write_dossier
-    from roadmask.outcomes import read_results
+def _print_plan(
+    options: RunOptions,
+    selection: Selection,
+    only: set[str] | None,
+    summary: BatchSummary,
+    *,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    from roadmask.folder.run import plan_run
 
-    write_dossier(folder.resolve(), out, read_results(out, FAILURES), _retry_command(ctx))
+    plan = plan_run(options.resolved(), selection, only)
+    summary.is_plan, summary.stale = True, plan.stale
+    if as_json:
+        click.echo(json.dumps(asdict(plan) | {"skipped": summary.skipped_counts()}))
+        return
+    say(f"{len(plan.images)} images would be segmented; {plan.kept} masks are in place.")
+    for name in plan.images if verbose else ():
+        say(name)
+    summary.print_hints()
 
 
 def _retry_command(ctx: click.Context) -> str:
-    """What tries the failed images again, from any folder. Never with a key in it."""
+    """The command that runs the failed images again, from any folder. It contains no API key."""
     given = ctx.params
-    # Not every shell that reads the page finds the program where this one did.
-    program = ["roadmask"] if shutil.which("roadmask") else [sys.executable, "-m", "roadmask.cli"]
+    # The shell of the person who reads the report may lack this environment.
+    program = ["roadmask"] if shutil.which("roadmask") else python_command("roadmask.cli")
     words = [*program, "batch", given["folder"].resolve(), "--out", given["out"].resolve()]
-    for option in (
-        "--format form",
-        "--model model",
-        "--confidence confidence",
-        "--url url",
-        "--data-dir data_dir",
-    ):
-        flag, name = option.split()
+    for name in ("format", "model", "quality", "pixels", "confidence", "url", "data_dir"):
         if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             value = given[name]
-            words += [flag, value.resolve() if isinstance(value, Path) else value]
+            option = f"--{name.replace('_', '-')}"
+            words += [option, value.resolve() if isinstance(value, Path) else value]
     return shlex.join(str(word) for word in [*words, *(["--local"] * given["local"]), "--failed"])
-
-
-def _tell_unread(folder: Path) -> None:
-    from roadmask.folders import unread_photos
-
-    if words := unread_photos(folder):
-        click.echo(words, err=True)
-
-
-def _sum_up(progress: Progress, out: Path, as_json: bool, matching: int | None) -> None:
-    good = progress.done - progress.failed
-    if as_json:
-        summary = asdict(progress) | {"out": str(out), "done": progress.done}
-        if matching is not None:
-            summary["matching"] = matching
-        click.echo(json.dumps(summary))
-        return
-    if progress.total == progress.kept:
-        click.echo(f"{_masks(good)} up to date, 0 inferred: {out}")
-    else:
-        left = progress.total - progress.done
-        counts = f"{progress.inferred} inferred, {progress.cached} known, {progress.kept} in place"
-        click.echo(f"{_masks(good)} ({counts}), {progress.failed} failed: {out}")
-        if left:
-            images = "1 image is" if left == 1 else f"{left} images are"
-            click.echo(f"{images} left; the same command goes on.")
-    if matching is not None:
-        match = "1 image matches" if matching == 1 else f"{matching} images match"
-        click.echo(f"{match}: {out / MATCHES}")
-    if progress.failed:
-        click.echo(f"What failed, and why: {out / PAGE}")
-        click.echo(f"The same for programs: {out / FAILURES}")
-        click.echo("The same command tries them again, with --failed only them.")
-
-
-def _masks(count: int) -> str:
-    return "1 mask" if count == 1 else f"{count} masks"

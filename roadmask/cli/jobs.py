@@ -1,32 +1,41 @@
-"""`roadmask jobs`: list, look at, watch, cancel, retry."""
+"""`roadmask jobs`: list, show, watch, cancel and retry jobs."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
-from roadmask.cli.exits import Exit
-from roadmask.cli.service import connect, connection
+from roadmask.cli.display.output import say
+from roadmask.cli.display.tables import print_table, table_width
+from roadmask.cli.options import connect, connection
+from roadmask.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from roadmask.client.client import Client
+    from roadmask.schemas.jobs import Job
 
-    from roadmask.client import Client
-    from roadmask.jobs import Job
-
-WHOLE = ("id", "state", "done")
-"""Columns that are never cut off."""
+MAX_FAILURES = 20
+"""Failed items that are printed for one job."""
 
 
 @click.command()
 @click.argument("job_id", metavar="[ID]", required=False)
-@click.option("--cancel", "action", flag_value="cancel", help="Stop the job; its masks are kept.")
+@click.option("--cancel", "action", flag_value="cancel", help="Cancel the job; its masks are kept.")
 @click.option("--retry", "action", flag_value="retry", help="Run its failed items again.")
-@click.option("--watch", is_flag=True, help="Stay until the job ends.")
-@click.option("--limit", default=20, show_default=True, help="How many of the newest to list.")
+@click.option("--watch", is_flag=True, help="Wait until the job ends.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Number of newest jobs to list.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 @connection
 @click.pass_context
@@ -40,12 +49,12 @@ def jobs(
     url: str | None,
     api_key: str | None,
 ) -> None:
-    """List the newest jobs, or look at one."""
+    """List the newest jobs, or show one."""
     if job_id is None and (action or watch):
         raise click.UsageError("Name the job: `roadmask jobs ID --cancel | --retry | --watch`.")
     with connect(url, api_key) as client:
         if job_id is None:
-            _list(list(islice(client.jobs(), limit)), as_json)
+            _list(list(client.jobs(limit=limit)), as_json)
             return
         job = _act(client, job_id, action)
         if watch:
@@ -55,20 +64,27 @@ def jobs(
 
 
 def _act(client: Client, job_id: str, action: str | None) -> Job:
+    from roadmask.schemas.jobs import FINAL_STATES
+
     if action == "cancel":
+        before = client.job(job_id)
+        if before.state in FINAL_STATES:
+            say(f"The job had ended already: it is {before.state}.", err=True)
+            return before
         return client.cancel(job_id)
     return client.retry(job_id) if action == "retry" else client.job(job_id)
 
 
 def _watch(client: Client, job: Job) -> Job:
-    from roadmask.cli.meter import Meter
+    from roadmask.cli.display.progress import ProgressDisplay
 
-    with Meter(f"job {job.id}") as meter:
+    with ProgressDisplay(f"job {job.id}") as display:
 
         def show(now: Job) -> None:
             counts = now.counts
             ended = counts.succeeded + counts.failed + counts.canceled
-            meter.show(ended, counts.total, f"{counts.failed} failed" if counts.failed else "")
+            note = f"{counts.failed} failed" if counts.failed else ""
+            display.update(ended, counts.total, note=note)
 
         return client.wait(job, on_progress=show)
 
@@ -76,56 +92,51 @@ def _watch(client: Client, job: Job) -> Job:
 def _list(found: list[Job], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([job.model_dump(mode="json") for job in found]))
-        return
-    from rich.console import Console
+    elif found:
+        _print_jobs(found)
+    else:
+        say("No jobs yet.")
 
-    Console().print(jobs_table(found) if found else "No jobs yet.")
 
-
-def jobs_table(found: list[Job]) -> Table:
-    """Jobs, at least one, as a table: one a line, without columns that say nothing."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
+def _print_jobs(found: Sequence[Job]) -> None:
+    columns = ("id", "name", "state", "lane", "done", "failed", "images/s")
     rows = [_row(job) for job in found]
-    for title in rows[0]:
-        # However narrow the terminal is, the id is whole: it is there to be copied.
-        if title in WHOLE or any(row[title] for row in rows):
-            table.add_column(title, no_wrap=title in WHOLE)
-    for row in rows:
-        table.add_row(*(row[str(column.header)] for column in table.columns))
-    return table
+    width = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or table_width(columns, rows) <= width:
+        print_table(columns, rows, right=("done", "failed", "images/s"))
+        return
+    # Two lines for each are easier to read than rows that the terminal breaks.
+    for job_id, name, state, lane, done, failed, rate in rows:
+        say(f"{job_id}  {state}")
+        more = (f"{failed} failed" if failed else "", f"{rate} images/s" if rate else "")
+        say("  " + "  ".join(filter(None, (f"{done} done", lane, *more, name))))
 
 
-def _row(job: Job) -> dict[str, str]:
+def _row(job: Job) -> tuple[str, ...]:
     counts, rate = job.counts, job.images_per_second
-    return {
-        "id": job.id,
-        "name": job.name or "",
-        "state": job.state,
-        "lane": job.lane,
-        "done": f"{counts.succeeded}/{counts.total}",
-        "failed": str(counts.failed or ""),
-        "images/s": "" if rate is None else f"{rate:.1f}",
-    }
+    return (
+        job.id,
+        job.name or "",
+        job.state,
+        job.lane,
+        f"{counts.succeeded}/{counts.total}",
+        str(counts.failed or ""),
+        "" if rate is None else f"{rate:.1f}",
+    )
 
 
 def _show(client: Client, job: Job, as_json: bool) -> None:
     if as_json:
         click.echo(job.model_dump_json())
         return
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    console.print(jobs_table([job]))
+    _print_jobs([job])
     if job.queue_position is not None:
-        eta = "" if job.eta_seconds is None else f", about {job.eta_seconds:.0f} s to go"
-        console.print(f"{job.queue_position} jobs of its lane come first{eta}.")
+        eta = "" if job.eta_seconds is None else f", about {job.eta_seconds:.0f} s left"
+        say(f"Jobs before it in its lane: {job.queue_position}{eta}.")
     if job.scores is not None and job.scores.mean_iou is not None:
-        console.print(f"mean IoU {job.scores.mean_iou:.1%} over {job.scores.images} images")
+        say(f"mean IoU {job.scores.mean_iou:.1%} over {job.scores.images} images")
     if job.error is not None:
-        console.print(f"{job.error.title}: {job.error.detail}", markup=False)
-    for item in islice(client.results(job, state="failed"), 20):
+        say(f"{job.error.title}: {job.error.detail}")
+    for item in islice(client.results(job, state="failed"), MAX_FAILURES):
         if item.error is not None:
-            name = item.custom_id or item.image_id
-            console.print(f"failed: {name}: {item.error.detail}", markup=False)
+            say(f"failed: {item.custom_id or item.image_id}: {item.error.detail}")

@@ -1,81 +1,82 @@
-"""The `roadmask` command: its subcommands are imported when they are used."""
+"""The `roadmask` program: a command's module is imported when the command runs."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import NoReturn
 
 import click
 
-COMMANDS = {
-    "up": "Run the whole service on this machine.",
-    "demo": "See it work: sample scenes in, masks and scores out.",
-    "segment": "Masks of some photos, at once.",
-    "batch": "Masks of a whole folder; resumes where it stopped.",
-    "ingest": "Put a folder of images, with truth, into a dataset.",
-    "jobs": "List, watch, cancel or retry jobs.",
-    "annotations": "A job's masks in one document for another tool.",
-    "webhook": "What a job's webhook was told; tell it again.",
-    "doctor": "Check that everything is in order.",
-}
-"""Own commands; each lives in the module of its name."""
+from roadmask.local.server_package import INSTALL, server_commands
 
-ROOMS = {
+CLIENT_COMMANDS = {
+    "up": "Run the whole service on this machine.",
+    "demo": "Segment rendered street scenes and show the scores.",
+    "segment": "Segment a few photos at once.",
+    "batch": "Segment a folder of images; a second run resumes the first.",
+    "ingest": "Add a folder of images and annotated masks to a dataset.",
+    "jobs": "List, watch, cancel or retry jobs.",
+    "delete": "Erase an image, a truth, a dataset or a job.",
+    "share": "Let other keys read a job or a dataset.",
+    "annotations": "Export a job's masks as one document for another tool.",
+    "webhook": "List a job's webhook deliveries; send one again.",
+    "doctor": "Check this machine and the service.",
+    "config": "Show the environment variables and their values.",
+}
+"""Commands of this package, each in the module of its name."""
+
+SERVER_COMMANDS = {
     "api": "Run the HTTP API alone.",
-    "worker": "Run a worker alone.",
-    "models": "Publish models; put one into service, or back.",
+    "worker": "Run one worker alone.",
+    "scheduler": "Run deadlines, webhooks and repairs alone.",
+    "models": "Publish, promote and roll back model versions.",
     "train": "Train a model by a recipe.",
     "evaluate": "Measure a model on a dataset.",
-    "tune": "Find the engine that serves a model best on this machine.",
-    "compare": "Where two models differ; fails when the second falls behind.",
-    "card": "What a model says of itself; add a measurement to it.",
+    "tune": "Choose the fastest engine for a model on this machine.",
+    "compare": "Compare two models; fails when the second is worse.",
+    "card": "Show a model's card; add a measurement to it.",
     "study": "Repeat the study: eight runs, their table and plots.",
-    "scenes": "Render sample street scenes with truth.",
-    "store": "Make the object store ready.",
+    "pseudo-label": "Complete partly annotated masks with a model.",
+    "scenes": "Render sample street scenes with annotated masks.",
+    "keys": "Create, list and revoke API keys.",
+    "store": "Prepare the object store.",
 }
-"""Commands of the other rooms, found by their entry points."""
-
-ENTRY_POINTS = "roadmask.commands"
+"""Commands of the package `roadmask-server`, found by their entry points."""
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands' names and imports only the one that runs."""
+    """A group that knows the names of its commands and imports only the one that runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Own commands, then those that other rooms bring."""
-        brought = {point.name for point in entry_points(group=ENTRY_POINTS)}
-        return [*COMMANDS, *sorted(brought)]
+        return [*CLIENT_COMMANDS, *sorted(server_commands())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported. Raises `ClickException` when its room is not installed."""
-        if cmd_name in COMMANDS:
+        """The command. Raises `ClickException` when it needs a package that is not installed."""
+        if cmd_name in CLIENT_COMMANDS:
             command = getattr(import_module(f"roadmask.cli.{cmd_name}"), cmd_name)
+        elif point := server_commands().get(cmd_name):
+            try:
+                command = point.load()
+            except ModuleNotFoundError as error:
+                raise _not_installed(cmd_name, str(error.name)) from error
+        elif cmd_name in SERVER_COMMANDS:
+            raise _not_installed(cmd_name, "roadmask-server")
         else:
-            points = entry_points(group=ENTRY_POINTS, name=cmd_name)
-            if not points:
-                return None
-            command = _load(cmd_name)
+            return None
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, from their one-line texts: nothing is imported for it."""
-        texts = COMMANDS | ROOMS
+        texts = CLIENT_COMMANDS | SERVER_COMMANDS
         rows = [(name, texts.get(name, "")) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
 
-def _load(name: str) -> object:
-    (point,) = entry_points(group=ENTRY_POINTS, name=name)
-    try:
-        return point.load()
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"`roadmask {name}` needs the package {error.name!r}. "
-            "In a clone of Roadmask `pip install '.[all]'` brings it."
-        ) from error
+def _not_installed(command: str, package: str) -> click.ClickException:
+    return click.ClickException(
+        f"`roadmask {command}` needs the package `{package}`, which is not installed. {INSTALL}"
+    )
 
 
 @click.group(
@@ -91,7 +92,7 @@ def roadmask() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line; errors of the service become a message and an exit code."""
-    from roadmask.cli.exits import run
+    """Run the program; an error of the service becomes a message and an exit code."""
+    from roadmask.exit_codes import run
 
     run(roadmask)

@@ -1,129 +1,183 @@
-"""`roadmask segment`: masks of some photos, at once."""
+"""`roadmask segment`: masks of a few photos at once."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from roadmask.cli.confidence import confidence
-from roadmask.cli.exits import Exit
-from roadmask.cli.service import connect_or_start, connection, local
-from roadmask.mask_formats import FILE_FORMATS, MaskFormat
+from roadmask.cli.display.output import say
+from roadmask.cli.options import (
+    confidence,
+    connect_or_start,
+    connection,
+    local,
+    mask_format,
+    mask_parameters,
+)
+from roadmask.exit_codes import Exit
+from roadmask.schemas.mask_formats import MaskFormat
+from roadmask.schemas.pixels import AS_STORED
 
 if TYPE_CHECKING:
-    from roadmask.client import Client
-    from roadmask.jobs import Item, Job
+    from roadmask.client.client import Client
+    from roadmask.folder.photo_masks import PhotoMasks
+    from roadmask.folder.results import FileResult
+    from roadmask.schemas.jobs import Item, Job
+    from roadmask.schemas.mask_parameters import MaskParameters
 
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is written of each photo, and where."""
-
-    out: Path
-    form: MaskFormat
-    confidence: Path | None
+STANDARD_STREAM = "-"
 
 
 @click.command()
 @click.argument(
-    "photos",
-    metavar="PHOTO…",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
+    "photos", metavar="PHOTO…", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("masks"),
-    show_default=True,
-    help="Folder of the masks.",
+    help="Folder of the masks; `-` writes the mask of one photo to stdout.  [default: masks, or "
+    "`-` if the photo is read from stdin]",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([str(form) for form in FILE_FORMATS]),
-    default="png",
-    show_default=True,
-)
+@click.option("--force", is_flag=True, help="Overwrite files that are not known as masks.")
+@mask_format("png", "png, which viewers show in colours")
 @click.option("--model", default="default", show_default=True)
+@mask_parameters
 @confidence
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
 @connection
 @local
 @click.pass_context
 def segment(
     ctx: click.Context,
     photos: tuple[Path, ...],
-    out: Path,
-    form: str,
+    out: str | None,
+    force: bool,
+    format: str,
     model: str,
     confidence: Path | None,
+    as_json: bool,
     url: str | None,
     api_key: str | None,
     local: bool,
     data_dir: Path,
+    parameters: MaskParameters,
 ) -> None:
-    """Masks of photos, served before any batch."""
-    from roadmask.mask_files import mask_names
+    """Segment photos before any batch job. The photo `-` is read from stdin.
 
+    The mask of `a/x.jpg` is `OUT/x.png`. A photo is never overwritten, and a file that is not known
+    as a mask only with --force.
+    """
+    from roadmask.folder.mask_file import MaskWriter
+    from roadmask.folder.photo_masks import PhotoMasks
+
+    if out is None:
+        out = STANDARD_STREAM if str(photos[0]) == STANDARD_STREAM and not as_json else "masks"
+    _check_streams(photos, out, as_json)
+    to_stdout = out == STANDARD_STREAM
+    request = {"model": model, **parameters.model_dump()}
+    with _readable(photos) as files, TemporaryDirectory() as scratch:
+        if not any(file.exists() for file in files):
+            raise click.UsageError(f"There is no file {files[0]}.")
+        folder = Path(scratch if to_stdout else out)
+        said = parameters.pixels or AS_STORED
+        masks = PhotoMasks.of(files, MaskWriter(folder, MaskFormat(format), confidence, said))
+        if not to_stdout:
+            masks.check(force=force)
+        with connect_or_start(url, api_key, local, data_dir) as client:
+            results = _segment(client, masks, request)
+        if to_stdout and results[0].mask:
+            sys.stdout.buffer.write((folder / results[0].mask).read_bytes())
+    if as_json:
+        click.echo(json.dumps({"out": str(folder), "results": [each.line() for each in results]}))
+    elif not to_stdout:
+        _print(results, folder)
+    ctx.exit(Exit.FAILURES if any(each.error for each in results) else Exit.OK)
+
+
+def _check_streams(photos: tuple[Path, ...], out: str, as_json: bool) -> None:
     for photo in photos:
         if photo.is_dir():
             raise click.UsageError(
-                f"{photo} is a folder: `roadmask batch {photo} --out {out}` takes all in it."
+                f"{photo} is a folder: `roadmask batch {photo} --out {out}` segments all of it."
             )
-    root = Path(os.path.commonpath([photo.resolve().parent for photo in photos]))
-    below = [photo.resolve().relative_to(root).as_posix() for photo in photos]
-    names = mask_names(below, MaskFormat(form))
-    with connect_or_start(url, api_key, local, data_dir) as client:
-        targets = {photo: names[name] for photo, name in zip(photos, below, strict=True)}
-        wanted = Wanted(out, MaskFormat(form), confidence)
-        made = _segment(client, targets, wanted, model)
-    ctx.exit(Exit.OK if made == len(targets) else Exit.FAILURES)
+    if len(photos) > 1 and STANDARD_STREAM in (out, *map(str, photos)):
+        raise click.UsageError("`-` stands for one photo and one mask; name no other photo.")
+    if out == STANDARD_STREAM and as_json:
+        raise click.UsageError("--json and --out - both write to stdout; choose one.")
+    if out == STANDARD_STREAM and sys.stdout.isatty():
+        raise click.UsageError("The mask is not text: write stdout to a file, or name a folder.")
 
 
-def _segment(client: Client, targets: dict[Path, str], wanted: Wanted, model: str) -> int:
-    """Write the mask of each photo under its name; how many there are."""
-    from roadmask.errors import RoadmaskError
-    from roadmask.jobs import Lane
-    from roadmask.transport import STOPPERS
+@contextmanager
+def _readable(photos: tuple[Path, ...]) -> Iterator[list[Path]]:
+    """The photos as files: `-` is one as long as the block runs."""
+    with TemporaryDirectory() as folder:
+        stdin = Path(folder) / "stdin"
+        if str(photos[0]) == STANDARD_STREAM:
+            stdin.write_bytes(sys.stdin.buffer.read())
+        yield [stdin if str(photo) == STANDARD_STREAM else photo for photo in photos]
 
-    ids: dict[Path, str] = {}
-    for photo in targets:
+
+def _segment(client: Client, masks: PhotoMasks, request: dict[str, Any]) -> list[FileResult]:
+    """Write the mask of each photo; the results, in the order of the photos."""
+    from roadmask.client.sources import client_name
+    from roadmask.client.transport import SERVICE_ERRORS
+    from roadmask.errors import ImageUnreadable, RoadmaskError
+    from roadmask.folder.results import FileResult
+    from roadmask.schemas.jobs import ImageRef, Lane
+
+    results: dict[Path, FileResult] = {}
+    images: dict[Path, ImageRef] = {}
+    for photo in masks.names:
         try:
-            ids[photo] = client.upload(photo).id
-        except STOPPERS:
+            images[photo] = ImageRef(id=client.upload(photo).id, custom_id=client_name(photo.name))
+        except SERVICE_ERRORS:
             raise
         except RoadmaskError as error:
-            _fail(photo, f"{error.title}. {error.detail}")
-    if not ids:
-        return 0
-    sure = wanted.confidence is not None
-    asked = client.submit(ids.values(), model=model, lane=Lane.INTERACTIVE, confidence=sure)
-    job = client.wait(asked)
-    items = zip(ids, client.results(job), strict=True)
-    return sum(_save(client, job, photo, item, targets[photo], wanted) for photo, item in items)
+            results[photo] = FileResult.of_error(str(photo), None, error)
+        except OSError as error:
+            unreadable = ImageUnreadable(f"The file cannot be read: {error.strerror}.")
+            results[photo] = FileResult.of_error(str(photo), None, unreadable)
+    if images:
+        job = client.wait(
+            client.submit(
+                images.values(),
+                lane=Lane.INTERACTIVE,
+                confidence=masks.writer.confidence is not None,
+                **request,
+            )
+        )
+        for photo, item in zip(images, client.results(job), strict=True):
+            results[photo] = _save(client, job, item, photo, masks)
+    return [results[photo] for photo in masks.names]
 
 
-def _save(client: Client, job: Job, photo: Path, item: Item, name: str, wanted: Wanted) -> bool:
-    from roadmask.mask_files import confidence_name, mask_file, write_whole
+def _save(client: Client, job: Job, item: Item, photo: Path, masks: PhotoMasks) -> FileResult:
+    from roadmask.folder.results import FileResult
 
-    if item.result is None:
-        cause = f"{item.error.title}. {item.error.detail}" if item.error else f"It is {item.state}."
-        _fail(photo, cause)
-        return False
-    target, grey = wanted.out / name, None
-    if wanted.confidence is not None:
-        grey = client.rendering(job, item.index, MaskFormat.CONFIDENCE)
-        write_whole(wanted.confidence / confidence_name(name), [grey])
-    write_whole(target, [mask_file(client.mask_bytes(item), photo, wanted.form, grey)])
-    shares = sorted(item.result.shares.items(), key=lambda share: -share[1])[:3]
-    click.echo(f"{target}  {', '.join(f'{name} {share:.0%}' for name, share in shares)}")
-    return True
+    name = None
+    if item.result is not None:
+        confidence = None
+        if masks.writer.confidence is not None:
+            confidence = client.rendering(job, item.index, MaskFormat.CONFIDENCE)
+        name = masks.names[photo]
+        masks.writer.write(name, photo, client.mask_bytes(item), confidence)
+        masks.record(photo)
+    sha256 = item.image_id.removeprefix("sha256-")
+    return FileResult.of_item(str(photo), sha256, item, name, job.id)
 
 
-def _fail(photo: Path, cause: str) -> None:
-    click.echo(f"failed: {photo}: {cause}", err=True)
+def _print(results: list[FileResult], folder: Path) -> None:
+    for each in results:
+        if each.mask is not None:
+            shares = sorted(each.shares.items(), key=lambda share: -share[1])[:3]
+            named = ", ".join(f"{name} {share:.0%}" for name, share in shares)
+            say(f"{folder / each.mask}  {named}")
+        elif each.error is not None:
+            say(f"failed: {each.image}: {each.error.title}. {each.error.detail}", err=True)

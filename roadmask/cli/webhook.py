@@ -1,4 +1,4 @@
-"""`roadmask webhook`: what a job's webhook was told, and telling it again."""
+"""`roadmask webhook`: the deliveries of a job's webhook, and sending one again."""
 
 from __future__ import annotations
 
@@ -7,40 +7,43 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roadmask.cli.service import connect, connection
+from roadmask.cli.display.output import say
+from roadmask.cli.display.tables import print_table
+from roadmask.cli.options import connect, connection
 
 if TYPE_CHECKING:
-    from roadmask.webhooks import Delivery
+    from roadmask.schemas.webhooks import Delivery
+
+COLUMNS = ("ended at", "event", "state", "attempts", "status", "error", "next attempt")
 
 
 @click.command()
 @click.argument("job_id", metavar="JOB")
-@click.option("--replay", is_flag=True, help="Tell the newest end of the job once more.")
+@click.option("--replay", is_flag=True, help="Send the newest delivery again.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 @connection
 def webhook(job_id: str, replay: bool, as_json: bool, url: str | None, api_key: str | None) -> None:
-    """What the webhook of JOB was told: each end of the job, the newest first."""
+    """List the webhook deliveries of JOB, the newest first: one for each time the job ended."""
     with connect(url, api_key) as client:
         if replay:
             client.replay_webhook(job_id)
         found = client.webhook_deliveries(job_id)
     if as_json:
         click.echo(json.dumps([delivery.model_dump(mode="json") for delivery in found]))
-        return
-    if not found:
-        click.echo("Nothing was told yet: the job is open, or names no webhook.", err=True)
-    for delivery in found:
-        click.echo(_line(delivery))
+    elif found:
+        print_table(COLUMNS, [_row(delivery) for delivery in found], right=("attempts", "status"))
+    else:
+        say("No deliveries yet: the job has not ended, or has no webhook.", err=True)
 
 
-def _line(delivery: Delivery) -> str:
-    ended = f"{delivery.ended_at:%Y-%m-%d %H:%M:%S}"
-    tries = f"{delivery.attempts} {'try' if delivery.attempts == 1 else 'tries'}"
-    parts = [ended, delivery.event, delivery.state, tries]
-    if delivery.last_status is not None:
-        parts.append(f"HTTP {delivery.last_status}")
-    if delivery.last_error is not None:
-        parts.append(delivery.last_error)
-    if delivery.next_attempt_at is not None:
-        parts.append(f"next at {delivery.next_attempt_at:%H:%M:%S}")
-    return "  ".join(parts)
+def _row(delivery: Delivery) -> tuple[str, ...]:
+    upcoming, status = delivery.next_attempt_at, delivery.last_status
+    return (
+        f"{delivery.ended_at:%Y-%m-%d %H:%M:%S}",
+        delivery.event,
+        delivery.state,
+        str(delivery.attempts),
+        "" if status is None else str(status),
+        delivery.last_error or "",
+        "" if upcoming is None else f"{upcoming:%H:%M:%S}",
+    )

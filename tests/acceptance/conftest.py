@@ -1,6 +1,6 @@
-"""Acceptance: the whole service on a real annotated folder that can't be shipped.
+"""Acceptance: the whole service on real annotated images, which are not in the repository.
 
-`make acceptance DATA=folder`, for example CamVid's val in one of the layouts of `roadmask.folders`.
+`make acceptance DATA=folder`, for example CamVid's val in a layout of `roadmask.images.layouts`.
 """
 
 from __future__ import annotations

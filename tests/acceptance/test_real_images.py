@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from roadmask.jobs import ItemState, Job, JobState
+from roadmask.schemas.jobs import ItemState, Job, JobState
+from tests.harness.client.program import PROGRAM
+from tests.harness.waiting import wait_until
 from tests.servers.redis import RedisServer
-from tests.servers.service import PROGRAM, Program, Service
-from tests.waiting import wait_until
+from tests.servers.service import Program, Service
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -1,4 +1,4 @@
-"""The API's fixtures, and a client that holds it to its own documentation."""
+"""The API's fixtures, and a client that compares responses with the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.api.contract import Contract
-from tests.api.fixtures import api, empty_api, settings, store, worker, working
-from tests.api.server import ApiServer
+from tests.harness.api.fixtures import api, busy_worker, empty_api, settings, store, worker
+from tests.harness.api.openapi_contract import Contract
+from tests.harness.api.server import ApiServer
 
-__all__ = ["api", "empty_api", "settings", "store", "worker", "working"]
+__all__ = ["api", "busy_worker", "empty_api", "settings", "store", "worker"]
 
 
 @pytest.fixture
 def client(empty_api: ApiServer) -> Iterator[httpx.Client]:
-    """A client that also checks each answer against what the API documents of itself."""
+    """A client that checks each response against the OpenAPI document."""
     hooks = {"response": [Contract(empty_api.app).check]}
     with httpx.Client(base_url=empty_api.url, event_hooks=hooks, timeout=20) as client:
         yield client

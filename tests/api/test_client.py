@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from roadmask import Client
+from roadmask.client.job_request import MAX_JSON_ITEMS
 from roadmask.errors import (
     HashMismatch,
     ImageNotFound,
@@ -18,12 +19,13 @@ from roadmask.errors import (
     RoadmaskError,
     UnsupportedFormat,
 )
-from roadmask.images import CatalogueEntry
-from roadmask.jobs import ItemState, JobState
-from roadmask.masks import encode_mask
-from tests.api.fake_worker import SIZE, FakeWorker
-from tests.api.pictures import HEIGHT, WIDTH, digest, picture
-from tests.api.submission import UNKNOWN
+from roadmask.masks.codec import encode_mask
+from roadmask.schemas.images import CatalogueEntry
+from roadmask.schemas.jobs import ImageRef, ItemState, JobState
+from tests.harness.api.submission import UNKNOWN
+from tests.harness.images.api_images import HEIGHT, WIDTH, digest, picture
+from tests.harness.waiting import PATIENCE_S
+from tests.harness.worker.fake_worker import SIZE, FakeWorker
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_a_job_from_upload_to_mask(ours: Client, worker: FakeWorker) -> None:
         events = pool.submit(lambda: list(ours.events(job, "0")))
         worker.finish(job.id, failing=(1,))
         ended = ours.wait(job, timeout=10)
-        assert events.result(timeout=10)[-1].is_last
+        assert events.result(PATIENCE_S)[-1].is_last
     assert ended.state is JobState.COMPLETED_WITH_ERRORS
     done, failed = ours.results(job)
     assert np.array_equal(ours.mask(done), np.ones(SIZE, np.uint8))
@@ -83,3 +85,19 @@ def test_errors_arrive_as_the_classes_they_left_as(
 
 def test_the_digest_is_the_same_on_both_sides(ours: Client) -> None:
     assert ours.upload(picture(3)).sha256 == digest(picture(3))
+
+
+def test_a_job_of_many_images_is_sent_as_lines(ours: Client) -> None:
+    image = ours.upload(picture(0)).id
+    count = MAX_JSON_ITEMS + 1
+    refs = [ImageRef(id=image, custom_id=f"{n}") for n in range(count)]
+    job = ours.submit(refs, name="long", lane="batch")
+    assert (job.counts.total, job.name, job.lane) == (count, "long", "batch")
+    assert ours.item(job, count - 1).custom_id == f"{count - 1}"
+
+
+def test_many_entries_are_registered_in_batches(ours: Client) -> None:
+    sha256 = ours.upload(picture(0)).sha256
+    count = MAX_JSON_ITEMS + 1
+    ours.register("long", [CatalogueEntry(name=f"{n:06d}", sha256=sha256) for n in range(count)])
+    assert sum(1 for _ in ours.images(dataset="long")) == count

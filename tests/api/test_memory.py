@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +12,18 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 from redis import Redis
 
-from roadmask.mask_formats import MaskFormat
-from roadmask.masks import encode_mask
-from roadmask.pixels import encode_jpeg
+from api.bodies.limits import MAX_JSON_VALUES
+from roadmask.images.decoding import encode_jpeg
+from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.settings import Settings
-from storage.local_store import LocalStore
-from storage.objects import mask_keys
-from tests.api.fake_worker import FakeWorker
-from tests.api.pictures import put
-from tests.api.submission import submit
+from storage.objects.local import LocalStore
+from tests.harness.api.submission import submit
+from tests.harness.images.api_images import put
+from tests.harness.worker.fake_worker import FakeWorker
 from tests.servers.redis import RedisServer
 from tests.servers.service import Api
 
@@ -39,14 +41,16 @@ def process(redis_server: RedisServer, redis: Redis, tmp_path: Path) -> Iterator
         "ROADMASK_REDIS_URL": redis_server.url,
         "ROADMASK_DATA_DIR": str(tmp_path / "data"),
         "ROADMASK_SECRET": "signs links in tests",
+        # The limit of another process, which the API must not take for its own.
+        "OPENCV_IO_MAX_IMAGE_PIXELS": "1000",
     }
     with Api(tmp_path / "api", env) as api:
         yield api
 
 
-def resident_mb(api: Api) -> float:
+def resident_mb(api: Api, entry: str = "VmRSS") -> float:
     status = Path(f"/proc/{api.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+    return next(int(line.split()[1]) for line in status if line.startswith(entry)) / 1024
 
 
 def large_jpegs() -> Iterator[bytes]:
@@ -56,9 +60,9 @@ def large_jpegs() -> Iterator[bytes]:
         yield encode_jpeg(cv2.resize(coarse, (WIDTH, HEIGHT)))
 
 
-def large_mask() -> bytes:
+def large_mask() -> NDArray[np.uint8]:
     blocks = np.random.default_rng(0).integers(1, 8, (16, 32), np.uint8)
-    return encode_mask(np.kron(blocks, np.ones((64, 64), np.uint8)))
+    return np.kron(blocks, np.ones((64, 64), np.uint8))
 
 
 def test_memory_is_small_and_flat_after_many_pictures(
@@ -71,10 +75,7 @@ def test_memory_is_small_and_flat_after_many_pictures(
     with httpx.Client(base_url=process.url, timeout=60, follow_redirects=True) as client:
         images = [put(client, data) for data in large_jpegs()]
         job_id = submit(client, images)
-        FakeWorker(redis, store, settings).finish(job_id)
-        for index in range(IMAGES):
-            key = mask_keys(f"{job_id}-{index}", "artifact", {}).png
-            store.put(key, large_mask(), "image/png")
+        FakeWorker(redis, store, settings, large_mask()).finish(job_id)
         thumbnails = [f"/v1/images/{image}/thumbnail" for image in images]
         masks = [
             f"/v1/jobs/{job_id}/items/{index}/mask?format={form}"
@@ -96,3 +97,37 @@ def test_memory_is_small_and_flat_after_many_pictures(
         second = fetch_all()
     assert max(first, second) < LIMIT_MB, (start, first, second)
     assert second - first < 10, (start, first, second)
+
+
+@pytest.mark.parametrize("value", [b"{}", b'{"a":0}', b"[]", b"0", b'{"id":"a"}'])
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("/v1/jobs", b'{"images": [%s]}'),
+        ("/v1/datasets/a/images", b"[%s]"),
+        ("/v1/images/missing", b'{"sha256": [%s]}'),
+        ("/label-studio/predict", b'{"tasks": [%s]}'),
+    ],
+)
+def test_memory_is_small_at_the_limit_of_values(
+    process: Api, path: str, template: bytes, value: bytes
+) -> None:
+    each = 1 + sum(map(value.count, (b",", b"[", b"{")))
+    body = template % b",".join([value] * (MAX_JSON_VALUES // each - 2))
+    headers = {"Content-Type": "application/json"}
+    with httpx.Client(base_url=process.url, timeout=60) as client:
+        assert client.post(path, content=body, headers=headers).is_client_error
+    assert resident_mb(process, "VmHWM") < LIMIT_MB
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_pictures_of_49_megapixels_are_drawn_elsewhere(process: Api, kind: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (7000, 7000), (120, 130, 140)).save(buffer, kind)
+    with httpx.Client(base_url=process.url, timeout=120) as client:
+        image_id = put(client, buffer.getvalue())
+        addresses = [f"/v1/images/{image_id}/thumbnail"] * 4
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(client.get, addresses))
+    assert [answer.status_code for answer in answers] == [307] * 4, [a.text for a in answers]
+    assert resident_mb(process, "VmHWM") < LIMIT_MB

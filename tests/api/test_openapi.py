@@ -13,11 +13,27 @@ from api.app import create_app
 from roadmask.errors import error_classes
 from roadmask.settings import Settings
 
-ITEM_ONLY = {"deadline_exceeded", "item_error", "model_failed", "worker_crashed"}
+ITEM_ONLY = {
+    "deadline_exceeded",
+    "decoder_crashed",
+    "engine_not_found",
+    "item_error",
+    "model_failed",
+    "model_not_loaded",
+    "worker_crashed",
+}
 """Codes that only items of jobs have."""
 UNSENT = {"service_unreachable", "unavailable", "conflict", "not_found", "method_not_allowed"}
 """Codes of the client, of unknown addresses, and of classes that only others inherit from."""
-PROGRAM_ONLY = {"condition_unclear", "training_stopped", "unknown_category", "video_unavailable"}
+CONNECTION_ONLY = {"head_too_large", "request_too_slow"}
+"""Codes of connections, whatever they ask for."""
+DAMAGED = {"mask_damaged", "record_unreadable"}
+"""Codes of damaged data, which whatever reads them can meet."""
+PROGRAM_ONLY = {
+    *("condition_unclear", "incompatible_service", "training_stopped", "unknown_category"),
+    "video_unavailable",
+    "signature_invalid",
+}
 """Codes of commands, which talk to a person and not over HTTP."""
 
 
@@ -82,7 +98,7 @@ def test_every_code_is_documented_where_it_can_occur(document: dict[str, Any]) -
     sent = {code for _, operation in operations(document) for code in examples(operation)}
     codes = set(error_classes())
     assert sent <= codes
-    assert codes - sent <= ITEM_ONLY | UNSENT | PROGRAM_ONLY
+    assert codes - sent <= ITEM_ONLY | UNSENT | CONNECTION_ONLY | DAMAGED | PROGRAM_ONLY
     for code in codes:
         assert f"| `{code}` |" in document["info"]["description"]
     assert set(

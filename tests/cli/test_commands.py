@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from roadmask import Stack, decode_mask, encode_mask
-from tests.cli.conftest import Run
+from tests.harness.client.program import Run
 
 # The first test waits for the worker of the shared service, one starts a service of its own.
 pytestmark = pytest.mark.timeout(300)
@@ -59,11 +59,11 @@ def test_photos_at_once(roadmask: Run, photos: Path, tmp_path: Path) -> None:
     named = ("photos/below/0.jpg", "photos/bad.jpg")
     done = roadmask("segment", *named, "--format", "color", "--confidence", "sure")
     assert done.returncode == 1
-    assert done.stdout.startswith("masks/below/0.png")
+    assert done.stdout.startswith("masks/0.png")
     assert "failed: photos/bad.jpg: Not a supported image format." in done.stderr
-    with Image.open(tmp_path / "masks/below/0.png") as picture:
+    with Image.open(tmp_path / "masks/0.png") as picture:
         assert (picture.mode, picture.size) == ("RGB", (64, 48))
-    with Image.open(tmp_path / "sure/below/0.png") as picture:
+    with Image.open(tmp_path / "sure/0.png") as picture:
         assert (picture.mode, picture.size) == ("L", (64, 48))
         # The most likely of 8 categories has an eighth at least.
         assert 255 / 8 - 1 < np.asarray(picture).min() <= 255
@@ -77,12 +77,13 @@ def test_a_dataset_and_its_job(roadmask: Run, stack: Stack, tmp_path: Path) -> N
     (tmp_path / "set/masks/two.png").write_bytes(truth)
     done = roadmask("ingest", "set", "--dataset", "fresh", "--json")
     counts = {"dataset": "fresh", "registered": 2, "with_truth": 1, "sent": 2, "failed": 0}
+    counts |= {"labels": ["roadmask"], "unmatched_masks": 0, "suspected_masks": 0}
     assert (done.returncode, json.loads(done.stdout)) == (0, counts)
     again = json.loads(roadmask("ingest", "set", "--dataset", "fresh", "--json").stdout)
     assert again == counts | {"sent": 0}
     with stack.client() as client:
         images = {image.id: image for image in client.images(dataset="fresh")}
-        assert images.keys() == {"fresh/a/IMG_1__2_", "fresh/two"}
+        assert images.keys() == {"fresh/a/IMG 1 (2)", "fresh/two"}
         assert images["fresh/two"].truth_sha256
         job = client.submit(dataset="fresh", name="mine")
     watched = roadmask("jobs", job.id, "--watch", "--json")
@@ -107,7 +108,8 @@ def test_a_job_that_does_not_exist(roadmask: Run) -> None:
 def test_a_folder_without_photos_is_wrong_use(roadmask: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = roadmask("batch", "empty", "--out", "masks", "--json")
-    assert (done.returncode, done.stdout) == (2, "")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["error"]["code"], told["total"]) == (2, "invalid_request", 0)
     assert "no images" in done.stderr
 
 
@@ -115,12 +117,12 @@ def test_the_doctor_looks_at_everything(roadmask: Run) -> None:
     done = roadmask("doctor")
     assert done.returncode == 0, done.stdout
     lines = done.stdout.splitlines()
-    assert len(lines) == 9
+    assert len(lines) == 12
     assert all(line.startswith(" ok ") for line in lines)
     assert any("mask fetched" in line for line in lines)
 
 
-def test_a_service_of_its_own_for_one_run(alone: Run, photos: Path, tmp_path: Path) -> None:
-    done = alone("segment", "photos/below/0.jpg", "--local", "--data-dir", "data")
+def test_a_service_of_its_own_for_one_run(program: Run, photos: Path, tmp_path: Path) -> None:
+    done = program("segment", "photos/below/0.jpg", "--local", "--data-dir", "data")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "masks/0.png").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,22 +11,31 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+import roadmask
+from roadmask.settings import Settings
+from tests.harness.client.program import Run, call_roadmask
 from tests.servers.process import HOST, free_port
 
 OWN = (
     *("up", "demo", "segment", "batch", "ingest", "jobs"),
-    *("annotations", "webhook", "doctor"),
+    *("share", "delete", "annotations", "webhook", "doctor", "config"),
 )
 BROUGHT = entry_points(group="roadmask.commands").names
 
 
-def test_help_names_every_command(alone: Run) -> None:
-    done = alone("--help")
+def test_help_names_every_command(program: Run) -> None:
+    done = program("--help")
     assert done.returncode == 0
     lines = done.stdout.partition("Commands:\n")[2].splitlines()
-    told = dict(line.split(maxsplit=1) for line in lines)
-    assert told.keys() == {*OWN, *BROUGHT}
+    texts = dict(line.split(maxsplit=1) for line in lines)
+    assert texts.keys() == {*OWN, *BROUGHT}
+
+
+def test_the_package_runs_as_the_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "roadmask", "--version"], capture_output=True, text=True
+    )
+    assert done.stdout == f"python -m roadmask, version {roadmask.__version__}\n"
 
 
 def test_help_loads_nothing_of_weight() -> None:
@@ -93,3 +103,58 @@ def test_the_doctor_names_what_is_broken(alone: Run) -> None:
     done = alone("doctor", "--url", f"http://{HOST}:{free_port()}")
     assert done.returncode == 1
     assert "FAIL API" in done.stdout
+
+
+def test_config_shows_what_is_set_and_no_secret(tmp_path: Path) -> None:
+    env = {
+        "ROADMASK_API_KEY": "my-key",
+        "ROADMASK_SECRET": "0123456789abcdef0123",
+        "ROADMASK_MAX_BATCH": "4",
+        "ROADMASK_MODLE": "x",
+    }
+    done = call_roadmask("config", cwd=tmp_path, **env)
+    assert done.returncode == 0
+    assert "ROADMASK_MAX_BATCH  4" in done.stdout
+    assert "ROADMASK_LEASE_S" not in done.stdout
+    assert done.stderr == (
+        "ROADMASK_MODLE is no variable of Roadmask. Did you mean ROADMASK_MODEL?\n"
+    )
+    told = json.loads(call_roadmask("config", "--json", cwd=tmp_path, **env).stdout)
+    values = {each["name"]: each for each in told["variables"]}
+    assert values["ROADMASK_API_KEY"]["value"] == values["ROADMASK_SECRET"]["value"] == "(set)"
+    assert values["ROADMASK_LEASE_S"]["is_set"] is False
+    assert told["unknown"] == ["ROADMASK_MODLE"]
+    for output in (done.stdout, json.dumps(told)):
+        assert "my-key" not in output
+        assert "0123456789abcdef" not in output
+
+
+def test_a_setting_that_is_none_is_wrong_use(tmp_path: Path) -> None:
+    done = call_roadmask("config", cwd=tmp_path, ROADMASK_MAX_BATCH="many")
+    assert done.returncode == 2
+    assert "ROADMASK_MAX_BATCH: Input should be a valid integer" in done.stderr
+
+
+def test_config_check_tries_the_servers(settings: Settings, tmp_path: Path) -> None:
+    env = {
+        "ROADMASK_REDIS_URL": settings.redis_url,
+        "ROADMASK_SECRET": "0123456789abcdef0123",
+        "ROADMASK_DATA_DIR": str(tmp_path),
+    }
+    done = call_roadmask("config", "check", cwd=tmp_path, **env)
+    assert done.returncode == 0, done.stdout
+    assert " ok  queue " in done.stdout
+    env["ROADMASK_REDIS_URL"] = f"redis://{HOST}:{free_port()}/0"
+    done = call_roadmask("config", "check", "--json", cwd=tmp_path, **env)
+    assert done.returncode == 1
+    first, *others = json.loads(done.stdout)
+    assert (first["name"], first["ok"]) == ("Redis", False)
+    assert "Nothing listens" in first["detail"]
+    assert all(finding["ok"] for finding in others)
+    done = call_roadmask("config", "check", cwd=tmp_path, ROADMASK_REDIS_URL="http://x")
+    assert done.returncode == 2
+    assert "ROADMASK_REDIS_URL" in done.stderr
+
+
+def test_config_prints_the_completion_of_a_shell(alone: Run) -> None:
+    assert "_ROADMASK_COMPLETE=fish_complete" in alone("config", "--completion", "fish").stdout

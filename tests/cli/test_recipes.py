@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from roadmask import Stack, decode_mask
-from roadmask.pixels import encode_jpeg, encode_png
+from roadmask.images.decoding import encode_jpeg, encode_png
 
 PAGE = Path(__file__).parents[2] / "docs/client.md"
 SCRIPTS = [
@@ -57,8 +57,8 @@ def _run(script: str, stack: Stack, place: Path) -> str:
 
 
 def test_each_use_has_a_script_for_either_client() -> None:
-    assert len(SCRIPTS) == 12
-    assert ["asyncio.run(" in script for script in SCRIPTS] == [False, True] * 6
+    assert len(SCRIPTS) == 14
+    assert ["asyncio.run(" in script for script in SCRIPTS] == [False, True] * 7
 
 
 @pytest.mark.parametrize("script", SCRIPTS[:2], ids=["blocking", "async"])
@@ -70,7 +70,7 @@ def test_submit_and_poll(stack: Stack, place: Path, script: str) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS[2:4], ids=["blocking", "async"])
 def test_batch_a_folder(stack: Stack, place: Path, script: str) -> None:
-    assert "failed: bad.jpg These bytes are no" in _run(script, stack, place)
+    assert "failed: bad.jpg The file is not an image" in _run(script, stack, place)
     masks = place / "masks"
     for name in ("one.png", "below/two.png"):
         assert decode_mask((masks / name).read_bytes()).shape == SIZE
@@ -93,7 +93,12 @@ def test_confidence(stack: Stack, place: Path, script: str) -> None:
     assert _run(script, stack, place).startswith(f"{SIZE} ")
 
 
-@pytest.mark.parametrize("script", SCRIPTS[10:], ids=["blocking", "async"])
-def test_webhooks_that_did_not_arrive(stack: Stack, place: Path, script: str) -> None:
-    """None was asked for here; `tests/client` has them told and told again."""
+@pytest.mark.parametrize("script", SCRIPTS[10:12], ids=["blocking", "async"])
+def test_failed_webhook_deliveries(stack: Stack, place: Path, script: str) -> None:
+    """No job here has a webhook; `tests/roadmask/client` covers deliveries and replays."""
     assert _run(script, stack, place) == ""
+
+
+@pytest.mark.parametrize("script", SCRIPTS[12:], ids=["blocking", "async"])
+def test_pictures_in_other_forms(stack: Stack, place: Path, script: str) -> None:
+    assert _run(script, stack, place) == "[None, 'rear.png', 'front.jpg', 'front.jpg']\n"

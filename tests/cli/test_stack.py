@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -14,10 +15,10 @@ import httpx
 import numpy as np
 import pytest
 
-from roadmask import Client, JobState, Stack
-from roadmask.pixels import encode_jpeg
-from tests.cli.conftest import PROGRAM, Run
-from tests.waiting import wait_until
+from roadmask import Client, JobState, Stack, segment_folder
+from roadmask.images.decoding import encode_jpeg
+from tests.harness.client.program import PROGRAM, Run
+from tests.harness.waiting import wait_until
 
 # Each start of a worker loads TensorFlow, which takes long where the cores are busy.
 pytestmark = pytest.mark.timeout(300)
@@ -28,14 +29,14 @@ def _picture(seed: int) -> bytes:
     return encode_jpeg(pixels)
 
 
-@pytest.mark.parametrize("name", ["api", "redis", "worker-1"])
+@pytest.mark.parametrize("name", ["api", "redis", "scheduler", "worker-1"])
 def test_a_process_that_dies_is_started_again_and_no_job_is_lost(stack: Stack, name: str) -> None:
     with stack.client() as client:
         job = client.submit(files=[_picture(seed) for seed in range(20)], lane="batch")
         before = stack.pids[name]
         assert before
         os.kill(before, signal.SIGKILL)
-        wait_until(lambda: stack.pids[name] not in (None, before), seconds=30)
+        wait_until(lambda: stack.pids[name] not in (None, before))
         ended = client.wait(job, timeout=90)
     assert (ended.state, ended.counts.succeeded) == (JobState.SUCCEEDED, 20)
 
@@ -47,7 +48,7 @@ def test_a_folder_run_outlives_the_api(stack: Stack, tmp_path: Path) -> None:
     for number in range(100):
         (photos / f"{number}.jpg").write_bytes(_picture(1000 + number))
     with stack.client() as client:
-        results = client.segment_folder(photos, tmp_path / "masks")
+        results = segment_folder(client, photos, tmp_path / "masks")
         first = next(results)
         before = stack.pids["api"]
         assert before
@@ -59,15 +60,15 @@ def test_a_folder_run_outlives_the_api(stack: Stack, tmp_path: Path) -> None:
     assert len(list((tmp_path / "masks").glob("*.png"))) == 100
 
 
-def test_a_second_stack_on_the_same_folder_is_refused(stack: Stack, alone: Run) -> None:
-    done = alone("up", "--data-dir", str(stack.data_dir), "--port", "0")
+def test_a_second_stack_on_the_same_folder_is_refused(stack: Stack, program: Run) -> None:
+    done = program("up", "--data-dir", str(stack.data_dir), "--port", "0")
     assert done.returncode == 1
     assert f"running on {stack.data_dir} already (process {os.getpid()})" in done.stderr
 
 
-def test_a_port_that_is_taken_is_named(stack: Stack, alone: Run) -> None:
+def test_a_port_that_is_taken_is_named(stack: Stack, program: Run) -> None:
     port = stack.url.rpartition(":")[2]
-    done = alone("up", "--data-dir", "data", "--port", port)
+    done = program("up", "--data-dir", "data", "--port", port)
     assert done.returncode == 1
     assert f"Port {port}" in done.stderr
     assert "--port" in done.stderr
@@ -89,7 +90,7 @@ def test_behind_a_proxy_it_answers_to_its_public_url_and_links_lead_there(tmp_pa
     assert answers["masks.example.org"].json()["urls"]["self"] == f"{public}/v1/jobs/{job.id}"
 
 
-def test_what_is_secret_is_its_owners_alone(stack: Stack) -> None:
+def test_what_is_secret_is_its_owners_program(stack: Stack) -> None:
     for path in ("secret", "redis/redis.conf"):
         assert (stack.data_dir / path).stat().st_mode & 0o077 == 0
     secret = (stack.data_dir / "secret").read_text()
@@ -97,10 +98,20 @@ def test_what_is_secret_is_its_owners_alone(stack: Stack) -> None:
     assert all(secret not in log.read_text() for log in (stack.data_dir / "logs").iterdir())
 
 
-def test_a_process_that_cannot_start_is_explained(alone: Run, tmp_path: Path) -> None:
+def test_every_process_serves_its_metrics_where_prometheus_finds_it(stack: Stack) -> None:
+    found = {
+        group["labels"]["process"]: httpx.get(f"http://{group['targets'][0]}/metrics").text
+        for group in json.loads((stack.data_dir / "metrics.json").read_text())
+    }
+    assert list(found) == ["api", "scheduler", "worker-1"]
+    assert 'roadmask_workers{lane="interactive"} 1.0' in found["api"]
+    assert "roadmask_engine_busy_seconds_total" in found["worker-1"]
+
+
+def test_a_process_that_cannot_start_is_explained(program: Run, tmp_path: Path) -> None:
     (tmp_path / "data/redis").mkdir(parents=True)
     (tmp_path / "data/redis/appendonly.aof").write_text("this is no append-only file")
-    done = alone("up", "--data-dir", "data", "--port", "0")
+    done = program("up", "--data-dir", "data", "--port", "0")
     assert done.returncode == 1
     assert "redis does not start. Its log ends:" in done.stderr
     assert "Traceback" not in done.stderr
@@ -110,7 +121,13 @@ def test_a_process_that_cannot_start_is_explained(alone: Run, tmp_path: Path) ->
 def _up(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Client]]:
     """`roadmask up` as a process of its own, ready."""
     command = [*PROGRAM, "up", "--data-dir", str(folder), "--port", "0"]
-    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"ROADMASK_LEASE_S": "5"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         assert process.stdout
         url = re.search(r"http://\S+", process.stdout.readline())
@@ -138,9 +155,9 @@ def test_killed_with_all_it_had_in_hand_and_started_again(tmp_path: Path) -> Non
     with _up(tmp_path) as (process, client):
         job = client.submit(files=[_picture(seed) for seed in range(40)], lane="batch")
         children = _children(process.pid)
-        assert len(children) == 3
+        assert len(children) == 4
         process.kill()
-        wait_until(lambda: all(map(_is_over, children)), seconds=60)
+        wait_until(lambda: all(map(_is_over, children)))
     with _up(tmp_path) as (process, client):
         assert client.wait(job.id, timeout=90).counts.succeeded == 40
         children = _children(process.pid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -18,15 +19,16 @@ from cvat_sdk.auto_annotation import driver
 from cvat_sdk.masks import decode_mask
 from PIL import Image
 
+from roadmask import Client
 from roadmask.errors import ServiceUnreachable, Unauthorized
 from roadmask.settings import Settings
-from tests.api.fake_worker import SIZE, SURE, FakeWorker
-from tests.api.fixtures import api, empty_api, store, worker, working
-from tests.api.fixtures import settings as keyless
-from tests.api.server import ApiServer
+from tests.harness.api.fixtures import api, busy_worker, empty_api, store, worker
+from tests.harness.api.fixtures import settings as keyless
+from tests.harness.api.server import ApiServer
+from tests.harness.worker.fake_worker import CONFIDENCE, SIZE, FakeWorker
 from tests.servers.process import HOST, free_port
 
-__all__ = ["api", "empty_api", "keyless", "store", "worker", "working"]
+__all__ = ["api", "busy_worker", "empty_api", "keyless", "store", "worker"]
 
 FILE = Path(__file__).parents[2] / "deploy/cvat_function.py"
 FRAME = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8))
@@ -85,7 +87,9 @@ def detected(
     return found
 
 
-def test_each_category_is_a_mask(function: cvataa.DetectionFunction, working: FakeWorker) -> None:
+def test_each_category_is_a_mask(
+    function: cvataa.DetectionFunction, busy_worker: FakeWorker
+) -> None:
     [shape] = detected(function, as_polygons=False)
     assert (shape.type.value, shape.label_id, shape.frame) == ("mask", 100, 7)
     height, width = SIZE
@@ -93,7 +97,7 @@ def test_each_category_is_a_mask(function: cvataa.DetectionFunction, working: Fa
 
 
 def test_or_polygons_where_cvat_asks_for_them(
-    function: cvataa.DetectionFunction, working: FakeWorker
+    function: cvataa.DetectionFunction, busy_worker: FakeWorker
 ) -> None:
     [shape] = detected(function, as_polygons=True)
     assert (shape.type.value, shape.label_id) == ("polygon", 100)
@@ -106,15 +110,16 @@ def test_or_polygons_where_cvat_asks_for_them(
 
 
 def test_pixels_below_the_threshold_are_left_out(
-    function: cvataa.DetectionFunction, working: FakeWorker
+    function: cvataa.DetectionFunction, busy_worker: FakeWorker
 ) -> None:
-    assert len(detected(function, as_polygons=False, threshold=SURE - 0.01)) == 1
-    assert detected(function, as_polygons=False, threshold=SURE + 0.01) == []
+    assert len(detected(function, as_polygons=False, threshold=CONFIDENCE - 0.01)) == 1
+    assert detected(function, as_polygons=False, threshold=CONFIDENCE + 0.01) == []
 
 
 def test_a_wrong_address_or_key_is_told_before_any_frame_is_loaded(
-    module: ModuleType, empty_api: ApiServer
+    module: ModuleType, empty_api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "Client", partial(Client, patience=1))
     with pytest.raises(ServiceUnreachable, match="Nothing answers"):
         module.create(url=f"http://{HOST}:{free_port()}")
     with pytest.raises(Unauthorized, match="key"):

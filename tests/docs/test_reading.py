@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page
 
-from tests.page.browser import phone, serious
+from tests.web.browser import phone, serious
 
 PAGES = ("", "client/", "formats/", "performance/", "commands/", "cards/lite_unet/")
 """Each kind of content: links, code in tabs, markup and wide tables, charts, what is generated."""

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from api.app import create_app
-from ml.artifact import shipped
+from ml.registry.artifact import shipped
 from roadmask.cli.main import roadmask
 from roadmask.settings import Settings
 from tests.docs.site import Site

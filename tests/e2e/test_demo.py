@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from roadmask import decode_mask
-from roadmask.folders import find_samples
-from tests.cli.conftest import run_roadmask
+from roadmask.images.layouts import find_samples
+from tests.harness.client.program import run_roadmask
 
 
 @pytest.mark.timeout(300)
@@ -33,6 +33,6 @@ def test_the_demo_shows_masks_and_scores_and_ends(tmp_path: Path) -> None:
             shown = np.asarray(panels.convert("RGB"))[:, 2 * width :]
         assert len(np.unique(shown.reshape(-1, 3), axis=0)) == len(np.unique(mask))
     assert "3 of 3 masks were fetched" in done.stdout
-    go_on = re.search(r"^Go on: `(\S+) up`", done.stdout, re.MULTILINE)
-    assert go_on
-    assert shutil.which(go_on[1]) or (tmp_path / go_on[1]).is_file()
+    program = re.search(r"^Next: `(\S+) up`", done.stdout, re.MULTILINE)
+    assert program
+    assert shutil.which(program[1]) or (tmp_path / program[1]).is_file()

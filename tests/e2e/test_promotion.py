@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from ml.artifact import find_artifact, write_card
-from ml.fit import Fit
+from ml.registry.artifact import find_artifact, write_card
+from ml.registry.input_size import InputSize
 from roadmask import Client
-from roadmask.jobs import Job, Lane
+from roadmask.schemas.jobs import Job, Lane
+from tests.harness.client.program import PROGRAM
+from tests.harness.images.worker_images import png
+from tests.harness.waiting import wait_until
 from tests.servers import minio
 from tests.servers.redis import RedisServer
-from tests.servers.service import PROGRAM, Service
-from tests.waiting import wait_until
-from tests.worker.pictures import png
-from worker.shelf import version_of
+from tests.servers.service import Service
 
 BATCH = 160
 
@@ -61,8 +61,8 @@ def small(folder: Path, source: str, budget: int) -> str:
     """An artifact of a shipped network that looks at so few pixels; its `name@version`."""
     shipped = find_artifact(source)
     shutil.copytree(shipped.path, folder)
-    few = {"name": folder.name, "fit": Fit(budget=budget)}
-    return str(version_of(write_card(folder, shipped.card.model_copy(update=few))))
+    few = {"name": folder.name, "fit": InputSize(budget=budget)}
+    return str(write_card(folder, shipped.card.model_copy(update=few)).model_version)
 
 
 @pytest.fixture
@@ -117,14 +117,14 @@ def test_a_version_is_promoted_under_load_and_rolled_back(
         models(env, "push", str(tmp_path / "new"))
         stream = Stream(other)
         stream.start()
-        wait_until(lambda: stream.answered_by(old), seconds=60)
+        wait_until(lambda: stream.answered_by(old))
         batch = client.submit(ids, lane=Lane.BATCH)
 
         assert f"{new} is in service" in models(env, "promote", "new")
         after = client.submit(ids[:16], lane=Lane.BATCH)
-        wait_until(lambda: stream.answered_by(new), seconds=60)
+        wait_until(lambda: stream.answered_by(new))
         assert "is in service again" in models(env, "rollback")
-        wait_until(lambda: stream.answered_by(old), seconds=60)
+        wait_until(lambda: stream.answered_by(old))
         stream.stop()
 
         # Each job was made by one model, the one that was in service when it was accepted.

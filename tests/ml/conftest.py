@@ -1,4 +1,4 @@
-"""Fixtures of the model room: a data set and an artifact with random weights."""
+"""A dataset, an artifact with random weights, and a finished training run."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from pathlib import Path
 import keras
 import pytest
 
-from ml.artifact import Artifact
-from ml.checkpoint import Progress
-from ml.models.registry import NETWORKS
-from ml.models.unet_mini import UNetMini
-from ml.publication import publish
+from ml.data.data_source import DataSource
+from ml.networks.registry import NETWORKS
+from ml.networks.unet import UNetMini
 from ml.recipes.registry import UNET_MINI
-from ml.run import Run
-from ml.training import train
-from tests.ml.narrow import NETWORK, run_of
-from tests.ml.streets import write_streets
+from ml.registry.artifact import Artifact
+from ml.training.checkpoint import TrainingState
+from ml.training.publish import publish
+from ml.training.train import train
+from ml.training.training_run import Run
+from tests.harness.ml.narrow_network import NETWORK, run_of
+from tests.harness.ml.street_folder import write_streets
 
 
 @pytest.fixture(scope="session")
@@ -28,16 +29,18 @@ def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory, streets: Path) -> Artifact:
-    """An artifact of a narrow network that has learnt nothing."""
+    """An artifact of a narrow, untrained network."""
     keras.utils.set_random_seed(5)
     folder = tmp_path_factory.mktemp("narrow")
-    run = Run(UNET_MINI.smoke(), [streets], [streets], folder, "narrow")
-    return publish(run, UNetMini(widths=(4, 4, 8, 8, 16)), Progress(git_revision="0123456789ab"))
+    run = Run(UNET_MINI.smoke(), [DataSource(streets)], [streets], folder, "narrow")
+    return publish(
+        run, UNetMini(widths=(4, 4, 8, 8, 16)), TrainingState(git_revision="0123456789ab")
+    )
 
 
 @pytest.fixture(scope="session")
 def narrow() -> Iterator[None]:
-    """The registry has the network `narrow`."""
+    """Adds the network `narrow` to the registry of networks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(NETWORKS, "narrow", NETWORK)
         yield
@@ -45,7 +48,7 @@ def narrow() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def finished(streets: Path, narrow: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of the narrow network that was not interrupted."""
+    """A finished training run of the narrow network."""
     run = run_of(streets, tmp_path_factory.mktemp("finished"))
     train(run)
     return run

@@ -1,4 +1,4 @@
-"""A small web server that does what the API does with a local store's signed links."""
+"""A web server that serves the signed links of a local store, as the API does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from threading import Thread
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from roadmask.errors import RoadmaskError
-from storage.local_store import LocalStore
-from storage.objects import attachment
+from storage.objects.local import LocalStore
+from storage.objects.store import attachment
 from tests.servers.process import HOST
 
 

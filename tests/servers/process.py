@@ -1,23 +1,33 @@
-"""A server that runs as a process of its own and can be killed and started again."""
+"""A server process that can be killed and restarted."""
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
 
-from tests.waiting import wait_until
+from tests.harness.waiting import PATIENCE_S, wait_until
+from tests.servers.fake_clock import FakeClock
 
 HOST = "127.0.0.1"
+START_S = 900.0
+"""Longest start of a server on a busy machine, seconds."""
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def is_listening(port: int) -> bool:
+    """Whether a process accepts connections on this port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 class Server(ABC):
@@ -26,6 +36,8 @@ class Server(ABC):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
+        self.clock: FakeClock | None = None
+        """The clock of the process from its next start on; None for that of the machine."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -38,44 +50,53 @@ class Server(ABC):
 
     @abstractmethod
     def command(self) -> list[str]:
-        """What to run."""
+        """The command line."""
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether the server is ready for clients."""
+        """Whether the server accepts clients."""
 
     def environment(self) -> dict[str, str] | None:
-        """The variables it runs with; None: those of this process."""
+        """The environment variables; None for those of this process."""
         return None
 
     def start(self) -> None:
-        """Start on the same port and data as ever, and wait until it answers."""
+        """Start on the same port and data each time; wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        env = self.environment()
+        if self.clock is not None:
+            env = (os.environ if env is None else env) | self.clock.environment
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, env=self.environment()
-            )
-        wait_until(self._ready, seconds=60)
+            self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, env=env)
+        wait_until(self._ready, START_S)
 
     def kill(self) -> None:
-        """End it with SIGKILL, as a crash would."""
+        """Kill the process with SIGKILL."""
         if self._process:
             self._process.kill()
             self._process.wait()
 
     def stop(self) -> None:
-        """End it politely."""
+        """Stop the process with SIGTERM; kill it if it hangs."""
         if self._process:
             self._process.terminate()
-            self._process.wait()
+            try:
+                self._process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
 
     def restart(self) -> None:
-        """Kill it and start it again."""
+        """Kill the process and start it again."""
         self.kill()
         self.start()
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            # Its start took too long: nothing else would end it.
+            self.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

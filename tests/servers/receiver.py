@@ -1,4 +1,4 @@
-"""Somebody's server that webhooks call: it checks them with the specification's own library."""
+"""A receiver of webhooks that verifies them with the library of Standard Webhooks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 @dataclass(frozen=True)
 class Call:
-    """One webhook that came, its signature found right."""
+    """One verified webhook."""
 
     path: str
     headers: dict[str, str]
@@ -25,7 +25,7 @@ class Call:
 
 
 class Receiver:
-    """Answers with what `reply` returns for the number of the call, from 0."""
+    """Responds with the status `reply(n)` to call n, counted from 0."""
 
     def __init__(self, reply: Callable[[int], int] = lambda _: 204) -> None:
         self.calls: list[Call] = []

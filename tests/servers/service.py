@@ -1,11 +1,9 @@
-"""The whole service as processes of its own: the API and some workers, over given servers."""
+"""The API and workers as processes, on servers that the test started."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,10 +12,9 @@ from typing import Self
 import httpx
 
 from roadmask import Client
+from tests.harness.client.program import PROGRAM
+from tests.harness.waiting import wait_until
 from tests.servers.process import HOST, Server
-from tests.waiting import wait_until
-
-PROGRAM = (sys.executable, "-m", "roadmask.cli")
 
 
 class Program(Server):
@@ -42,12 +39,17 @@ class Program(Server):
         assert self._process is not None
         return self._process.pid
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        os.kill(self.pid, number)
+    def signal(self, number: int) -> None:
+        """Send a signal to the process, if it runs."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def has_ended(self) -> bool:
+        """Whether the process has ended by itself or by a signal."""
+        return self._process is not None and self._process.poll() is not None
 
     def wait(self, seconds: float) -> int:
-        """Its exit code, once it ended."""
+        """Wait for its end; return its exit code."""
         assert self._process is not None
         return self._process.wait(seconds)
 
@@ -66,13 +68,13 @@ class Api(Program):
 
     def answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz").is_success
+            return httpx.get(f"{self.url}/healthz").is_success
         except httpx.TransportError:
             return False
 
 
 class Service:
-    """API and workers that share one Redis and one object store; a context."""
+    """A context: the API and workers that share one Redis and one object store."""
 
     def __init__(self, folder: Path, env: Mapping[str, str], workers: int = 1) -> None:
         self.api = Api(folder / "api", env)
@@ -84,20 +86,20 @@ class Service:
         return Client(self.api.url)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command of the `roadmask` program against this service."""
+        """Run a command of the `roadmask` program against this service."""
         env = os.environ | {"ROADMASK_URL": self.api.url}
         return subprocess.run(
             [*PROGRAM, *arguments], env=env, text=True, capture_output=True, check=False
         )
 
     def workers_alive(self) -> int:
-        """How many workers say that they are ready."""
+        """Return the number of workers that are ready."""
         return len(httpx.get(f"{self.api.url}/v1/service").json()["workers"])
 
     def __enter__(self) -> Self:
         for program in (self.api, *self.workers):
             self._exits.enter_context(program)
-        wait_until(lambda: self.workers_alive() >= len(self.workers), seconds=120)
+        wait_until(lambda: self.workers_alive() >= len(self.workers), seconds=240)
         return self
 
     def __exit__(self, *_: object) -> None:

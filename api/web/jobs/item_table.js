@@ -1,110 +1,155 @@
-/** The table of a job's items: thumbnails, states, scores, what is in the masks. */
+/** The table of a job's items: thumbnails, states, scores, shares of the categories. */
 
-import { h } from '../element.js';
-import { imagePath } from '../http.js';
-import { explain } from '../problem.js';
-import { link } from '../route.js';
-import { categoryName } from '../taxonomy.js';
-import { thumbnail } from '../thumbnail.js';
-import { VirtualRows } from '../virtual_rows.js';
-import { number, percent, t } from '../words.js';
-import { badge } from './badge.js';
+import { isPlain, linkQuery } from '../items/item_query.js';
+import { ItemRows } from '../items/item_rows.js';
+import { imagePath } from '../lib/api/client.js';
+import { h } from '../lib/element.js';
+import { Emitter } from '../lib/emitter.js';
+import { number, percent, t } from '../lib/i18n.js';
+import { shortName } from '../lib/names.js';
+import { explain } from '../lib/problem.js';
+import { link } from '../lib/route.js';
+import { categoryColor, categoryName } from '../lib/taxonomy.js';
+import { thumbnail } from '../lib/thumbnail.js';
+import { stateBadge } from './state_badge.js';
 
-const ROW = 52;
-const COLUMNS = ['item', 'state', 'iou', 'shares'];
+/** @typedef {import('../lib/api/schemas.js').Item} Item */
+/** @typedef {import('../lib/api/schemas.js').Job} Job */
 
-export class ItemTable {
+/** @typedef {import('../items/item_query.js').ItemQuery} ItemQuery */
+
+const ROW_HEIGHT = 52;
+const COLUMNS = /** @type {const} */ (['item', 'state', 'figure', 'shares']);
+/** Smaller shares are not named in the label of the bar. */
+const MIN_NAMED_SHARE = 0.01;
+
+/** @extends {Emitter<{open: [index: number]}>} */
+export class ItemTable extends Emitter {
+  #job;
+  #taxonomy;
+  /** What the column of figures shows.
+   * @type {'iou' | 'confidence' | null}
+   */
+  #figure = null;
+  #figureHeader = h('span', { role: 'columnheader', class: 'figure' });
+  /** @type {ItemRows} */
+  #rows = new ItemRows({
+    rowHeight: ROW_HEIGHT,
+    drawRow: (row) => this.#drawRow(row),
+    onChange: () => this.#update(),
+  });
+
   /**
    * @param {string} job
-   * @param {import('../taxonomy.js').Taxonomy} taxonomy
+   * @param {import('../lib/taxonomy.js').Taxonomy} taxonomy
    */
   constructor(job, taxonomy) {
-    this.job = job;
-    this.taxonomy = taxonomy;
-    this.source = null;
-    this.refresh = () => this.#refresh();
-    this.rows = new VirtualRows({
-      rowHeight: ROW,
-      draw: (row) => this.#draw(row),
-      seen: (first, last) => this.source?.see(first, last),
-    });
-    const body = this.rows.element;
-    body.setAttribute('role', 'rowgroup');
-    body.setAttribute('aria-label', t('items.title'));
-    this.head = h(
-      'div',
-      { role: 'row', class: 'itemrow itemhead' },
-      COLUMNS.map((name) => h('span', { role: 'columnheader', class: name }, t(`items.${name}`))),
-    );
-    this.empty = h('p', { class: 'note', hidden: true }, t('items.none'));
+    super();
+    this.#job = job;
+    this.#taxonomy = taxonomy;
+    this.#rows.element.setAttribute('role', 'rowgroup');
+    this.note = this.#rows.note;
     this.element = h(
       'div',
       { role: 'table', class: 'items', 'aria-label': t('items.title') },
-      h('div', { role: 'rowgroup' }, this.head),
-      body,
+      h(
+        'div',
+        { role: 'rowgroup' },
+        h(
+          'div',
+          { role: 'row', class: 'item-row item-header' },
+          COLUMNS.map((name) =>
+            name === 'figure'
+              ? this.#figureHeader
+              : h('span', { role: 'columnheader', class: name }, t(`items.${name}`)),
+          ),
+        ),
+      ),
+      this.#rows.element,
     );
   }
 
+  get pages() {
+    return this.#rows.pages;
+  }
+
   close() {
-    this.source?.close();
-    this.rows.close();
+    this.#rows.close();
   }
 
-  /** @param {any} source of rows, see item_sources.js */
-  show(source) {
-    this.source?.removeEventListener('change', this.refresh);
-    this.source = source;
-    source.addEventListener('change', this.refresh);
-    this.rows.element.scrollTop = 0;
-    this.#refresh();
+  /**
+   * @param {ItemQuery} query
+   * @param {Job} job
+   * @param {number | null} at index of the item to scroll to
+   */
+  show(query, job, at) {
+    this.#figure = job.scores ? 'iou' : job.confidence ? 'confidence' : null;
+    this.#figureHeader.textContent = this.#figure ? t(`items.${this.#figure}`) : '';
+    this.#rows.show(query, job, at);
   }
 
-  #refresh() {
-    this.element.setAttribute('aria-rowcount', String(this.source.count + 1));
-    this.empty.hidden = this.source.count > 0;
-    const focused = document.activeElement?.closest?.('.itemrow')?.getAttribute('aria-rowindex');
-    this.rows.setCount(this.source.count);
-    if (focused) this.element.querySelector(`[aria-rowindex="${focused}"] a`)?.focus({ preventScroll: true });
+  #update() {
+    this.note.hidden = isPlain(this.#rows.query);
+    this.element.setAttribute('aria-rowcount', String(this.#rows.count + 1));
+    const focusedRow = document.activeElement?.closest('.item-row')?.getAttribute('aria-rowindex');
+    this.#rows.redraw();
+    if (!focusedRow) return;
+    const anchor = this.element.querySelector(`[aria-rowindex="${focusedRow}"] a`);
+    if (anchor instanceof HTMLElement) anchor.focus({ preventScroll: true });
   }
 
-  #draw(row) {
-    const item = this.source.item(row);
+  /** @param {number} row */
+  #drawRow(row) {
+    const item = this.#rows.item(row);
     const cells = item ? this.#cells(item) : [h('span', { role: 'cell', class: 'note' }, '…')];
-    return h('div', { role: 'row', class: 'itemrow', 'aria-rowindex': row + 2 }, cells);
+    // The header is row 1.
+    return h('div', { role: 'row', class: 'item-row', 'aria-rowindex': row + 2 }, cells);
   }
 
-  #cells({ index, image_id: image, custom_id: own, state, error, result }) {
-    const name = own ?? image;
+  /** @param {Item} item */
+  #cells({ index, image_id: imageId, custom_id: customId, state, error, result }) {
+    const name = customId ?? imageId;
+    const href = link('segment', { job: this.#job, item: index, ...linkQuery(this.#rows.query) });
     return [
       h(
         'span',
         { role: 'cell', class: 'item' },
         h('span', { class: 'note index' }, number(index + 1)),
-        thumbnail(imagePath(image, 'thumbnail')),
-        h('a', { href: link('segment', { job: this.job, item: index }), title: name }, name),
+        thumbnail(imagePath(imageId, 'thumbnail')),
+        h('a', { href, title: name, onclick: () => this.emit('open', index) }, shortName(name)),
       ),
       h(
         'span',
         { role: 'cell', class: 'state' },
-        badge(state),
-        error && h('span', { class: 'why', title: explain(error) }, explain(error)),
+        // Only what is out of the ordinary needs a word.
+        state !== 'succeeded' && stateBadge(state),
+        error && h('span', { class: 'reason', title: explain(error) }, explain(error)),
       ),
-      h('span', { role: 'cell', class: 'iou' }, result?.scores ? percent(result.scores.mean_iou) : ''),
-      h('span', { role: 'cell', class: 'shares' }, result && this.#strip(result.shares)),
+      h('span', { role: 'cell', class: 'figure' }, result ? this.#figureText(result) : ''),
+      h('span', { role: 'cell', class: 'shares' }, result && this.#shareBar(result.shares)),
     ];
   }
 
-  #strip(shares) {
-    const present = this.taxonomy.categories.filter(({ name }) => shares[name] > 0);
-    const words = present
-      .filter(({ name }) => shares[name] >= 0.01)
-      .map((category) => `${categoryName(category)} ${percent(shares[category.name])}`)
+  /** @param {import('../lib/api/schemas.js').Result} result */
+  #figureText({ scores, confidence }) {
+    const value = this.#figure === 'iou' ? scores?.mean_iou : confidence;
+    return value === null || value === undefined ? '' : percent(value);
+  }
+
+  /** @param {Record<string, number>} shares by category name */
+  #shareBar(shares) {
+    const parts = this.#taxonomy.categories
+      .map((category) => ({ category, share: shares[category.name] ?? 0 }))
+      .filter(({ share }) => share > 0);
+    const label = parts
+      .filter(({ share }) => share >= MIN_NAMED_SHARE)
+      .map(({ category, share }) => `${categoryName(category)} ${percent(share)}`)
       .join(', ');
     return h(
       'span',
-      { class: 'strip', role: 'img', 'aria-label': words, title: words },
-      present.map(({ name, color }) =>
-        h('i', { style: { 'flex-grow': shares[name], background: `rgb(${color})` } }),
+      { class: 'share-bar', role: 'img', 'aria-label': label, title: label },
+      parts.map(({ category, share }) =>
+        h('i', { style: { 'flex-grow': share, background: categoryColor(category) } }),
       ),
     );
   }

@@ -1,162 +1,240 @@
-/** A new batch: on a dataset, or on files and folders that are dropped. */
+/** The form for a new batch: on a dataset, or on files and folders that are uploaded. */
 
-import { acceptDrops, dropzone } from '../dropzone.js';
-import { fill, h } from '../element.js';
-import { call, get } from '../http.js';
-import { explain, problemNote } from '../problem.js';
-import { go, link } from '../route.js';
-import { upload } from '../upload.js';
-import { number, t } from '../words.js';
+import { createJob, listDatasets, listImages, listModels } from '../lib/api/client.js';
+import { isAbort } from '../lib/api/http.js';
+import { fill, h } from '../lib/element.js';
+import { acceptDrops, dropzone } from '../lib/files/dropzone.js';
+import { uploadFiles, uploadSelected } from '../lib/files/upload.js';
+import { number, t } from '../lib/i18n.js';
+import { fullName, modelLabel, shortModel } from '../lib/names.js';
+import { PixelsFields } from '../lib/pixels/pixels_fields.js';
+import { pixelsText } from '../lib/pixels/pixels_text.js';
+import { explain, problemNote } from '../lib/problem.js';
+import { failureNote } from '../lib/recovery.js';
+import { link, navigate } from '../lib/route.js';
+
+/** @typedef {import('../lib/api/schemas.js').ImageRef} ImageRef */
+/** @typedef {import('../lib/api/schemas.js').Quality} Quality */
+/** @typedef {import('../lib/files/upload.js').SelectedFile} SelectedFile */
+/** @typedef {import('../lib/files/upload.js').UploadResult<import('../lib/api/schemas.js').Image>} UploadResult */
+
+/** @type {Quality[]} */
+const QUALITIES = ['fast', 'standard', 'best'];
+
+/** The API's limit for names of items. */
+const MAX_CUSTOM_ID = 1024;
 
 export class JobForm {
-  #sending = new AbortController();
-  /** @type {import('../upload.js').Chosen[]} */
-  #chosen = [];
-  /** @type {{id: string, custom_id: string}[] | null} */
+  #closing = new AbortController();
+  /** @type {SelectedFile[]} */
+  #files = [];
+  /** @type {ImageRef[] | null} */
   #uploaded = null;
+  #dataset = h('select', { id: 'batch-dataset', onchange: () => this.#selectDataset() });
+  #name = h('input', { type: 'text', id: 'batch-name', maxLength: 200, autocomplete: 'off' });
+  #model = h('select', { id: 'batch-model' });
+  #modelField = field(this.#model, 'batch.model');
+  #threshold = h('input', {
+    type: 'number',
+    id: 'batch-threshold',
+    min: '0',
+    max: '100',
+    step: 'any',
+    placeholder: t('batch.never'),
+  });
+  #quality = h(
+    'select',
+    { id: 'batch-quality' },
+    QUALITIES.map((quality) =>
+      h('option', { value: quality, selected: quality === 'standard' }, t(`quality.${quality}`)),
+    ),
+  );
+  #confidence = h('input', { type: 'checkbox', id: 'batch-confidence' });
+  #pixels = new PixelsFields('batch');
+  #datasetPixels = h('p', { class: 'note', hidden: true });
+  #fileStatus = h('p', { class: 'note', role: 'status' });
+  #rejected = h('ul', { class: 'rejected-files' });
+  #start = h('button', { class: 'primary', disabled: true }, t('batch.start'));
 
-  /** @param {string} dataset chosen before */
+  /** @param {string} dataset selected first; empty for none */
   constructor(dataset) {
-    this.dataset = h('select', { id: 'batch-dataset', onchange: () => this.#show() });
-    this.name = h('input', { type: 'text', id: 'batch-name', maxLength: 200, autocomplete: 'off' });
-    this.model = h('select', { id: 'batch-model' });
-    this.threshold = h('input', {
-      type: 'number',
-      id: 'batch-threshold',
-      min: 0,
-      max: 100,
-      step: 'any',
-      placeholder: t('batch.never'),
-    });
-    this.confidence = h('input', { type: 'checkbox', id: 'batch-confidence' });
-    this.files = h('p', { class: 'note', role: 'status' });
-    this.refused = h('ul', { class: 'refusals' });
-    this.start = h('button', { class: 'primary', disabled: true }, t('batch.start'));
-    const take = (chosen) => this.#take(chosen);
-    this.modelField = field(this.model, 'batch.model');
+    /** @param {SelectedFile[]} files */
+    const onFiles = (files) => this.#select(files);
     this.element = h(
       'form',
-      { class: 'batchform card', tabIndex: -1, onsubmit: (event) => this.#submit(event) },
+      { class: 'job-form card', tabIndex: -1 },
       h('a', { class: 'back', href: link('jobs') }, t('jobs.back')),
       h('h1', {}, t('batch.title')),
-      field(this.dataset, 'batch.dataset'),
+      field(this.#dataset, 'batch.dataset'),
       h('p', { class: 'or' }, t('batch.or')),
-      dropzone({ words: t('batch.drop'), withFolder: true, take }),
-      this.files,
-      field(this.name, 'batch.name'),
-      this.modelField,
-      field(this.threshold, 'batch.threshold'),
+      dropzone({ label: t('batch.drop'), withFolder: true, onFiles }),
+      this.#fileStatus,
+      field(this.#name, 'batch.name'),
+      this.#modelField,
+      field(this.#quality, 'batch.quality'),
+      field(this.#threshold, 'batch.threshold'),
       h(
         'div',
         { class: 'category' },
-        this.confidence,
+        this.#confidence,
         h('label', { for: 'batch-confidence' }, t('batch.confidence')),
       ),
-      this.refused,
-      this.start,
+      h(
+        'details',
+        { class: 'pixels' },
+        h('summary', {}, t('pixels.title')),
+        this.#datasetPixels,
+        this.#pixels.element,
+      ),
+      this.#rejected,
+      this.#start,
     );
-    acceptDrops(this.element, take);
-    this.#fill(dataset);
+    this.element.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    acceptDrops(this.element, onFiles);
+    this.#fillMenus(dataset);
   }
 
   close() {
-    this.#sending.abort();
+    this.#closing.abort();
   }
 
-  async #fill(dataset) {
+  /** @param {string} selected dataset */
+  async #fillMenus(selected) {
     try {
-      const [datasets, { models, in_service: current }] = await Promise.all([
-        get('v1/datasets'),
-        get('v1/models'),
-      ]);
+      const [datasets, models] = await Promise.all([listDatasets(), listModels()]);
       fill(
-        this.dataset,
+        this.#dataset,
         h('option', { value: '' }, t(datasets.length ? 'batch.choose' : 'batch.nodataset')),
         datasets.map(({ name, images }) =>
-          h('option', { value: name, selected: name === dataset }, `${name} (${number(images)})`),
+          h('option', { value: name, selected: name === selected }, `${name} (${number(images)})`),
         ),
       );
-      const names = models
-        .map(({ name, version }) => `${name}@${version}`)
-        .filter((name) => name !== current);
-      fill(
-        this.model,
-        h('option', { value: 'default' }, t('batch.default', { model: current ?? '–' })),
-        names.map((name) => h('option', { value: name }, name)),
-      );
-      this.modelField.hidden = names.length === 0;
-      this.#show();
+      this.#fillModels(models);
+      this.#selectDataset();
     } catch (error) {
-      this.refused.append(h('li', {}, problemNote(error)));
-    }
-  }
-
-  #take(chosen) {
-    this.#chosen = chosen;
-    this.#uploaded = null;
-    this.dataset.value = '';
-    if (!this.name.value && chosen.length)
-      this.name.value = chosen[0].path.includes('/') ? chosen[0].path.split('/')[0] : '';
-    this.#show();
-  }
-
-  #show() {
-    fill(this.refused);
-    if (this.dataset.value) this.#chosen = [];
-    this.files.textContent = this.#chosen.length ? t('batch.files', { n: this.#chosen.length }) : '';
-    this.start.disabled = !this.dataset.value && !this.#chosen.length;
-    fill(this.start, t('batch.start'));
-  }
-
-  async #submit(event) {
-    event.preventDefault();
-    // A disabled button loses the focus, and with it the reader's place.
-    this.element.focus();
-    this.start.disabled = true;
-    try {
-      const what = this.dataset.value ? { dataset: this.dataset.value } : { images: await this.#images() };
-      if (what.images && !what.images.length) return;
-      const share = this.threshold.value ? Number(this.threshold.value) / 100 : null;
-      const name = this.name.value.trim() || this.dataset.value || null;
-      const json = {
-        ...what,
-        name,
-        model: this.model.value || 'default',
-        lane: 'batch',
-        confidence: this.confidence.checked,
-        error_threshold: share,
+      const retry = () => {
+        fill(this.#rejected);
+        this.#fillMenus(selected);
       };
-      const job = await (await call('v1/jobs', { method: 'POST', json })).json();
-      go(link('jobs', { job: job.id }));
-    } catch (error) {
-      if (error.name !== 'AbortError') this.refused.append(h('li', {}, problemNote(error)));
-    } finally {
-      this.start.disabled = this.#uploaded?.length === 0;
+      if (!this.#closing.signal.aborted)
+        fill(this.#rejected, h('li', {}, failureNote(error, retry)));
     }
   }
 
-  /** The uploaded images; none when some were refused, until the reader says to go on without them. */
-  async #images() {
+  /** @param {import('../lib/api/schemas.js').ModelList} list */
+  #fillModels({ models, in_service: inService }) {
+    const others = models.filter((model) => fullName(model) !== inService);
+    const model = inService ? shortModel(inService) : '–';
+    fill(
+      this.#model,
+      h('option', { value: 'default' }, t('batch.default', { model })),
+      others.map((each) => h('option', { value: fullName(each) }, modelLabel(each))),
+    );
+    this.#modelField.hidden = others.length === 0;
+  }
+
+  /** @param {SelectedFile[]} files */
+  #select(files) {
+    this.#files = files;
+    this.#uploaded = null;
+    this.#dataset.value = '';
+    const [folder, ...rest] = files[0]?.path.split('/') ?? [];
+    if (!this.#name.value && folder && rest.length) this.#name.value = folder;
+    this.#update();
+  }
+
+  /** A dataset says what its samples mean, if that was said when it was ingested. */
+  async #selectDataset() {
+    this.#update();
+    const dataset = this.#dataset.value;
+    this.#datasetPixels.hidden = true;
+    if (!dataset) return;
+    const page = await listImages({ dataset, limit: 1 }).catch(() => null);
+    const pixels = pixelsText(page?.images[0]?.pixels);
+    if (!pixels || dataset !== this.#dataset.value) return;
+    this.#datasetPixels.hidden = false;
+    this.#datasetPixels.textContent = t('pixels.dataset', { pixels });
+  }
+
+  /** Show what was selected. A dataset replaces selected files. */
+  #update() {
+    fill(this.#rejected);
+    if (this.#dataset.value) this.#files = [];
+    const count = this.#files.length;
+    this.#fileStatus.textContent = count ? t('batch.files', { n: count }) : '';
+    this.#start.disabled = !this.#dataset.value && !count;
+    fill(this.#start, t('batch.start'));
+  }
+
+  async #submit() {
+    // The button loses the focus when it is disabled.
+    this.element.focus();
+    this.#start.disabled = true;
+    try {
+      const dataset = this.#dataset.value;
+      const images = dataset ? [] : await this.#uploadedImages();
+      if (!dataset && !images.length) return;
+      const { job } = await createJob({
+        ...(dataset ? { dataset } : { images }),
+        name: this.#name.value.trim() || dataset || null,
+        model: this.#model.value || 'default',
+        quality: /** @type {Quality} */ (this.#quality.value),
+        pixels: this.#pixels.value,
+        lane: 'batch',
+        confidence: this.#confidence.checked,
+        error_threshold: this.#threshold.value ? Number(this.#threshold.value) / 100 : null,
+      });
+      navigate(link('jobs', { job: job.id }));
+    } catch (error) {
+      if (!isAbort(error)) this.#rejected.append(h('li', {}, problemNote(error)));
+    } finally {
+      this.#start.disabled = this.#uploaded?.length === 0;
+    }
+  }
+
+  /**
+   * The images of the job. Empty when files were rejected: the user has to press Start again to
+   * leave them out.
+   */
+  async #uploadedImages() {
     if (this.#uploaded) return this.#uploaded;
     this.#uploaded = await this.#upload();
-    if (this.#uploaded.length === this.#chosen.length) return this.#uploaded;
-    fill(this.start, t('batch.without', { n: this.#uploaded.length }));
+    if (this.#uploaded.length === this.#files.length) return this.#uploaded;
+    fill(this.#start, t('batch.without', { n: this.#uploaded.length }));
     return [];
   }
 
+  /** @returns {Promise<ImageRef[]>} */
   async #upload() {
-    const total = this.#chosen.length;
-    const tell = ({ path, error }, count) => {
-      this.files.textContent = t('tray.sending', { done: count, n: total });
-      if (error) this.refused.append(h('li', {}, h('b', {}, path), ' ', explain(error)));
+    const total = this.#files.length;
+    /**
+     * @param {UploadResult} result
+     * @param {number} done
+     */
+    const onResult = ({ path, error }, done) => {
+      this.#fileStatus.textContent = t('uploads.progress', { done, n: total });
+      if (error) this.#rejected.append(h('li', {}, h('b', {}, path), ' ', explain(error)));
     };
-    const results = await upload(this.#chosen, tell, this.#sending.signal);
-    const good = results.filter(({ image }) => image);
-    this.files.textContent = t('batch.uploaded', { n: good.length, refused: total - good.length });
-    return good.map(({ image, path }) => ({ id: image.id, custom_id: path.slice(-256) }));
+    const { signal } = this.#closing;
+    const results = await uploadFiles(this.#files, onResult, signal, uploadSelected);
+    /** @type {ImageRef[]} */
+    const images = [];
+    for (const { path, stored } of results) {
+      if (stored) images.push({ id: stored.id, custom_id: path.slice(-MAX_CUSTOM_ID) });
+    }
+    const counts = { n: images.length, rejected: total - images.length };
+    this.#fileStatus.textContent = t('batch.uploaded', counts);
+    return images;
   }
 }
 
-function field(control, words) {
-  return h('div', { class: 'field' }, h('label', { for: control.id }, t(words)), control);
+/**
+ * @param {HTMLInputElement | HTMLSelectElement} control
+ * @param {import('../lib/i18n.js').TextKey} key of the label
+ */
+function field(control, key) {
+  return h('div', { class: 'field' }, h('label', { for: control.id }, t(key)), control);
 }

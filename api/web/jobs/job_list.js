@@ -1,52 +1,57 @@
-/** The history: jobs, newest first. */
+/** The history of jobs, newest first. */
 
-import { fill, h } from '../element.js';
-import { get } from '../http.js';
-import { explain } from '../problem.js';
-import { link } from '../route.js';
-import { t, when } from '../words.js';
-import { badge } from './badge.js';
-import { fillbar } from './progress.js';
+import { listJobs } from '../lib/api/client.js';
+import { fill, h } from '../lib/element.js';
+import { dateTime, t } from '../lib/i18n.js';
+import { explain } from '../lib/problem.js';
+import { link } from '../lib/route.js';
+import { progressBar } from './job_progress.js';
+import { stateBadge } from './state_badge.js';
 
-const PAGE = 50;
-const EVERY_MS = 4000;
-const LANES = ['batch', 'interactive', ''];
+/** @typedef {import('../lib/api/schemas.js').Job} Job */
+
+const PAGE_SIZE = 50;
+const POLL_MS = 4000;
+const LANES = /** @type {const} */ (['batch', 'interactive', 'all']);
 
 export class JobList {
+  /** @type {Job[]} */
   #jobs = [];
-  #next = null;
+  /** @type {string | null} */
+  #nextCursor = null;
+  #currentId = '';
   #timer = 0;
   #isClosed = false;
+  #lane;
+  #list = h('ul', { class: 'job-list' });
+  #note = h('p', { class: 'note', role: 'status' });
+  #more = h(
+    'button',
+    { type: 'button', hidden: true, onclick: () => this.#load(this.#nextCursor) },
+    t('jobs.more'),
+  );
 
-  /** @param {string} lane shown first */
+  /** @param {string} lane shown first: `batch`, `interactive` or `all` */
   constructor(lane) {
-    this.current = '';
-    this.lane = h(
+    this.#lane = h(
       'select',
       { 'aria-label': t('jobs.lane'), onchange: () => this.#restart() },
       LANES.map((value) =>
-        h('option', { value, selected: value === lane }, t(`jobs.lane.${value || 'all'}`)),
+        h('option', { value, selected: value === lane }, t(`jobs.lane.${value}`)),
       ),
-    );
-    this.list = h('ul', { class: 'joblist' });
-    this.note = h('p', { class: 'note', role: 'status' });
-    this.more = h(
-      'button',
-      { type: 'button', hidden: true, onclick: () => this.#load(this.#next) },
-      t('jobs.more'),
     );
     this.element = h(
       'section',
       { class: 'history', 'aria-label': t('jobs.history') },
       h(
         'div',
-        { class: 'historyhead' },
+        { class: 'history-header' },
         h('a', { class: 'button primary', href: link('jobs', { new: 1 }) }, t('jobs.new')),
-        this.lane,
+        this.#lane,
       ),
-      this.note,
-      this.list,
-      this.more,
+      this.#note,
+      this.#list,
+      this.#more,
     );
     this.#restart();
   }
@@ -56,15 +61,21 @@ export class JobList {
     clearTimeout(this.#timer);
   }
 
-  /** @param {string} id of the job that is shown; it may be a new one */
+  /** @param {string} id of the job that is shown, which may be new */
   setCurrent(id) {
-    this.current = id;
+    this.#currentId = id;
     this.#draw();
     if (id && !this.#jobs.some((job) => job.id === id)) this.#load(null);
   }
 
-  /** @param {any} job as somebody who watches it knows it */
-  put(job) {
+  /** @param {string} id of a job that was deleted */
+  remove(id) {
+    this.#jobs = this.#jobs.filter((job) => job.id !== id);
+    this.#draw();
+  }
+
+  /** @param {Job} job as it is now */
+  update(job) {
     const at = this.#jobs.findIndex(({ id }) => id === job.id);
     if (at < 0) return;
     this.#jobs[at] = job;
@@ -77,53 +88,74 @@ export class JobList {
     this.#load(null);
   }
 
+  /** @param {string | null} cursor null for the newest jobs */
   async #load(cursor) {
-    const lane = this.lane.value;
+    const lane = this.#lane.value;
     try {
-      const page = await get('v1/jobs', { lane, limit: PAGE, cursor });
-      if (lane !== this.lane.value) return;
-      const known = new Set(page.jobs.map(({ id }) => id));
-      const others = this.#jobs.filter(({ id }) => !known.has(id));
-      // A page further down goes behind what is there, the newest before.
+      const filter = lane === 'all' ? {} : { lane };
+      const page = await listJobs({ ...filter, limit: PAGE_SIZE, cursor });
+      if (lane !== this.#lane.value) return;
+      const loaded = new Set(page.jobs.map(({ id }) => id));
+      const others = this.#jobs.filter(({ id }) => !loaded.has(id));
       this.#jobs = cursor ? [...others, ...page.jobs] : [...page.jobs, ...others];
-      if (cursor || others.length === 0) this.#next = page.next;
-      fill(this.note, this.#jobs.length ? '' : t('jobs.none'));
+      if (cursor || others.length === 0) this.#nextCursor = page.next;
+      fill(this.#note, this.#jobs.length ? '' : t('jobs.none'));
       this.#draw();
     } catch (error) {
-      fill(this.note, explain(error));
+      fill(this.#note, explain(error));
     }
     clearTimeout(this.#timer);
-    if (!this.#isClosed) this.#timer = setTimeout(() => this.#load(null), EVERY_MS);
+    if (!this.#isClosed) this.#timer = setTimeout(() => this.#load(null), POLL_MS);
   }
 
   #draw() {
-    this.more.hidden = !this.#next;
-    const rows = this.#jobs.map((job) => this.#row(job));
-    const old = [...this.list.children];
-    // Rows that say the same stay, and with them the focus.
-    rows.forEach((row, at) => {
-      if (old[at]?.isEqualNode(row)) rows[at] = old[at];
+    this.#more.hidden = !this.#nextCursor;
+    const old = [...this.#list.children];
+    // Unchanged rows stay in the document, so that they keep the focus.
+    const rows = this.#jobs.map((job, at) => {
+      const row = this.#row(job);
+      const shown = old[at];
+      return shown?.isEqualNode(row) ? shown : row;
     });
     if (rows.length === old.length && rows.every((row, at) => row === old[at])) return;
-    const focused = this.list.contains(document.activeElement) && document.activeElement.getAttribute('href');
-    fill(this.list, rows);
-    if (focused) this.list.querySelector(`[href="${focused}"]`)?.focus();
+    const focused = document.activeElement;
+    const href = this.#list.contains(focused) && focused?.getAttribute('href');
+    fill(this.#list, rows);
+    const anchor = href && this.#list.querySelector(`[href="${href}"]`);
+    if (anchor instanceof HTMLElement) anchor.focus();
   }
 
+  /** @param {Job} job */
   #row(job) {
+    const { counts } = job;
     return h(
       'li',
       {},
       h(
         'a',
-        { href: link('jobs', { job: job.id }), 'aria-current': job.id === this.current ? 'true' : null },
-        h('span', { class: 'jobname' }, job.name ?? t('jobs.unnamed', { id: job.id.slice(-6) })),
-        badge(job.state),
-        h('span', { class: 'note' }, t('jobs.images', { n: job.counts.total }), ' · ', when(job.created_at)),
-        job.counts.failed > 0 &&
-          h('span', { class: 'failednote' }, t('jobs.failures', { n: job.counts.failed })),
-        job.progress < 1 && job.finished_at === null && fillbar(job),
+        {
+          href: link('jobs', { job: job.id }),
+          'aria-current': job.id === this.#currentId ? 'true' : null,
+        },
+        h('span', { class: 'job-name' }, jobName(job)),
+        // Only what is out of the ordinary needs a word.
+        job.state !== 'succeeded' && stateBadge(job.state),
+        h(
+          'span',
+          { class: 'note' },
+          t('jobs.images', { n: counts.total }),
+          ' · ',
+          dateTime(job.created_at),
+        ),
+        counts.failed > 0 &&
+          h('span', { class: 'failure-count' }, t('jobs.failures', { n: counts.failed })),
+        job.progress < 1 && job.finished_at === null && progressBar(job),
       ),
     );
   }
+}
+
+/** @param {Job} job */
+export function jobName({ name, id }) {
+  return name ?? t('jobs.unnamed', { id: id.slice(-6) });
 }

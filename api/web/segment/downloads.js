@@ -1,34 +1,52 @@
-/** What can be saved of an image under inspection. */
+/** The download menu of the inspected image. */
 
-import { downloadLink, downloadMenu, exportForms, formName, maskFilename, save } from '../download.js';
-import { h } from '../element.js';
-import { fetchObject, objectAddress } from '../http.js';
-import { t } from '../words.js';
-import { maskPath } from './subject.js';
+import { maskPath } from '../lib/api/client.js';
+import { fetchObject, objectUrl } from '../lib/api/http.js';
+import { h } from '../lib/element.js';
+import { downloadLink, downloadMenu, saveBlob } from '../lib/files/download.js';
+import { exportFormats, formatName, maskFilename } from '../lib/files/mask_formats.js';
+import { t } from '../lib/i18n.js';
 
-/**
- * A button that opens the list of what there is.
- * @param {() => {image?: any, ended?: import('./subject.js').Ended | null}} shown what is inspected
- */
-export function subjectDownloads(shown) {
-  return downloadMenu(t('download.title'), () => links(shown()));
+/** @typedef {{image: import('../lib/api/schemas.js').Image | null, finished: import('./prediction/mask_job.js').FinishedItem | null}} Inspected */
+
+/** @param {() => Inspected} inspected */
+export function inspectorDownloads(inspected) {
+  return downloadMenu(t('download.title'), () => links(inspected()));
 }
 
-async function links({ image, ended }) {
-  const name = (image?.id ?? 'mask').split('/').at(-1);
-  const own = (url, ending, words) => {
-    const onclick = (event) => save(event, () => fetchObject(url), `${name}${ending}`);
-    return h('a', { href: objectAddress(url), onclick }, t(words));
-  };
-  const stored = image ? [own(image.content_url, `.${image.format}`, 'download.image')] : [];
-  if (image?.truth_url) stored.push(own(image.truth_url, '.truth.png', 'download.truth'));
-  if (!ended?.item.result) return [...stored, h('p', { class: 'note' }, t('download.none'))];
-  const { job, item } = ended;
-  const { each } = await exportForms(job);
-  return [
-    ...stored,
-    ...each.map((form) =>
-      downloadLink(maskPath(job.id, item.index, form), maskFilename(name, form), formName(form)),
-    ),
-  ];
+/**
+ * @param {Inspected} inspected
+ * @returns {Promise<HTMLElement[]>}
+ */
+async function links({ image, finished }) {
+  const name = image?.id.split('/').at(-1) ?? 'mask';
+  /** @type {HTMLElement[]} */
+  const list = [];
+  if (image) {
+    list.push(objectLink(image.content_url, `${name}.${image.format}`, t('download.image')));
+    if (image.truth_url) {
+      list.push(objectLink(image.truth_url, `${name}.truth.png`, t('download.truth')));
+    }
+  }
+  if (!finished?.item.result) {
+    return [...list, h('p', { class: 'note' }, t('download.none'))];
+  }
+  const { job, item } = finished;
+  const { perImage } = await exportFormats(job);
+  for (const format of perImage) {
+    const path = maskPath(job.id, item.index, format);
+    list.push(downloadLink(path, maskFilename(name, format), formatName(format)));
+  }
+  return list;
+}
+
+/**
+ * @param {string} url signed
+ * @param {string} filename
+ * @param {string} label
+ */
+function objectLink(url, filename, label) {
+  /** @param {Event} event */
+  const onclick = (event) => saveBlob(event, () => fetchObject(url), filename);
+  return h('a', { href: objectUrl(url), onclick }, label);
 }

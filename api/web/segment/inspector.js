@@ -1,247 +1,395 @@
-/** One image under inspection: its pictures, tools, legend, and how its mask comes about. */
+/** The inspected image: its panes, tools and legend, and the request for its mask. */
 
-import { fill, h } from '../element.js';
-import { get, imagePath } from '../http.js';
-import { problemNote } from '../problem.js';
-import { link } from '../route.js';
-import { number, t } from '../words.js';
-import { subjectDownloads } from './downloads.js';
+import { getService } from '../lib/api/client.js';
+import { isAbort, Problem } from '../lib/api/http.js';
+import { h } from '../lib/element.js';
+import { Emitter } from '../lib/emitter.js';
+import { t } from '../lib/i18n.js';
+import { baseName } from '../lib/names.js';
+import { palette } from '../lib/palette.js';
+import { PixelsMenu } from '../lib/pixels/pixels_menu.js';
+import { problemNote } from '../lib/problem.js';
+import { failureNote } from '../lib/recovery.js';
+import { Correction } from './correction/correction.js';
+import { BASE_LAYERS, DisplayOptions, LAYERS } from './display_options.js';
+import { inspectorDownloads } from './downloads.js';
+import { Heading } from './heading.js';
 import { Legend } from './legend.js';
-import { Look } from './look.js';
-import { ModelChoice } from './model_choice.js';
-import { Panes, PLAIN } from './panes.js';
-import { shares } from './raster.js';
-import { Readout } from './readout.js';
-import { timing, waiting } from './standing.js';
-import {
-  askForMask,
-  awaitItem,
-  loadConfidence,
-  loadPhoto,
-  loadPrediction,
-  loadTruth,
-} from './subject.js';
+import { PixelInfo } from './pixel_info.js';
+import { ConfidenceLoader } from './prediction/confidence_loader.js';
+import { loadPhoto, loadPrediction, loadTruth } from './prediction/image_data.js';
+import { requestMask, takeSegmented, waitForItem } from './prediction/mask_job.js';
+import { ModelSelect } from './prediction/model_select.js';
+import { OtherPrediction } from './prediction/other_prediction.js';
+import { waitingText } from './prediction/status_text.js';
+import { loadTarget } from './target.js';
 import { Toolbar } from './toolbar.js';
-import { Viewport } from './viewport.js';
+import { shares } from './viewer/raster.js';
+import { Viewer } from './viewer/viewer.js';
+import { Viewport } from './viewer/viewport.js';
 
-export class Inspector extends EventTarget {
+/** @typedef {import('../lib/api/schemas.js').Image} Image */
+/** @typedef {import('./prediction/mask_job.js').FinishedItem} FinishedItem */
+
+/** @typedef {import('./target.js').Target} Target */
+
+const LINK_DELAY_MS = 150;
+
+/**
+ * `change`: the link to what is shown has changed; `model`: other ways to make the mask were chosen; `named`: the
+ * name of the image is known; `corrected`: the image has another truth; `flick`: a finger asks for another image.
+ * @extends {Emitter<{change: [], model: [], named: [name: string], corrected: [], flick: [steps: number]}>}
+ */
+export class Inspector extends Emitter {
+  #taxonomy;
+  #viewport = new Viewport();
+  #viewer;
+  #toolbar;
+  #legend;
+  #pixelInfo;
+  #heading;
+  #name = '';
   #loading = new AbortController();
+  #confidence;
+  /** @type {Image | null} */
+  #image = null;
+  /** @type {FinishedItem | null} */
+  #finished = null;
+  /** @type {import('./legend.js').Figures} */
+  #figures = {};
+  #linkTimer = 0;
+  #unsubscribe;
 
   /**
-   * @param {import('../taxonomy.js').Taxonomy} taxonomy
-   * @param {URLSearchParams} query of the link that is reopened
+   * @param {import('../lib/taxonomy.js').Taxonomy} taxonomy
+   * @param {URLSearchParams} query of a link
+   * @param {{walk: HTMLElement, actions: HTMLElement[]}} parts of the view in the heading
    */
-  constructor(taxonomy, query) {
+  constructor(taxonomy, query, { walk, actions }) {
     super();
-    this.taxonomy = taxonomy;
-    this.look = new Look(query);
-    this.viewport = new Viewport();
-    this.viewport.parse(query.get('at') ?? '');
-    this.panes = new Panes(taxonomy, this.look, this.viewport);
-    this.readout = new Readout(taxonomy);
-    this.legend = new Legend(taxonomy, this.look);
-    this.toolbar = new Toolbar(this.look, this.viewport, (factor) => this.panes.zoom(factor));
-    this.title = h('h1', { class: 'subject' });
-    this.facts = h('p', { class: 'note', role: 'status' });
-    this.models = new ModelChoice(query.get('model') ?? '');
-    this.models.addEventListener('change', () => {
-      this.open(this.wanted);
-      this.#note();
-    });
-    this.back = h('a', { hidden: true }, t('image.job'));
-    this.downloads = subjectDownloads(() => this);
+    this.#taxonomy = taxonomy;
+    this.options = new DisplayOptions();
+    this.options.restore(query);
+    this.#viewport.parse(query.get('at') ?? '');
+    this.models = new ModelSelect(query.get('model') ?? '');
+    this.pixels = new PixelsMenu(query.get('pixels') ?? '');
+    this.#viewer = new Viewer(taxonomy, this.options, this.#viewport);
+    this.other = new OtherPrediction(query.get('with') ?? '', this.#viewer);
+    this.#confidence = new ConfidenceLoader(this.#viewer, this.options, (finished, signal) =>
+      this.#showFinished(finished, signal),
+    );
+    this.#toolbar = new Toolbar(this.options, this.#viewport, (factor) =>
+      this.#viewer.zoom(factor),
+    );
+    this.#legend = new Legend(taxonomy, this.options);
+    this.#pixelInfo = new PixelInfo(taxonomy);
+    const downloads = inspectorDownloads(() => ({ image: this.#image, finished: this.#finished }));
+    this.correction = new Correction(taxonomy, this.#viewer, this.options, () => this.#image);
+    this.correction.on('saved', () => this.emit('corrected'));
+    const menus = [this.models.element, this.other.element, this.pixels.element];
+    const tools = [...menus, this.correction.start, downloads, ...actions];
+    this.#heading = new Heading(walk, tools);
     this.element = h(
       'div',
       { class: 'inspector' },
+      this.#heading.element,
+      this.#toolbar.element,
+      this.correction.element,
       h(
         'div',
-        { class: 'heading' },
-        h('div', { class: 'names' }, this.title, this.facts),
-        h('div', { class: 'actions' }, this.back, this.models.element, this.downloads),
+        { class: 'pictures' },
+        this.#viewer.element,
+        h('p', { id: 'pane-keys', class: 'visually-hidden' }, t('pane.keys')),
+        this.#viewer.legends,
+        this.#pixelInfo.element,
       ),
-      this.toolbar.element,
-      this.panes.element,
-      h('p', { id: 'pane-keys', class: 'visually-hidden' }, t('pane.keys')),
-      this.panes.keys,
-      this.readout.element,
-      this.legend.element,
+      this.#legend.element,
     );
-    this.look.addEventListener('change', () => this.#lookChanged());
-    this.viewport.addEventListener('change', () => this.#note());
-    this.panes.addEventListener('point', ({ detail }) =>
-      this.readout.show(detail.pixel, this.panes.masks, detail.byKeys),
+    for (const menu of [this.models, this.pixels]) menu.on('change', () => this.emit('model'));
+    this.other.on('change', () => this.#changeOther());
+    this.other.on('mask', (mask) => this.#addFigures({ other: this.#shares(mask) }));
+    this.#unsubscribe = palette.on('change', () => this.options.emit('change'));
+    this.options.on('change', () => {
+      this.#toolbar.update();
+      this.#viewer.update();
+      this.#legend.update();
+      this.#ensureConfidence();
+      this.#scheduleChange();
+    });
+    this.#viewport.on('change', () => this.#scheduleChange());
+    this.#viewer.on('point', (pixel, byKeyboard) =>
+      this.#pixelInfo.show(pixel, this.#viewer.masks, byKeyboard),
     );
+    this.#viewer.on('flick', (steps) => this.emit('flick', steps));
   }
 
   close() {
+    this.#unsubscribe();
+    clearTimeout(this.#linkTimer);
     this.#loading.abort();
-    this.panes.close();
+    this.options.close();
+    this.#viewer.close();
   }
 
-  /** @param {URLSearchParams} query of another link, by which it is shown from now on */
-  reopen(query) {
-    this.models.set(query.get('model') ?? '');
-    this.viewport.parse(query.get('at') ?? '');
-    this.look.reopen(query);
+  /** @param {URLSearchParams} query of another link */
+  restore(query) {
+    this.models.value = query.get('model') ?? '';
+    this.pixels.text = query.get('pixels') ?? '';
+    if (this.other.value !== (query.get('with') ?? '')) {
+      this.other.restore(query.get('with') ?? '');
+      this.#changeOther();
+    }
+    this.#viewport.parse(query.get('at') ?? '');
+    this.options.restore(query);
   }
 
-  /** How it is shown, as it is in a link. */
-  query() {
-    return { ...this.look.query(), model: this.models.value, at: this.viewport.toString() };
+  toQuery() {
+    return {
+      ...this.choices(),
+      at: this.#viewport.toString(),
+    };
   }
 
-  /**
-   * Show an image, or an item of a job.
-   * @param {{image?: string, name?: string, job?: string | null, item?: number}} wanted
-   */
-  async open(wanted) {
-    const { image: id, name, job, item } = wanted;
-    this.wanted = wanted;
-    this.back.hidden = !job;
-    this.back.href = link('jobs', { job });
-    this.models.element.hidden = Boolean(job) || !this.models.isChoice;
+  /** What stays chosen from image to image, for a link. */
+  choices() {
+    const { models, other, pixels } = this;
+    const chosen = { model: models.value, with: other.value, pixels: pixels.text };
+    return { ...this.options.toQuery(), ...chosen };
+  }
+
+  /** @param {Target} target */
+  async open(target) {
+    this.correction.stop();
+    this.#image = null;
+    this.#finished = null;
+    this.models.element.hidden = Boolean(target.job) || !this.models.hasChoice;
     this.#loading.abort();
     this.#loading = new AbortController();
     const { signal } = this.#loading;
-    this.ended = null;
-    let known = null;
     try {
-      known = job ? await get(`v1/jobs/${job}/items/${item}`, {}, signal) : { image_id: id, custom_id: name };
-      fill(this.title, known.custom_id ?? known.image_id);
-      const image = await get(imagePath(known.image_id), {}, signal).catch((error) => {
-        // A file that is no image was never catalogued; its item still says why it failed.
-        throw known.error ?? error;
-      });
-      this.image = image;
-      this.#begin(image);
+      const image = await loadTarget(target, (name) => this.#setName(name), signal);
+      this.#image = image;
+      this.pixels.offer(target.job ? null : image);
+      this.#reset(image);
       await Promise.all([
         this.#showPhoto(image, signal),
         this.#showTruth(image, signal),
-        this.#predict(image, job, item, {}, signal),
+        this.#showPrediction(image, target, {}, signal),
+        this.#showOther(image, signal),
       ]);
     } catch (error) {
-      if (error.name !== 'AbortError') this.#fail(error, known);
+      if (!isAbort(error)) this.#showFailure(error, () => this.open(target));
     }
   }
 
-  #begin(image) {
-    fill(
-      this.facts,
-      t('image.facts', { width: image.width, height: image.height, format: image.format.toUpperCase() }),
-    );
-    const layers = image.truth_url ? ['image', 'truth', 'prediction'] : PLAIN;
-    this.panes.begin(image, layers);
-    this.panes.prediction.say(t('predict.asking'));
-    if (!image.truth_url) this.panes.truth.say(t('truth.none'));
-    this.toolbar.setLayers(layers);
-    this.figures = {};
-    this.legend.set(this.figures);
+  /** @param {string} name */
+  #setName(name) {
+    this.#name = name;
+    this.#heading.setName(name);
+    this.emit('named', baseName(name));
   }
 
-  #fail(error, known) {
-    const { image, item } = this.wanted;
-    if (!known) fill(this.title, image ?? `${t('items.item')} ${number(item + 1)}`);
-    this.legend.set({});
-    this.panes.begin({ width: 4, height: 3 }, PLAIN);
-    this.toolbar.setLayers(PLAIN);
-    fill(this.facts);
-    this.panes.image.say(problemNote(error));
-    this.panes.truth.say('');
-    this.panes.prediction.say('');
+  /** @param {Image} image */
+  #reset(image) {
+    this.#heading.setImage(image);
+    this.#figures = {};
+    this.#addFigures({});
+    this.#setLayers(image, this.#layersOf(image));
+    this.#viewer.panes.prediction.setMessage(t('predict.requesting'));
   }
 
-  async #showPhoto(image, signal) {
+  /**
+   * @param {Image} image
+   * @returns {import('./display_options.js').Layer[]}
+   */
+  #layersOf({ truth_url: truth }) {
+    const unknown = [!truth && 'truth', !this.other.value && 'other'];
+    return LAYERS.filter((layer) => !unknown.includes(layer));
+  }
+
+  /**
+   * @param {Image} image
+   * @param {AbortSignal} signal
+   */
+  #showOther(image, signal) {
+    return this.other.show(image, { name: this.#name, pixels: this.pixels.value }, signal);
+  }
+
+  /** Another second model was chosen, or none. */
+  #changeOther() {
+    const image = this.#image;
+    if (!image) return;
+    const layers = this.#layersOf(image);
+    this.#viewer.setLayers(layers);
+    this.#toolbar.setLayers(layers);
+    this.#figures.other = undefined;
+    this.#addFigures({});
+    this.#showOther(image, this.#loading.signal);
+    this.#scheduleChange();
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {() => void} retry
+   */
+  #showFailure(error, retry) {
+    this.#heading.setImage(null);
+    this.#figures = {};
+    this.#addFigures({});
+    this.#setLayers({ width: 4, height: 3 }, BASE_LAYERS);
+    const note = failureNote(error, retry);
+    // One pane is enough for the message, the one that every layout shows.
+    const pane = this.options.layout === 'single' ? 'prediction' : 'image';
+    this.#viewer.panes[pane].setMessage(note);
+    if (pane === 'image') this.#viewer.panes.prediction.setMessage('');
+  }
+
+  /**
+   * @param {import('./viewer/viewport.js').Size} size of the image
+   * @param {import('./display_options.js').Layer[]} layers
+   */
+  #setLayers(size, layers) {
+    this.#viewer.reset(size, layers);
+    this.#toolbar.setLayers(layers);
+  }
+
+  /**
+   * Show a part of the image. When that fails, its pane offers to try again.
+   * @param {import('./viewer/pane.js').Pane} pane
+   * @param {() => Promise<void>} load
+   */
+  async #showPart(pane, load) {
     try {
-      const { bitmap, isThumbnail } = await loadPhoto(image, signal);
-      if (isThumbnail) this.facts.append(` · ${t('image.thumbnail')}`);
-      this.panes.setPhoto(bitmap);
+      await load();
     } catch (error) {
-      if (error.name !== 'AbortError') this.panes.image.say(problemNote(error));
-    }
-  }
-
-  async #showTruth(image, signal) {
-    if (!image.truth_url) return;
-    try {
-      const mask = await loadTruth(image, signal);
-      this.panes.setMask('truth', mask);
-      this.#setFigures({ truth: shares(mask, this.taxonomy.categories.length) });
-    } catch (error) {
-      if (error.name !== 'AbortError') this.panes.truth.say(problemNote(error));
-    }
-  }
-
-  async #predict(image, job, item, how, signal) {
-    try {
-      const confidence = this.look.third === 'confidence';
-      const model = job ? null : await this.models.chosen(signal);
-      const asked = job ?? (await askForMask(image, model, { ...how, confidence }, signal));
-      const { workers } = await get('v1/service', {}, signal);
-      const tell = (state) => this.panes.prediction.say(waiting(state, workers.length));
-      await this.#take(await awaitItem(asked, item ?? 0, tell, signal), signal);
-      const { result } = this.ended.item;
-      this.facts.append(` · ${result.artifact}`, timing(result));
-      this.#seekConfidence();
-    } catch (error) {
-      if (error.name === 'AbortError') return;
-      const again = () => {
-        this.panes.prediction.say(t('predict.asking'));
-        this.#predict(image, null, 0, { afresh: true }, signal);
+      if (isAbort(error)) return;
+      const retry = () => {
+        pane.setMessage();
+        this.#showPart(pane, load);
       };
-      this.panes.prediction.say(
-        problemNote(error),
-        h('button', { type: 'button', onclick: again }, t('predict.again')),
-      );
+      pane.setMessage(failureNote(error, retry));
     }
   }
 
-  /** @param {import('./subject.js').Ended} ended whose mask is shown from now on */
-  async #take(ended, signal) {
-    const mask = await loadPrediction(ended, signal);
-    this.ended = ended;
-    this.panes.setMask('prediction', mask);
-    const { scores } = ended.item.result;
-    this.#setFigures({ prediction: shares(mask, this.taxonomy.categories.length), scores });
+  /**
+   * @param {Image} image
+   * @param {AbortSignal} signal
+   */
+  #showPhoto(image, signal) {
+    return this.#showPart(this.#viewer.panes.image, async () => {
+      const { bitmap, isThumbnail } = await loadPhoto(image, signal);
+      if (isThumbnail) this.#heading.addFact(t('image.thumbnail'));
+      this.#viewer.setPhoto(bitmap);
+    });
   }
 
-  /** Confidence costs a worker time: it is asked for once somebody wants to see it. */
-  async #seekConfidence() {
-    const { prediction, confidence } = this.panes.masks;
-    if (!prediction) return;
-    const isMissing = this.look.third === 'confidence' && !confidence;
-    this.panes.prediction.say(...(isMissing ? [t('confidence.asking')] : []));
-    const { signal } = this.#loading;
-    if (!isMissing || this.seeking === signal) return;
-    this.seeking = signal;
+  /**
+   * @param {Image} image
+   * @param {AbortSignal} signal
+   */
+  #showTruth({ truth_url: url }, signal) {
+    return this.#showPart(this.#viewer.panes.truth, async () => {
+      if (!url) return;
+      const mask = await loadTruth(url, signal);
+      this.#viewer.setMask('truth', mask);
+      this.#addFigures({ truth: this.#shares(mask) });
+    });
+  }
+
+  /**
+   * Show the mask of an item, or request one for the image.
+   * @param {Image} image
+   * @param {Target} target
+   * @param {{retry?: boolean}} options
+   * @param {AbortSignal} signal
+   */
+  async #showPrediction(image, target, options, signal) {
+    const { job, item = 0 } = target;
     try {
-      if (!this.ended.job.confidence) {
-        const { artifact } = this.ended.item.result;
-        const asked = await askForMask(this.image, artifact, { confidence: true }, signal);
-        // The mask too: it goes with its confidence, also when the service works otherwise by now.
-        await this.#take(await awaitItem(asked, 0, () => {}, signal), signal);
-      }
-      this.panes.setMask('confidence', await loadConfidence(this.ended, signal));
+      const pixels = this.pixels.value;
+      const sent = job || pixels ? null : takeSegmented(image.id, this.models.value);
+      const model = job ? '' : await this.models.resolve(signal);
+      const confidence = this.options.thirdPane === 'confidence';
+      const wanted = { ...options, name: this.#name, pixels, confidence };
+      const id = job ?? sent?.job ?? (await requestMask(image, model, wanted, signal));
+      const finished = sent?.finished ?? (await this.#waitFor(id, item, signal));
+      await this.#showFinished(finished, signal);
+      if (finished.item.result) this.#heading.addOrigin(finished.item.result);
+      this.#ensureConfidence();
     } catch (error) {
-      const isSeen = error.name !== 'AbortError' && this.look.third === 'confidence';
-      if (isSeen) this.panes.prediction.say(problemNote(error));
+      if (!isAbort(error)) this.#showPredictionFailure(error, image, target, signal);
     }
-    if (this.seeking === signal) this.seeking = null;
   }
 
-  #setFigures(more) {
-    Object.assign(this.figures, more);
-    this.legend.set(this.figures);
+  /**
+   * @param {string} job
+   * @param {number} item
+   * @param {AbortSignal} signal
+   */
+  async #waitFor(job, item, signal) {
+    const { workers } = await getService(signal);
+    const pane = this.#viewer.panes.prediction;
+    return waitForItem(job, item, (now) => pane.setMessage(waitingText(now, workers)), signal);
   }
 
-  #lookChanged() {
-    this.toolbar.update();
-    this.panes.update();
-    this.#seekConfidence();
-    this.#note();
+  /**
+   * @param {unknown} error
+   * @param {Image} image
+   * @param {Target} target
+   * @param {AbortSignal} signal
+   */
+  #showPredictionFailure(error, image, target, signal) {
+    const pane = this.#viewer.panes.prediction;
+    // An image at fault fails again: only another file helps.
+    if (error instanceof Problem && error.isFinal) {
+      pane.setMessage(problemNote(error));
+      return;
+    }
+    const ofItem = error instanceof Problem && error.code !== 'unreachable';
+    const retry = () => {
+      pane.setMessage(t('predict.requesting'));
+      // What an item failed of is done again by a job of its own.
+      const wanted = ofItem ? { image: image.id } : target;
+      this.#showPrediction(image, wanted, { retry: ofItem }, signal);
+    };
+    pane.setMessage(failureNote(error, retry));
   }
 
-  #note() {
-    clearTimeout(this.noting);
-    this.noting = setTimeout(() => this.dispatchEvent(new Event('look')), 150);
+  /**
+   * @param {FinishedItem} finished
+   * @param {AbortSignal} signal
+   */
+  async #showFinished(finished, signal) {
+    const mask = await loadPrediction(finished, signal);
+    this.#finished = finished;
+    this.#viewer.setMask('prediction', mask);
+    this.#addFigures({
+      prediction: this.#shares(mask),
+      scores: finished.item.result?.scores ?? null,
+    });
+  }
+
+  #ensureConfidence() {
+    const [image, finished] = [this.#image, this.#finished];
+    if (!image || !finished) return;
+    const { signal } = this.#loading;
+    this.#confidence.ensure({ image, name: this.#name, finished, signal });
+  }
+
+  /** @param {import('./viewer/mask_png.js').Mask} mask */
+  #shares(mask) {
+    return shares(mask, this.#taxonomy.categories.length);
+  }
+
+  /** @param {import('./legend.js').Figures} figures */
+  #addFigures(figures) {
+    Object.assign(this.#figures, figures);
+    this.#legend.show(this.#figures);
+    this.#heading.setScores(this.#figures.scores);
+  }
+
+  #scheduleChange() {
+    clearTimeout(this.#linkTimer);
+    this.#linkTimer = setTimeout(() => this.emit('change'), LINK_DELAY_MS);
   }
 }

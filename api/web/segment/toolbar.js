@@ -1,136 +1,198 @@
-/** The tools above the pictures: layout, layers, opacity, zoom. */
+/** The toolbar above the panes: layout, layers, opacity, zoom. */
 
-import { fill, h } from '../element.js';
-import { percent, t } from '../words.js';
+import { fill, h } from '../lib/element.js';
+import { percent, t } from '../lib/i18n.js';
+import { SegmentedControl } from '../lib/segmented_control.js';
+import { BASE_LAYERS } from './display_options.js';
 
-/** @typedef {import('./look.js').Look} Look */
+/** @typedef {import('./display_options.js').DisplayOptions} DisplayOptions */
+/** @typedef {import('./display_options.js').Layer} Layer */
+/** @typedef {import('./display_options.js').Layout} Layout */
+/** @typedef {import('./display_options.js').Pair} Pair */
+/** @typedef {import('./display_options.js').ThirdPane} ThirdPane */
+/** @typedef {'image' | 'truth' | 'other' | ThirdPane} Tab of the single pane */
+/** @typedef {import('./viewer/viewport.js').Viewport} Viewport */
 
-const ZOOM = 1.5;
+const ZOOM_STEP = 1.5;
 
 export class Toolbar {
+  #layers = BASE_LAYERS;
+  #options;
+  /** @type {SegmentedControl<Layout>} */
+  #layout;
+  /** @type {SegmentedControl<ThirdPane>} */
+  #thirdPane;
+  /** @type {SegmentedControl<Tab>} */
+  #tabs;
+  #outlines = h('input', { type: 'checkbox', id: 'outlines' });
+  #opacity = h('input', { type: 'range', min: '0', max: '100', step: '5', id: 'opacity' });
+  #opacityValue = h('output', { for: 'opacity' });
+  #left = h('select', { 'aria-label': t('tool.left') });
+  #right = h('select', { 'aria-label': t('tool.right') });
+  #pair = h('div', { class: 'tool pair' }, this.#left, this.#right);
+  #zoomValue = h('output', { class: 'zoom' });
+
   /**
-   * @param {Look} look
-   * @param {import('./viewport.js').Viewport} viewport
-   * @param {(factor: number) => void} zoom about the middle of a picture
+   * @param {DisplayOptions} options
+   * @param {Viewport} viewport
+   * @param {(factor: number) => void} zoom about the centre of a pane
    */
-  constructor(look, viewport, zoom) {
-    this.look = look;
-    this.layout = segmented(
-      'tool.layout',
+  constructor(options, viewport, zoom) {
+    this.#options = options;
+    this.#layout = new SegmentedControl(
+      t('tool.layout'),
       [
-        ['side', 'tool.side'],
-        ['swipe', 'tool.swipe'],
+        ['side', t('tool.side')],
+        ['swipe', t('tool.swipe')],
+        ['single', t('tool.single')],
       ],
-      (layout) => look.set({ layout }),
+      (layout) => options.setLayout(layout),
     );
-    this.show = segmented(
-      'tool.show',
+    this.#tabs = new SegmentedControl(
+      t('tool.tabs'),
       [
-        ['prediction', 'tool.prediction'],
-        ['difference', 'tool.difference'],
-        ['confidence', 'tool.confidence'],
+        ['image', t('pane.image')],
+        ['truth', t('tool.truth')],
+        ['prediction', t('tool.prediction')],
+        ['difference', t('tool.difference')],
+        ['other', t('tool.other')],
+        ['disagreement', t('tool.disagreement')],
+        ['confidence', t('tool.confidence')],
       ],
-      (third) => look.set({ third }),
+      (tab) => options.set(optionsOf(tab)),
     );
-    this.opacity = h('input', {
-      type: 'range',
-      min: 0,
-      max: 100,
-      step: 5,
-      id: 'opacity',
-      oninput: () => look.set({ opacity: Number(this.opacity.value) }),
-    });
-    this.opacityValue = h('output', { for: 'opacity' });
-    this.sides = [0, 1].map((side) =>
-      h('select', { 'aria-label': t(side ? 'tool.right' : 'tool.left'), onchange: () => this.#choose(side) }),
+    this.#thirdPane = new SegmentedControl(
+      t('tool.third'),
+      [
+        ['prediction', t('tool.prediction')],
+        ['difference', t('tool.difference')],
+        ['disagreement', t('tool.disagreement')],
+        ['confidence', t('tool.confidence')],
+      ],
+      (thirdPane) => options.set({ thirdPane }),
     );
-    this.pair = h('div', { class: 'tool pair' }, this.sides);
-    this.zoomValue = h('output', { class: 'zoom' });
-    const button = (label, sign, onclick) =>
-      h('button', { type: 'button', class: 'icon', title: label, 'aria-label': label, onclick }, sign);
+    this.#opacity.addEventListener('input', () =>
+      options.set({ opacity: Number(this.#opacity.value) }),
+    );
+    this.#outlines.addEventListener('change', () =>
+      options.set({ outlines: this.#outlines.checked }),
+    );
+    for (const select of [this.#left, this.#right]) {
+      select.addEventListener('change', () =>
+        options.setSwipePair([layerOf(this.#left), layerOf(this.#right)]),
+      );
+    }
     this.element = h(
       'div',
       { class: 'toolbar', role: 'group', 'aria-label': t('tool.all') },
-      this.layout.element,
-      this.pair,
-      this.show.element,
+      this.#tabs.element,
+      this.#layout.element,
+      this.#pair,
+      this.#thirdPane.element,
       h(
         'div',
         { class: 'tool' },
         h('label', { for: 'opacity' }, t('tool.opacity')),
-        this.opacity,
-        this.opacityValue,
+        this.#opacity,
+        this.#opacityValue,
+      ),
+      h(
+        'div',
+        { class: 'tool' },
+        this.#outlines,
+        h('label', { for: 'outlines' }, t('tool.outlines')),
       ),
       h(
         'div',
         { class: 'tool end' },
-        button(t('tool.out'), '−', () => zoom(1 / ZOOM)),
-        this.zoomValue,
-        button(t('tool.in'), '+', () => zoom(ZOOM)),
-        h('button', { type: 'button', onclick: () => viewport.reset() }, t('tool.fit')),
+        iconButton(t('tool.out'), '−', () => zoom(1 / ZOOM_STEP)),
+        this.#zoomValue,
+        iconButton(t('tool.in'), '+', () => zoom(ZOOM_STEP)),
+        iconButton(t('tool.fit'), '⤢', () => viewport.reset()),
       ),
     );
-    viewport.addEventListener('change', () => this.#showZoom(viewport));
+    viewport.on('change', () => this.#showZoom(viewport));
     this.#showZoom(viewport);
-    this.setLayers(['image', 'prediction']);
-  }
-
-  /** @param {string[]} layers that there are: those with an annotated mask can be compared to it */
-  setLayers(layers) {
-    this.layers = layers;
     this.update();
   }
 
+  /** @param {Layer[]} layers that the image has */
+  setLayers(layers) {
+    this.#layers = layers;
+    this.update();
+  }
+
+  /** Show the current display options. */
   update() {
-    const { look } = this;
-    this.layout.set(look.layout);
-    const hasTruth = this.layers.includes('truth');
-    this.show.set(look.third === 'difference' && !hasTruth ? 'prediction' : look.third);
-    this.show.element.querySelector('[data-value=difference]').hidden = !hasTruth;
-    this.pair.hidden = look.layout !== 'swipe';
-    this.opacity.value = String(look.opacity);
-    this.opacityValue.textContent = percent(look.opacity / 100, 0);
-    const pair = look.pairOf(this.layers);
-    this.sides.forEach((select, side) =>
-      fill(
-        select,
-        this.layers.map((name) =>
-          h(
-            'option',
-            { value: name, selected: name === pair[side], disabled: name === pair[1 - side] },
-            t(`pane.${name}`),
-          ),
-        ),
+    const { layout, thirdPane, opacity, outlines } = this.#options;
+    const hasTruth = this.#layers.includes('truth');
+    const hasOther = this.#layers.includes('other');
+    const isMissing =
+      (thirdPane === 'difference' && !hasTruth) || (thirdPane === 'disagreement' && !hasOther);
+    const shown = isMissing ? 'prediction' : thirdPane;
+    const layer = this.#options.singleLayer(this.#layers);
+    const isSingle = layout === 'single';
+    this.#layout.set(layout);
+    this.#thirdPane.set(shown);
+    this.#thirdPane.offer('difference', hasTruth);
+    this.#thirdPane.offer('disagreement', hasOther);
+    this.#thirdPane.element.hidden = isSingle;
+    this.#tabs.set(layer === 'prediction' ? shown : layer);
+    this.#tabs.offer('truth', hasTruth);
+    this.#tabs.offer('difference', hasTruth);
+    this.#tabs.offer('other', hasOther);
+    this.#tabs.offer('disagreement', hasOther);
+    this.#tabs.element.hidden = !isSingle;
+    this.#outlines.checked = outlines;
+    this.#opacity.value = String(opacity);
+    this.#opacityValue.textContent = percent(opacity / 100, 0);
+    this.#pair.hidden = layout !== 'swipe';
+    const [left, right] = this.#options.swipePair(this.#layers);
+    fill(this.#left, this.#layerOptions(left, right, shown));
+    fill(this.#right, this.#layerOptions(right, left, shown));
+  }
+
+  /**
+   * @param {Layer} selected
+   * @param {Layer} disabled the layer on the other side
+   * @param {ThirdPane} thirdPane what the layer `prediction` shows
+   */
+  #layerOptions(selected, disabled, thirdPane) {
+    return this.#layers.map((layer) =>
+      h(
+        'option',
+        { value: layer, selected: layer === selected, disabled: layer === disabled },
+        t(`pane.${layer === 'prediction' ? thirdPane : layer}`),
       ),
     );
   }
 
-  #choose(side) {
-    const pair = [...this.look.pairOf(this.layers)];
-    pair[side] = this.sides[side].value;
-    this.look.set({ pair });
-  }
-
+  /** @param {Viewport} viewport */
   #showZoom(viewport) {
-    this.zoomValue.textContent = percent(viewport.zoom, 0);
+    this.#zoomValue.textContent = percent(viewport.zoom, 0);
   }
 }
 
 /**
- * A few buttons of which one is pressed.
- * @param {string} label @param {[string, string][]} choices values with their words
- * @param {(value: string) => void} choose
+ * @param {Tab} tab
+ * @returns {{layer: Layer, thirdPane?: ThirdPane}}
  */
-export function segmented(label, choices, choose) {
-  const buttons = choices.map(([value, words]) =>
-    h('button', { type: 'button', dataset: { value }, onclick: () => choose(value) }, t(words)),
-  );
-  return {
-    element: h('div', { class: 'segmented', role: 'group', 'aria-label': t(label) }, buttons),
-    /** @param {string} value */
-    set(value) {
-      for (const button of buttons)
-        button.setAttribute('aria-pressed', String(button.dataset.value === value));
-    },
-  };
+function optionsOf(tab) {
+  if (tab === 'image' || tab === 'truth' || tab === 'other') return { layer: tab };
+  return { layer: 'prediction', thirdPane: tab };
+}
+
+/** @param {HTMLSelectElement} select */
+function layerOf(select) {
+  return /** @type {Layer} */ (select.value);
+}
+
+/**
+ * @param {string} label
+ * @param {string} sign
+ * @param {() => void} onclick
+ */
+function iconButton(label, sign, onclick) {
+  const props = { class: 'icon', title: label, 'aria-label': label, onclick };
+  return h('button', { type: 'button', ...props }, sign);
 }

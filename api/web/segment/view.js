@@ -1,147 +1,390 @@
-/** The view "Segment": the catalogue beside the image that was picked from it. */
+/** The view "Segment": the catalogue, or the list of a job, beside the inspected image. */
 
-import { acceptDrops, dropzone } from '../dropzone.js';
-import { h } from '../element.js';
-import { get } from '../http.js';
-import { go, link, note } from '../route.js';
-import { loadTaxonomy } from '../taxonomy.js';
-import { t } from '../words.js';
-import { Catalogue } from './catalogue.js';
+import { isSameQuery, linkQuery, orderText, readItemQuery } from '../items/item_query.js';
+import { ItemStrip } from '../items/item_strip.js';
+import { getJob, listImages } from '../lib/api/client.js';
+import { fill, h } from '../lib/element.js';
+import { eraseButton } from '../lib/erase_button.js';
+import { acceptDrops, dropzone } from '../lib/files/dropzone.js';
+import { t } from '../lib/i18n.js';
+import { shortName } from '../lib/names.js';
+import { notify } from '../lib/notice.js';
+import { explain } from '../lib/problem.js';
+import { link, navigate, replaceLink } from '../lib/route.js';
+import { shareMenu } from '../lib/share/share_menu.js';
+import { imageSnippets, jobSnippets } from '../lib/share/snippets.js';
+import { loadTaxonomy } from '../lib/taxonomy.js';
+import { Catalogue } from './catalogue/catalogue.js';
+import { ownFiles } from './catalogue/own_files.js';
+import { UploadList } from './catalogue/upload_list.js';
 import { Inspector } from './inspector.js';
-import { Tray } from './tray.js';
+import { targetOf } from './target.js';
+import { WalkBar } from './walk_bar.js';
+import { Welcome } from './welcome.js';
+
+/** @typedef {import('../lib/files/upload.js').SelectedFile} SelectedFile */
+/** @typedef {import('./target.js').Target} Target */
+
+/** The list that N and P walk, in the link: own files instead of the catalogue. */
+const OWN_FILES = 'files';
 
 /**
  * @param {HTMLElement} root
  * @param {URLSearchParams} query
+ * @returns {Promise<import('../app.js').View>}
  */
 export async function openSegment(root, query) {
-  const taxonomy = await loadTaxonomy();
-  const catalogue = new Catalogue(filterOf(query));
-  const inspector = new Inspector(taxonomy, query);
-  const tray = new Tray();
-  let subject = subjectOf(query);
+  // A link to an image shows no start screen, whether there are others or not.
+  const isLinked = targetOf(query) !== null;
+  const [taxonomy, isEmpty] = await Promise.all([loadTaxonomy(), !isLinked && hasNoImage()]);
+  return new SegmentView(root, query, taxonomy, isEmpty);
+}
 
-  const here = () => link('segment', { ...subject, ...catalogue.filter, ...inspector.query() });
-  const open = (image) =>
-    go(
-      link('segment', {
-        image,
-        ...catalogue.filter,
-        ...inspector.look.query(),
-        model: inspector.models.value,
-      }),
+async function hasNoImage() {
+  const { images } = await listImages({ limit: 1 });
+  return images.length === 0;
+}
+
+class SegmentView {
+  #catalogue;
+  #inspector;
+  #uploads = new UploadList();
+  /** @type {ItemStrip | null} the list of the job whose item is shown */
+  #strip = null;
+  /** @type {Target | null} */
+  #target;
+  #query;
+  #isEmpty;
+  /** Counts what was opened, so that a finished upload replaces nothing else. */
+  #opened = 0;
+  #isClosed = false;
+  #welcome;
+  #walk = new WalkBar((steps) => this.#step(steps));
+  #backLink = h('a', { class: 'button', hidden: true }, t('image.job'));
+  #erase;
+  #frame = h('div', { class: 'segment' });
+  #list = h('div', { class: 'list' });
+  #sidebarDropzone;
+  #sidebarToggle = h('button', {
+    type: 'button',
+    class: 'sidebar-toggle',
+    'aria-expanded': 'true',
+  });
+  #closing = new AbortController();
+
+  /**
+   * @param {HTMLElement} root
+   * @param {URLSearchParams} query
+   * @param {import('../lib/taxonomy.js').Taxonomy} taxonomy
+   * @param {boolean} isEmpty whether the service has no image yet
+   */
+  constructor(root, query, taxonomy, isEmpty) {
+    this.#query = query;
+    this.#isEmpty = isEmpty;
+    this.#target = targetOf(query);
+    this.#catalogue = new Catalogue(filterOf(query));
+    this.#erase = eraseButton(
+      () => this.#erasable(),
+      ({ id }) => this.#forget(id),
     );
-  const stepInJob = async (steps) => {
-    const { job } = subject;
-    const { counts } = await get(`v1/jobs/${job}`).catch(() => ({ counts: { total: 0 } }));
-    const item = subject.item + steps;
-    if (subject.job === job && item >= 0 && item < counts.total)
-      go(link('segment', { job, item, ...inspector.look.query() }));
-  };
-  const step = (steps) => {
-    if (subject.job) {
-      stepInJob(steps);
+    const share = shareMenu(() => this.#snippets());
+    this.#inspector = new Inspector(taxonomy, query, {
+      walk: this.#walk.element,
+      actions: [share, this.#erase, this.#backLink],
+    });
+    /** @param {SelectedFile[]} files */
+    const onFiles = (files) => this.#upload(files);
+    this.#welcome = new Welcome(taxonomy, onFiles);
+    this.#sidebarDropzone = h(
+      'div',
+      { class: 'sidebar-dropzone' },
+      dropzone({ label: t('drop.here'), withFolder: false, onFiles }),
+    );
+    const sidebar = h(
+      'section',
+      { class: 'sidebar', 'aria-label': t('catalogue.title') },
+      this.#sidebarToggle,
+      this.#uploads.element,
+      this.#list,
+      this.#sidebarDropzone,
+    );
+    const content = h('div', { class: 'content' }, this.#welcome.element, this.#inspector.element);
+    this.#sidebarToggle.addEventListener('click', () =>
+      this.#setSidebar(this.#sidebarToggle.getAttribute('aria-expanded') === 'false'),
+    );
+    this.#catalogue.on('open', (image) => this.#open({ image }));
+    this.#catalogue.on('filter', () => this.#updateLink());
+    this.#catalogue.on('change', () => this.#showPlace());
+    this.#uploads.on('open', (image) => this.#open({ image, list: OWN_FILES }));
+    this.#inspector.on('change', () => this.#updateLink());
+    this.#inspector.on('model', () => this.#openModel());
+    this.#inspector.on('flick', (steps) => this.#step(steps));
+    this.#inspector.on('corrected', () => this.#show());
+    this.#inspector.on('named', (name) => {
+      document.title = `${name} · Roadmask`;
+    });
+    acceptDrops(root, onFiles);
+    document.addEventListener('keydown', (event) => this.#handleKey(event), {
+      signal: this.#closing.signal,
+    });
+    this.#frame.append(sidebar, content);
+    root.append(this.#frame);
+    this.#show();
+  }
+
+  close() {
+    this.#isClosed = true;
+    this.#closing.abort();
+    this.#strip?.close();
+    this.#uploads.close();
+    this.#welcome.close();
+    this.#catalogue.close();
+    this.#inspector.close();
+  }
+
+  /** @param {URLSearchParams} query of another link to this view */
+  update(query) {
+    const before = this.#query;
+    const target = targetOf(query);
+    const isSame =
+      JSON.stringify(target) === JSON.stringify(this.#target) &&
+      ['model', 'pixels'].every((name) => (query.get(name) ?? '') === (before.get(name) ?? '')) &&
+      isSameQuery(readItemQuery(query), readItemQuery(before));
+    this.#query = query;
+    this.#target = target;
+    if (target?.image) this.#catalogue.setFilter(filterOf(query));
+    this.#inspector.restore(query);
+    if (!isSame) this.#show();
+  }
+
+  #show() {
+    const target = this.#target;
+    this.#opened += 1;
+    const isStart = target === null;
+    this.#welcome.element.hidden = !isStart;
+    this.#welcome.setEmpty(this.#isEmpty);
+    this.#sidebarDropzone.hidden = isStart;
+    this.#inspector.element.hidden = isStart;
+    this.#frame.classList.toggle('start', isStart);
+    this.#frame.classList.toggle('bare', isStart && this.#isEmpty && !ownFiles.files.length);
+    this.#catalogue.setCurrent(target?.image ?? '');
+    this.#uploads.setCurrent(target?.image ?? '');
+    this.#uploads.element.classList.toggle('folded', Boolean(target?.job));
+    this.#showList(target);
+    this.#setSidebar(isStart);
+    this.#showPlace();
+    if (!target) return;
+    const name = target.image && ownFiles.nameOf(target.image);
+    this.#inspector.open(target.image ? { ...target, name } : target);
+  }
+
+  /**
+   * Show the list that the target is in.
+   * @param {Target | null} target
+   */
+  #showList(target) {
+    const query = readItemQuery(this.#query);
+    const isShown =
+      this.#strip?.job === target?.job && isSameQuery(this.#strip?.query ?? query, query);
+    if (!target?.job) {
+      this.#strip?.close();
+      this.#strip = null;
+      fill(this.#list, this.#catalogue.element);
+      fill(this.#sidebarToggle, t('catalogue.title'));
+    } else if (!this.#strip || !isShown) {
+      this.#strip?.close();
+      this.#strip = this.#openStrip(target.job, query);
+      fill(this.#list, this.#strip.element);
+      fill(this.#sidebarToggle, t('items.title'));
+    }
+    if (target?.job) this.#strip?.setCurrent(target.item);
+    this.#erase.hidden = target?.image === undefined;
+    this.#backLink.hidden = !target?.job;
+    this.#backLink.href = link('jobs', {
+      job: target?.job ?? '',
+      ...linkQuery(query),
+      at: target?.item ?? null,
+    });
+  }
+
+  /**
+   * @param {string} job
+   * @param {import('../items/item_query.js').ItemQuery} query
+   */
+  #openStrip(job, query) {
+    const strip = new ItemStrip(job, query);
+    strip.on('open', (item) => this.#openItem(job, item));
+    strip.on('change', () => this.#showPlace());
+    getJob(job).then(
+      (found) => strip.jobChanged(found),
+      () => {}, // The strip shows its own failure.
+    );
+    return strip;
+  }
+
+  #showPlace() {
+    const place = this.#place();
+    this.#walk.element.hidden = !place;
+    if (place) this.#walk.show(place);
+  }
+
+  /** @returns {import('./walk_bar.js').Place | null} */
+  #place() {
+    const target = this.#target;
+    if (!target) return null;
+    if (this.#strip) {
+      const { position, count, query } = this.#strip;
+      return { position, count, order: orderText(query) };
+    }
+    if (target.image !== undefined && this.#walksOwnFiles) {
+      const position = ownFiles.positionOf(target.image);
+      return { position, count: ownFiles.files.length, order: t('uploads.order') };
+    }
+    const { position, count } = this.#catalogue.place;
+    return { position, count, order: '' };
+  }
+
+  get #walksOwnFiles() {
+    return this.#query.get('list') === OWN_FILES;
+  }
+
+  /** @param {boolean} isExpanded which matters on narrow screens only */
+  #setSidebar(isExpanded) {
+    this.#sidebarToggle.setAttribute('aria-expanded', String(isExpanded));
+  }
+
+  /** @param {SelectedFile[]} files */
+  async #upload(files) {
+    if (!files.length) return;
+    const before = this.#opened;
+    const { value: model } = this.#inspector.models;
+    const count = await ownFiles.add(files, model, (image) => {
+      this.#isEmpty = false;
+      const isFree = !this.#isClosed && this.#opened === before;
+      if (isFree) this.#open({ image, list: OWN_FILES });
+    });
+    if (this.#isClosed && count) {
+      const first = ownFiles.files[0]?.id ?? '';
+      notify(t('uploads.done', { n: count }), link('segment', { image: first, list: OWN_FILES }));
+    } else this.#catalogue.reload();
+  }
+
+  /** @param {{image: string, list?: string}} target */
+  #open({ image, list = '' }) {
+    if (!this.#inspector.correction.mayStop()) return;
+    const { filter } = this.#catalogue;
+    navigate(link('segment', { image, list, ...filter, ...this.#inspector.choices() }));
+  }
+
+  /**
+   * @param {string} job
+   * @param {number} item
+   */
+  #openItem(job, item) {
+    if (!this.#inspector.correction.mayStop()) return;
+    const query = linkQuery(readItemQuery(this.#query));
+    navigate(link('segment', { job, item, ...query, ...this.#inspector.choices() }));
+  }
+
+  /** Another model is another place in the history, so Back compares two models. */
+  #openModel() {
+    navigate(this.#currentLink());
+  }
+
+  #currentLink() {
+    const target = this.#target;
+    const list = target?.job
+      ? linkQuery(readItemQuery(this.#query))
+      : { list: this.#query.get('list'), ...this.#catalogue.filter };
+    return link('segment', { ...target, ...list, ...this.#inspector.toQuery() });
+  }
+
+  #updateLink() {
+    replaceLink(this.#currentLink());
+    this.#query = new URLSearchParams(location.hash.split('?')[1] ?? '');
+  }
+
+  /** @returns {import('../lib/erase_button.js').Erasable | null} */
+  #erasable() {
+    const id = this.#target?.image;
+    return id ? { kind: 'images', id, name: ownFiles.nameOf(id) ?? shortName(id) } : null;
+  }
+
+  /** @param {string} image which was deleted */
+  #forget(image) {
+    ownFiles.forget(image);
+    this.#catalogue.reload();
+    navigate(link('segment', this.#catalogue.filter));
+  }
+
+  #snippets() {
+    const target = this.#target;
+    if (target?.job) return jobSnippets(target.job);
+    const { models, pixels } = this.#inspector;
+    return imageSnippets(target?.image ?? '', models.value || 'default', pixels.value);
+  }
+
+  /** @param {number} steps to go in the list of the job, in the own files, or in the catalogue */
+  async #step(steps) {
+    const target = this.#target;
+    if (!target) return;
+    if (target.job && this.#strip) {
+      try {
+        const item = await this.#strip.neighbour(steps);
+        if (item !== undefined && target === this.#target) this.#openItem(target.job, item);
+      } catch (error) {
+        notify(explain(error));
+      }
+    } else if (target.image !== undefined && this.#walksOwnFiles) {
+      const image = ownFiles.neighbour(target.image, steps);
+      if (image) this.#open({ image, list: OWN_FILES });
+    } else {
+      const image = this.#catalogue.neighbour(steps);
+      if (image) this.#open({ image });
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  #handleKey(event) {
+    const { key, target, ctrlKey, metaKey, altKey } = event;
+    if (this.#inspector.correction.handleKey(event)) {
+      event.preventDefault();
       return;
     }
-    const next = catalogue.neighbour(steps);
-    if (next) open(next);
-  };
-  const take = (chosen) => tray.add(chosen);
-  const empty = h(
-    'div',
-    { class: 'welcome' },
-    h('h1', {}, t('welcome.title')),
-    h('p', {}, t('welcome.text')),
-    dropzone({ words: t('drop.here'), withFolder: false, take }),
-  );
-  const main = h('div', { class: 'stagearea' }, empty, inspector.element);
-  const smalldrop = h(
-    'div',
-    { class: 'smalldrop' },
-    dropzone({ words: t('drop.here'), withFolder: false, take }),
-  );
-  const fold = h(
-    'button',
-    {
-      type: 'button',
-      class: 'fold',
-      'aria-expanded': 'true',
-      onclick: () => setFold(fold.getAttribute('aria-expanded') === 'true'),
-    },
-    t('catalogue.title'),
-  );
-  const picker = h(
-    'section',
-    { class: 'picker', 'aria-label': t('catalogue.title') },
-    fold,
-    tray.element,
-    catalogue.element,
-    smalldrop,
-  );
-  // Only narrow screens show the button, and let it fold what is below.
-  const setFold = (isFolded) => fold.setAttribute('aria-expanded', String(!isFolded));
-
-  const show = () => {
-    const isEmpty = !subject.image && !subject.job;
-    empty.hidden = !isEmpty;
-    smalldrop.hidden = isEmpty;
-    inspector.element.hidden = isEmpty;
-    catalogue.setCurrent(subject.image ?? '');
-    if (!isEmpty) inspector.open({ ...subject, name: tray.names.get(subject.image) });
-    setFold(!isEmpty);
-  };
-  const press = (event) => {
-    if (
-      event.target.closest('input, select, textarea, dialog') ||
-      event.ctrlKey ||
-      event.metaKey ||
-      event.altKey
-    )
-      return;
-    const keys = {
-      n: () => step(1),
-      p: () => step(-1),
-      d: () => inspector.look.toggleThird('difference'),
-      c: () => inspector.look.toggleThird('confidence'),
-      s: () => inspector.look.set({ layout: inspector.look.layout === 'side' ? 'swipe' : 'side' }),
+    if (this.#inspector.correction.isActive) return;
+    const isTyping =
+      target instanceof Element &&
+      target.closest('input:not([type=checkbox]), select, textarea, dialog');
+    if (isTyping || ctrlKey || metaKey || altKey || !this.#target) return;
+    const { options } = this.#inspector;
+    /** @type {Record<string, () => void>} */
+    const actions = {
+      n: () => this.#step(1),
+      p: () => this.#step(-1),
+      1: () => options.toggleSingle('image'),
+      2: () => options.toggleSingle('truth'),
+      3: () => options.toggleSingle('prediction'),
+      4: () => options.toggleSingle('other'),
+      m: () => options.toggleThirdPane('disagreement'),
+      d: () => options.toggleThirdPane('difference'),
+      c: () => options.toggleThirdPane('confidence'),
+      s: () => options.setLayout(options.layout === 'swipe' ? 'side' : 'swipe'),
+      o: () => options.set({ outlines: !options.outlines }),
     };
-    keys[event.key]?.();
-  };
-
-  catalogue.addEventListener('open', ({ detail }) => open(detail));
-  catalogue.addEventListener('filter', () => note(here()));
-  inspector.addEventListener('look', () => note(here()));
-  tray.addEventListener('open', ({ detail }) => open(detail));
-  acceptDrops(root, take);
-  document.addEventListener('keydown', press);
-  root.append(h('div', { class: 'segment' }, picker, main));
-  show();
-  return {
-    /** @param {URLSearchParams} changed */
-    update(changed) {
-      const next = subjectOf(changed);
-      const isSame =
-        JSON.stringify(next) === JSON.stringify(subject) &&
-        (changed.get('model') ?? '') === inspector.models.value;
-      subject = next;
-      if (next.image) catalogue.filterBy(filterOf(changed));
-      inspector.reopen(changed);
-      if (!isSame) show();
-    },
-    close() {
-      document.removeEventListener('keydown', press);
-      catalogue.close();
-      inspector.close();
-    },
-  };
+    actions[key.toLowerCase()]?.();
+  }
 }
 
+/** @param {URLSearchParams} query */
 function filterOf(query) {
-  return { dataset: query.get('dataset') ?? '', q: query.get('q') ?? '' };
-}
-
-function subjectOf(query) {
-  const job = query.get('job');
-  if (job) return { job, item: Number(query.get('item') ?? 0) };
-  return { image: query.get('image') };
+  /** @param {string} name */
+  const read = (name) => query.get(name) ?? '';
+  return {
+    dataset: read('dataset'),
+    q: read('q'),
+    truth: read('truth'),
+    // Without a dataset they are of the items of a job.
+    where: read('dataset') && read('where'),
+    sort: read('dataset') && read('sort'),
+  };
 }

@@ -1,14 +1,15 @@
-/** A plain table of texts. */
+/** A table of texts. */
 
-import { h } from '../element.js';
-import { t } from '../words.js';
+import { h } from '../lib/element.js';
+
+/** @typedef {{title: string, isNumber?: boolean}} Column */
 
 /**
- * @param {string[]} columns names of their words; a star behind marks numbers
- * @param {string[][]} rows
+ * @param {Column[]} columns
+ * @param {(string | Node)[][]} rows
  */
 export function table(columns, rows) {
-  const kinds = columns.map((column) => (column.endsWith('*') ? 'number' : ''));
+  const classes = columns.map(({ isNumber }) => (isNumber ? 'number' : ''));
   return h(
     'table',
     {},
@@ -18,9 +19,7 @@ export function table(columns, rows) {
       h(
         'tr',
         {},
-        columns.map((column, at) =>
-          h('th', { scope: 'col', class: kinds[at] }, t(`service.${column.replace('*', '')}`)),
-        ),
+        columns.map(({ title }, at) => h('th', { scope: 'col', class: classes[at] ?? '' }, title)),
       ),
     ),
     h(
@@ -30,7 +29,7 @@ export function table(columns, rows) {
         h(
           'tr',
           {},
-          row.map((cell, at) => h('td', { class: kinds[at] }, cell)),
+          row.map((cell, at) => h('td', { class: classes[at] ?? '' }, cell)),
         ),
       ),
     ),

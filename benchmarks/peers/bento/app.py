@@ -1,8 +1,8 @@
 """BentoML with adaptive batching: `bentoml serve benchmarks.peers.bento.app:Segment`.
 
-The service with the model is a process of its own behind the one that speaks HTTP, as BentoML's
-guide to adaptive batching has it. Batches are as large as the engine takes. The latency that the
-dispatcher may not exceed is wide: past it, BentoML refuses requests with 503.
+The model runs in its own process behind the HTTP process, as in BentoML's guide to adaptive
+batching. Batches are as large as the engine accepts. The maximum latency is generous, because
+BentoML rejects requests with 503 beyond it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.peers.segmenting import Segmenting
 
 @bentoml.service(workers=1, traffic={"timeout": 300})
 class Segmenter:
-    """One process with the model; its dispatcher makes the batches."""
+    """The process with the model; its dispatcher forms the batches."""
 
     def __init__(self) -> None:
         self._segmenting = Segmenting()
@@ -28,7 +28,7 @@ class Segmenter:
 
 @bentoml.service(workers=1, traffic={"timeout": 300})
 class Segment:
-    """The front: an image as base64 in JSON, its mask likewise."""
+    """The HTTP process: an image as base64 in JSON in, its mask in the same form out."""
 
     segmenter = bentoml.depends(Segmenter)
 

@@ -1,7 +1,7 @@
-"""The original study's API: Flask, synchronous, a serialised image in JSON to `POST /rest/`.
+"""The original study's API: Flask, synchronous, a base64 image in JSON to `POST /rest/`.
 
-Started by gunicorn with a process for each core, as its documentation says, and four threads in
-each. There is no batching: a process computes one image at a time, while its other threads decode
+gunicorn runs one process for each core, as its documentation recommends, with 4 threads each. There
+is no batching: a process runs the network on one image at a time, while its other threads decode
 and encode.
 """
 

@@ -1,7 +1,7 @@
 """LitServe with batching: `python -m benchmarks.peers.lit.app PORT`.
 
-One worker process with the model, which uses all cores; batches are as large as the engine takes,
-and the timeout is a small part of what one image takes.
+One worker process with the model, which uses all cores. Batches are as large as the engine accepts,
+and the batch timeout is a fraction of the time of one image.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from benchmarks.peers.segmenting import Segmenting
 
 
 class Segment(ls.LitAPI):
-    """Images as base64 in JSON, as LitServe's own examples send them."""
+    """Images as base64 in JSON, as in LitServe's own examples."""
 
     def setup(self, device: str) -> None:
         self._segmenting = Segmenting()

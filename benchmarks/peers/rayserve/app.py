@@ -1,8 +1,9 @@
 """Ray Serve with dynamic batching: `python -m benchmarks.peers.rayserve.app PORT`.
 
-One replica with the model. It asks for all cores, since Ray lets a replica's libraries use as many
-threads as it asked for; the proxy asks for none. Batches are as large as the engine takes, and the
-timeout is Ray's own. No log of each request, as its guide to performance advises, and no dashboard.
+One replica with the model. It requests all cores, because Ray limits the threads of its libraries
+to that number; the proxy requests none. Batches are as large as the engine accepts, with Ray's
+default timeout. Access logs are off, as Ray's performance guide recommends, and so is the
+dashboard.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from benchmarks.peers.segmenting import Segmenting
     logging_config={"enable_access_log": False},
 )
 class Segment:
-    """An image as the body of a request, its mask as the body of the answer."""
+    """An image as the body of the request, its mask as the body of the response."""
 
     def __init__(self) -> None:
         self._segmenting = Segmenting()

@@ -1,0 +1,1 @@
+"""Authentication: API keys, and protection against pages of other sites."""

@@ -1,0 +1,1 @@
+"""Request bodies: limits, strict JSON, JSON lines, files and multipart forms."""

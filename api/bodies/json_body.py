@@ -1,0 +1,66 @@
+"""JSON bodies, parsed strictly.
+
+FastAPI parses JSON with Python's `json`, which accepts lone surrogates (`"\\ud800"`): strings that
+fail wherever they are encoded later. Pydantic's parser refuses them, and is three times as fast.
+Neither releases the interpreter's lock, so parsing in a thread would not keep the event loop free;
+the limits of `api.bodies.limits` keep the pause short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from fastapi import HTTPException, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from api.bodies.limits import check_value_count
+from api.errors import JSON_EXPECTED, invalid_request
+from roadmask.errors import InvalidRequest
+from roadmask.schemas.media_types import JSON, media_type
+
+T = TypeVar("T")
+
+
+class JsonRoute(APIRoute):
+    """The `route_class=` of routers whose routes take typed bodies."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler on a request that parses JSON strictly."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await handler(_JsonRequest(request.scope, request.receive))
+
+        return handle
+
+
+class _JsonRequest(Request):
+    async def json(self) -> Any:
+        body = await self.body()
+        check_value_count(body)
+        try:
+            return from_json(body)
+        except ValueError as error:
+            # FastAPI replaces every other exception by a message without the cause.
+            raise HTTPException(422, str(error)) from None
+
+
+def parse_json(adapter: TypeAdapter[T], data: bytes | str) -> T:
+    """The JSON as the adapter's type. Raises `InvalidRequest` that says where it is wrong."""
+    try:
+        return adapter.validate_json(data)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False, include_context=False)
+        raise invalid_request([dict(each) for each in errors]) from None
+
+
+async def read_json(request: Request) -> bytes:
+    """The JSON body of a route that also takes other media types. Raises `InvalidRequest`."""
+    if media_type(request.headers.get("content-type")) != JSON:
+        raise InvalidRequest(JSON_EXPECTED)
+    body = await request.body()
+    check_value_count(body)
+    return body

@@ -1,0 +1,1 @@
+"""Limits of connections: how many there are, how long a request may be, and how slow."""

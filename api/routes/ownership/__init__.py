@@ -1,0 +1,1 @@
+"""Routes of what an owner does with its own."""

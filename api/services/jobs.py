@@ -1,0 +1,223 @@
+"""Creating jobs: from a request to a recorded list of items and the first messages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from roadmask.errors import ImageNotFound, InvalidRequest
+from roadmask.schemas.ids import check_image_id
+from roadmask.schemas.images import Image
+from roadmask.schemas.jobs import ImageRef, Job, JobCreate
+from roadmask.schemas.pixels import RequestedPixels
+from storage.access.caller import Caller
+from storage.access.key_usage import KeyUsage
+from storage.catalogue.catalogue import Catalogue
+from storage.jobs.manifest import ManifestItem
+from storage.jobs.records import JobRecords
+from storage.models.resolver import ModelResolver
+from storage.queue import JobQueue
+from storage.webhooks.policy import WebhookPolicy
+
+log = logging.getLogger(__name__)
+
+LOOKUP_BATCH = 1000
+"""Images looked up in one round trip."""
+MAX_MISSING = 100
+"""Unknown ids that an error names."""
+FIRST_MESSAGES = 8
+"""Messages sent for a new job. Each starts a chunk, and its worker sends the next message."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobImage:
+    """A catalogued image that a request selects."""
+
+    image: Image
+    custom_id: str | None = None
+    """The client's name for it; None: that of its file."""
+
+    def item(self) -> ManifestItem:
+        """The item of the job."""
+        name = self.custom_id or self.image.filename
+        return ManifestItem(self.image.id, name, self.image.sha256, self.image.truth_sha256)
+
+
+class JobService:
+    """Creates and restarts jobs."""
+
+    def __init__(
+        self,
+        records: JobRecords,
+        catalogue: Catalogue,
+        models: ModelResolver,
+        queue: JobQueue,
+        webhooks: WebhookPolicy,
+        usage: KeyUsage,
+    ) -> None:
+        self._records = records
+        self._catalogue = catalogue
+        self._models = models
+        self._queue = queue
+        self._webhooks = webhooks
+        self._usage = usage
+
+    def create(
+        self, request: JobCreate, caller: Caller, idempotency_key: str | None
+    ) -> tuple[Job, bool]:
+        """Create the job of a request that names its images; see `create_from_items`.
+
+        Also raises `InvalidRequest` unless it names them in one way, and `ImageNotFound`.
+        """
+        images = self._requested_images(request, self._catalogue.seen_by(caller))
+        return self.create_from_images(request, images, caller, idempotency_key)
+
+    def create_from_refs(
+        self,
+        request: JobCreate,
+        refs: Iterable[ImageRef],
+        caller: Caller,
+        idempotency_key: str | None,
+        sha256: str,
+    ) -> tuple[Job, bool]:
+        """Create the job of a list of any length, of which a part is in memory.
+
+        `sha256` is that of the list. See `create_from_items`; also raises `ImageNotFound`.
+        """
+        images = self._look_up_all(refs, self._catalogue.seen_by(caller))
+        return self.create_from_images(request, images, caller, idempotency_key, sha256)
+
+    def create_from_images(
+        self,
+        request: JobCreate,
+        images: Iterable[JobImage],
+        caller: Caller,
+        idempotency_key: str | None,
+        list_sha256: str = "",
+    ) -> tuple[Job, bool]:
+        """Create the job of catalogued images; see `create_from_items`.
+
+        If the request says nothing about pixels, the job takes what their dataset says. Also raises
+        `InvalidRequest` for images of which that is not the same.
+        """
+        remaining = iter(images)
+        first = next(remaining, None)
+        if first is not None and request.pixels is None:
+            said = first.image.pixels
+            pixels = RequestedPixels(**said.given()) if said else None
+            request = request.model_copy(update={"pixels": pixels})
+            remaining = _alike(first.image, remaining)
+        items = (each.item() for each in chain([first] if first else [], remaining))
+        return self.create_from_items(request, items, caller, idempotency_key, list_sha256)
+
+    def create_from_items(
+        self,
+        request: JobCreate,
+        items: Iterable[ManifestItem],
+        caller: Caller,
+        idempotency_key: str | None,
+        list_sha256: str = "",
+    ) -> tuple[Job, bool]:
+        """Record the job and send its first messages. Return whether the key had created it before.
+
+        The job keeps the model version that the name resolves to now, whatever is promoted later.
+        Raises `ModelNotFound`, `IdempotencyConflict`, `QueueFull`, `QuotaExceeded`,
+        `InvalidRequest` and `WebhookNotAllowed`.
+        """
+        if request.webhook is not None:
+            self._webhooks.check(request.webhook)
+        if request.pixels == RequestedPixels():
+            # Said to say nothing, whatever the dataset says.
+            request = request.model_copy(update={"pixels": None})
+        model = self._models.resolve(request.model)
+        self._models.check_quality(model, request.quality)
+        job, replayed = self._records.create(
+            request,
+            self._usage.limited(caller, items),
+            idempotency_key,
+            model,
+            list_sha256,
+            caller.owner,
+        )
+        if not replayed:
+            self._usage.count_items(caller, job.counts.total)
+            facts = {"job_id": job.id, "lane": job.lane.value, "items": job.counts.total}
+            log.info("job accepted", extra=facts)
+            self._send(job)
+        return job, replayed
+
+    def retry(self, job_id: str) -> Job:
+        """Run the failed items of an ended job again. Raises `JobNotFound` and `JobClosed`."""
+        job = self._records.retry(job_id)
+        self._send(job)
+        return job
+
+    def _send(self, job: Job) -> None:
+        try:
+            self._queue.send(job.id, job.lane, min(job.counts.queued, FIRST_MESSAGES))
+        except Exception as error:
+            # The job is recorded, so it is accepted: the reconciler sends its messages later.
+            log.warning(
+                "Job %s waits for the reconciler, because its first messages were not sent: %r",
+                job.id,
+                error,
+            )
+
+    def _requested_images(self, request: JobCreate, catalogue: Catalogue) -> Iterator[JobImage]:
+        ways = [way for way in (request.images, request.dataset, request.prefix) if way is not None]
+        if len(ways) != 1:
+            raise InvalidRequest("Give exactly one of `images`, `dataset` and `prefix`.")
+        if request.images is not None:
+            return iter(self._look_up(request.images, catalogue))
+        if request.dataset is not None:
+            return self._walk(catalogue, f"{request.dataset}/", f"in dataset {request.dataset!r}")
+        prefix = request.prefix or ""
+        check_image_id(prefix.removesuffix("/"))
+        return self._walk(catalogue, prefix, f"whose id begins with {prefix!r}")
+
+    def _look_up_all(self, refs: Iterable[ImageRef], catalogue: Catalogue) -> Iterator[JobImage]:
+        remaining = iter(refs)
+        while batch := list(islice(remaining, LOOKUP_BATCH)):
+            yield from self._look_up(batch, catalogue)
+
+    def _look_up(self, refs: list[ImageRef], catalogue: Catalogue) -> list[JobImage]:
+        images: list[JobImage] = []
+        missing: list[str] = []
+        for start in range(0, len(refs), LOOKUP_BATCH):
+            batch = refs[start : start + LOOKUP_BATCH]
+            found = catalogue.get_many([ref.id for ref in batch])
+            for ref, image in zip(batch, found, strict=True):
+                if image is None:
+                    missing.append(ref.id)
+                else:
+                    images.append(JobImage(image, ref.custom_id))
+        if missing:
+            raise ImageNotFound(
+                f"{len(missing)} of {len(refs)} images are unknown, the first is {missing[0]!r}. "
+                "Upload them, or list the known images with GET /v1/images.",
+                missing=missing[:MAX_MISSING],
+            )
+        return images
+
+    def _walk(self, catalogue: Catalogue, prefix: str, which: str) -> Iterator[JobImage]:
+        images = catalogue.walk(prefix)
+        first = next(images, None)
+        if first is None:
+            raise ImageNotFound(
+                f"There are no images {which}. GET /v1/datasets lists the datasets."
+            )
+        return map(JobImage, chain([first], images))
+
+
+def _alike(first: Image, images: Iterable[JobImage]) -> Iterator[JobImage]:
+    """The images, as long as the same is said about the pixels of all."""
+    for each in images:
+        if each.image.pixels != first.pixels:
+            one, other = (image.pixels or "nothing" for image in (first, each.image))
+            raise InvalidRequest(
+                f"The datasets of {first.id} and {each.image.id} say different things about their "
+                f"pixels: {one} and {other}. State `pixels` for this job, or create a job for each."
+            )
+        yield each

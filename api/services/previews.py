@@ -1,0 +1,62 @@
+"""Thumbnails and overlays: pictures for people, made on demand in a process of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import anyio.to_thread
+
+from roadmask.errors import ImageMissing, ObjectNotFound
+from roadmask.limited_process import LimitedProcess
+from roadmask.schemas.pixels import Pixels
+from storage.objects.keys import image_key, thumbnail_key
+from storage.objects.store import ObjectStore
+
+
+class PreviewService:
+    """Makes thumbnails and overlays, one at a time: the pixels of one image are in memory."""
+
+    def __init__(self, store: ObjectStore, drawing: LimitedProcess, max_pixels: int) -> None:
+        self._store = store
+        self._drawing = drawing
+        self._max_pixels = max_pixels
+        self._turn = anyio.CapacityLimiter(1)
+        """Others wait for the process without occupying a thread."""
+
+    async def ensure_thumbnail(self, sha256: str, pixels: Pixels | None) -> str:
+        """Store the image's thumbnail unless it is stored already; return its key.
+
+        Raises `ItemError`, `ImageMissing` among them.
+        """
+        key = thumbnail_key(sha256, str(pixels or ""))
+        if not await anyio.to_thread.run_sync(self._store.exists, key):
+            make = partial(self._thumbnail, sha256, pixels)
+            jpeg = await anyio.to_thread.run_sync(make, limiter=self._turn)
+            await anyio.to_thread.run_sync(self._store.put, key, jpeg, "image/jpeg")
+        return key
+
+    def overlay(self, image_sha256: str, mask_png: bytes, pixels: Pixels | None) -> bytes:
+        """The coloured mask over its image as a JPEG, scaled down if it is large.
+
+        Raises `ItemError`, `ImageMissing` among them.
+        """
+        blocks = self._blocks(image_sha256)
+        return self._drawing.call("overlay", blocks, [mask_png], **self._options(pixels))
+
+    def _thumbnail(self, sha256: str, pixels: Pixels | None) -> bytes:
+        return self._drawing.call("thumbnail", self._blocks(sha256), **self._options(pixels))
+
+    def _options(self, pixels: Pixels | None) -> dict[str, Any]:
+        said = pixels.given() if pixels else {}
+        return {"max_pixels": self._max_pixels, "pixels": said}
+
+    def _blocks(self, sha256: str) -> Iterator[bytes]:
+        """The image's bytes on their way to the process: never in the API's memory as a whole."""
+        try:
+            return self._store.stream(image_key(sha256))
+        except ObjectNotFound:
+            raise ImageMissing(
+                "The image's bytes are no longer in the object store. Upload it again."
+            ) from None

@@ -1,0 +1,43 @@
+/** Failures that the user can get over: a note with "Try again", which tries by itself when the cause may be gone. */
+
+import { isAbort, Problem } from './api/http.js';
+import { h } from './element.js';
+import { t } from './i18n.js';
+import { problemNote } from './problem.js';
+
+const RETRY_MS = 4000;
+/** Failures that pass without anything that the user does. */
+const PASSING = ['unreachable', 'unavailable', 'records_unavailable', 'store_unavailable'];
+
+/**
+ * What failed, and a button that tries again. A failure that passes by itself is tried again after
+ * some seconds, and when the network is back, as long as the note is shown.
+ * @param {unknown} error
+ * @param {() => void} retry
+ */
+export function failureNote(error, retry) {
+  const done = new AbortController();
+  const tryAgain = () => {
+    if (done.signal.aborted) return;
+    done.abort();
+    retry();
+  };
+  const note = h(
+    'div',
+    { class: 'failure' },
+    problemNote(error),
+    h('button', { type: 'button', onclick: tryAgain }, t('retry')),
+  );
+  if (passes(error)) {
+    const tryIfShown = () => (note.isConnected ? tryAgain() : done.abort());
+    const timer = setTimeout(tryIfShown, RETRY_MS);
+    done.signal.addEventListener('abort', () => clearTimeout(timer));
+    addEventListener('online', tryIfShown, { signal: done.signal });
+  }
+  return note;
+}
+
+/** @param {unknown} error */
+function passes(error) {
+  return !isAbort(error) && error instanceof Problem && PASSING.includes(error.code);
+}

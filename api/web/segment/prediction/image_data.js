@@ -1,0 +1,71 @@
+/** Loads the pixels that the panes show: the photo and its masks. */
+
+import { imagePath, maskPath } from '../../lib/api/client.js';
+import { fetchObject, isAbort, Problem, request } from '../../lib/api/http.js';
+import { decodeMask } from '../viewer/mask_png.js';
+
+/** @typedef {import('../../lib/api/schemas.js').Image} Image */
+/** @typedef {import('./mask_job.js').FinishedItem} FinishedItem */
+
+/**
+ * The photo; its thumbnail when the browser cannot decode the format.
+ * @param {Image} image
+ * @param {AbortSignal} signal
+ * @returns {Promise<{bitmap: ImageBitmap, isThumbnail: boolean}>}
+ */
+export async function loadPhoto(image, signal) {
+  const blob = await fetchObject(image.content_url, signal);
+  try {
+    return { bitmap: await createImageBitmap(blob), isThumbnail: false };
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    const thumbnail = await (await request(imagePath(image.id, 'thumbnail'), { signal })).blob();
+    return { bitmap: await createImageBitmap(thumbnail), isThumbnail: true };
+  }
+}
+
+/**
+ * The annotated mask.
+ * @param {string} url
+ * @param {AbortSignal} signal
+ */
+export async function loadTruth(url, signal) {
+  return decodeMask(await fetchObject(url, signal));
+}
+
+/**
+ * The predicted mask. Throws the Problem of an item that failed.
+ * @param {FinishedItem} finished
+ * @param {AbortSignal} signal
+ */
+export async function loadPrediction({ job, item, png }, signal) {
+  if (png) return decodeMask(png);
+  if (item.error) throw problemOf(item.error);
+  if (!item.result) throw new Problem({ code: `job_${job.state}`, retryable: true });
+  return loadMask({ job, item }, 'png', signal);
+}
+
+/** @param {import('../../lib/api/schemas.js').Problem} error of an item */
+export function problemOf(error) {
+  const problem = new Problem(error);
+  problem.isFinal = !error.retryable;
+  return problem;
+}
+
+/**
+ * The confidence of each pixel, 0 to 255, of a job that asked for it.
+ * @param {FinishedItem} finished
+ * @param {AbortSignal} signal
+ */
+export async function loadConfidence(finished, signal) {
+  return loadMask(finished, 'confidence', signal);
+}
+
+/**
+ * @param {FinishedItem} finished
+ * @param {string} format
+ * @param {AbortSignal} signal
+ */
+async function loadMask({ job, item }, format, signal) {
+  return decodeMask(await (await request(maskPath(job.id, item.index, format), { signal })).blob());
+}

@@ -1,0 +1,23 @@
+/** Texts of the comparison of two models. */
+export default {
+  'compare.with': 'Compare with…',
+  'compare.name': '{name} with {model}',
+  'compare.title': 'Two models side by side',
+  'compare.models': '{one} and {other}',
+  'compare.running': '{model} segments the images: {progress}',
+  'compare.progress': '{done} of {n} images compared…',
+  'compare.done': '{n} {image|images} compared, those with the largest disagreement first',
+  'compare.agree': 'The models give the same category to {share} of the pixels.',
+  'compare.share': 'Share, {model}',
+  'compare.overlap': 'Overlap of both',
+  'compare.iou': 'IoU, {model}',
+  'compare.change': 'Change',
+  'compare.differ': '{share} differ',
+  'model.jobs': 'Latest jobs of this service',
+  'pane.other': 'Other model',
+  'pane.disagreement': 'Disagreement',
+  'tool.other': 'Other model',
+  'tool.disagreement': 'Disagreement',
+  'legend.other': 'Other',
+  'keys.disagreement': 'Disagreement with the other model',
+};

@@ -1,0 +1,20 @@
+/** The names of the conditions of a model card in English. */
+export default {
+  'condition.haze': 'haze',
+  'condition.rain': 'rain',
+  'condition.snow': 'snow',
+  'condition.darkness': 'darkness',
+  'condition.overexposure': 'overexposure',
+  'condition.noise': 'noise',
+  'condition.motion_blur': 'motion blur',
+  'condition.defocus': 'defocus',
+  'condition.low_contrast': 'low contrast',
+  'condition.jpeg': 'strong JPEG compression',
+  'condition.low_resolution': 'low resolution',
+  'condition.cold_light': 'cold light',
+  'condition.warm_light': 'warm light',
+  'condition.grey': 'grey image',
+  'condition.barrel': 'barrel distortion',
+  'condition.roll': 'rolled camera',
+  'condition.portrait': 'portrait format',
+};

@@ -1,0 +1,23 @@
+/** Textes de la comparaison de deux modèles. */
+export default {
+  'compare.with': 'Comparer avec…',
+  'compare.name': '{name} avec {model}',
+  'compare.title': 'Deux modèles côte à côte',
+  'compare.models': '{one} et {other}',
+  'compare.running': '{model} segmente les images : {progress}',
+  'compare.progress': '{done} images comparées sur {n}…',
+  'compare.done': '{n} {image comparée|images comparées}, les plus grands désaccords d’abord',
+  'compare.agree': 'Les modèles donnent la même catégorie à {share} des pixels.',
+  'compare.share': 'Part, {model}',
+  'compare.overlap': 'Recouvrement',
+  'compare.iou': 'IoU, {model}',
+  'compare.change': 'Écart',
+  'compare.differ': '{share} de différence',
+  'model.jobs': 'Derniers travaux de ce service',
+  'pane.other': 'Autre modèle',
+  'pane.disagreement': 'Désaccord',
+  'tool.other': 'Autre modèle',
+  'tool.disagreement': 'Désaccord',
+  'legend.other': 'Autre',
+  'keys.disagreement': 'Désaccord avec l’autre modèle',
+};

@@ -1,0 +1,20 @@
+/** Les noms des conditions d’une fiche de modèle en français. */
+export default {
+  'condition.haze': 'brume',
+  'condition.rain': 'pluie',
+  'condition.snow': 'neige',
+  'condition.darkness': 'obscurité',
+  'condition.overexposure': 'surexposition',
+  'condition.noise': 'bruit',
+  'condition.motion_blur': 'flou de bougé',
+  'condition.defocus': 'flou de mise au point',
+  'condition.low_contrast': 'faible contraste',
+  'condition.jpeg': 'forte compression JPEG',
+  'condition.low_resolution': 'basse résolution',
+  'condition.cold_light': 'lumière froide',
+  'condition.warm_light': 'lumière chaude',
+  'condition.grey': 'image grise',
+  'condition.barrel': 'distorsion en barillet',
+  'condition.roll': 'caméra inclinée',
+  'condition.portrait': 'format portrait',
+};

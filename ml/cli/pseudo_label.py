@@ -1,0 +1,77 @@
+"""`roadmask pseudo-label`: partly annotated images, completed by a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ml.cli.dataset import Scales, meter, say_labels
+from roadmask.cli.options import reading_options
+from roadmask.settings import Settings
+
+if TYPE_CHECKING:
+    from roadmask.images.reading import Reading
+
+
+@click.command("pseudo-label")
+@click.argument("artifact")
+@click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--teaches", required=True, multiple=True, help="A category whose annotation is kept; repeat."
+)
+@click.option(
+    "--sure",
+    default=0.7,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Probability from which ARTIFACT labels a pixel with another category.",
+)
+@click.option(
+    "--doubt",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Annotated pixels become void where other categories have more probability.",
+)
+@click.option("--scales", type=Scales(), default="0.75,1,1.25", show_default=True, help="Of views.")
+@reading_options
+def pseudo_label(
+    artifact: str,
+    data: Path,
+    out: Path,
+    teaches: tuple[str, ...],
+    sure: float,
+    doubt: float,
+    scales: tuple[float, ...],
+    reading: Reading,
+) -> None:
+    """Complete the partial annotation of DATA with ARTIFACT, and write it to OUT to train on.
+
+    OUT gets images/, masks/ and labels.json, which says how the labels were made. What is neither
+    annotated nor sure is void. Every view is also shown mirrored.
+    """
+    from ml.registry.artifact import find_artifact
+    from roadmask.errors import InvalidRequest
+
+    found = find_artifact(artifact)
+    names = [found.taxonomy.names[index] for index in found.taxonomy.real]
+    if unknown := [name for name in teaches if name not in names]:
+        raise InvalidRequest(f"No category {unknown[0]!r}; choose from {', '.join(names)}.")
+    from ml.data.partial_labels import PartialLabels
+    from ml.data.pseudo_labels import write_pseudo_labels
+    from ml.data.samples import annotated_samples
+    from ml.engines.choice import choose
+    from ml.inference.predictor import Predictor
+    from ml.inference.tta import tta_views
+
+    rules = PartialLabels(teaches=teaches, sure=sure, doubt=doubt, teacher=str(found.model_version))
+    teacher = Predictor(found, choose(found, Settings()))
+    views = tta_views(scales, mirror=True)
+    say_labels(data, reading)
+    steps = write_pseudo_labels(teacher, data, out, rules, found.taxonomy, views, reading)
+    for _ in meter("labelling", steps, len(annotated_samples(data, reading))):
+        pass
+    click.echo(f"The labels are in {out}.")

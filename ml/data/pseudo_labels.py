@@ -1,0 +1,71 @@
+"""Pseudo-labels: partly annotated images completed by a teacher, so that they can be learnt from.
+
+An annotation is partial when it names only some categories: of a person in a street everything but
+the person is unlabelled, and on a coarsely drawn facade a pole is part of the wall. At face value
+such masks teach what is not so. Here a mask keeps what its data set may teach, the teacher adds the
+other categories where it is sure, and the rest is void, which costs nothing in any loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.data.partial_labels import RECORD, PartialLabels
+from ml.data.samples import annotated_samples, read_pair
+from ml.inference.segmenter import PLAIN, Segmenter, TtaView
+from ml.inference.tta import predict_views
+from roadmask.images.reading import AS_FOUND, Reading
+from roadmask.masks.codec import encode_mask
+from roadmask.masks.taxonomy import Taxonomy
+
+
+def complete(
+    truth: NDArray[np.uint8],
+    probabilities: NDArray[np.float32],
+    rules: PartialLabels,
+    taxonomy: Taxonomy,
+) -> NDArray[np.uint8]:
+    """The truth (H, W), completed by probabilities (n, H, W) of the real categories."""
+    answers = np.asarray(taxonomy.real, np.uint8)
+    taught = np.array([taxonomy.names[index] in rules.teaches for index in answers])
+    kept = np.isin(truth, answers[taught])
+    kept &= probabilities[~taught].sum(axis=0) <= rules.doubt
+    labels = np.where(kept, truth, taxonomy.void).astype(np.uint8)
+    best = probabilities.argmax(axis=0)
+    added = ~taught[best] & (probabilities.max(axis=0) >= rules.sure)
+    if rules.doubt == 1:
+        added &= ~kept
+    labels[added] = answers[best[added]]
+    return labels
+
+
+def write_pseudo_labels(
+    teacher: Segmenter,
+    data: Path,
+    out: Path,
+    rules: PartialLabels,
+    taxonomy: Taxonomy,
+    views: Collection[TtaView] = (PLAIN,),
+    reading: Reading = AS_FOUND,
+) -> Iterator[str]:
+    """Write the data set as `images/` and `masks/` in `out`; yields the name of each image.
+
+    Raises what `read_pair` raises.
+    """
+    for part in ("images", "masks"):
+        (out / part).mkdir(parents=True, exist_ok=True)
+    (out / RECORD).write_text(rules.model_dump_json(indent=2), encoding="utf-8")
+    for sample in annotated_samples(data, reading):
+        image, truth = read_pair(sample)
+        (said,) = predict_views(teacher, [image], tuple(views))
+        labels = np.empty_like(truth)
+        for rows, strip in said.probabilities():
+            labels[rows] = complete(truth[rows], strip, rules, taxonomy)
+        name = sample.name.replace("/", "_")
+        (out / "images" / f"{name}{sample.image.suffix}").write_bytes(sample.image.read_bytes())
+        (out / "masks" / f"{name}.png").write_bytes(encode_mask(labels))
+        yield sample.name

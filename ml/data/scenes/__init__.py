@@ -1,7 +1,0 @@
-"""Synthetic street photographs with exact truth, made from a seed."""
-
-from __future__ import annotations
-
-from ml.data.scenes.scene import Scene, render
-
-__all__ = ["Scene", "render"]

@@ -1,0 +1,1 @@
+"""Evaluation: how well an artifact's masks agree with the annotated ones."""

@@ -1,0 +1,160 @@
+"""Evaluation: agreement of masks with annotated ones, at the images' own size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.data.annotated import AnnotatedImage, from_folder
+from ml.data.samples import dataset_name, read_pair
+from ml.engines.engine import BATCH
+from ml.evaluation.measures.breakdown import Breakdown
+from ml.evaluation.measures.calibration import Calibration
+from ml.evaluation.measures.soft import SoftCounts
+from ml.inference.segmenter import PLAIN, Segmenter, TtaView
+from ml.inference.tta import TtaPrediction, predict_views
+from ml.registry.card import Measurement
+from roadmask.images.layouts import Sample
+from roadmask.images.reading import AS_FOUND, Reading
+from roadmask.masks.scores import confusion, scores
+from roadmask.masks.taxonomy import Taxonomy
+from roadmask.schemas.jobs import Scores
+
+
+def evaluate_samples(segmenter: Segmenter, samples: Sequence[Sample], taxonomy: Taxonomy) -> Scores:
+    """Scores over annotated samples, with pooled pixels and without void truth."""
+    counts = np.zeros((len(taxonomy), len(taxonomy)), np.int64)
+    pairs = map(read_pair, samples)
+    while batch := list(islice(pairs, BATCH)):
+        masks = segmenter.predict([image for image, _ in batch])
+        for (_, truth), mask in zip(batch, masks, strict=True):
+            counts += confusion(truth, mask, len(taxonomy))
+    return scores(counts, len(samples), taxonomy)
+
+
+def measure(
+    segmenter: Segmenter,
+    folders: Iterable[Path],
+    taxonomy: Taxonomy,
+    reading: Reading = AS_FOUND,
+) -> list[Measurement]:
+    """One measurement per dataset folder, for the card."""
+    measurements = []
+    for folder in folders:
+        evaluation = Evaluation(segmenter, taxonomy)
+        for _ in evaluation.run(from_folder(folder, reading).images):
+            pass
+        measurements.append(
+            Measurement(
+                dataset=dataset_name(folder),
+                scores=evaluation.scores,
+                soft_iou=evaluation.soft.iou,
+                ece=evaluation.calibration.error,
+            )
+        )
+    return measurements
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One evaluated image."""
+
+    name: str
+    image: NDArray[np.uint8]
+    """RGB, uint8 (H, W, 3)."""
+    truth: NDArray[np.uint8]
+    """Categories, uint8 (H, W)."""
+    mask: NDArray[np.uint8]
+    """The predicted mask, uint8 (H, W)."""
+    counts: NDArray[np.int64]
+    """Confusion counts in pixels, int64 (n, n): rows are the truth, columns the mask."""
+
+
+class Evaluation:
+    """All measurements of a segmenter in one pass over annotated images.
+
+    Scores come from the masks of `Segmenter.predict`; only several views change that. Images are
+    processed in batches, so a dataset of any size fits.
+    """
+
+    def __init__(
+        self, segmenter: Segmenter, taxonomy: Taxonomy, views: Sequence[TtaView] = (PLAIN,)
+    ) -> None:
+        self.taxonomy = taxonomy
+        self.soft = SoftCounts(segmenter.answers.tolist(), taxonomy.void)
+        self.calibration = Calibration(void=taxonomy.void)
+        self.breakdown = Breakdown(taxonomy)
+        self.sizes: set[tuple[int, int]] = set()
+        """Input sizes (height, width) of the network, at scale 1."""
+        self.decode_s = self.predict_s = 0.0
+        self._segmenter = segmenter
+        self._views = views
+        self._counts: list[NDArray[np.int64]] = []
+
+    @property
+    def confusions(self) -> NDArray[np.int64]:
+        """Confusion counts of each image, int64 (N, n, n): rows are the truth."""
+        n = len(self.taxonomy)
+        return np.array(self._counts, np.int64).reshape(-1, n, n)
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of all images so far, with pooled pixels."""
+        return scores(self.confusions.sum(axis=0), len(self._counts), self.taxonomy)
+
+    def run(self, images: Iterable[AnnotatedImage]) -> Iterator[Seen]:
+        """Measure the images, and yield each one when it is counted.
+
+        Raises `InvalidRequest` if the sizes of an image and its truth differ, and the errors of
+        decoding.
+        """
+        rest = iter(images)
+        while batch := list(islice(rest, BATCH)):
+            pictures = [self._decode(each) for each in batch]
+            for each, image, predictions in zip(
+                batch, pictures, self._predict(pictures), strict=True
+            ):
+                yield self._count(each.name, image, each.truth_for(image), *predictions)
+
+    def _decode(self, each: AnnotatedImage) -> NDArray[np.uint8]:
+        data = each.read_image()
+        began = time.perf_counter()
+        image = each.decode(data)
+        self.decode_s += time.perf_counter() - began
+        self.sizes.add(self._segmenter.input_size(*image.shape[:2]))
+        return image
+
+    def _predict(
+        self, images: list[NDArray[np.uint8]]
+    ) -> list[tuple[TtaPrediction, NDArray[np.uint8]]]:
+        if not self._counts:
+            # The first batch also makes the kernels: its time says nothing of those to come.
+            predict_views(self._segmenter, images, self._views)
+        began = time.perf_counter()
+        predictions = [
+            (each, each.mask()) for each in predict_views(self._segmenter, images, self._views)
+        ]
+        self.predict_s += time.perf_counter() - began
+        return predictions
+
+    def _count(
+        self,
+        name: str,
+        image: NDArray[np.uint8],
+        truth: NDArray[np.uint8],
+        predictions: TtaPrediction,
+        mask: NDArray[np.uint8],
+    ) -> Seen:
+        counts = confusion(truth, mask, len(self.taxonomy))
+        self._counts.append(counts)
+        self.breakdown.add(truth, mask)
+        for rows, strip in predictions.probabilities():
+            self.soft.add(truth[rows], strip)
+            self.calibration.add(truth[rows], mask[rows], strip.max(axis=0))
+        return Seen(name, image, truth, mask, counts)

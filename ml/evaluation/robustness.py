@@ -1,0 +1,80 @@
+"""Robustness: the scores of a segmenter on corrupted images, beside those on clean ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.data.annotated import AnnotatedImage
+from ml.engines.engine import BATCH
+from ml.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Severity
+from ml.inference.segmenter import PLAIN, Segmenter, TtaView
+from ml.inference.tta import predict_views
+from roadmask.masks.scores import confusion, mean_iou
+from roadmask.masks.taxonomy import Taxonomy
+
+CLEAN = "clean"
+_Key = tuple[str, Severity | None]
+
+
+class Robustness:
+    """Mean IoU by corruption and severity. Every image is decoded once."""
+
+    def __init__(
+        self, segmenter: Segmenter, taxonomy: Taxonomy, views: Sequence[TtaView] = (PLAIN,)
+    ) -> None:
+        self._segmenter, self._taxonomy, self._views = segmenter, taxonomy, views
+        keys = [(CLEAN, None), *((name, level) for name in CORRUPTIONS for level in SEVERITIES)]
+        size = len(taxonomy)
+        self._counts = {key: np.zeros((size, size), np.int64) for key in keys}
+
+    def run(self, images: Iterable[AnnotatedImage]) -> Iterator[str]:
+        """Measure the images in every condition, and yield the name of each one when it is done.
+
+        Raises the errors of `Evaluation.run`.
+        """
+        rest = iter(images)
+        while batch := list(islice(rest, BATCH)):
+            clean = []
+            for each in batch:
+                image = each.decode(each.read_image())
+                clean.append((each.name, image, each.truth_for(image)))
+            for key, counts in self._counts.items():
+                counts += self._count(key, clean)
+            yield from (name for name, _, _ in clean)
+
+    def summarize(self) -> dict[str, Any]:
+        """Mean IoU: `clean`, `mean` over all corruptions and severities, and `per_condition` with
+        `mild` and `severe` of each.
+        """
+        values = {key: float(mean_iou(c, self._taxonomy)) for key, c in self._counts.items()}
+        clean = values.pop((CLEAN, None))
+        return {
+            "clean": clean,
+            "mean": fmean(values.values()),
+            "per_condition": {
+                name: {level: values[name, level] for level in SEVERITIES} for name in CORRUPTIONS
+            },
+        }
+
+    def _count(
+        self, key: _Key, clean: Sequence[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]
+    ) -> NDArray[np.int64]:
+        name, severity = key
+        pairs = [
+            (image, truth)
+            if severity is None
+            else CORRUPTIONS[name].apply(image, truth, severity, image_name)
+            for image_name, image, truth in clean
+        ]
+        predictions = predict_views(self._segmenter, [image for image, _ in pairs], self._views)
+        size = len(self._taxonomy)
+        counts = np.zeros((size, size), np.int64)
+        for (_, truth), each in zip(pairs, predictions, strict=True):
+            counts += confusion(truth, each.mask(), size)
+        return counts

@@ -1,0 +1,1 @@
+"""Inference: uint8 images in, uint8 masks out."""

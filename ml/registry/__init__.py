@@ -1,0 +1,1 @@
+"""Artifacts on disk: a model file and its card."""

@@ -1,0 +1,183 @@
+"""Card: the description of an artifact, as JSON beside the model."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ml.data.partial_labels import PartialLabels
+from ml.registry.input_size import InputSize
+from ml.registry.quality import QualityMode
+from roadmask.errors import InvalidRequest
+from roadmask.masks.taxonomy import Category, Taxonomy
+from roadmask.schemas.jobs import Scores
+from roadmask.schemas.mask_parameters import Quality
+from roadmask.schemas.model_version import ModelVersion
+
+PREPROCESSING = (
+    "Any RGB uint8 image is resized to the network's input size (area averaging when it shrinks, "
+    "else bilinear); scaling its values is the model's own first layer. Logits are resized "
+    "bilinearly to the image's size before the best category is chosen."
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
+
+
+class Label(_Part):
+    """One category of the card's taxonomy."""
+
+    name: str
+    color: tuple[int, int, int]
+
+
+class Categories(_Part):
+    """The taxonomy of the masks, written out so that the artifact needs no other file."""
+
+    name: str
+    void: int
+    void_is_an_answer: bool = False
+    """True if masks of this model can hold void."""
+    labels: list[Label]
+
+    @classmethod
+    def of(cls, taxonomy: Taxonomy) -> Categories:
+        """The card's form of a taxonomy."""
+        labels = [Label(name=c.name, color=c.color) for c in taxonomy.categories]
+        return cls(name=taxonomy.name, void=taxonomy.void, labels=labels)
+
+    def taxonomy(self) -> Taxonomy:
+        """The taxonomy of the card."""
+        categories = (Category(i, label.name, label.color) for i, label in enumerate(self.labels))
+        return Taxonomy(self.name, tuple(categories), self.void)
+
+
+class Measurement(_Part):
+    """Scores on one dataset: at the images' own size, by the Predictor that serves."""
+
+    dataset: str
+    scores: Scores
+    soft_iou: float | None = None
+    """Jaccard index of the probabilities, pooled: see `ml.evaluation.measures.soft`."""
+    ece: float | None = None
+    """Expected calibration error: see `ml.evaluation.measures.calibration`."""
+    float32_mean_iou: float | None = None
+    """Mean IoU of the same weights in float32, before they were stored in half precision."""
+
+
+class Calibration(_Part):
+    """What was put right in the last layer: see `ml.training.calibration`."""
+
+    weight_share: float
+    """Of the logarithm of the loss's category weights, what was taken off the bias."""
+    temperature: float
+    """What the logits were divided by."""
+
+
+class Robustness(_Part):
+    """Mean IoU on corrupted images: see `ml.evaluation.robustness`."""
+
+    dataset: str
+    images: int
+    clean: float
+    mean: float
+    """Over all corruptions and severities."""
+    per_condition: dict[str, dict[str, float]]
+    """By corruption: `mild` and `severe`."""
+
+
+class Provenance(_Part):
+    """The origin of a model."""
+
+    recipe: dict[str, object]
+    data: dict[str, int]
+    """Training datasets, with their number of images."""
+    data_weights: dict[str, float] = {}
+    """How often an epoch shows each image of a data set, on average."""
+    pseudo_labels: dict[str, PartialLabels] = {}
+    """Data sets with a partial annotation, and how a teacher completed it."""
+    encoder_sha256: str | None = None
+    """The sha256 of the encoder's initial weights. The recipe names them."""
+    epochs: int
+    """The epoch whose weights these are."""
+    seed: int
+    git_revision: str
+    """The revision of the code when the run began."""
+    date: datetime
+    seconds: float | None = None
+    """Wall-clock time of the training, validation included."""
+    precision_ms: dict[str, float] = {}
+    """Milliseconds per step in each precision, if the precision was chosen by measurement."""
+    versions: dict[str, str] = {}
+    """Versions of the libraries when the model was published."""
+
+
+class Card(_Part):
+    """Everything a user of the model should know before using it."""
+
+    name: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """The sha256 of `model.keras`, hex."""
+    version: str
+    """The first 12 digits of `sha256`."""
+    network: str
+    parameters: int
+    categories: Categories
+    input_size: InputSize = Field(alias="fit")
+    """The size at which the network sees an image; `fit` in the JSON."""
+    preprocessing: str = PREPROCESSING
+    qualities: dict[Quality, QualityMode] = {}
+    """What `fast` and `best` are; `standard` is one view at `input_size`."""
+    metrics: list[Measurement]
+    calibration: Calibration | None = None
+    robustness: Robustness | None = None
+    curves: dict[str, list[float]] = {}
+    """Metrics after each epoch of the training, by name."""
+    provenance: Provenance
+    choice: str = ""
+    """The reason why this model is shipped."""
+    notices: list[str]
+    """Terms of the training data, with the citations that they require."""
+    limits: list[str]
+    """Known limits of the model."""
+
+    @property
+    def model_version(self) -> ModelVersion:
+        return ModelVersion(self.name, self.version)
+
+
+def quality_mode(card: Card, quality: Quality) -> QualityMode:
+    """What a quality means for a model. Raises `InvalidRequest` if the card has no such mode."""
+    modes = {"standard": QualityMode(input_size=card.input_size), **card.qualities}
+    if quality not in modes:
+        raise InvalidRequest(
+            f"{card.name} has no quality {quality!r}; choose from {', '.join(modes)}."
+        )
+    return modes[quality]
+
+
+def git_revision() -> str:
+    """The revision of the code, with `+` if files differ from it; `unknown` outside of git."""
+    command = ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def now() -> datetime:
+    """The current time in UTC, whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)

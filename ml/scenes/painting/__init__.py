@@ -1,0 +1,1 @@
+"""The renderer's tools: camera, canvas, light and texture."""

@@ -1,0 +1,1 @@
+"""What stands in a street, one file for each thing."""

@@ -1,0 +1,1 @@
+"""Training: from a Recipe and annotated images to an Artifact."""

@@ -1,0 +1,176 @@
+"""Publish: from trained weights to an artifact with its card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ml.data.annotated import from_folder
+from ml.data.data_source import DataSource
+from ml.data.partial_labels import RECORD, PartialLabels
+from ml.data.samples import annotated_samples, count_samples, dataset_name
+from ml.data.source_terms import notices
+from ml.engines.keras_engine import KerasEngine
+from ml.evaluation.evaluation import evaluate_samples, measure
+from ml.evaluation.robustness import Robustness
+from ml.inference.predictor import Predictor
+from ml.inference.segmenter import Segmenter
+from ml.registry.artifact import Artifact, write_card
+from ml.registry.card import Calibration, Card, Categories, Measurement, Provenance, now
+from ml.registry.card import Robustness as RobustnessFacts
+from ml.registry.input_size import InputSize
+from ml.registry.model_file import read_model, write_model
+from ml.training.calibration import calibrate
+from ml.training.checkpoint import TrainingState
+from ml.training.losses import category_weights
+from ml.training.training_run import Run
+from roadmask.hashing import sha256_of_file
+from roadmask.images.reading import AS_FOUND, Reading
+from roadmask.masks.taxonomy import CITYSCAPES
+from roadmask.schemas.model_version import MODEL_FILE
+
+LIMITS = [
+    "Learnt from few street scenes by day: other cameras, countries, nights and winters were not "
+    "measured.",
+    "Scores on frames of a video that also gave training frames flatter, since neighbouring frames "
+    "are alike.",
+    "Not for driving, nor for any other decision about people's safety.",
+]
+CURVES = ("loss", "learning_rate", "mean_iou", "accuracy", "soft_iou")
+
+
+def publish(run: Run, model: Any, progress: TrainingState) -> Artifact:
+    """Write a run's artifact from a Keras model with the best weights.
+
+    The stored file is measured on the run's validation folders.
+    """
+    folder = run.folder / "artifact"
+    folder.mkdir(parents=True, exist_ok=True)
+    input_size = InputSize(budget=run.recipe.budget)
+    calibration = _calibrate(run, model, input_size)
+    sha256 = write_model(model, folder / MODEL_FILE)
+    card = Card(
+        name=run.name,
+        sha256=sha256,
+        version=sha256[:12],
+        network=run.recipe.network,
+        parameters=model.count_params(),
+        categories=Categories.of(CITYSCAPES),
+        input_size=input_size,
+        metrics=_measure(read_model(folder / MODEL_FILE), model.get_weights(), input_size, run),
+        calibration=calibration,
+        curves=_curves(progress),
+        provenance=_provenance(run, progress),
+        choice=run.choice,
+        notices=notices(
+            [source.folder for source in run.data],
+            f"{run.recipe.encoder} {run.encoder}" if run.encoder else "",
+        ),
+        limits=LIMITS,
+    )
+    return write_card(folder, card)
+
+
+def add_measurements(
+    artifact: Artifact, folders: Sequence[Path], reading: Reading = AS_FOUND
+) -> Artifact:
+    """Measure an artifact on more datasets and write the results into its card.
+
+    A new measurement replaces an older one of the same dataset.
+    """
+    metrics = {each.dataset: each for each in artifact.card.metrics}
+    for fresh in measure(Predictor(artifact), folders, artifact.taxonomy, reading):
+        before = metrics.get(fresh.dataset)
+        # The weights as they were learnt are gone: what they scored is only in the card.
+        learnt = before.float32_mean_iou if before else None
+        metrics[fresh.dataset] = fresh.model_copy(update={"float32_mean_iou": learnt})
+    card = artifact.card.model_copy(update={"metrics": list(metrics.values())})
+    return write_card(artifact.path, card)
+
+
+def add_robustness(artifact: Artifact, folder: Path, reading: Reading = AS_FOUND) -> Artifact:
+    """Measure an artifact on corrupted images of a folder and write that into its card."""
+    robustness = Robustness(Predictor(artifact), artifact.taxonomy)
+    images = sum(1 for _ in robustness.run(from_folder(folder, reading).images))
+    facts = {"dataset": dataset_name(folder), "images": images, **robustness.summarize()}
+    card = artifact.card.model_copy(update={"robustness": RobustnessFacts.model_validate(facts)})
+    return write_card(artifact.path, card)
+
+
+def _measure(
+    stored: Any, weights: Sequence[Any], input_size: InputSize, run: Run
+) -> list[Measurement]:
+    """The stored model's scores, and the mean IoU of its weights in float32.
+
+    The trained model itself is not measured: it may compute in a lower precision than serving.
+    """
+    segmenter = Segmenter(KerasEngine(stored, CITYSCAPES.real), input_size)
+    served = measure(segmenter, run.validation, CITYSCAPES, run.reading)
+    stored.set_weights(weights)
+    learnt = [
+        evaluate_samples(segmenter, annotated_samples(folder, run.reading), CITYSCAPES)
+        for folder in run.validation
+    ]
+    return [
+        after.model_copy(update={"float32_mean_iou": before.mean_iou})
+        for after, before in zip(served, learnt, strict=True)
+    ]
+
+
+def _calibrate(run: Run, model: Any, input_size: InputSize) -> Calibration | None:
+    """Calibrate the model on the run's validation images, if there are any."""
+    samples = [
+        sample for folder in run.validation for sample in annotated_samples(folder, run.reading)
+    ]
+    if not samples:
+        return None
+    segmenter = Segmenter(KerasEngine(model, CITYSCAPES.real), input_size)
+    weights = category_weights(CITYSCAPES, run.recipe.category_weights)
+    return calibrate(model, segmenter, samples, weights, CITYSCAPES)
+
+
+def _curves(progress: TrainingState) -> dict[str, list[float]]:
+    """Loss and scores by epoch, to six digits."""
+    return {
+        name: [float(f"{values[name]:.6g}") for values in progress.history]
+        for name in CURVES
+        if all(name in values for values in progress.history)
+    }
+
+
+def _weights(sources: Iterable[DataSource]) -> dict[str, float]:
+    """The weight of each data set; a folder that is given twice counts twice."""
+    weights: dict[str, float] = {}
+    for source in sources:
+        name = dataset_name(source.folder)
+        weights[name] = weights.get(name, 0.0) + source.weight
+    return {name: round(weight, 4) for name, weight in weights.items()}
+
+
+def _pseudo_labels(sources: Iterable[DataSource]) -> dict[str, PartialLabels]:
+    """How the labels of completed data sets were made."""
+    return {
+        dataset_name(source.folder): PartialLabels.model_validate_json(record.read_bytes())
+        for source in sources
+        if (record := source.folder / RECORD).exists()
+    }
+
+
+def _provenance(run: Run, progress: TrainingState) -> Provenance:
+    encoder = sha256_of_file(run.encoder) if run.encoder else None
+    return Provenance(
+        recipe=run.recipe.facts(),
+        data=count_samples((source.folder for source in run.data), run.reading),
+        data_weights=_weights(run.data),
+        pseudo_labels=_pseudo_labels(run.data),
+        encoder_sha256=encoder,
+        epochs=progress.best_epoch,
+        seed=run.recipe.seed,
+        git_revision=progress.git_revision or "unknown",
+        date=now(),
+        seconds=round(progress.seconds, 1) or None,
+        precision_ms=progress.precision_ms,
+        versions={name: version(name) for name in ("roadmask", "tensorflow", "keras")},
+    )

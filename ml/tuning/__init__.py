@@ -1,0 +1,1 @@
+"""Tuning: which engine serves an artifact best on this machine."""

@@ -1,0 +1,3 @@
+"""`python -m roadmask` is `roadmask`."""
+
+import roadmask.cli.__main__  # noqa: F401

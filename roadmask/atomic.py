@@ -1,0 +1,57 @@
+"""Whole-or-nothing writing: under its name a file or folder is either complete or as it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+
+@contextmanager
+def replacing(
+    path: Path, *, fsync: bool = False, drafts: Path | None = None, suffix: str | None = None
+) -> Iterator[Path]:
+    """A name for a draft; what the block writes there, a file or a folder, then replaces `path`.
+
+    If the block raises, the draft is deleted and `path` is left alone. Of two processes that
+    write the same folder, one wins. With `fsync` a file's bytes are on disk before its name is:
+    without it, a power cut can leave an empty file under the name. The draft lies beside `path`, or
+    in `drafts` on the same file system, and has the suffix of `path`, or `suffix`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if drafts is not None:
+        drafts.mkdir(parents=True, exist_ok=True)
+    ending = path.suffix if suffix is None else suffix
+    # The name of `path` is not part of it: a name may be as long as the file system allows.
+    draft = (drafts or path.parent) / f".{uuid4().hex}.part{ending}"
+    try:
+        yield draft
+        if draft.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+            # Another process may have put its folder there in between.
+            with suppress(OSError):
+                draft.rename(path)
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            if fsync:
+                with draft.open("rb+") as file:
+                    os.fsync(file.fileno())
+            draft.replace(path)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename in (None, str(draft), draft):
+            # The draft's name tells nobody anything, and a full disk gives none.
+            error.filename = str(path)
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
+        raise
+
+
+def write_atomically(path: Path, blocks: Iterable[bytes]) -> None:
+    """Write a file from blocks of bytes, whole or not at all."""
+    with replacing(path) as draft, draft.open("wb") as file:
+        file.writelines(blocks)

@@ -1,0 +1,66 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import httpx
+
+from roadmask.client.api import Api
+from roadmask.client.async_transport import AsyncTransport
+
+if TYPE_CHECKING:
+    from roadmask.folder.results import FileResult
+
+
+class AsyncClient(Api):
+    """A connection to a Roadmask service, for one event loop of asyncio.
+
+    It has the calls of `roadmask.Client` with the same arguments. Calls with one result are
+    awaited; calls with many are read with `async for`.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float = 30.0,
+        patience: float = 60.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(AsyncTransport(base_url, api_key, timeout, patience, transport))
+
+    @property
+    def base_url(self) -> str:
+        """The URL of the service."""
+        return self.transport.base_url
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def segment_folder(
+        self,
+        folder: str | Path,
+        out: str | Path,
+        *,
+        form: str = "png",
+        model: str = "default",
+        confidence: str | Path | None = None,
+    ) -> AsyncGenerator[FileResult]:
+        """Deprecated: call `roadmask.segment_folder_async(client, folder, out)`."""
+        from roadmask import segment_folder_async
+
+        warnings.warn(
+            "AsyncClient.segment_folder will be removed. "
+            "Call roadmask.segment_folder_async(client, …).",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return segment_folder_async(self, folder, out, form, model=model, confidence=confidence)

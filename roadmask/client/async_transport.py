@@ -1,0 +1,99 @@
+"""The transport for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, TypeVar
+
+import httpx
+
+from roadmask.client.transport import (
+    MAX_REDIRECTS,
+    Call,
+    Transport,
+    problem_error,
+    request_options,
+)
+
+T = TypeVar("T")
+
+BLOCK = 2**18
+"""Bytes that are read from a file at a time."""
+
+
+class AsyncTransport(Transport):
+    """Sends calls while other tasks of the event loop run."""
+
+    def __init__(
+        self,
+        base_url: str | None,
+        api_key: str | None,
+        timeout: float,
+        patience: float,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        super().__init__(base_url, api_key, timeout, patience)
+        self._http = httpx.AsyncClient(**self.client_options(), transport=transport)
+        self._links = httpx.AsyncClient(
+            timeout=timeout, transport=transport, max_redirects=MAX_REDIRECTS
+        )
+
+    async def send_once(self, call: Call) -> httpx.Response:
+        if not isinstance(call.body, Path):
+            request = self._http.build_request(**request_options(call, call.body))
+            return await self._http.send(request)
+        with call.body.open("rb") as file:
+            request = self._http.build_request(**request_options(call, _blocks(file)))
+            # httpx does not know the length of a stream, and would send it in chunks.
+            del request.headers["Transfer-Encoding"]
+            request.headers["Content-Length"] = str(call.body.stat().st_size)
+            return await self._http.send(request)
+
+    async def fetch_once(self, url: str) -> httpx.Response:
+        return await self._links.get(url)
+
+    async def lines(self, call: Call) -> AsyncGenerator[str]:
+        async with self._streamed(call) as response:
+            async for line in response.aiter_lines():
+                yield line
+
+    async def blocks(self, call: Call) -> AsyncGenerator[bytes]:
+        async with self._streamed(call) as response:
+            async for block in response.aiter_bytes():
+                yield block
+
+    async def foreign_blocks(self, url: str) -> AsyncGenerator[bytes]:
+        async with self._links.stream("GET", url, follow_redirects=True) as response:
+            response.raise_for_status()
+            async for block in response.aiter_bytes():
+                yield block
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def offload(self, work: Callable[[], T]) -> T:
+        return await asyncio.to_thread(work)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+        await self._links.aclose()
+
+    @asynccontextmanager
+    async def _streamed(self, call: Call) -> AsyncIterator[httpx.Response]:
+        request = self._http.build_request(**request_options(call))
+        response = await self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                await response.aread()
+                raise problem_error(response)
+            yield response
+        finally:
+            await response.aclose()
+
+
+async def _blocks(file: IO[bytes]) -> AsyncGenerator[bytes]:
+    while block := await asyncio.to_thread(file.read, BLOCK):
+        yield block

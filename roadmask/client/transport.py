@@ -1,0 +1,275 @@
+"""Transport: sends calls to the service, with authorization and retries, and raises its errors."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from roadmask.client.retries import IDEMPOTENT_METHODS, RETRIED_STATUSES, Backoff, retry_after
+from roadmask.errors import (
+    IncompatibleService,
+    InvalidRequest,
+    LinkExpired,
+    NotFound,
+    QueueFull,
+    RoadmaskError,
+    ServiceUnreachable,
+    Unauthorized,
+    Unavailable,
+    UploadTooLarge,
+    error_classes,
+)
+
+T = TypeVar("T")
+
+MAX_REDIRECTS = 5
+"""Redirects that are followed to a picture of another host."""
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+BY_STATUS: dict[int, type[RoadmaskError]] = {
+    401: Unauthorized,
+    403: LinkExpired,
+    404: NotFound,
+    413: UploadTooLarge,
+    429: QueueFull,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
+}
+"""Errors for responses without a problem object, which come from a proxy or another server."""
+
+SERVICE_ERRORS = (Unavailable, Unauthorized, QueueFull, IncompatibleService)
+"""Errors that concern the service or the caller, not one image."""
+
+STANDARD_MEMBERS = frozenset({"type", "title", "status", "code", "detail", "retryable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that can be sent any number of times."""
+
+    method: str
+    path: str
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    json: Any = None
+    body: bytes | Path | None = None
+    """Bytes, or the path of a file that is streamed from disk."""
+    timeout: float | None = None
+    """Longest silence in one try, seconds; default: the client's."""
+    idempotent: bool = False
+    """For a POST: its effect is the same when it arrives twice."""
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether the call can be sent again although it may have arrived already."""
+        return (
+            self.idempotent
+            or self.method in IDEMPOTENT_METHODS
+            or "Idempotency-Key" in self.headers
+        )
+
+
+class Transport(ABC):
+    """Sends calls to one service.
+
+    Idempotent calls are retried after connection errors and the statuses 429, 502, 503 and 504,
+    with exponential back-off (or after the pause that `Retry-After` asks for), for `patience`
+    seconds in all. Raises the classes of `roadmask.errors`; `ServiceUnreachable` when nothing
+    answers.
+
+    Subclasses do what touches the network or the clock: `AsyncTransport` suspends there,
+    `SyncTransport` blocks and never suspends.
+    """
+
+    def __init__(
+        self, base_url: str | None, api_key: str | None, timeout: float, patience: float
+    ) -> None:
+        url = base_url or os.environ.get("ROADMASK_URL") or DEFAULT_URL
+        self.base_url: str = service_url(url)
+        self.api_key = api_key or os.environ.get("ROADMASK_API_KEY")
+        self.timeout = timeout
+        self.patience = patience
+        self.disconnected = False
+        """The last try got no response, and the call is being retried."""
+
+    async def send(self, call: Call) -> httpx.Response:
+        """The response to a call, once its status is a success."""
+        return await self._retry(lambda: self.send_once(call), call.is_idempotent, self.base_url)
+
+    async def fetch(self, url: str) -> bytes:
+        """The object behind a signed URL. Raises `LinkExpired`, `NotFound`, `ServiceUnreachable`.
+
+        The API key is not sent there: the object store must never see it."""
+        place = url.partition("?")[0]
+        return (await self._retry(lambda: self.fetch_once(url), True, place)).content
+
+    async def download(self, call: Call) -> AsyncGenerator[bytes]:
+        """The bytes of a long response as they come; retried only before the first of them.
+
+        Raises `ServiceUnreachable` also when the response breaks off.
+        """
+        backoff, begun = Backoff(self.patience), False
+        while True:
+            try:
+                async for block in self.blocks(call):
+                    begun = True
+                    yield block
+                return
+            except httpx.TransportError as error:
+                if begun or not await self.pause(backoff):
+                    raise unreachable(self.base_url, error) from error
+            except RoadmaskError as error:
+                if begun or not error.retryable or not await self.pause(backoff):
+                    raise
+
+    async def pause(self, backoff: Backoff, retry_after: float | None = None) -> bool:
+        """Sleep before the next try; False when no time is left for one."""
+        seconds = backoff.next_pause(retry_after)
+        if seconds is not None:
+            await self.sleep(seconds)
+        return seconds is not None
+
+    async def _retry(
+        self, attempt: Callable[[], Awaitable[httpx.Response]], idempotent: bool, place: str
+    ) -> httpx.Response:
+        backoff = Backoff(self.patience)
+        while True:
+            try:
+                response = await attempt()
+                self.disconnected = False
+            except httpx.TransportError as error:
+                self.disconnected = True
+                # A refused connection never carried the request: it can always be retried.
+                again = idempotent or isinstance(error, httpx.ConnectError)
+                if again and await self.pause(backoff):
+                    continue
+                raise unreachable(place, error) from error
+            if response.is_success:
+                return response
+            again = idempotent and response.status_code in RETRIED_STATUSES
+            if not again or not await self.pause(backoff, retry_after(response)):
+                raise problem_error(response)
+
+    @abstractmethod
+    async def send_once(self, call: Call) -> httpx.Response:
+        """Send a call once; a file is streamed from disk."""
+
+    @abstractmethod
+    async def fetch_once(self, url: str) -> httpx.Response:
+        """Get a signed URL once, without the API key."""
+
+    @abstractmethod
+    def lines(self, call: Call) -> AsyncGenerator[str]:
+        """The lines of a response as they come, in one try. Raises `httpx.TransportError`."""
+
+    @abstractmethod
+    def blocks(self, call: Call) -> AsyncGenerator[bytes]:
+        """The bytes of a response as they come, in one try. Raises `httpx.TransportError`."""
+
+    @abstractmethod
+    def foreign_blocks(self, url: str) -> AsyncGenerator[bytes]:
+        """The bytes at a URL of any host, in one try, without the API key.
+
+        Redirects are followed. Raises `httpx.HTTPStatusError` and `httpx.RequestError`.
+        """
+
+    @abstractmethod
+    async def sleep(self, seconds: float) -> None:
+        """Pause this call."""
+
+    @abstractmethod
+    async def offload(self, work: Callable[[], T]) -> T:
+        """The result of work that keeps a core or a disk busy."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close all connections."""
+
+    def client_options(self) -> dict[str, Any]:
+        """The arguments of the httpx client that calls the service."""
+        headers = {"User-Agent": user_agent()}
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        return {"base_url": self.base_url, "headers": headers, "timeout": self.timeout}
+
+
+def service_url(text: str) -> str:
+    """The URL of a service, without a slash at its end; `host:port` alone is HTTP.
+
+    Raises `InvalidRequest` for what is no HTTP URL.
+    """
+    url = text.strip()
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url):
+        url = f"http://{url}"
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = None
+    if (
+        parsed is None
+        or parsed.scheme not in ("http", "https")
+        or not parsed.host
+        or not 0 < (parsed.port or 80) < 2**16
+    ):
+        raise InvalidRequest(
+            f"{text!r} is not the address of a service; write it as http://HOST:PORT."
+        )
+    return url.rstrip("/")
+
+
+def user_agent() -> str:
+    """Which client sends a request."""
+    return f"roadmask/{version('roadmask')} python/{platform.python_version()}"
+
+
+def request_options(call: Call, content: Any = None) -> dict[str, Any]:
+    """The arguments of httpx's `build_request` for a call.
+
+    Raises `InvalidRequest` for a URL of another host, which must not get the API key.
+    """
+    if not call.path.startswith("/") or call.path.startswith("//"):
+        raise InvalidRequest(
+            f"{call.path[:80]!r} is no path of the service. Begin it with one slash; `fetch` reads "
+            "signed URLs."
+        )
+    return {
+        "method": call.method,
+        "url": call.path,
+        "params": call.params,
+        "headers": call.headers,
+        "json": call.json,
+        "content": content,
+        "timeout": httpx.USE_CLIENT_DEFAULT if call.timeout is None else call.timeout,
+    }
+
+
+def unreachable(place: str, error: httpx.TransportError) -> ServiceUnreachable:
+    """The error for an address where nothing answers."""
+    cause = str(error) or type(error).__name__
+    return ServiceUnreachable(
+        f"Nothing answers at {place} ({cause}). Start a service with `roadmask up`, "
+        "or give the address of a running one with --url or ROADMASK_URL."
+    )
+
+
+def problem_error(response: httpx.Response) -> RoadmaskError:
+    """The error that a response's problem object (RFC 9457) stands for."""
+    try:
+        problem = response.json()
+        cls = error_classes()[problem["code"]]
+    except (ValueError, KeyError, TypeError):
+        cls = BY_STATUS.get(response.status_code, RoadmaskError)
+        host = response.request.url.host
+        return cls(f"{host} answered {response.status_code} {response.reason_phrase}.")
+    extra = {name: value for name, value in problem.items() if name not in STANDARD_MEMBERS}
+    return cls(str(problem.get("detail", cls.title)), **extra)

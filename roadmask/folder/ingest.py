@@ -1,0 +1,148 @@
+"""Ingest: a folder of images, with their annotated masks, into a dataset of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
+
+from roadmask.client.client import Client
+from roadmask.client.transport import SERVICE_ERRORS
+from roadmask.errors import ImageUnreadable, InvalidId, InvalidRequest, ItemError, RoadmaskError
+from roadmask.folder.mask_file import MAX_PIXELS
+from roadmask.hashing import sha256_of, sha256_of_file
+from roadmask.images.layouts import Sample, read_truth
+from roadmask.images.sniffing import sniff
+from roadmask.masks.codec import encode_mask
+from roadmask.schemas.ids import RESERVED, check_dataset_name, check_image_id
+from roadmask.schemas.images import CatalogueEntry
+
+BATCH = 128
+"""Images registered in one request."""
+CONCURRENCY = 4
+"""Uploads at once."""
+
+
+@dataclass(slots=True)
+class Ingested:
+    """One image on its way into a dataset."""
+
+    sample: Sample
+    name: str
+    """Its name in the dataset."""
+    sha256: str = ""
+    truth: bytes | None = None
+    """The annotated mask as canonical PNG, until it is registered."""
+    has_truth: bool = False
+    sent: bool = False
+    """Its bytes were sent."""
+    error: RoadmaskError | None = None
+
+
+def ingest(client: Client, samples: Sequence[Sample], dataset: str) -> Iterator[Ingested]:
+    """Each image of a folder, once it is registered in the dataset or refused.
+
+    Bytes that the service has are not sent again, so an interrupted run is simply repeated. Raises
+    `InvalidId` for the name of the dataset.
+    """
+    check_dataset_name(dataset)
+    return _ingest(client, samples, dataset)
+
+
+def _ingest(client: Client, samples: Sequence[Sample], dataset: str) -> Iterator[Ingested]:
+    with closing(ThreadPool(CONCURRENCY)) as pool:
+        for start in range(0, len(samples), BATCH):
+            batch = [_named(sample, dataset) for sample in samples[start : start + BATCH]]
+            pool.map(_read, _good(batch))
+            _upload(client, pool, batch)
+            entries = [_entry(image) for image in _good(batch)]
+            if entries:
+                client.register(dataset, entries)
+            for image in batch:
+                image.truth = None
+                yield image
+
+
+def _good(batch: Sequence[Ingested]) -> list[Ingested]:
+    return [image for image in batch if image.error is None]
+
+
+def _named(sample: Sample, dataset: str) -> Ingested:
+    is_reserved = sample.name.rpartition("/")[2] in RESERVED
+    image = Ingested(sample, sample.filename if is_reserved else sample.name)
+    try:
+        check_image_id(f"{dataset}/{image.name}")
+    except InvalidId as error:
+        image.error = InvalidId(f"{error.detail} Rename the file.")
+    return image
+
+
+def _read(image: Ingested) -> None:
+    """Hash the image, and encode its annotated mask as PNG."""
+    try:
+        image.sha256 = sha256_of_file(image.sample.image)
+        if image.sample.truth is not None:
+            mask = read_truth(image.sample)
+            _check_size(image.sample, mask.shape[1], mask.shape[0])
+            image.truth = encode_mask(mask)
+            image.has_truth = True
+    except RoadmaskError as error:
+        image.error = error
+    except OSError as error:
+        image.error = ImageUnreadable(f"A file cannot be read: {error}.")
+
+
+def _check_size(sample: Sample, width: int, height: int) -> None:
+    """Raise `InvalidRequest` for a mask of another size, which would refuse its whole batch."""
+    try:
+        facts = sniff(sample.image, MAX_PIXELS)
+    except ItemError:
+        # The service refuses the image, and says why.
+        return
+    if (facts.width, facts.height) != (width, height):
+        raise InvalidRequest(
+            f"The mask {sample.truth} has {width}x{height} pixels, but its image has "
+            f"{facts.width}x{facts.height} as shown. Both must be the same."
+        )
+
+
+def _upload(client: Client, pool: ThreadPool, batch: Sequence[Ingested]) -> None:
+    images = {image.sha256: image for image in _good(batch)}
+    truths = {sha256_of(image.truth): image for image in _good(batch) if image.truth is not None}
+    missing = client.missing(list(images)) if images else set()
+    missing_truths = client.missing(list(truths), "truths") if truths else set()
+
+    def put(image: Ingested) -> None:
+        try:
+            client.put_image(image.sha256, image.sample.image)
+            image.sent = True
+        except SERVICE_ERRORS:
+            raise
+        except RoadmaskError as error:
+            image.error = error
+        except OSError as error:
+            image.error = ImageUnreadable(f"The file cannot be read: {error}.")
+
+    def put_truth(image: Ingested) -> None:
+        assert image.truth is not None
+        try:
+            client.put_truth(image.truth)
+        except SERVICE_ERRORS:
+            raise
+        except RoadmaskError as error:
+            image.error = error
+
+    pool.map(put, [images[sha256] for sha256 in missing])
+    pool.map(put_truth, [truths[sha256] for sha256 in missing_truths])
+
+
+def _entry(image: Ingested) -> CatalogueEntry:
+    truth = sha256_of(image.truth) if image.truth is not None else None
+    return CatalogueEntry(
+        name=image.name,
+        sha256=image.sha256,
+        truth_sha256=truth,
+        filename=image.sample.filename,
+        pixels=image.sample.pixels.given() or None,
+    )

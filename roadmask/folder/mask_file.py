@@ -1,0 +1,70 @@
+"""Mask files: their content in each format, and the confidence image beside each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from roadmask.atomic import write_atomically
+from roadmask.errors import ImageUnreadable
+from roadmask.folder.output_names import confidence_name
+from roadmask.images.decoding import decode, encode_png
+from roadmask.masks.codec import decode_mask, index_png, overlay
+from roadmask.masks.formats.masked_image import MaskedImage
+from roadmask.masks.formats.render import render
+from roadmask.schemas.mask_formats import MaskFormat
+from roadmask.schemas.pixels import AS_STORED, Pixels
+
+MAX_PIXELS = 2**28
+"""Largest photo decoded here. The service has decoded it before, within a limit of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskWriter:
+    """Writes masks in one of `FILE_FORMATS` below `out`, each file whole or not at all."""
+
+    out: Path
+    format: MaskFormat
+    confidence: Path | None
+    """Folder of the confidence images, if they are wanted."""
+    pixels: Pixels = AS_STORED
+    """What the samples of the photos mean, below overlays."""
+
+    def write(self, name: str, photo: Path, mask_png: bytes, confidence_png: bytes | None) -> Path:
+        """Write the mask of a photo, and its confidence if given; returns the mask's path."""
+        if self.confidence is not None and confidence_png is not None:
+            write_atomically(self.confidence / confidence_name(name), [confidence_png])
+        path = self.out / name
+        mask = convert_mask(mask_png, photo, self.format, confidence_png, self.pixels)
+        write_atomically(path, [mask])
+        return path
+
+
+def convert_mask(
+    mask_png: bytes,
+    photo: Path,
+    format: MaskFormat,
+    confidence_png: bytes | None = None,
+    pixels: Pixels = AS_STORED,
+) -> bytes:
+    """The mask in one of `FILE_FORMATS`. The confidence goes into `NPZ` alone, and `pixels` says
+    how the photo below an overlay is read.
+
+    Raises `ImageUnreadable` when the photo below an overlay cannot be read.
+    """
+    if format is MaskFormat.PNG:
+        return mask_png
+    if format is MaskFormat.INDEX:
+        return index_png(mask_png)
+    mask = decode_mask(mask_png)
+    if format is MaskFormat.OVERLAY:
+        return encode_png(overlay(decode(_read(photo), MAX_PIXELS, pixels=pixels), mask))
+    confidence = None if confidence_png is None else decode_mask(confidence_png)
+    return render(MaskedImage(mask, image_id=photo.name, confidence=confidence), format)
+
+
+def _read(photo: Path) -> bytes:
+    try:
+        return photo.read_bytes()
+    except OSError as error:
+        raise ImageUnreadable(f"The file cannot be read: {error.strerror}.") from error

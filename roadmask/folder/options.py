@@ -1,0 +1,91 @@
+"""The options of a folder run, and the images that they select."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from roadmask.errors import InvalidRequest
+from roadmask.folder.state import last_format
+from roadmask.images.image_files import find_image_names, no_images
+from roadmask.schemas.mask_formats import FILE_FORMATS, FOLDER_DOCUMENTS, MaskFormat
+from roadmask.schemas.mask_parameters import MaskParameters
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a folder run is asked for. In a run all paths are absolute: see `resolved`."""
+
+    folder: Path
+    out: Path
+    format: MaskFormat
+    model: str
+    confidence: Path | None
+    """Folder of the confidence images, if they are wanted."""
+    parameters: MaskParameters
+
+    def resolved(self) -> RunOptions:
+        """The same options with absolute paths."""
+        confidence = self.confidence and self.confidence.resolve()
+        return replace(
+            self, folder=self.folder.resolve(), out=self.out.resolve(), confidence=confidence
+        )
+
+    @property
+    def job_options(self) -> str:
+        """What distinguishes the jobs of this run from those of others on the same files."""
+        return " ".join([self.model, *self._mask_options])
+
+    @property
+    def result_options(self) -> str:
+        """What distinguishes the masks of this run from those of others on the same files."""
+        return " ".join([self.model, self.format, *self._mask_options])
+
+    @property
+    def _mask_options(self) -> list[str]:
+        given = [f"{name}={value}" for name, value in self.parameters.given().items()]
+        return [*given, *(["confidence"] if self.confidence else [])]
+
+    def image_names(self) -> list[str]:
+        """Paths of all images below `folder`, relative to it, with `/`.
+
+        Raises `InvalidRequest` when there are none, or when masks would mix with images.
+        """
+        if not self.folder.is_dir():
+            raise InvalidRequest(f"{self.folder} is not a folder.")
+        outputs = [place for place in (self.out, self.confidence) if place]
+        for place in outputs:
+            if self.folder.is_relative_to(place):
+                raise InvalidRequest(f"Masks in {place} would mix with the images; choose another.")
+        if self.out == self.confidence:
+            raise InvalidRequest(
+                f"The confidence images would overwrite the masks in {self.out}; choose another "
+                "folder for them."
+            )
+        within = tuple(
+            f"{place.relative_to(self.folder).as_posix()}/"
+            for place in outputs
+            if place.is_relative_to(self.folder)
+        )
+        names = [name for name in find_image_names(self.folder) if not name.startswith(within)]
+        if not names:
+            raise InvalidRequest(no_images(self.folder))
+        return names
+
+
+def file_format(name: str | None, out: Path) -> MaskFormat:
+    """The format of this name, by default that of the last run into `out`, else `INDEX`.
+
+    A document is made from files that have indices: `PNG` if the last run wrote these. Raises
+    `InvalidRequest` for a format that is not written to files.
+    """
+    last = last_format(out)
+    if name in FOLDER_DOCUMENTS:
+        return MaskFormat.PNG if last == MaskFormat.PNG else MaskFormat.INDEX
+    name = name or last or MaskFormat.INDEX
+    if name not in FILE_FORMATS:
+        raise InvalidRequest(
+            f"Masks are not written as {name!r}; choose from {', '.join(FILE_FORMATS)}. "
+            "The service gives the other formats of a mask, and those of a whole job."
+        )
+    return MaskFormat(name)

@@ -1,0 +1,111 @@
+"""The output of a folder run: mask files, and the record of which image has which."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from roadmask.atomic import write_atomically
+from roadmask.folder.mask_file import MaskWriter
+from roadmask.folder.options import RunOptions
+from roadmask.folder.output_names import confidence_name, mask_names, mask_suffix
+from roadmask.folder.results import FAILURES, RESULTS, FileResult
+from roadmask.folder.state import FolderState, KnownFile
+from roadmask.images.stems import unique_stems
+from roadmask.schemas.mask_formats import FILE_FORMATS
+from roadmask.schemas.pixels import AS_STORED
+
+
+class OutputFolder:
+    """The mask files of the images `names`, all of the run's folder, and their recorded results.
+
+    `artifact` is the model version that the service serves now, if it is certain: masks of another
+    are outdated. Safe to share between threads.
+    """
+
+    def __init__(
+        self, options: RunOptions, names: Sequence[str], state: FolderState, artifact: str | None
+    ) -> None:
+        self._options = options
+        self._names = names
+        self._masks = mask_names(names, options.format)
+        self._state = state
+        self._artifact = artifact
+        # Text, because joining paths takes longer than to look up a file.
+        self._out = os.path.join(options.out, "")
+        said = options.parameters.pixels or AS_STORED
+        self._writer = MaskWriter(options.out, options.format, options.confidence, said)
+
+    def unchanged(self, name: str, sha256: str, known: KnownFile | None) -> FileResult | None:
+        """The result of an earlier run for these bytes, if its files are still in place.
+
+        `known` is what the state has of the file under these options.
+        """
+        mask = self._masks[name]
+        line = known.result(sha256, f"{self._out}{mask}") if known else None
+        if line is None or (self._artifact and line["artifact"] != self._artifact):
+            return None
+        confidence = self._options.confidence
+        if confidence and not (confidence / confidence_name(mask)).exists():
+            return None
+        return FileResult.of_line(line, kept=True)
+
+    def write(self, name: str, mask_png: bytes, confidence_png: bytes | None) -> str:
+        """Write the files of an image's mask; the mask's path relative to the output folder."""
+        self._writer.write(self._masks[name], self._options.folder / name, mask_png, confidence_png)
+        return self._masks[name]
+
+    def record(self, results: Iterable[FileResult]) -> None:
+        """Save results for later runs, all of them or none."""
+        new = [result for result in results if not result.kept]
+        if not new:
+            return
+        with self._state.transaction():
+            for result in new:
+                mask = self._options.out / result.mask if result.mask else None
+                self._state.save_result(
+                    result.image,
+                    result.sha256 or "",
+                    self._options.result_options,
+                    mask,
+                    result.line(),
+                )
+
+    def stale(self) -> list[str]:
+        """Masks of earlier runs that belong to no image of the folder, in any format.
+
+        Files that were changed since are not among them.
+        """
+        current = set(self._masks.values())
+        stems = set(unique_stems(self._names).values())
+        suffixes = {mask_suffix(format) for format in FILE_FORMATS}
+        out = self._options.out
+        return [
+            name
+            for name in self._state.written()
+            if name not in current
+            and not any(
+                name.endswith(suffix) and name.removesuffix(suffix) in stems for suffix in suffixes
+            )
+            and self._state.is_written(name, out / name)
+        ]
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete mask files, and the folders that are empty then."""
+        for name in names:
+            file = self._options.out / name
+            file.unlink(missing_ok=True)
+            self._state.forget_written(name)
+            for folder in file.relative_to(self._options.out).parents[:-1]:
+                with suppress(OSError):
+                    (self._options.out / folder).rmdir()
+
+    def write_results(self) -> None:
+        """Write `results.jsonl` and `failures.jsonl` from what is recorded."""
+        lines = list(self._state.lines(self._names))
+        out = self._options.out
+        write_atomically(out / RESULTS, (f"{line}\n".encode() for line in lines))
+        failures = (line for line in lines if '"error"' in line and "error" in json.loads(line))
+        write_atomically(out / FAILURES, (f"{line}\n".encode() for line in failures))

@@ -1,0 +1,30 @@
+"""The names of mask files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from roadmask.images.stems import unique_stems
+from roadmask.schemas.mask_formats import MaskFormat
+
+
+def mask_names(images: Sequence[str], format: MaskFormat = MaskFormat.PNG) -> dict[str, str]:
+    """The name of each image's mask: `a/x.png` for `a/x.jpg`, with the suffix of the format.
+
+    Images that would share a mask (`x.jpg`, `x.tif`) keep their suffix in its name (`x.jpg.png`).
+    So does an image whose mask would have the name of another image (`x.jpg.png`).
+    """
+    suffix = mask_suffix(format)
+    return {image: f"{name}{suffix}" for image, name in unique_stems(images).items()}
+
+
+def mask_suffix(format: MaskFormat) -> str:
+    """The suffix of mask files in a format."""
+    # Overlays are drawn here from the photo and are lossless; those of the service are JPEG.
+    return ".png" if format is MaskFormat.OVERLAY else format.suffix
+
+
+def confidence_name(mask_name: str) -> str:
+    """The name of a mask's confidence image, a PNG whatever the mask's format."""
+    return str(PurePosixPath(mask_name).with_suffix(".png"))

@@ -1,0 +1,105 @@
+"""The mask files of a few photos, and what they must not overwrite."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from roadmask.errors import InvalidRequest
+from roadmask.folder.mask_file import MaskWriter
+from roadmask.folder.output_names import confidence_name, mask_names
+from roadmask.folder.state import FolderState, state_file
+from roadmask.masks.taxonomy import CITYSCAPES
+from roadmask.schemas.mask_formats import MaskFormat
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoMasks:
+    """Photos, and the name of each one's mask below the folder of `writer`."""
+
+    names: dict[Path, str]
+    writer: MaskWriter
+
+    @classmethod
+    def of(cls, photos: Sequence[Path], writer: MaskWriter) -> PhotoMasks:
+        """Masks are called as their photos, without folders: `x.png` for `a/x.jpg`.
+
+        Only photos of one name, in several folders, keep the folders in which they differ.
+        """
+        paths = {photo: photo.resolve() for photo in photos}
+        names = [path.name for path in paths.values()]
+        if len(set(names)) < len(names):
+            root = os.path.commonpath([path.parent for path in paths.values()])
+            names = [path.relative_to(root).as_posix() for path in paths.values()]
+        masks = mask_names(names, writer.format)
+        return cls({photo: masks[name] for photo, name in zip(paths, names, strict=True)}, writer)
+
+    def check(self, *, force: bool = False) -> None:
+        """Raise `InvalidRequest` if a file that is no mask would be overwritten.
+
+        With `force`, only the photos themselves are protected.
+        """
+        out, confidence = self.writer.out, self.writer.confidence
+        if confidence is not None and confidence.resolve() == out.resolve():
+            raise InvalidRequest(
+                f"The confidence images would overwrite the masks in {out}; choose another folder "
+                "for them."
+            )
+        photos = {photo.resolve() for photo in self.names}
+        known = self._known()
+        for name, file in self._files():
+            if file.resolve() in photos:
+                raise InvalidRequest(
+                    f"{file} is a photo, and its mask would overwrite it. Choose another folder "
+                    "with --out."
+                )
+            if not force and file.exists() and name not in known and not _looks_like_ours(file):
+                raise InvalidRequest(
+                    f"{file} exists and is not known as a mask. Choose another folder with --out, "
+                    "or overwrite it with --force."
+                )
+
+    def record(self, photo: Path) -> None:
+        """Save that the files of a photo's mask were written, so that a later run may replace
+        them."""
+        with closing(FolderState(state_file(self.writer.out))) as state:
+            for name, file in self._files_of(self.names[photo]):
+                if file.exists():
+                    state.save_written(name, file, by_run=False)
+
+    def _known(self) -> set[str]:
+        """The names of files that are as they were written."""
+        if not state_file(self.writer.out).is_file():
+            return set()
+        with closing(FolderState(state_file(self.writer.out))) as state:
+            return {name for name, file in self._files() if state.is_written(name, file)}
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        for name in self.names.values():
+            yield from self._files_of(name)
+
+    def _files_of(self, name: str) -> Iterator[tuple[str, Path]]:
+        """The files of a mask, each with its name in the records of the output folder."""
+        yield name, self.writer.out / name
+        if self.writer.confidence is not None:
+            file = self.writer.confidence / confidence_name(name)
+            yield os.path.relpath(file, self.writer.out), file
+
+
+def _looks_like_ours(file: Path) -> bool:
+    """Whether a file is an indexed PNG with the palette of masks: those of earlier revisions are
+    not on record."""
+    if file.suffix != MaskFormat.PNG.suffix:
+        return False
+    try:
+        with Image.open(file) as picture:
+            palette = picture.getpalette() if picture.mode == "P" else None
+    except (OSError, SyntaxError, ValueError):
+        return False
+    colors = CITYSCAPES.palette[: len(CITYSCAPES)].ravel().tolist()
+    return palette is not None and palette[: len(colors)] == colors

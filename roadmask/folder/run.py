@@ -1,0 +1,237 @@
+"""Folder runs: what an earlier run finished is not done again."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from roadmask.client.client import Client
+from roadmask.folder.fetcher import Fetched, MaskFetcher
+from roadmask.folder.lock import FolderLock
+from roadmask.folder.options import RunOptions, file_format
+from roadmask.folder.output_folder import OutputFolder
+from roadmask.folder.results import FileResult, Progress
+from roadmask.folder.selection import Selection
+from roadmask.folder.state import BLOCK, FolderState, KnownFile, state_file
+from roadmask.folder.uploader import Stopped, SubJob, Uploader
+from roadmask.schemas.mask_parameters import MaskParameters
+
+Message = SubJob | list[FileResult] | Fetched | BaseException | None
+"""What the threads of a run send to it; None when all files are submitted."""
+
+
+class FolderRun:
+    """Segments a folder, as often as `run` is called; `progress` counts over all calls.
+
+    Masks go below `out` in the tree of `folder`, each written whole or not at all, beside
+    `results.jsonl`, `failures.jsonl` and the state of the run in `.roadmask/`. A run that was
+    interrupted is resumed by the next: it finds submitted jobs again, uploads only bytes that the
+    service lacks, and leaves masks that are in place. `format` is one of `FILE_FORMATS`, by
+    default that of the masks in `out`, or `index` in a new folder. With `confidence`, a folder,
+    each mask's confidence is written below it under the mask's name, as a grey PNG where 255 is
+    certain. A `selection` takes some of the images. Raises `InvalidRequest` for another format.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        folder: Path,
+        out: Path,
+        *,
+        format: str | None = None,
+        model: str = "default",
+        confidence: Path | None = None,
+        parameters: MaskParameters | None = None,
+        selection: Selection | None = None,
+    ) -> None:
+        self.progress: Progress = Progress()
+        self.jobs: list[str] = []
+        """Ids of the jobs that were submitted or resumed."""
+        self.stale: list[str] = []
+        """Masks of earlier runs, below `out`, that belong to no image of the folder."""
+        self._selection = selection or Selection()
+        self._client = client
+        self._options = RunOptions(
+            folder.resolve(),
+            out.resolve(),
+            file_format(format, out),
+            model,
+            confidence and confidence.resolve(),
+            parameters or MaskParameters(),
+        )
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._failed: set[str] = set()
+
+    @classmethod
+    def of(cls, client: Client, options: RunOptions, selection: Selection) -> FolderRun:
+        """The run with these options."""
+        return cls(
+            client,
+            options.folder,
+            options.out,
+            format=options.format,
+            model=options.model,
+            confidence=options.confidence,
+            parameters=options.parameters,
+            selection=selection,
+        )
+
+    def run(self, only: Collection[str] | None = None) -> Generator[FileResult]:
+        """The result of each file as it ends; `only` names the files, by default all.
+
+        Raises `InvalidRequest` for a folder without images, `Conflict` when another run writes to
+        `out`, and `ServiceUnreachable` when the service stays away.
+        """
+        names = self._options.image_names()
+        wanted = names if only is None else [name for name in names if name in only]
+        selected = self._selection.of(wanted)
+        file = state_file(self._options.out)
+        with (
+            FolderLock(file.parent, "lock", "`roadmask batch`"),
+            closing(FolderState(file)) as state,
+        ):
+            self.progress.total += len(selected)
+            artifact = self._client.artifact(self._options.model)
+            output = OutputFolder(self._options, names, state, artifact)
+            try:
+                yield from self._collect(selected, state, output)
+            except OSError:
+                # The disk is full or fails: the results cannot be written either.
+                raise
+            except BaseException:
+                output.write_results()
+                raise
+            output.write_results()
+            self.stale = output.stale()
+
+    def delete_stale(self) -> None:
+        """Delete the masks in `stale`."""
+        names = self._options.image_names()
+        with closing(FolderState(state_file(self._options.out))) as state:
+            OutputFolder(self._options, names, state, None).delete(self.stale)
+
+    def stop(self) -> None:
+        """End the run early, from any thread; the next run resumes it."""
+        self._messages.put(Stopped())
+
+    def _collect(
+        self, names: list[str], state: FolderState, output: OutputFolder
+    ) -> Generator[FileResult]:
+        publish = self._messages.put
+        confidence = self._options.confidence is not None
+        with (
+            closing(
+                Uploader(self._client, self._options, state, output, self.progress, publish)
+            ) as uploader,
+            closing(
+                MaskFetcher(self._client, output, confidence=confidence, publish=publish)
+            ) as fetcher,
+        ):
+            self._spawn(partial(self._submit, uploader, names))
+            open_sub_jobs, submitting = 0, True
+            while submitting or open_sub_jobs:
+                match self._messages.get():
+                    case SubJob() as sub_job:
+                        open_sub_jobs += 1
+                        self.jobs.append(sub_job.job.id)
+                        self._spawn(partial(fetcher.follow, sub_job))
+                    case list() as results:
+                        output.record(results)
+                        yield from map(self._count, results)
+                    case Fetched(sub_job, results):
+                        output.record(results)
+                        sub_job.open_files.difference_update(result.image for result in results)
+                        yield from map(self._count, results)
+                        if not sub_job.open_files:
+                            uploader.complete(sub_job)
+                            open_sub_jobs -= 1
+                    case None:
+                        submitting = False
+                    case Stopped():
+                        return
+                    case OSError() as error:
+                        fetcher.finish()
+                        yield from self._count_written(output)
+                        raise error
+                    case error:
+                        raise error
+
+    def _count_written(self, output: OutputFolder) -> Iterator[FileResult]:
+        """Count the masks that were written before an error, and save them if that is possible."""
+        with suppress(queue.Empty):
+            while True:
+                message = self._messages.get_nowait()
+                if isinstance(message, Fetched):
+                    with suppress(OSError):
+                        output.record(message.results)
+                    yield from map(self._count, message.results)
+
+    def _submit(self, uploader: Uploader, names: list[str]) -> None:
+        uploader.run(names)
+        self._messages.put(None)
+
+    def _count(self, result: FileResult) -> FileResult:
+        if result.image in self._failed:
+            # An earlier call counted it: this result replaces the failure.
+            self._failed.remove(result.image)
+            self.progress.failed -= 1
+            self.progress.total -= 1
+        if result.error is not None:
+            self._failed.add(result.image)
+        self.progress.count(result)
+        return result
+
+    def _spawn(self, work: Callable[[], None]) -> None:
+        # Daemons: after Ctrl-C nothing waits for an event stream without events.
+        threading.Thread(target=self._guard, args=(work,), daemon=True).start()
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Stopped:
+            pass
+        except BaseException as error:
+            self._messages.put(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Images that a run would segment, and masks that it would find."""
+
+    kept: int
+    """Masks in place, of the model version that made them."""
+    images: list[str]
+    """Images to segment. Only those that were read before are known to have masks."""
+    stale: list[str]
+
+
+def plan_run(
+    options: RunOptions, selection: Selection, only: Collection[str] | None = None
+) -> Plan:
+    """What a run would do; nothing is read but names and the state. Raises `InvalidRequest`."""
+    names = options.image_names()
+    selected = selection.of(names if only is None else [name for name in names if name in only])
+    file = state_file(options.out)
+    if not file.is_file():
+        return Plan(0, selected, [])
+    with closing(FolderState(file)) as state:
+        output = OutputFolder(options, names, state, None)
+
+        def is_kept(name: str, known: KnownFile | None) -> bool:
+            return (
+                known is not None
+                and known.is_unchanged(options.folder / name)
+                and output.unchanged(name, known.sha256, known) is not None
+            )
+
+        images: list[str] = []
+        for start in range(0, len(selected), BLOCK):
+            block = selected[start : start + BLOCK]
+            known = state.known(block, options.result_options)
+            images += [name for name in block if not is_kept(name, known.get(name))]
+        return Plan(len(selected) - len(images), images, output.stale())

@@ -1,0 +1,95 @@
+"""`segment_folder`: a folder run as one call, for code that blocks and for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from roadmask.client.async_client import AsyncClient
+from roadmask.client.client import Client
+from roadmask.folder.results import FileResult
+from roadmask.folder.run import FolderRun
+from roadmask.schemas.mask_formats import MaskFormat
+from roadmask.schemas.mask_parameters import MaskParameters, Quality
+from roadmask.schemas.pixels import Pixels
+
+
+def segment_folder(
+    client: Client,
+    folder: str | Path,
+    out: str | Path,
+    format: MaskFormat | str | None = None,
+    *,
+    model: str = "default",
+    quality: Quality = "standard",
+    pixels: Pixels | None = None,
+    confidence: str | Path | None = None,
+) -> Generator[FileResult]:
+    """Write a mask of each image below `folder` to the same tree below `out`.
+
+    Yields a result for each file as its mask is written. A run that was interrupted goes on where
+    it stopped. `format` is one of `FILE_FORMATS`, by default that of the masks in `out`, or `index`
+    in a new folder; `quality` is `fast`, `standard` or `best`; `pixels` says what deep or raw
+    samples mean. With `confidence`, a folder, the confidence of each mask is written there. Raises
+    what `FolderRun.run` raises.
+    """
+    target = None if confidence is None else Path(confidence)
+    run = FolderRun(
+        client,
+        Path(folder),
+        Path(out),
+        format=format,
+        model=model,
+        confidence=target,
+        parameters=MaskParameters(quality=quality, pixels=pixels),
+    )
+    return run.run()
+
+
+async def segment_folder_async(
+    client: AsyncClient,
+    folder: str | Path,
+    out: str | Path,
+    format: MaskFormat | str | None = None,
+    *,
+    model: str = "default",
+    quality: Quality = "standard",
+    pixels: Pixels | None = None,
+    confidence: str | Path | None = None,
+) -> AsyncGenerator[FileResult]:
+    """Like `segment_folder`, for asyncio.
+
+    The run hashes, uploads and writes in threads, over connections of its own, while the event
+    loop is free. Closing the generator early stops the run; it can be resumed.
+    """
+    transport = client.transport
+    with (
+        Client(
+            transport.base_url,
+            transport.api_key,
+            timeout=transport.timeout,
+            patience=transport.patience,
+        ) as sync_client,
+        ThreadPoolExecutor(1, "segment_folder") as thread,
+    ):
+        target = None if confidence is None else Path(confidence)
+        run = FolderRun(
+            sync_client,
+            Path(folder),
+            Path(out),
+            format=format,
+            model=model,
+            confidence=target,
+            parameters=MaskParameters(quality=quality, pixels=pixels),
+        )
+        results = run.run()
+        loop = asyncio.get_running_loop()
+        try:
+            while result := await loop.run_in_executor(thread, next, results, None):
+                yield result
+        finally:
+            # Wakes the thread if it waits for an event, and lets the run finish its files.
+            run.stop()
+            thread.submit(results.close).result()

@@ -1,0 +1,240 @@
+"""The state of a folder run, kept beside its masks: the next run does only what is left.
+
+One SQLite file holds the sha256 of each image file (valid while its size and modification time
+stay the same), the result of each, and the sub-jobs that were submitted and not yet collected.
+Every change is saved before the run goes on, so the run may be killed at any moment. File and
+tables keep the names that they had in the first revision, which called sub-jobs `lots`.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from roadmask.hashing import sha256_of_file
+
+BLOCK = 500
+"""Files that are looked up with one query."""
+TABLES = """
+CREATE TABLE IF NOT EXISTS files (
+    path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, sha256 TEXT
+);
+CREATE TABLE IF NOT EXISTS outcomes (
+    path BLOB PRIMARY KEY, sha256 TEXT, setting TEXT, size INTEGER, changed INTEGER, line TEXT
+);
+CREATE TABLE IF NOT EXISTS lots (key TEXT PRIMARY KEY, model TEXT, files TEXT);
+"""
+WRITTEN = """
+CREATE TABLE written (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, by_run INTEGER)
+"""
+"""The files of all masks, also of those whose images are gone or renamed. `by_run` is 1 for those
+of a folder run, and 0 for those of single photos."""
+
+
+class FileState(NamedTuple):
+    """Size and modification time: a file with the same state is taken to have the same bytes."""
+
+    size: int
+    changed: int
+    """Time of the last modification, nanoseconds."""
+
+    @classmethod
+    def of(cls, path: str | Path) -> Self:
+        """Raises `OSError`."""
+        stat = os.stat(path)
+        return cls(stat.st_size, stat.st_mtime_ns)
+
+
+class KnownFile(NamedTuple):
+    """What is saved of an image file: its state, its sha256, and its result if it has a mask."""
+
+    size: int
+    changed: int
+    sha256: str
+    result_sha256: str | None
+    """Of the bytes that have the result."""
+    mask_size: int | None
+    mask_changed: int | None
+    line: str | None
+
+    def is_unchanged(self, path: str | Path) -> bool:
+        """Whether the file at `path` is as it was when it was read."""
+        try:
+            return FileState.of(path) == (self.size, self.changed)
+        except OSError:
+            return False
+
+    def result(self, sha256: str, mask: str | Path) -> dict[str, Any] | None:
+        """The line of these bytes, if the mask is still in place as it was written."""
+        if self.line is None or self.result_sha256 != sha256:
+            return None
+        try:
+            same = FileState.of(mask) == (self.mask_size, self.mask_changed)
+        except OSError:
+            return None
+        return json.loads(self.line) if same else None
+
+
+class FolderState:
+    """The state of one output folder. Safe to share between threads."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._lock = threading.RLock()
+        with self._usable():
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(TABLES)
+            if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'written'"):
+                self._add_written()
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def known(self, names: Sequence[str], options: str) -> dict[str, KnownFile]:
+        """What is saved of these files, up to `BLOCK` of them, under these options."""
+        places = ", ".join("?" * len(names))
+        query = f"""
+            SELECT f.path, f.size, f.changed, f.sha256, o.sha256, o.size, o.changed, o.line
+            FROM files f LEFT JOIN outcomes o
+            ON o.path = f.path AND o.setting = ? AND o.size IS NOT NULL
+            WHERE f.path IN ({places})
+        """
+        rows = self._rows(query, options, *map(os.fsencode, names))
+        return {os.fsdecode(path): KnownFile(*columns) for path, *columns in rows}
+
+    def sha256(self, name: str, path: Path, known: KnownFile | None = None) -> str:
+        """The sha256 of a file, which is read only if it changed. Raises `OSError`."""
+        state = FileState.of(path)
+        known = known or self.known([name], "").get(name)
+        if known and state == (known.size, known.changed):
+            return known.sha256
+        sha256 = sha256_of_file(path)
+        self._write("REPLACE INTO files VALUES (?, ?, ?, ?)", os.fsencode(name), *state, sha256)
+        return sha256
+
+    def save_result(
+        self, name: str, sha256: str, options: str, mask: Path | None, line: dict[str, Any]
+    ) -> None:
+        """Save a file's line; `mask` is the file that was written, None for a failure."""
+        state = FileState.of(mask) if mask else (None, None)
+        values = (os.fsencode(name), sha256, options, *state, json.dumps(line))
+        self._write("REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?)", *values)
+        if mask:
+            self.save_written(line["mask"], mask, by_run=True)
+
+    def save_written(self, name: str, path: Path, *, by_run: bool) -> None:
+        """Save that the file at `path`, called `name` in the output folder, was just written."""
+        state = FileState.of(path)
+        values = (os.fsencode(name), *state, by_run)
+        self._write("REPLACE INTO written VALUES (?, ?, ?, ?)", *values)
+
+    def is_written(self, name: str, path: Path) -> bool:
+        """Whether the file is as it was when it was written last."""
+        rows = self._rows("SELECT size, changed FROM written WHERE path = ?", os.fsencode(name))
+        try:
+            return bool(rows) and FileState.of(path) == rows[0]
+        except OSError:
+            return False
+
+    def written(self) -> list[str]:
+        """The names of all files that folder runs have written, in order."""
+        rows = self._rows("SELECT path FROM written WHERE by_run ORDER BY path")
+        return [os.fsdecode(path) for (path,) in rows]
+
+    def forget_written(self, name: str) -> None:
+        """Delete the record of a file that is gone."""
+        self._write("DELETE FROM written WHERE path = ?", os.fsencode(name))
+
+    def last_format(self) -> str | None:
+        """The format of the mask that was written last."""
+        query = "SELECT setting FROM outcomes WHERE size IS NOT NULL ORDER BY rowid DESC LIMIT 1"
+        rows = self._rows(query)
+        return str(rows[0][0]).split()[1] if rows else None
+
+    def lines(self, names: Sequence[str]) -> Iterator[str]:
+        """The lines of these files, as JSON, in their order; files without one are left out."""
+        for start in range(0, len(names), BLOCK):
+            keys = [os.fsencode(name) for name in names[start : start + BLOCK]]
+            places = ", ".join("?" * len(keys))
+            query = f"SELECT path, line FROM outcomes WHERE path IN ({places})"
+            found = dict(self._rows(query, *keys))
+            yield from (found[key] for key in keys if key in found)
+
+    def add_sub_job(self, options: str, files: dict[str, str]) -> str:
+        """Save that these files (name to sha256) are about to be submitted with these options.
+
+        Returns the key of the sub-job, which is the job's idempotency key.
+        """
+        key = uuid.uuid4().hex
+        self._write("INSERT INTO lots VALUES (?, ?, ?)", key, options, json.dumps(files))
+        return key
+
+    def sub_jobs(self, options: str) -> dict[str, dict[str, str]]:
+        """The files of open sub-jobs with these options, by key, the oldest first."""
+        rows = self._rows("SELECT key, files FROM lots WHERE model = ? ORDER BY rowid", options)
+        return {key: json.loads(files) for key, files in rows}
+
+    def remove_sub_job(self, key: str) -> None:
+        """Delete a sub-job whose files all have results, or which is not resumed."""
+        self._write("DELETE FROM lots WHERE key = ?", key)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside the `with` block are saved at its end, or none."""
+        with self._lock, self._usable(), self._db:
+            self._db.execute("BEGIN")
+            yield
+
+    def _add_written(self) -> None:
+        """Add the table `written`, with what runs before it existed have written."""
+        with self.transaction():
+            self._db.execute(WRITTEN)
+            query = "SELECT line, size, changed FROM outcomes WHERE size IS NOT NULL"
+            for line, *state in self._rows(query):
+                mask = os.fsencode(json.loads(line)["mask"])
+                self._write("REPLACE INTO written VALUES (?, ?, ?, 1)", mask, *state)
+
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        with self._lock, self._usable():
+            return self._db.execute(query, values).fetchall()
+
+    def _write(self, statement: str, *values: Any) -> None:
+        with self._lock, self._usable():
+            self._db.execute(statement, values)
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Raises `OSError` with the file's name when its disk is full or fails."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            full = "full" in str(error)
+            number = errno.ENOSPC if full else errno.EIO
+            cause = os.strerror(number) if full else str(error)
+            raise OSError(number, cause, str(self._path)) from error
+
+
+def last_format(out: Path) -> str | None:
+    """The format of the masks that the last run wrote into `out`, None if there was none."""
+    file = state_file(out)
+    if not file.is_file():
+        return None
+    with closing(FolderState(file)) as state:
+        return state.last_format()
+
+
+def state_file(out: Path) -> Path:
+    """The file of the state of an output folder."""
+    return out / ".roadmask" / "ledger.sqlite"

@@ -1,0 +1,234 @@
+"""Submitting a folder: hash files, upload those that the service lacks, create jobs."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+from roadmask.client.client import Client
+from roadmask.client.sources import client_name
+from roadmask.client.transport import SERVICE_ERRORS
+from roadmask.errors import ImageUnreadable, QueueFull, RoadmaskError
+from roadmask.folder.options import RunOptions
+from roadmask.folder.output_folder import OutputFolder
+from roadmask.folder.results import FileResult, Progress
+from roadmask.folder.state import BLOCK, FolderState
+from roadmask.schemas.ids import uploaded_id
+from roadmask.schemas.jobs import ImageRef, Job, Lane
+from roadmask.shown import shown
+
+FIRST_SIZE, MAX_SIZE = 16, 1024
+"""Files of a sub-job. The first is small so that inference begins at once. Each is 2 times as large
+as the one before, or 8 times if that needed no upload."""
+MAX_OPEN = 2
+"""Sub-jobs open at once: one runs while the next uploads."""
+FULL_PAUSE_S = 5.0
+"""Seconds to wait before a sub-job is submitted again after `QueueFull`."""
+CONCURRENCY = 4
+"""Uploads at once."""
+
+
+class Stopped(Exception):
+    """The run was stopped from outside."""
+
+
+@dataclass(eq=False)
+class SubJob:
+    """Files of a folder that were submitted as one job."""
+
+    key: str
+    """The job's idempotency key."""
+    job: Job
+    files: dict[str, str]
+    """File name to sha256."""
+
+    def __post_init__(self) -> None:
+        self.open_files: set[str] = set(self.files)
+        """Files without a result."""
+        self._names: dict[str, list[str]] = {}
+        for name, sha256 in self.files.items():
+            self._names.setdefault(uploaded_id(sha256), []).append(name)
+
+    def names(self, image_id: str) -> list[str]:
+        """The files that have the bytes of this image."""
+        return self._names[image_id]
+
+
+class Uploader:
+    """Splits a folder into sub-jobs and submits them; `run` belongs in a thread of its own.
+
+    `publish` gets each sub-job, and the results of files that need none: their masks are in place,
+    or they cannot be uploaded. A sub-job is saved in `state` before it is submitted, so the run
+    after one that was killed finds the same job again by its idempotency key.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        options: RunOptions,
+        state: FolderState,
+        output: OutputFolder,
+        progress: Progress,
+        publish: Callable[[SubJob | list[FileResult]], None],
+    ) -> None:
+        self._client = client
+        self._options = options
+        self._state = state
+        self._output = output
+        self._progress = progress
+        self._publish = publish
+        self._free_slots = threading.Semaphore(MAX_OPEN)
+        self._stop = threading.Event()
+        self._threads = ThreadPool(CONCURRENCY)
+
+    def close(self) -> None:
+        """Submit nothing more."""
+        self._stop.set()
+        self._threads.terminate()
+
+    def complete(self, sub_job: SubJob) -> None:
+        """All files of the sub-job have results: another may be submitted."""
+        self._state.remove_sub_job(sub_job.key)
+        self._free_slots.release()
+
+    def run(self, names: list[str]) -> None:
+        """Submit all these files. Raises `Stopped` after `close`."""
+        resumed = self._resume(set(names))
+        files: dict[str, str] = {}
+        size = FIRST_SIZE
+        for start in range(0, len(names), BLOCK):
+            kept: list[FileResult] = []
+            for name, sha256 in self._changed(names[start : start + BLOCK], resumed, kept):
+                files[name] = sha256
+                if len(files) == size:
+                    self._publish_all(kept)
+                    before = self._progress.uploaded
+                    self._submit_files(files)
+                    growth = 2 if self._progress.uploaded > before else 8
+                    files, size = {}, min(growth * size, MAX_SIZE)
+            self._publish_all(kept)
+        if files:
+            self._submit_files(files)
+
+    def _publish_all(self, results: list[FileResult]) -> None:
+        """Publish the results, and empty the list."""
+        if results:
+            self._publish(results[:])
+            results.clear()
+
+    def _changed(
+        self, names: Sequence[str], resumed: set[str], kept: list[FileResult]
+    ) -> Iterator[tuple[str, str]]:
+        """The files to submit and their sha256s; those with a mask in place go to `kept`."""
+        known = self._state.known(names, self._options.result_options)
+        for name in names:
+            if self._stop.is_set():
+                raise Stopped
+            if name in resumed:
+                continue
+            try:
+                sha256 = self._state.sha256(name, self._options.folder / name, known.get(name))
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    # The disk of the state is full, and the image is well.
+                    raise
+                kept.append(FileResult.of_error(name, None, _unreadable(error)))
+                continue
+            if result := self._output.unchanged(name, sha256, known.get(name)):
+                kept.append(result)
+            else:
+                yield name, sha256
+
+    def _resume(self, names: set[str]) -> set[str]:
+        """Submit again the sub-jobs that an earlier run left open; the names of their files."""
+        resumed: set[str] = set()
+        for key, files in self._state.sub_jobs(self._options.job_options).items():
+            if files.keys() <= names and self._are_unchanged(files):
+                self._submit_files(files, key)
+                resumed |= files.keys()
+            else:
+                self._state.remove_sub_job(key)
+        return resumed
+
+    def _are_unchanged(self, files: dict[str, str]) -> bool:
+        try:
+            return all(self._sha256(name) == sha256 for name, sha256 in files.items())
+        except OSError:
+            return False
+
+    def _sha256(self, name: str) -> str:
+        return self._state.sha256(name, self._options.folder / name)
+
+    def _submit_files(self, files: dict[str, str], key: str | None = None) -> None:
+        """Upload and submit files as one sub-job; `key` is that of an earlier run's."""
+        while not self._free_slots.acquire(timeout=0.2):
+            if self._stop.is_set():
+                raise Stopped
+        uploaded = self._upload(files)
+        if not uploaded:
+            self._free_slots.release()
+            return
+        if key is None or uploaded != files:
+            key = self._state.add_sub_job(self._options.job_options, uploaded)
+        self._publish(SubJob(key, self._submit(key, uploaded), uploaded))
+
+    def _upload(self, files: dict[str, str]) -> dict[str, str]:
+        """Upload what the service lacks; the files whose bytes it then has."""
+        names = {sha256: name for name, sha256 in files.items()}
+        missing = self._client.missing(list(names))
+        refused: dict[str, RoadmaskError] = {}
+        tasks = [(sha256, self._options.folder / names[sha256]) for sha256 in missing]
+        for sha256, error in self._threads.imap_unordered(self._put, tasks):
+            if error is not None:
+                refused[sha256] = error
+            self._progress.uploaded += error is None
+        results = [
+            FileResult.of_error(name, sha256, refused[sha256])
+            for name, sha256 in files.items()
+            if sha256 in refused
+        ]
+        self._publish_all(results)
+        return {name: sha256 for name, sha256 in files.items() if sha256 not in refused}
+
+    def _put(self, task: tuple[str, Path]) -> tuple[str, RoadmaskError | None]:
+        sha256, path = task
+        try:
+            self._client.put_image(sha256, path)
+        except SERVICE_ERRORS:
+            raise
+        except RoadmaskError as error:
+            return sha256, error
+        except OSError as error:
+            return sha256, _unreadable(error)
+        return sha256, None
+
+    def _submit(self, key: str, files: dict[str, str]) -> Job:
+        first = {sha256: name for name, sha256 in reversed(files.items())}
+        images = [
+            ImageRef(id=uploaded_id(sha256), custom_id=client_name(first[sha256]))
+            for sha256 in dict.fromkeys(files.values())
+        ]
+        job_name = shown(self._options.folder.name)[:200] or None
+        while not self._stop.is_set():
+            try:
+                return self._client.submit(
+                    images,
+                    name=job_name,
+                    model=self._options.model,
+                    confidence=self._options.confidence is not None,
+                    lane=Lane.BATCH,
+                    **self._options.parameters.model_dump(),
+                    idempotency_key=key,
+                )
+            except QueueFull:
+                # A folder run can wait for as long as the service is busy with other jobs.
+                self._stop.wait(FULL_PAUSE_S)
+        raise Stopped
+
+
+def _unreadable(error: OSError) -> ImageUnreadable:
+    return ImageUnreadable(f"The file cannot be read: {error.strerror}.")

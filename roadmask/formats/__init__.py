@@ -1,1 +1,0 @@
-"""The canonical mask in the forms that other tools read."""

@@ -1,0 +1,1 @@
+"""Containers of images, walked without decoding: each length is checked against the file."""

@@ -1,0 +1,216 @@
+"""TIFF by tifffile and imagecodecs, which read all its forms; their colours become grey or RGB."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from roadmask.errors import ImageUnreadable, UnsupportedFormat
+from roadmask.images.containers.file_bytes import FileBytes
+from roadmask.images.containers.tiff import (
+    CCITT,
+    CIELAB,
+    CMYK,
+    COMPRESSIONS,
+    ICCLAB,
+    JPEG,
+    MINISWHITE,
+    OLD_JPEG,
+    PALETTE,
+    UINT,
+    YCBCR,
+    TiffPage,
+    tiff_page,
+)
+from roadmask.images.containers.tiff_directory import read_directories
+from roadmask.images.decoders.missing import needs_package
+from roadmask.images.icc import srgb_of_lab
+
+Samples = NDArray[Any]
+ROWS_BYTES = 2**22
+"""Rows are converted in blocks of about so many bytes, so that conversion needs little memory."""
+ASSOCIATED_ALPHA = 1
+ORIENTATION = 274
+COLOR_MAP = 320
+"""The tag of a palette."""
+
+
+def decode_tiff(data: bytes, max_pixels: int) -> Samples:
+    """The samples of a TIFF that has been sniffed, (H, W) grey or (H, W, 3) RGB, not turned.
+
+    Integers of less than 8 bits become uint8; other samples keep their dtype and values. Raises
+    `ImageUnreadable`, and `UnsupportedFormat` if imagecodecs is not installed and needed.
+    """
+    page = tiff_page(FileBytes(data), max_pixels)
+    if page.compression in CCITT:
+        return _fax(data, page)
+    stored = _stored(data, page)
+    if page.sample_format == UINT and page.bits < 8 and page.photometric != PALETTE:
+        stored = _scaled_to_eight_bits(stored, page.bits)
+    bits = max(page.bits, 8)
+    if page.photometric == PALETTE:
+        return _in_blocks(stored[..., 0], _palette(data, page))
+    if page.photometric == MINISWHITE:
+        highest = 2**bits - 1
+        return _in_blocks(stored[..., 0], lambda block: (highest - block).astype(block.dtype))
+    if page.photometric == CMYK:
+        return _in_blocks(stored, lambda block: _rgb_of_cmyk(block, 2**bits - 1))
+    if page.photometric == YCBCR and page.compression not in (JPEG, OLD_JPEG):
+        return _in_blocks(stored, lambda block: _rgb_of_ycbcr(block, 2**bits - 1))
+    if page.photometric in (CIELAB, ICCLAB):
+        is_signed = page.photometric == CIELAB
+        return _in_blocks(stored, lambda block: _rgb_of_lab(block, is_signed=is_signed))
+    colors = page.colors
+    if page.extra[:1] == (ASSOCIATED_ALPHA,) and stored.shape[2] > colors:
+        return _in_blocks(stored, lambda block: _without_alpha(block, colors))
+    return stored[..., 0] if colors == 1 else stored[..., :3]
+
+
+def _stored(data: bytes, page: TiffPage) -> Samples:
+    """The samples of the page as they are stored, (H, W, samples)."""
+    tifffile = _tifffile()
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            # A file of overviews is a series of pages, of which only this one is read.
+            read = tiff.pages[page.index]
+            samples = read.asarray(maxworkers=1)
+            planes, _, height, width, samples_together = read.shaped
+            samples = samples.reshape(planes, height, width, samples_together)
+    except MemoryError:
+        raise
+    except ImportError:
+        raise needs_package(
+            f"a TIFF with {COMPRESSIONS[page.compression]}", "imagecodecs"
+        ) from None
+    except Exception as error:
+        # The library raises errors of many kinds, of its own and of its codecs.
+        if "requires the 'imagecodecs' package" in str(error):
+            name = f"a TIFF with {COMPRESSIONS[page.compression]}"
+            raise needs_package(name, "imagecodecs") from None
+        if isinstance(error, NotImplementedError):
+            raise UnsupportedFormat(
+                f"This form of TIFF is not supported ({str(error)[:100]}). Save it without "
+                "compression, as grey or RGB."
+            ) from error
+        if page.compression == OLD_JPEG:
+            raise UnsupportedFormat(
+                "The TIFF has old-style JPEG data (compression 6) in a form that is not supported. "
+                "Save it with another compression, such as LZW."
+            ) from error
+        raise _damaged(page) from error
+    if samples.dtype == bool:
+        samples = samples.view(np.uint8)
+    if samples.dtype.newbyteorder("=") != page.dtype:
+        # What is inside of a strip has a depth of its own.
+        raise ImageUnreadable(
+            f"The header of the TIFF says {page.dtype} samples, but its data hold {samples.dtype}. "
+            "The file is damaged: copy it again."
+        )
+    samples = np.moveaxis(samples[..., 0], 0, 2) if planes > 1 else samples[0]
+    if samples.shape != (page.height, page.width, page.samples):
+        raise ImageUnreadable(
+            f"The header of the TIFF says {page.width}x{page.height} pixels of {page.samples} "
+            f"samples, but its data hold {samples.shape[1]}x{samples.shape[0]} of "
+            f"{samples.shape[2]}. The file is damaged: copy it again."
+        )
+    return np.asarray(samples.astype(page.dtype, copy=False))
+
+
+def _fax(data: bytes, page: TiffPage) -> NDArray[np.uint8]:
+    """The pixels of a fax, grey. libtiff, which Pillow has, reads them on behind a damaged row;
+    imagecodecs leaves all rows below it white, without an error.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=["TIFF"]) as picture:
+            picture.seek(page.index)
+            # Pillow would turn it.
+            picture.getexif()[ORIENTATION] = 1
+            return np.asarray(picture.convert("L"))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _damaged(page) from error
+
+
+def _damaged(page: TiffPage) -> ImageUnreadable:
+    return ImageUnreadable(
+        f"The pixels of the TIFF cannot be decoded ({COMPRESSIONS[page.compression]}): its data "
+        "are damaged. Copy the file again."
+    )
+
+
+def _tifffile() -> Any:
+    try:
+        import tifffile
+    except ImportError:
+        raise needs_package("TIFF", "tifffile") from None
+    # It logs what it finds odd in a file; the errors here say what matters.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    return tifffile
+
+
+def _in_blocks(stored: Samples, convert: Callable[[Samples], Samples]) -> Samples:
+    """`convert` applied to blocks of rows."""
+    rows = max(1, ROWS_BYTES // max(1, stored[:1].nbytes))
+    first = convert(stored[:rows])
+    converted = np.empty((len(stored), *first.shape[1:]), first.dtype)
+    converted[:rows] = first
+    for start in range(rows, len(stored), rows):
+        converted[start : start + rows] = convert(stored[start : start + rows])
+    return converted
+
+
+def _scaled_to_eight_bits(stored: Samples, bits: int) -> NDArray[np.uint8]:
+    highest = 2**bits - 1
+    table = (np.arange(256) * 255 // highest).clip(0, 255).astype(np.uint8)
+    return np.asarray(table[stored.astype(np.uint8, copy=False)], np.uint8)
+
+
+def _palette(data: bytes, page: TiffPage) -> Callable[[Samples], Samples]:
+    colors = read_directories(FileBytes(data))[page.index].integers(COLOR_MAP)
+    size = 2**page.bits
+    if colors.size < 3 * size:
+        raise ImageUnreadable("The colour map of the TIFF is too short. Copy the file again.")
+    # Values are 0 to 65535, but some writers store 0 to 255.
+    shift = 8 if colors.max() > 255 else 0
+    table = (colors[: 3 * size].reshape(3, size).T >> shift).astype(np.uint8)
+    return lambda block: table[block]
+
+
+def _rgb_of_cmyk(block: Samples, highest: int) -> Samples:
+    ink = block[..., :4].astype(np.float32) / highest
+    rgb = (1 - ink[..., :3]) * (1 - ink[..., 3:]) * highest
+    return np.asarray(np.rint(rgb), block.dtype)
+
+
+def _rgb_of_ycbcr(block: Samples, highest: int) -> Samples:
+    """By ITU-R BT.601, all values in use, as TIFF has it by default."""
+    luma, blue, red = (block[..., channel].astype(np.float32) for channel in range(3))
+    middle = (highest + 1) / 2
+    blue, red = blue - middle, red - middle
+    rgb = (luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue)
+    return np.asarray(np.rint(np.stack(rgb, axis=2)).clip(0, highest), block.dtype)
+
+
+def _rgb_of_lab(block: Samples, *, is_signed: bool) -> NDArray[np.uint8]:
+    bits = 8 * block.dtype.itemsize
+    lab = (block[..., :3] >> (bits - 8)).astype(np.uint8)
+    if not is_signed:
+        lab[..., 1:] ^= 0x80
+    return srgb_of_lab(lab)
+
+
+def _without_alpha(block: Samples, colors: int) -> Samples:
+    """The colours of pixels into which their alpha was multiplied."""
+    if block.dtype.kind != "u":
+        return block[..., 0] if colors == 1 else block[..., :colors]
+    highest = float(np.iinfo(block.dtype).max)
+    alpha = np.maximum(block[..., colors : colors + 1].astype(np.float32), 1)
+    plain = np.rint(block[..., :colors] * (highest / alpha)).clip(0, highest).astype(block.dtype)
+    return plain[..., 0] if colors == 1 else plain

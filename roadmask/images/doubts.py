@@ -1,0 +1,54 @@
+"""Doubts about samples of which nothing was said: warnings in the result of an image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadmask.images.facts import ImageFacts
+from roadmask.images.mosaic import looks_mosaicked
+from roadmask.images.samples import counted_samples, limits
+from roadmask.schemas.pixels import Pixels
+
+LINEAR_MEDIAN = 0.12
+"""Median of linear samples, at most, as a share of their brightest 0.5 %."""
+CLIPPED = 0.1
+"""Share of samples at the largest value in a clipped image."""
+FLAT = 0.15
+"""Share of the range that the samples of a flat image use, at most."""
+
+
+def doubts(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> list[str]:
+    """Sentences for people; none for 8-bit RGB, and none about what `pixels` says."""
+    found = []
+    is_deep = samples.dtype != np.uint8
+    is_lossless = facts.format in ("png", "tiff", "bmp")
+    if is_lossless and not (pixels.cfa or facts.cfa) and looks_mosaicked(samples):
+        found.append(
+            "The image looks like raw data of a colour sensor: neighbouring pixels differ like "
+            "colours. State the job's `pixels.cfa`, such as RGGB."
+        )
+    if not is_deep:
+        return found
+    counted = counted_samples(samples)
+    low, high = limits(samples, facts, pixels)
+    darkest, median, brightest = np.quantile(counted, (0.005, 0.5, 0.995))
+    if pixels.curve is None and median - low < LINEAR_MEDIAN * (brightest - low):
+        found.append(
+            "The image is dark but for its brightest parts, as samples proportional to light are. "
+            'If it is linear, state the job\'s `pixels.curve` as "linear".'
+        )
+    if pixels.range is None and brightest - darkest < FLAT * (high - low):
+        share = (brightest - darkest) / (high - low)
+        found.append(
+            f"The samples use {share:.0%} of their range, as those of thermal cameras do. State "
+            'the job\'s `pixels.range`, or "percentile".'
+        )
+    if (counted >= min(high - 1, brightest)).mean() > CLIPPED:
+        found.append(
+            f"More than {CLIPPED:.0%} of the samples have the largest value: the image is clipped. "
+            "State the job's `pixels.bits`, or expose less."
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Label maps: annotated masks of any label set, read as categories."""

@@ -1,0 +1,1 @@
+"""Masks: the taxonomy, the canonical PNG, confidence and scores; other formats in `formats/`."""

@@ -1,0 +1,1 @@
+"""Formats that other tools read, made from the canonical mask."""

@@ -1,0 +1,1 @@
+"""Schemas: what goes over the wire, and the types that its texts are parsed into."""

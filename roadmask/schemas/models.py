@@ -1,0 +1,65 @@
+"""Models as JSON: their versions, and which one is in service."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from roadmask.schemas.mask_parameters import Quality
+from roadmask.schemas.wire import Wire
+
+
+class QualityInfo(Wire):
+    """What a quality means for a model: what the network sees of an image."""
+
+    input_pixels: int | None = None
+    """About how many pixels of an image the network sees, at the scale 1."""
+    scales: tuple[float, ...] = (1.0,)
+    """Of the sides. The probabilities of all views are averaged."""
+    mirror: bool = False
+    """Whether each view is also shown mirrored."""
+
+
+Qualities = dict[Quality, QualityInfo]
+
+
+class Model(Wire):
+    """A version of a model."""
+
+    name: str
+    version: str
+    in_service: bool
+    """Whether jobs that name no model get this version."""
+    published: bool
+    """Whether it is in the object store. Others are installed with workers."""
+    pushed_at: datetime | None = None
+    size: int | None = None
+    """Size of the model, bytes."""
+    mean_iou: float | None = None
+    """Mean IoU on the first dataset of its card."""
+    qualities: Qualities = Field(default_factory=dict)
+    """What each `quality` of a job means for it; empty while no worker that has it is alive."""
+    card: dict[str, Any] | None = None
+    """The artifact's card: data, recipe, metrics, licence terms, limits."""
+
+
+class Deployment(Wire):
+    """A promotion or a rollback."""
+
+    made_at: datetime
+    action: str
+    """`promote` or `rollback`."""
+    model: str | None
+    """`name@version` in service from then on; null: the model that each worker was started with."""
+
+
+class ModelList(Wire):
+    """All models, and the history of promotions and rollbacks."""
+
+    in_service: str | None
+    """`name@version` for jobs that name no model; null when workers differ or none is alive."""
+    models: list[Model]
+    history: list[Deployment]
+    """The last 20 deployments, newest first."""

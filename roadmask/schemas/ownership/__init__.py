@@ -1,0 +1,1 @@
+"""What the owner of images and jobs does with them: share and erase."""

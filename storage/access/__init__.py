@@ -1,0 +1,1 @@
+"""Who may do what: API keys, owners of jobs, datasets and uploads, quotas, and the audit log."""

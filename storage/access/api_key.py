@@ -1,0 +1,81 @@
+"""An API key: its record, and the secret text of which the record has the hash."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from roadmask.hashing import sha256_of
+from storage.stored_record import FORMAT
+
+KEY = re.compile(r"rm_([0-9a-f]{12})_[0-9a-f]{64}")
+"""The text of a key. Its prefix and its length let secret scanners find it."""
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    SUBMIT = "submit"
+    """Upload, create, change and delete what is its own."""
+    READ = "read"
+    """Read what is its own, and what is shared."""
+    ADMIN = "admin"
+    """Everything, with what belongs to other keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """The record of a key."""
+
+    id: str
+    name: str
+    sha256: str
+    """Of the key's text, hex. The text itself is kept nowhere."""
+    scopes: tuple[Scope, ...]
+    created_ms: int
+    expires_ms: int | None = None
+    rate: int | None = None
+    """Requests per minute."""
+    quota_items: int | None = None
+    """Images in jobs per day (UTC)."""
+    quota_bytes: int | None = None
+    """Bytes of its uploads that are stored."""
+    revoked_ms: int | None = None
+
+    def opens_with(self, text: str) -> bool:
+        """Whether this is the text of the key, in time independent of where they differ."""
+        return hmac.compare_digest(sha256_of(text.encode()), self.sha256)
+
+    def is_expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_ms is not None and time.time() * 1000 >= self.expires_ms
+
+    def to_json(self) -> bytes:
+        """The record, without the revocation, which is an object of its own."""
+        fields = asdict(self) | {"record_format": FORMAT}
+        del fields["revoked_ms"]
+        return json.dumps(fields).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes, revoked_ms: int | None = None) -> ApiKey:
+        """Parse a record; members of later versions are ignored."""
+        fields = {n: v for n, v in json.loads(data).items() if n in cls.__dataclass_fields__}
+        fields |= {"scopes": tuple(map(Scope, fields["scopes"])), "revoked_ms": revoked_ms}
+        return cls(**fields)
+
+
+def key_id_of(text: str) -> str | None:
+    """The id in the text of a key; None for any other text."""
+    match = KEY.fullmatch(text)
+    return match[1] if match else None
+
+
+def new_key_text() -> tuple[str, str]:
+    """The id and the text of a new key, which has 256 random bits."""
+    key_id = secrets.token_hex(6)
+    return key_id, f"rm_{key_id}_{secrets.token_hex(32)}"

@@ -1,0 +1,119 @@
+"""All API keys: in the object store, with a revision in Redis that changes with them.
+
+The records outlive an emptied Redis. A key's record never changes; its revocation is a second
+object, so that no two processes write the same one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from uuid import uuid4
+
+from redis import Redis
+
+from roadmask.errors import Conflict, NotFound, RecordsUnavailable
+from roadmask.hashing import sha256_of
+from roadmask.schemas.media_types import JSON
+from storage.access.api_key import ApiKey, Scope, new_key_text
+from storage.connections import records_guard
+from storage.objects.store import ObjectStore
+
+log = logging.getLogger(__name__)
+
+KEYS = "keys/"
+"""Prefix of the records."""
+REVISION = "rm:keys"
+"""A random text that changes with the keys."""
+REVOKED = ".revoked.json"
+CHECK_S = 0.2
+"""Age of what a process knows of the keys, seconds: a change is waited for that long."""
+THREADS = 8
+
+
+class ApiKeys:
+    """Creates, lists and revokes keys. Every method raises `StoreUnavailable`."""
+
+    def __init__(self, redis: Redis, store: ObjectStore) -> None:
+        self._redis = redis
+        self._store = store
+
+    def create(
+        self,
+        name: str,
+        scopes: Iterable[Scope],
+        *,
+        expires_ms: int | None = None,
+        rate: int | None = None,
+        quota_items: int | None = None,
+        quota_bytes: int | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Create a key; return its record and its text. Raises `Conflict` for a used name."""
+        if any(key.name == name and key.revoked_ms is None for key in self.list()):
+            raise Conflict(f"There is a key {name!r}. Revoke it first, or choose another name.")
+        key_id, text = new_key_text()
+        key = ApiKey(
+            id=key_id,
+            name=name,
+            sha256=sha256_of(text.encode()),
+            scopes=tuple(scopes),
+            created_ms=_now(),
+            expires_ms=expires_ms,
+            rate=rate,
+            quota_items=quota_items,
+            quota_bytes=quota_bytes,
+        )
+        self._store.put(f"{KEYS}{key_id}.json", key.to_json(), JSON)
+        self._announce()
+        return key, text
+
+    def list(self) -> list[ApiKey]:
+        """All keys with the revoked ones, the oldest first."""
+        names = [key.removeprefix(KEYS) for key in self._store.keys(KEYS)]
+        revoked = {name.removesuffix(REVOKED) for name in names if name.endswith(REVOKED)}
+        ids = [name.removesuffix(".json") for name in names if not name.endswith(REVOKED)]
+        with ThreadPoolExecutor(THREADS) as pool:
+            keys = list(pool.map(lambda key_id: self._read(key_id, key_id in revoked), ids))
+        return sorted(keys, key=lambda key: key.created_ms)
+
+    def revoke(self, name: str) -> ApiKey:
+        """Revoke the key with this name or id. Raises `NotFound`."""
+        for key in self.list():
+            if name in (key.name, key.id) and key.revoked_ms is None:
+                body = json.dumps({"revoked_ms": _now()}).encode()
+                self._store.put(f"{KEYS}{key.id}{REVOKED}", body, JSON)
+                self._announce()
+                return key
+        raise NotFound(f"There is no key {name!r} in use. `roadmask keys list` shows all.")
+
+    def _read(self, key_id: str, is_revoked: bool) -> ApiKey:
+        """Read a key. One that cannot be read opens nothing, and still counts as a key."""
+        name = f"{KEYS}{key_id}.json"
+        try:
+            key = ApiKey.from_json(self._store.get(name))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            log.error("%s cannot be read, so this key is refused: %r", name, error)
+            key = ApiKey(key_id, "unreadable", sha256="", scopes=(), created_ms=0)
+        if not is_revoked:
+            return key
+        try:
+            revoked = json.loads(self._store.get(f"{KEYS}{key_id}{REVOKED}"))
+            return replace(key, revoked_ms=int(revoked["revoked_ms"]))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return replace(key, revoked_ms=1)
+
+    def _announce(self) -> None:
+        # Without Redis, processes notice the change when they read the keys again.
+        with suppress(RecordsUnavailable), records_guard():
+            self._redis.set(REVISION, uuid4().hex)
+        # When the caller goes on, every process knows of the change.
+        time.sleep(2 * CHECK_S)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

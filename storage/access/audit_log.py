@@ -1,0 +1,85 @@
+"""The audit log: who created, read in bulk, deleted or promoted what.
+
+Entries are in a stream of Redis first, and the reconciler moves them to the object store.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+
+from storage.connections import records_guard
+from storage.objects.store import ObjectStore
+from storage.redis_text import mapping, text
+
+STREAM = "rm:audit"
+AUDIT = "audit/"
+"""Prefix of the stored parts, in order of time."""
+MAX_ENTRIES = 100_000
+"""Entries in the stream, for the case that no worker runs."""
+PART = 1000
+AGE_MS = 60_000
+"""Age at which an entry is moved to the object store."""
+
+Entry = dict[str, str]
+
+log = logging.getLogger(__name__)
+
+
+class AuditLog:
+    """Adds, moves and lists entries."""
+
+    def __init__(self, redis: Redis, store: ObjectStore) -> None:
+        self._redis: Any = redis
+        self._store = store
+
+    @records_guard()
+    def add(self, entry: Mapping[str, str]) -> None:
+        """Add an entry."""
+        self._redis.xadd(STREAM, dict(entry), maxlen=MAX_ENTRIES, approximate=True)
+
+    @records_guard()
+    def archive(self, age_ms: int = AGE_MS) -> int:
+        """Move old entries to the object store; return their number. Safe to repeat."""
+        seconds, _ = self._redis.time()
+        moved = 0
+        while entries := self._redis.xrange(STREAM, "-", (seconds * 1000) - age_ms, count=PART):
+            lines = [json.dumps(_entry(*entry)) for entry in entries]
+            first, last = text(entries[0][0]), text(entries[-1][0])
+            day = datetime.fromtimestamp(int(first.partition("-")[0]) / 1000, UTC)
+            key = f"{AUDIT}{day:%Y-%m-%d}/{first}.jsonl"
+            self._store.put(key, "\n".join(lines).encode(), "application/jsonl")
+            self._redis.xtrim(STREAM, minid=_after(last), approximate=False)
+            moved += len(entries)
+        return moved
+
+    def list(self) -> Iterator[Entry]:
+        """All entries that can be read, the oldest first."""
+        for key in self._store.keys(AUDIT):
+            yield from _stored_entries(key, self._store.get(key))
+        with records_guard():
+            entries = self._redis.xrange(STREAM)
+        yield from (_entry(*entry) for entry in entries)
+
+
+def _stored_entries(key: str, part: bytes) -> Iterator[Entry]:
+    for number, line in enumerate(part.splitlines(), 1):
+        try:
+            yield {name: str(value) for name, value in json.loads(line).items()}
+        except (ValueError, AttributeError, RecursionError):
+            log.error("%s: line %d cannot be read, and is left out", key, number)
+
+
+def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
+    moment = datetime.fromtimestamp(int(text(entry_id).partition("-")[0]) / 1000, UTC)
+    return {"at": f"{moment:%Y-%m-%dT%H:%M:%SZ}", **mapping(fields)}
+
+
+def _after(entry_id: str) -> str:
+    ms, _, number = entry_id.partition("-")
+    return f"{ms}-{int(number) + 1}"

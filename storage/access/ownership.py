@@ -1,0 +1,326 @@
+"""Owners of datasets and uploads, and the bytes that each owner stores.
+
+The object store has a marker for each, which is written before the thing itself, and Redis has an
+index of the markers. What has no owner is shared by all: it was made without keys, or its owner
+shared it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import Any, Literal
+
+from redis import Redis
+
+from roadmask.errors import DatasetTaken, QuotaExceeded
+from roadmask.hashing import sha256_of
+from roadmask.schemas.images import Image
+from roadmask.schemas.media_types import JSON
+from storage.access.caller import Caller
+from storage.access.readers import Readers
+from storage.connections import records_guard
+from storage.objects.store import ObjectStore
+from storage.redis_text import texts
+from storage.stored_record import FORMAT
+
+Kind = Literal["images", "truths"]
+OWNERS, DATASETS = "owners/", "datasets/"
+"""Prefixes of the markers of uploads and of datasets."""
+DATASET_OWNERS = "rm:datasets"
+"""Hash from a dataset with an owner to its marker (JSON)."""
+OWNED_UPLOADS = "rm:uploads:owned"
+"""Hash from an upload (`kind/sha256`) that has owners to their number."""
+UPLOADS_OF = "rm:uploads:of:"
+"""Prefix, per owner: hash from an upload to its size in bytes."""
+UPLOAD_NAMES = "rm:uploads:names:"
+"""Prefix, per owner: hash from an upload to the name of its file."""
+USAGE = "rm:usage"
+"""Hash from an owner to the bytes of its uploads."""
+BATCH = 500
+LONGEST_IN_KEY = 180
+_PLAIN_NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetMarker:
+    """Whose a dataset is."""
+
+    owner: str
+    shared: bool = False
+    """Whether every key may read it."""
+    name: str | None = None
+    """Name of the dataset; None in older markers, whose keys have it."""
+    readers: tuple[str, ...] = ()
+    """Other keys that may read it."""
+
+    def is_read_by(self, caller: Caller) -> bool:
+        """Whether the caller may read it."""
+        return self.shared or caller.sees(self.owner) or caller.owner in self.readers
+
+    @property
+    def audience(self) -> tuple[str | None, ...]:
+        """The owners in whose spaces its images are listed; None: in that of all."""
+        return (None,) if self.shared else (self.owner, *self.readers)
+
+
+class Ownership:
+    """Every method raises `RecordsUnavailable` and `StoreUnavailable`."""
+
+    def __init__(self, redis: Redis, store: ObjectStore) -> None:
+        self._redis: Any = redis
+        self._store = store
+
+    # Uploads
+
+    def visible(self, caller: Caller, kind: Kind, sha256s: Sequence[str]) -> set[str]:
+        """Those of these uploads that the caller may use: its own, and those without an owner."""
+        if caller.sees_all or not sha256s:
+            return set(sha256s)
+        fields = [f"{kind}/{sha256}" for sha256 in sha256s]
+        with records_guard(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(OWNED_UPLOADS, fields)
+            pipe.hmget(f"{UPLOADS_OF}{caller.owner}", fields)
+            owned, own = pipe.execute()
+        found = zip(sha256s, owned, own, strict=True)
+        return {sha256 for sha256, any_, mine in found if any_ is None or mine is not None}
+
+    def add_upload(
+        self, caller: Caller, kind: Kind, sha256: str, size: int, filename: str | None = None
+    ) -> None:
+        """Note that the caller uploaded these bytes, from a file of this name.
+
+        Uploads of a service without keys have no owner. Raises `QuotaExceeded`.
+        """
+        if caller.owner is None:
+            return
+        field = f"{kind}/{sha256}"
+        with records_guard():
+            known = self._redis.hexists(f"{UPLOADS_OF}{caller.owner}", field)
+            name = self._redis.hget(f"{UPLOAD_NAMES}{caller.owner}", field)
+        if known and (filename is None or (name and name.decode() == filename)):
+            return
+        if not known:
+            self._check_bytes(caller, size)
+        facts = {"bytes": size, "filename": filename, "record_format": FORMAT}
+        marker = json.dumps(facts).encode()
+        self._store.put(f"{OWNERS}{caller.owner}/{field}.json", marker, JSON)
+        self._index(caller.owner, field, size, filename)
+
+    def filenames(self, caller: Caller, kind: Kind, sha256s: Sequence[str]) -> dict[str, str]:
+        """The names of the files of those uploads of the caller whose names are known."""
+        if caller.owner is None or not sha256s:
+            return {}
+        fields = [f"{kind}/{sha256}" for sha256 in sha256s]
+        with records_guard():
+            names = self._redis.hmget(f"{UPLOAD_NAMES}{caller.owner}", fields)
+        return {sha256: name.decode() for sha256, name in zip(sha256s, names, strict=True) if name}
+
+    def owners_of(self, kind: Kind, sha256: str) -> set[str | None]:
+        """The owners of an upload."""
+        field = f"{kind}/{sha256}"
+        owners = self.owners()
+        with records_guard(), self._redis.pipeline(transaction=False) as pipe:
+            for owner in owners:
+                pipe.hexists(f"{UPLOADS_OF}{owner}", field)
+            found = pipe.execute()
+        return {owner for owner, has in zip(owners, found, strict=True) if has}
+
+    def check_alone(self, caller: Caller, sha256: str) -> None:
+        """Raise `DatasetTaken` if an uploaded image does not belong to the caller alone."""
+        if not caller.sees_all and self.owners_of("images", sha256) != {caller.owner}:
+            raise DatasetTaken(
+                "This image was also uploaded by another key, or is shared by all of them. Put it "
+                "into a dataset of your own, and annotate it there."
+            )
+
+    def forget_upload(self, owner: str | None, kind: Kind, sha256: str) -> set[str | None]:
+        """Forget that an owner (None: each) has an upload; return the owners that are left."""
+        field = f"{kind}/{sha256}"
+        owners = self.owners_of(kind, sha256)
+        leaving = owners if owner is None else owners & {owner}
+        for one in leaving:
+            self._store.delete(f"{OWNERS}{one}/{field}.json")
+            with records_guard():
+                size = int(self._redis.hget(f"{UPLOADS_OF}{one}", field) or 0)
+                self._redis.hdel(f"{UPLOAD_NAMES}{one}", field)
+                if self._redis.hdel(f"{UPLOADS_OF}{one}", field):
+                    with self._redis.pipeline(transaction=True) as pipe:
+                        pipe.hincrby(USAGE, one, -size)
+                        pipe.hincrby(OWNED_UPLOADS, field, -1)
+                        pipe.execute()
+        left = owners - leaving
+        if leaving and not left:
+            with records_guard():
+                self._redis.hdel(OWNED_UPLOADS, field)
+        return left
+
+    def forget_dataset(self, name: str) -> None:
+        """Forget whose an erased dataset was."""
+        self._store.delete(_dataset_key(name))
+        with records_guard():
+            self._redis.hdel(DATASET_OWNERS, name)
+
+    def bytes_stored(self, owner: str) -> int:
+        """Bytes of the uploads of an owner."""
+        with records_guard():
+            return int(self._redis.hget(USAGE, owner) or 0)
+
+    def _check_bytes(self, caller: Caller, size: int) -> None:
+        quota = caller.key.quota_bytes if caller.key else None
+        if quota is None:
+            return
+        stored = self.bytes_stored(str(caller.owner))
+        if stored + size > quota:
+            raise QuotaExceeded(
+                f"The uploads of this key have {stored:,} bytes. With these {size:,} they would be "
+                f"over its quota of {quota:,}. Delete some, or ask the operator for more."
+            )
+
+    def _index(self, owner: str, field: str, size: int, filename: str | None) -> None:
+        # The number of bytes changes with the first of several processes only.
+        with records_guard():
+            if filename:
+                self._redis.hset(f"{UPLOAD_NAMES}{owner}", field, filename)
+            if self._redis.hsetnx(f"{UPLOADS_OF}{owner}", field, size):
+                with self._redis.pipeline(transaction=True) as pipe:
+                    pipe.hincrby(OWNED_UPLOADS, field, 1)
+                    pipe.hincrby(USAGE, owner, size)
+                    pipe.execute()
+
+    # Datasets
+
+    def visible_datasets(self, caller: Caller, names: Iterable[str]) -> set[str]:
+        """Those of these datasets that the caller may read."""
+        wanted = sorted(set(names))
+        if caller.sees_all or not wanted:
+            return set(wanted)
+        with records_guard():
+            markers = self._redis.hmget(DATASET_OWNERS, wanted)
+        return {
+            name
+            for name, marker in zip(wanted, markers, strict=True)
+            if marker is None or _parse(marker).is_read_by(caller)
+        }
+
+    def dataset(self, name: str) -> DatasetMarker | None:
+        """Whose a dataset is; None for one without an owner."""
+        with records_guard():
+            marker = self._redis.hget(DATASET_OWNERS, name)
+        return _parse(marker) if marker else None
+
+    def claim_dataset(self, caller: Caller, name: str, *, is_new: bool) -> None:
+        """Check that the caller may write to a dataset, which becomes its own if it `is_new`.
+
+        Raises `DatasetTaken`.
+        """
+        marker = self.dataset(name)
+        if marker is None and is_new and caller.owner is not None:
+            marker = DatasetMarker(caller.owner)
+            self._write(name, marker)
+        owner = marker.owner if marker else None
+        if not caller.sees_all and owner != caller.owner:
+            whose = "is shared by all keys" if owner is None else "belongs to another key"
+            raise DatasetTaken(f"The dataset {name!r} {whose}. Choose another name.")
+
+    def _write(self, name: str, marker: DatasetMarker) -> None:
+        fields = asdict(replace(marker, name=name)) | {"record_format": FORMAT}
+        body = json.dumps(fields).encode()
+        self._store.put(_dataset_key(name), body, JSON)
+        with records_guard():
+            self._redis.hset(DATASET_OWNERS, name, body)
+
+    def share_dataset(self, name: str, marker: DatasetMarker, readers: Readers) -> DatasetMarker:
+        """Let these keys, and no others, read a dataset beside its owner."""
+        keys = tuple(key for key in readers.keys if key != marker.owner)
+        shared = replace(marker, shared=readers.everyone, readers=keys)
+        self._write(name, shared)
+        return shared
+
+    def audience(self, dataset: str) -> tuple[str | None, ...]:
+        """The owners in whose spaces the images of a dataset are listed."""
+        marker = self.dataset(dataset)
+        return (None,) if marker is None else marker.audience
+
+    def may_change(self, caller: Caller, dataset: str) -> bool:
+        """Whether a dataset is the caller's own."""
+        marker = self.dataset(dataset)
+        return caller.owns(marker.owner if marker else None)
+
+    def listed_by(self, image: Image) -> set[str]:
+        """The keys that have an image in their lists: its owners, and those of its dataset."""
+        audience = self.audience(image.dataset) if image.dataset else ()
+        return set(map(str, self.owners_of("images", image.sha256))).union(filter(None, audience))
+
+    # Rebuild
+
+    def owners(self) -> list[str]:
+        """All owners of uploads."""
+        with records_guard():
+            return sorted(texts(self._redis.hkeys(USAGE)))
+
+    def images_of(self, owner: str) -> set[str]:
+        """The sha256s of the images that an owner uploaded."""
+        with records_guard():
+            fields = texts(self._redis.hkeys(f"{UPLOADS_OF}{owner}"))
+        return {field.partition("/")[2] for field in fields if field.startswith("images/")}
+
+    def with_owners(self, kind: Kind, sha256s: Sequence[str]) -> set[str]:
+        """Those of these uploads that have an owner."""
+        if not sha256s:
+            return set()
+        with records_guard():
+            found = self._redis.hmget(OWNED_UPLOADS, [f"{kind}/{sha256}" for sha256 in sha256s])
+        return {sha256 for sha256, count in zip(sha256s, found, strict=True) if count}
+
+    def rebuild(self, skip: Callable[[str, Exception], None]) -> None:
+        """Restore the index of an emptied Redis from the markers.
+
+        `skip` is called with the key of each marker that cannot be read, and its error.
+        """
+        for key in self._store.keys(DATASETS):
+            name = key.removeprefix(DATASETS).removesuffix(".json")
+            try:
+                marker = self._store.get(key)
+                name = _parse(marker).name or name
+            except Exception as error:
+                skip(key, error)
+                # Only the operator sees it until it is repaired.
+                marker = json.dumps({"owner": "unreadable"}).encode()
+            with records_guard():
+                self._redis.hset(DATASET_OWNERS, name, marker)
+        keys = self._store.keys(OWNERS)
+        with ThreadPoolExecutor(8) as pool:
+            while batch := list(islice(keys, BATCH)):
+                for key, facts in zip(batch, pool.map(self._try_facts, batch), strict=True):
+                    owner, _, field = key.removeprefix(OWNERS).partition("/")
+                    if isinstance(facts, Exception):
+                        # Its key has the owner; only the size and the name are lost.
+                        skip(key, facts)
+                        facts = (0, None)
+                    self._index(owner, field.removesuffix(".json"), *facts)
+
+    def _try_facts(self, key: str) -> tuple[int, str | None] | Exception:
+        """The size and the filename in the marker of an upload."""
+        try:
+            marker = json.loads(self._store.get(key))
+            return int(marker["bytes"]), marker.get("filename")
+        except Exception as error:
+            return error
+
+
+def _parse(marker: bytes) -> DatasetMarker:
+    fields = json.loads(marker)
+    readers = tuple(map(str, fields.get("readers", ())))
+    return DatasetMarker(fields["owner"], bool(fields.get("shared")), fields.get("name"), readers)
+
+
+def _dataset_key(name: str) -> str:
+    """Key of a dataset's marker. A name that a key cannot have is hashed."""
+    if len(name) <= LONGEST_IN_KEY and _PLAIN_NAME.fullmatch(name):
+        return f"{DATASETS}{name}.json"
+    return f"{DATASETS}!{sha256_of(name.encode())}.json"

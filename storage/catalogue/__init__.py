@@ -1,0 +1,1 @@
+"""The catalogue: images by id and their truths. The images' bytes are objects of the store."""

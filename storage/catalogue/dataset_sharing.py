@@ -1,0 +1,53 @@
+"""Sharing of datasets: which other keys read them, and list their images."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from roadmask.errors import Conflict, DatasetNotFound, DatasetTaken
+from roadmask.schemas.ids import check_dataset_name
+from storage.access.caller import Caller
+from storage.access.ownership import DatasetMarker, Ownership
+from storage.access.readers import Readers
+from storage.catalogue.catalogue import Catalogue
+from storage.catalogue.index import BATCH, CatalogueIndex
+from storage.catalogue.spaces import listing_spaces
+
+
+class DatasetSharing:
+    """Who reads a dataset. Every method raises `RecordsUnavailable` and `StoreUnavailable`."""
+
+    def __init__(self, catalogue: Catalogue, index: CatalogueIndex, ownership: Ownership) -> None:
+        self._catalogue = catalogue
+        self._index = index
+        self._ownership = ownership
+
+    def readers(self, caller: Caller, name: str) -> Readers:
+        """The readers of a dataset of the caller. Raises as `share`."""
+        marker = self._own_marker(caller, name)
+        return Readers.of(marker.shared, marker.readers)
+
+    def share(self, caller: Caller, name: str, readers: Readers) -> Readers:
+        """Let these keys, and no others, read a dataset of the caller.
+
+        Raises `DatasetNotFound`, `DatasetTaken` for one of another key, and `Conflict` for one of
+        no key.
+        """
+        before = self._own_marker(caller, name)
+        after = self._ownership.share_dataset(name, before, readers)
+        images = self._catalogue.walk(f"{name}/")
+        spaces = listing_spaces(before.audience), listing_spaces(after.audience)
+        while batch := list(islice(images, BATCH)):
+            self._index.relist(batch, *spaces)
+        return Readers.of(after.shared, after.readers)
+
+    def _own_marker(self, caller: Caller, name: str) -> DatasetMarker:
+        check_dataset_name(name)
+        if self._index.seen_by(caller).count(f"{name}/") == 0:
+            raise DatasetNotFound(f"There is no dataset {name!r}. GET /v1/datasets lists them.")
+        marker = self._ownership.dataset(name)
+        if marker is None and caller.sees_all:
+            raise Conflict("This dataset belongs to no key, so every key reads it already.")
+        if marker is None or not caller.owns(marker.owner):
+            raise DatasetTaken("Only the key that a dataset belongs to shares it.")
+        return marker

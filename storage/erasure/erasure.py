@@ -1,0 +1,108 @@
+"""An erasure: the record of something that was deleted, and of what was deleted with it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+
+from pydantic import TypeAdapter
+
+from roadmask.errors import ErasureNotFound, ObjectNotFound, RecordUnreadable
+from roadmask.schemas.media_types import JSON
+from storage.access.caller import Caller
+from storage.jobs.keys import JOB_ID, new_job_id
+from storage.objects.store import ObjectStore
+from storage.stored_record import FORMAT, read_record
+
+log = logging.getLogger(__name__)
+
+PENDING, DONE = "erasures/pending/", "erasures/done/"
+"""Prefixes of the records."""
+
+
+class Erased(StrEnum):
+    """What kind of thing was erased."""
+
+    IMAGE = "image"
+    TRUTH = "truth"
+    DATASET = "dataset"
+    JOB = "job"
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The record of a deletion. It names what was deleted, and has none of its content."""
+
+    id: str
+    kind: Erased
+    name: str
+    """Id of the image or the job, name of the dataset, sha256 of the truth."""
+    owner: str | None
+    """Whose things are erased; None for those of all owners."""
+    by: str
+    requested_ms: int
+    images: tuple[str, ...] = ()
+    """sha256s of images of which nothing must be left."""
+    references: tuple[str, ...] = ()
+    """sha256s of images that another key still has: only the results of this owner are erased."""
+    objects: int = 0
+    """Objects that were deleted or rewritten."""
+    finished_ms: int | None = None
+    record_format: int = FORMAT
+
+    def counted(self, objects: int) -> Erasure:
+        """The record with more objects."""
+        return replace(self, objects=self.objects + objects)
+
+
+_ERASURE = TypeAdapter(Erasure)
+
+
+@dataclass
+class ErasureRecords:
+    """The records in the object store. What is pending is finished also after a crash."""
+
+    store: ObjectStore
+    _skipped: set[str] = field(default_factory=set)
+    """Records that cannot be read and were logged."""
+
+    def begin(self, kind: Erased, name: str, caller: Caller) -> Erasure:
+        """Make a new record."""
+        owner = None if caller.sees_all else caller.owner
+        return Erasure(new_job_id(), kind, name, owner, caller.name, int(time.time() * 1000))
+
+    def save(self, erasure: Erasure) -> Erasure:
+        """Write a record; a finished one leaves the pending ones."""
+        body = json.dumps(asdict(erasure)).encode()
+        if erasure.finished_ms is None:
+            self.store.put(f"{PENDING}{erasure.id}.json", body, JSON)
+        else:
+            self.store.put(f"{DONE}{erasure.id}.json", body, JSON)
+            self.store.delete(f"{PENDING}{erasure.id}.json")
+        return erasure
+
+    def get(self, erasure_id: str) -> Erasure:
+        """Read a record. Raises `ErasureNotFound` and `RecordUnreadable`."""
+        if JOB_ID.fullmatch(erasure_id):
+            for prefix in (DONE, PENDING):
+                with suppress(ObjectNotFound):
+                    return read_record(self.store, f"{prefix}{erasure_id}.json", _ERASURE)
+        raise ErasureNotFound(f"There is no erasure {erasure_id[:80]!r}. Check the id.")
+
+    def pending(self) -> list[Erasure]:
+        """The records that are not finished, the oldest first, without those that are damaged."""
+        found = []
+        for key in list(self.store.keys(PENDING)):
+            try:
+                found.append(read_record(self.store, key, _ERASURE))
+            except ObjectNotFound:
+                continue  # another process finished it
+            except RecordUnreadable as error:
+                if key not in self._skipped:
+                    log.error("an erasure is skipped, ask for it again: %s", error)
+                self._skipped.add(key)
+        return found

@@ -1,0 +1,122 @@
+"""The archive: final records of jobs in the object store."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from dataclasses import asdict, dataclass
+
+from pydantic import TypeAdapter
+from redis import Redis
+
+from roadmask.errors import ObjectNotFound, RecordUnreadable
+from roadmask.schemas.jobs import FINAL_STATES, JobState, Lane
+from roadmask.schemas.media_types import JSON
+from roadmask.settings import Settings
+from storage.jobs.keys import FINALIZING, confusion_key, items_key, job_key, unsealed_key
+from storage.jobs.results import Results
+from storage.jobs.scripts import JobScripts
+from storage.objects.keys import job_prefix
+from storage.objects.store import ObjectStore
+from storage.redis_text import mapping, text, texts
+from storage.stored_record import FORMAT, read_record
+
+
+@dataclass(frozen=True, slots=True)
+class FinalRecord:
+    """The record of an ended job (`done.json`). With the sealed results it is the whole job."""
+
+    record: dict[str, str]
+    confusion: dict[str, int]
+    items: str
+    """One byte per item, compressed by zlib, base64."""
+    record_format: int = FORMAT
+
+    def item_bytes(self) -> bytes:
+        """Return one byte per item: its attempts and its state."""
+        return zlib.decompress(base64.b64decode(self.items))
+
+
+_FINAL_RECORD = TypeAdapter(FinalRecord)
+
+
+def final_record_key(job_id: str) -> str:
+    """Key of an ended job's final record."""
+    return f"{job_prefix(job_id)}done.json"
+
+
+def read_final_record(store: ObjectStore, job_id: str) -> FinalRecord | None:
+    """Read the final record of a job; None when the job is not archived.
+
+    Raises `RecordUnreadable`.
+    """
+    key = final_record_key(job_id)
+    try:
+        final = read_record(store, key, _FINAL_RECORD)
+        _check(final)
+    except ObjectNotFound:
+        return None
+    except (KeyError, ValueError, zlib.error) as error:
+        raise RecordUnreadable(f"{key} cannot be read: {error!r}.") from None
+    return final
+
+
+def _check(final: FinalRecord) -> None:
+    """Raise `KeyError`, `ValueError` or `zlib.error` unless a job can be restored from it."""
+    record = final.record
+    total, _, _ = int(record["total"]), int(record["created"]), int(record["finished"])
+    if JobState(record["state"]) not in FINAL_STATES or record["lane"] not in set(Lane):
+        raise ValueError("it is not the record of an ended job")
+    if not record["model"] or int(record["chunk_size"]) < 1 or int(record["round"]) < 0:
+        raise ValueError("its fields have wrong values")
+    if len(final.item_bytes()) != total:
+        raise ValueError("it has not the state of each item")
+
+
+class JobArchive:
+    """Archives finalized jobs. Several processes may archive the same job at once."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        store: ObjectStore,
+        scripts: JobScripts,
+        results: Results,
+        settings: Settings,
+    ) -> None:
+        self._redis = redis
+        self._store = store
+        self._scripts = scripts
+        self._results = results
+        self._retention_s = settings.retention_s
+
+    def waiting(self) -> list[str]:
+        """Return the finalized jobs that are not archived yet, sorted."""
+        return sorted(texts(self._redis.smembers(FINALIZING)))
+
+    def add(self, job_id: str) -> bool:
+        """Seal a finalized job's results, write its final record, and let Redis forget it in time.
+
+        False when the job is open, unknown, or was retried meanwhile.
+        """
+        if self._state(job_id) not in FINAL_STATES:
+            return False
+        for chunk in self._redis.smembers(unsealed_key(job_id)):
+            self._results.seal(job_id, int(chunk))
+        with self._redis.pipeline() as pipe:
+            pipe.hgetall(job_key(job_id))
+            pipe.hgetall(confusion_key(job_id))
+            pipe.get(items_key(job_id))
+            raw, cells, items = pipe.execute()
+        record = mapping(raw)
+        if record.get("state") not in FINAL_STATES:
+            return False
+        confusion = {cell: int(pixels) for cell, pixels in mapping(cells).items()}
+        final = FinalRecord(record, confusion, base64.b64encode(zlib.compress(items)).decode())
+        self._store.put(final_record_key(job_id), json.dumps(asdict(final)).encode(), JSON)
+        return self._scripts.mark_archived(job_id, int(record["round"]), self._retention_s)
+
+    def _state(self, job_id: str) -> str | None:
+        state = self._redis.hget(job_key(job_id), "state")
+        return text(state) if state else None

@@ -1,0 +1,202 @@
+"""Results of items: their encoding, and where they are kept.
+
+A result stays in Redis until all items of its chunk have ended. Then the chunk is sealed: its
+results become one object, and Redis drops them. Each retry begins a new round, and the keys of
+sealed results name the round, so a process that was paused for an hour cannot restore old results.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from redis import Redis
+
+from roadmask.errors import ObjectNotFound
+from roadmask.masks.scores import scores
+from roadmask.masks.taxonomy import CITYSCAPES
+from roadmask.schemas.jobs import Problem, Result
+from storage.jobs.item_bytes import is_final
+from storage.jobs.keys import items_key, job_key, results_key
+from storage.jobs.scripts import JobScripts
+from storage.objects.keys import job_prefix
+from storage.objects.store import ObjectStore
+
+SIZE = len(CITYSCAPES)
+JSONL = "application/jsonl"
+
+log = logging.getLogger(__name__)
+
+Line = dict[str, Any]
+"""Result of an item in JSON: `result` or `error`. A sealed line also has `index` and `byte`."""
+
+
+def encode_result(result: Result, confusion: NDArray[np.int64] | None) -> bytes:
+    """Encode the result of an item as compact JSON, with its confusion matrix for its scores."""
+    kept = result.model_dump(
+        mode="json",
+        exclude={"mask_url", "mask_url_expires_at", "scores"},
+        exclude_defaults=True,
+    )
+    kept["shares"] = {name: round(share, 4) for name, share in result.shares.items()}
+    kept["timings_ms"] = {step: round(ms) for step, ms in result.timings_ms.items()}
+    line: Line = {"result": kept}
+    if confusion is not None:
+        line["confusion"] = cells(confusion)
+    return _json(line)
+
+
+def encode_error(error: Problem) -> bytes:
+    """Encode the error of an item as compact JSON."""
+    return _json({"error": error.model_dump(mode="json")})
+
+
+def decode_result(line: Line) -> Result | None:
+    """Decode the result of an item, with its scores if it has a truth."""
+    if "result" not in line:
+        return None
+    result = Result.model_validate(line["result"], extra="ignore")
+    if (kept := line.get("confusion")) is not None:
+        result.scores = scores(matrix(kept), images=1)
+    return result
+
+
+def decode_error(line: Line) -> Problem | None:
+    """Decode the error of an item."""
+    return Problem.model_validate(line["error"]) if "error" in line else None
+
+
+def cells(confusion: NDArray[np.int64]) -> dict[str, int]:
+    """Return the non-zero cells of an (8, 8) confusion matrix by row * 8 + column."""
+    flat = confusion.ravel()
+    return {str(cell): int(flat[cell]) for cell in np.flatnonzero(flat)}
+
+
+def matrix(kept: dict[str, int]) -> NDArray[np.int64]:
+    """Return the confusion matrix, int64 (8, 8), with these cells."""
+    flat = np.zeros(SIZE * SIZE, np.int64)
+    for cell, pixels in kept.items():
+        flat[int(cell)] = int(pixels)
+    return flat.reshape(SIZE, SIZE)
+
+
+def sealed_key(job_id: str, chunk: int, round_: int) -> str:
+    """Key of a chunk's results that were sealed in one round of the job."""
+    return f"{results_prefix(job_id)}{chunk:06d}-{round_:04d}.jsonl"
+
+
+def results_prefix(job_id: str) -> str:
+    """Prefix of a job's sealed results. Their keys sort by chunk, then by round."""
+    return f"{job_prefix(job_id)}results/"
+
+
+def sealed_place(key: str) -> tuple[int, int]:
+    """Parse the key of sealed results into chunk and round."""
+    chunk, round_ = key.rpartition("/")[2].removesuffix(".jsonl").split("-")
+    return int(chunk), int(round_)
+
+
+def read_sealed(store: ObjectStore, job_id: str, chunk: int, round_: int) -> dict[int, Line]:
+    """Read the sealed results of a chunk by item index, from the latest round that has any.
+
+    A line that cannot be read is skipped; then an earlier round may have a result of its item.
+    """
+    found: dict[int, Line] = {}
+    for earlier in range(round_, -1, -1):
+        try:
+            lines, whole = parse_sealed(store, sealed_key(job_id, chunk, earlier))
+        except ObjectNotFound:
+            continue
+        found = {line["index"]: line for line in lines} | found
+        if whole:
+            break
+    return found
+
+
+def parse_sealed(store: ObjectStore, key: str) -> tuple[list[Line], bool]:
+    """Read the lines of an object of sealed results that are whole, and whether all are."""
+    parsed = list(map(_parse_line, store.get(key).splitlines()))
+    lines = [line for line in parsed if line is not None]
+    whole = bool(lines) and len(lines) == len(parsed)
+    if not whole:
+        log.warning("%s is damaged: %d of %d lines can be read", key, len(lines), len(parsed))
+    return lines, whole
+
+
+def _parse_line(data: bytes) -> Line | None:
+    try:
+        line = json.loads(data)
+        has_place = isinstance(line["index"], int) and isinstance(line["byte"], int)
+        has_outcome = isinstance(line.get("result", line.get("error")), dict)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return line if has_place and has_outcome else None
+
+
+class Results:
+    """Reads the results of items from Redis or the object store, and seals chunks."""
+
+    def __init__(self, redis: Redis, store: ObjectStore, scripts: JobScripts) -> None:
+        self._redis = redis
+        self._store = store
+        self._scripts = scripts
+
+    def read(self, job_id: str, indices: Iterable[int], chunk_size: int) -> dict[int, Line]:
+        """Read the results of ended items; an item that was retried meanwhile is left out."""
+        chunks: dict[int, list[int]] = {}
+        for index in indices:
+            chunks.setdefault(index // chunk_size, []).append(index)
+        found: dict[int, Line] = {}
+        for chunk, members in chunks.items():
+            found.update(self._read_chunk(job_id, chunk, members))
+        return found
+
+    def seal(self, job_id: str, chunk: int) -> None:
+        """Move the results of a chunk to the object store once all its items have ended.
+
+        Several processes may seal the same chunk: in one round they all write the same object.
+        """
+        round_, chunk_size = self._header(job_id)
+        key = results_key(job_id, chunk)
+        first = chunk * chunk_size
+        with self._redis.pipeline() as pipe:
+            pipe.hgetall(key)
+            pipe.getrange(items_key(job_id), first, first + chunk_size - 1)
+            fresh, data = pipe.execute()
+        lines = read_sealed(self._store, job_id, chunk, round_)
+        lines |= {int(index): json.loads(line) for index, line in fresh.items()}
+        sealed = [
+            _json({**lines[first + offset], "index": first + offset, "byte": byte})
+            for offset, byte in enumerate(data)
+            if is_final(byte) and first + offset in lines
+        ]
+        if fresh and sealed:
+            self._store.put(sealed_key(job_id, chunk, round_), b"\n".join(sealed), JSONL)
+        self._scripts.mark_sealed(job_id, chunk, round_)
+
+    def _read_chunk(
+        self, job_id: str, chunk: int, members: list[int]
+    ) -> Iterator[tuple[int, Line]]:
+        fresh = self._redis.hmget(results_key(job_id, chunk), [str(index) for index in members])
+        missing = []
+        for index, line in zip(members, fresh, strict=True):
+            if line is None:
+                missing.append(index)
+            else:
+                yield index, json.loads(line)
+        if missing:
+            round_, _ = self._header(job_id)
+            sealed = read_sealed(self._store, job_id, chunk, round_)
+            yield from ((index, sealed[index]) for index in missing if index in sealed)
+
+    def _header(self, job_id: str) -> tuple[int, int]:
+        round_, chunk_size = self._redis.hmget(job_key(job_id), ["round", "chunk_size"])
+        return int(round_ or 0), int(chunk_size or 1)
+
+
+def _json(value: Line) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

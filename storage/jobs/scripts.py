@@ -1,0 +1,388 @@
+"""The Lua scripts that change job records, as typed functions.
+
+Each script is atomic: everything that must change together changes in one script. Clients may
+repeat a command whose reply was lost, so a script does no harm when it runs twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from itertools import chain
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from storage.jobs.item_bytes import lua_patterns
+from storage.jobs.keys import job_key, lua_keys
+from storage.redis_text import mapping, text, texts
+
+FLIGHT_MS = 600_000
+"""A flight is forgotten after this time; it ends before, with its item or with its lease."""
+
+Fields = Mapping[str, str | int | float]
+"""Fields of a record."""
+
+NAMES = (
+    "begin_items",
+    "cancel_job",
+    "claim_chunk",
+    "commit_items",
+    "create_job",
+    "mark_archived",
+    "mark_sealed",
+    "read_status",
+    "reconcile_job",
+    "release_chunk",
+    "renew_lease",
+    "restore_job",
+    "retry_job",
+    "save_delivery",
+    "take_delivery",
+)
+
+
+class CreateOutcome(StrEnum):
+    """What became of a request for a job."""
+
+    CREATED = "created"
+    REPLAY = "replay"
+    """The same request with the same Idempotency-Key created a job before."""
+    CONFLICT = "conflict"
+    """Another request used this Idempotency-Key."""
+    FULL = "full"
+    ABANDONED = "abandoned"
+    """Accepting the job took too long, or Redis was emptied meanwhile."""
+
+
+class Created(NamedTuple):
+    """Reply of `create_job`."""
+
+    outcome: CreateOutcome
+    earlier_job: str | None
+    """Id of the job of a replay."""
+
+
+class RetryOutcome(StrEnum):
+    """What became of a request to retry a job."""
+
+    REOPENED = "reopened"
+    OPEN = "open"
+    NOTHING = "nothing"
+    """All items had succeeded."""
+    RACED = "raced"
+    """Another retry was faster."""
+
+
+class Lease(NamedTuple):
+    """The right of one worker to end the items of a chunk."""
+
+    job_id: str
+    chunk: int
+    token: int
+    """Fencing token: the next lease of the chunk has a larger one, and this one is refused."""
+
+
+class Claimed(NamedTuple):
+    """Reply of `claim_chunk`."""
+
+    lease: Lease
+    items: bytes
+    """Item bytes of the whole chunk."""
+    record: dict[str, str]
+    """The fields of the record that were asked for and exist."""
+
+
+class Begun(NamedTuple):
+    """Reply of `begin_items`."""
+
+    begun: list[int]
+    exhausted: list[int]
+    """Indices of items that have no attempts left."""
+    elsewhere: list[int]
+    """Indices of items whose masks another worker infers now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCommit:
+    """How an item ended."""
+
+    index: int
+    state: int
+    """`item_bytes.SUCCEEDED` or `item_bytes.FAILED`."""
+    result: bytes
+    event: bytes
+    cached: bool
+    flight: str
+    """Flight that ends with the item; empty for none."""
+    confusion: Mapping[str, int]
+    """Cells of its confusion matrix, by row * 8 + column; empty without a truth."""
+
+    def arguments(self) -> Iterable[Any]:
+        """Return the arguments of `commit_items` for this item."""
+        head = (self.index, self.state, self.result, self.event, int(self.cached), self.flight)
+        return *head, len(self.confusion), *_flat(self.confusion)
+
+
+class Released(NamedTuple):
+    """Reply of `release_chunk`."""
+
+    sealable: bool
+    """All items of the chunk have ended."""
+    claimable: bool
+    """The job may have more chunks to claim."""
+    archivable: bool
+    """The job has ended, and no worker holds a chunk of it."""
+
+
+class Reconciled(NamedTuple):
+    """Reply of `reconcile_job`."""
+
+    expired: bool
+    """The deadline passed, and the job was finalized."""
+    claimable: int
+    """Chunks to claim, at most."""
+    message_lost: bool
+    """No worker claims the job: its message is presumed lost."""
+    sealable: list[int]
+    """Chunks whose leases expired after all their items had ended."""
+    expired_leases: list[str]
+    """"chunk token worker" of each."""
+
+    @classmethod
+    def parse(cls, reply: list[Any]) -> Reconciled:
+        """Parse the reply for one job."""
+        expired, claimable, lost, sealable, leases = reply
+        chunks = [int(chunk) for chunk in sealable]
+        return cls(bool(expired), claimable, bool(lost), chunks, texts(leases))
+
+
+class QueueStatus(NamedTuple):
+    """Part of the reply of `read_status`: the place of an open job in its lane."""
+
+    rank: int
+    jobs: int
+    """Open jobs of the lane."""
+    sampled: int
+    """Other jobs that were looked at."""
+    sampled_items: int
+    """Items of the sampled jobs that are done before this job ends."""
+    ended: int
+    """Items of the lane that ended in the last minute."""
+    ended_ms: int
+    """Time in which they ended."""
+
+
+class StatusReply(NamedTuple):
+    """Reply of `read_status` for one job."""
+
+    record: dict[str, str]
+    confusion: dict[str, int]
+    last_event: str
+    queue: QueueStatus | None
+    """None when the job has ended."""
+
+    @classmethod
+    def parse(cls, reply: list[Any] | None) -> StatusReply | None:
+        """Parse the reply for one job; None when Redis has no such job."""
+        if reply is None:
+            return None
+        record, confusion, last_event, queue = reply
+        return cls(
+            record=mapping(_pairs(record)),
+            confusion={cell: int(n) for cell, n in mapping(_pairs(confusion)).items()},
+            last_event=text(last_event),
+            queue=None if queue is None else QueueStatus(*queue),
+        )
+
+
+class JobScripts:
+    """The scripts on one Redis. They are sent again when Redis has forgotten them."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._scripts: dict[str, Callable[..., Any]] = {
+            name: redis.register_script(source(name)) for name in NAMES
+        }
+
+    def create_job(
+        self,
+        job_id: str,
+        record: Fields,
+        *,
+        idempotency_key: str | None,
+        fingerprint: str,
+        deadline_ms: int | None,
+        retention_s: int,
+        max_open_items: int,
+        max_open_jobs: int,
+    ) -> Created:
+        """Create a job, unless its Idempotency-Key is taken or its lane is full."""
+        outcome, *earlier = self._run(
+            "create_job",
+            job_id,
+            idempotency_key or "",
+            fingerprint,
+            retention_s,
+            max_open_items,
+            max_open_jobs,
+            "" if deadline_ms is None else deadline_ms,
+            *_flat(record),
+        )
+        return Created(CreateOutcome(text(outcome)), text(earlier[0]) if earlier else None)
+
+    def restore_job(
+        self,
+        job_id: str,
+        record: Fields,
+        items: bytes,
+        confusion: Mapping[str, int],
+        *,
+        idempotency_key: str | None,
+        fingerprint: str,
+        retention_s: int,
+    ) -> bool:
+        """Restore a job that Redis lost; False when Redis has it."""
+        return bool(
+            self._run(
+                "restore_job",
+                job_id,
+                items,
+                retention_s,
+                idempotency_key or "",
+                fingerprint,
+                len(confusion),
+                *_flat(confusion),
+                *_flat(record),
+            )
+        )
+
+    def read_status(self, job_id: str) -> StatusReply | None:
+        """Read the status of a job, None when there is no such job."""
+        (reply,) = self._run("read_status", job_id)
+        return StatusReply.parse(reply)
+
+    def read_statuses(self, job_ids: Iterable[str]) -> list[StatusReply | Exception | None]:
+        """Read the status of each job; an error in place of a job whose record is damaged."""
+        calls = ((job_id, ()) for job_id in job_ids)
+        replies = self._pipelined("read_status", calls, raise_on_error=False)
+        return [
+            reply if isinstance(reply, Exception) else StatusReply.parse(reply[0])
+            for reply in replies
+        ]
+
+    def cancel_job(self, job_id: str) -> bool:
+        """Finalize an open job as canceled; False when it had ended before."""
+        return bool(self._run("cancel_job", job_id))
+
+    def retry_job(self, job_id: str, round_: int) -> RetryOutcome:
+        """Reopen an ended job for its next round."""
+        return RetryOutcome(text(self._run("retry_job", job_id, round_)))
+
+    def claim_chunk(
+        self, job_id: str, lease_ms: int, worker_id: str, fields: Sequence[str]
+    ) -> Claimed | None:
+        """Lease a chunk that has unfinished items; None when the job has none."""
+        reply = self._run("claim_chunk", job_id, lease_ms, worker_id, *fields)
+        if reply is None:
+            return None
+        chunk, token, items, values = reply
+        pairs = zip(fields, values, strict=True)
+        record = {name: text(value) for name, value in pairs if value is not None}
+        return Claimed(Lease(job_id, int(chunk), int(token)), items, record)
+
+    def begin_items(
+        self, lease: Lease, max_attempts: int, attempts: Iterable[tuple[int, int, str]]
+    ) -> Begun:
+        """Begin attempts: for each item its index, the attempt's number and its flight, if any.
+
+        An attempt that was begun before is not counted again. Without the lease no item is begun.
+        """
+        job_id, chunk, token = lease
+        arguments = chain.from_iterable(attempts)
+        reply = self._run("begin_items", job_id, chunk, token, max_attempts, FLIGHT_MS, *arguments)
+        return Begun(*reply)
+
+    def commit_items(self, lease: Lease, commits: Iterable[ItemCommit]) -> int:
+        """End items; the number of items that ended now. Without the lease it is 0."""
+        job_id, chunk, token = lease
+        arguments = chain.from_iterable(commit.arguments() for commit in commits)
+        return int(self._run("commit_items", job_id, chunk, token, *arguments))
+
+    def renew_leases(self, leases: Iterable[Lease], lease_ms: int) -> list[bool]:
+        """Extend leases; for each whether it is still held."""
+        calls = ((job_id, (chunk, token, lease_ms)) for job_id, chunk, token in leases)
+        return [bool(reply) for reply in self._pipelined("renew_lease", calls)]
+
+    def release_chunk(self, lease: Lease, suspects: Iterable[int] = ()) -> Released:
+        """End a lease. Begun items are queued again; only the attempts of suspects count."""
+        job_id, chunk, token = lease
+        return Released(*map(bool, self._run("release_chunk", job_id, chunk, token, *suspects)))
+
+    def mark_sealed(self, job_id: str, chunk: int, round_: int) -> None:
+        """Delete a chunk's results from Redis, unless the job was retried since that round."""
+        self._run("mark_sealed", job_id, chunk, round_)
+
+    def mark_archived(self, job_id: str, round_: int, retention_s: int) -> bool:
+        """Let Redis delete the record in time; False when the archive is outdated already."""
+        return bool(self._run("mark_archived", job_id, round_, retention_s))
+
+    def reconcile_jobs(
+        self, job_ids: Sequence[str], lease_ms: int, expected_ms: int
+    ) -> list[Reconciled | Exception]:
+        """Reconcile each job; an error in place of a job whose record is damaged.
+
+        `expected_ms` is the time that Redis's clock should show; with 0 no lease expires.
+        """
+        arguments = (lease_ms, expected_ms)
+        calls = ((job_id, arguments) for job_id in job_ids)
+        replies = self._pipelined("reconcile_job", calls, raise_on_error=False)
+        return [
+            reply if isinstance(reply, Exception) else Reconciled.parse(reply) for reply in replies
+        ]
+
+    def take_delivery(self, job_id: str, round_: int, lease_ms: int) -> bytes | None:
+        """Lease a due webhook delivery (JSON); None when it is not due, or leased to another."""
+        reply: bytes | None = self._run("take_delivery", job_id, round_, lease_ms)
+        return reply
+
+    def save_delivery(
+        self, job_id: str, round_: int, delivery: bytes, pause_ms: int | None
+    ) -> None:
+        """Save the state of a webhook delivery; without a pause to its next attempt it is over."""
+        pause = "" if pause_ms is None else pause_ms
+        self._run("save_delivery", job_id, round_, delivery, pause)
+
+    def _run(self, name: str, job_id: str, *arguments: Any) -> Any:
+        return self._scripts[name](keys=[job_key(job_id)], args=arguments)
+
+    def _pipelined(
+        self,
+        name: str,
+        calls: Iterable[tuple[str, Sequence[Any]]],
+        *,
+        raise_on_error: bool = True,
+    ) -> list[Any]:
+        with self._redis.pipeline(transaction=False) as pipe:
+            for job_id, arguments in calls:
+                self._scripts[name](keys=[job_key(job_id)], args=arguments, client=pipe)
+            return pipe.execute(raise_on_error)
+
+
+@cache
+def source(name: str) -> str:
+    """Return the text of a script, after the constants and functions that all scripts share."""
+    folder = files("storage.jobs") / "lua"
+    shared = lua_keys() + lua_patterns() + (folder / "job_record.lua").read_text()
+    return shared + (folder / f"{name}.lua").read_text()
+
+
+def _flat(fields: Mapping[Any, Any]) -> Iterable[Any]:
+    return chain.from_iterable(fields.items())
+
+
+def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -1,0 +1,55 @@
+"""Batched reads of job statuses."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+
+from redis.asyncio import Redis
+
+from storage.jobs.keys import job_key
+from storage.jobs.scripts import StatusReply, source
+from storage.jobs.status import Status, parse_status
+
+BATCH = 32
+"""Jobs in one call at most: Redis does nothing else meanwhile."""
+
+
+class StatusReader:
+    """Reads statuses in batches: reads that begin during a call go into the next one.
+
+    Reads are batched because a round trip costs more than reading another job. A read never joins
+    a call that is already in flight, so callers see their own earlier writes.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._script = redis.register_script(source("read_status"))
+        self._waiting: dict[str, asyncio.Future[Status | None]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    async def read(self, job_id: str) -> Status | None:
+        """Read the current status of a job; None when Redis has no such job.
+
+        Raises `JobNotFound` for an invalid id, and the errors of redis-py.
+        """
+        key = job_key(job_id)
+        if (status := self._waiting.get(key)) is None:
+            status = self._waiting[key] = asyncio.get_running_loop().create_future()
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_waiting())
+        # Several callers share the future, and one of them may be canceled.
+        return await asyncio.shield(status)
+
+    async def _read_waiting(self) -> None:
+        while keys := list(islice(self._waiting, BATCH)):
+            statuses = [self._waiting.pop(key) for key in keys]
+            try:
+                replies = await self._script(keys=keys)
+                for key, raw, status in zip(keys, replies, statuses, strict=True):
+                    reply = StatusReply.parse(raw)
+                    status.set_result(reply and parse_status(key.rpartition(":")[2], reply))
+            except Exception as error:
+                for status in statuses:
+                    if not status.done():
+                        status.set_exception(error)
+        self._reading = None

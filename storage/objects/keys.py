@@ -1,0 +1,134 @@
+"""Keys of the object store. Every key is made here.
+
+Most content is addressed by its sha256: a key never changes its meaning, and a second write of the
+same key writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from roadmask.errors import InvalidId
+from roadmask.hashing import sha256_of
+from roadmask.schemas.ids import SEGMENT
+
+FOLDERS = ("catalogue", "images", "jobs", "masks", "models", "thumbnails", "truths")
+"""First segments of all keys."""
+MODELS = "models/"
+"""Prefix of all published models."""
+DEPLOYMENTS = f"{MODELS}service!/"
+"""Prefix of the deployment history. No model name has an exclamation mark."""
+
+_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.!-]{1,200}"
+_PLAIN_ID = re.compile(rf"{SEGMENT}(/{SEGMENT}){{0,7}}", re.ASCII)
+_KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
+
+
+def check_key(key: str) -> str:
+    """Return a valid key unchanged. Raises `InvalidId`.
+
+    A key is segments of ASCII letters, digits and `_ . ! -`, joined by single slashes. Every file
+    system and every S3 server accepts such a key, and it cannot lead out of a folder.
+    """
+    if len(key) > 1024 or not _KEY.fullmatch(key):
+        raise InvalidId(
+            f"{key[:80]!r} is not a key of the object store: use segments of letters, digits, "
+            "dot, dash, underscore and exclamation mark, with single slashes between them."
+        )
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """Return a prefix unchanged if a valid key can begin with it. Raises `InvalidId`."""
+    check_key(f"{prefix}x")
+    return prefix
+
+
+def image_key(sha256: str) -> str:
+    """Key of an image's bytes."""
+    return f"images/{sha256[:2]}/{sha256}"
+
+
+def truth_key(sha256: str) -> str:
+    """Key of an annotated mask: a canonical PNG, addressed by its own sha256."""
+    return f"truths/{sha256[:2]}/{sha256}.png"
+
+
+def thumbnail_key(sha256: str, pixels: str = "") -> str:
+    """Key of the thumbnail (JPEG) of the image with this sha256, read with these `pixels`."""
+    reading = f".{sha256_of(pixels.encode())[:16]}" if pixels else ""
+    return f"{thumbnail_prefix(sha256)}{reading}.jpg"
+
+
+def thumbnail_prefix(sha256: str) -> str:
+    """Prefix of the keys of all thumbnails of an image."""
+    return f"thumbnails/{sha256[:2]}/{sha256}"
+
+
+def catalogue_key(image_id: str) -> str:
+    """Key of an image's catalogue entry (JSON); Redis only holds an index of the entries.
+
+    An id of a few short ASCII names is part of its key. It has no exclamation mark, so no entry's
+    file is another entry's folder. Every other id is hashed: it may have characters and a length
+    that keys cannot have.
+    """
+    if len(image_id) <= 512 and _PLAIN_ID.fullmatch(image_id) and ".." not in image_id:
+        return f"catalogue/{image_id}!.json"
+    sha256 = sha256_of(image_id.encode())
+    return f"catalogue/!{sha256[:2]}/{sha256}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskKeys:
+    """Keys of a mask's objects. `facts` is written last: if it exists, the PNG exists.
+
+    The object at `confidence` exists only if a job asked for it.
+    """
+
+    png: str
+    confidence: str
+    facts: str
+
+
+def mask_keys(
+    image_sha256: str, artifact_sha256: str, parameters: Mapping[str, object]
+) -> MaskKeys:
+    """Keys of the mask that this artifact makes of this image with these parameters."""
+    recipe = json.dumps([image_sha256, artifact_sha256, parameters], sort_keys=True)
+    fingerprint = sha256_of(recipe.encode())[:40]
+    stem = f"masks/{fingerprint[:2]}/{fingerprint}"
+    png = f"{stem}.png"
+    return MaskKeys(png=png, confidence=confidence_key(png), facts=facts_key(png))
+
+
+def confidence_key(mask_key: str) -> str:
+    """Key of the confidence (grey PNG) of the mask with this key."""
+    return f"{mask_key.removesuffix('.png')}.confidence.png"
+
+
+def facts_key(mask_key: str) -> str:
+    """Key of the facts (JSON) of the mask with this key."""
+    return f"{mask_key.removesuffix('.png')}.json"
+
+
+def job_prefix(job_id: str) -> str:
+    """Prefix of a job's objects: `job.json`, `manifest/`, `results/`, `done.json`."""
+    return f"jobs/{job_id}/"
+
+
+def job_file_key(job_id: str) -> str:
+    """Key of a job's request (JSON)."""
+    return f"{job_prefix(job_id)}job.json"
+
+
+def installed_card_key(name: str, version: str) -> str:
+    """Key of the card of a version that is installed with workers."""
+    return f"cards/{name}/{version}.json"
+
+
+def model_key(name: str, version: str, file: str) -> str:
+    """Key of a file of a model version: `model.keras` or `card.json`."""
+    return f"{MODELS}{name}/{version}/{file}"

@@ -1,0 +1,279 @@
+"""An object store in a local folder, for one machine, with nothing else to install.
+
+An object is a file under its key. Its content type follows from the suffix of the key; a file
+`<name>~type` beside the object holds any other type. No key has a `~`, so the store's own files are
+never taken for objects.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import hmac
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from pathlib import Path
+from stat import S_ISREG
+from urllib.parse import quote, urlencode
+
+from roadmask.atomic import replacing
+from roadmask.errors import LinkExpired, ObjectNotFound, StoreUnavailable
+from roadmask.schemas.media_types import JSON, OCTET_STREAM
+from storage.objects.keys import FOLDERS, check_key, check_prefix
+from storage.objects.store import BLOCK, ObjectInfo
+from storage.telemetry.metrics import STORE_ERRORS
+
+CONTENT_TYPES = {
+    ".jpg": "image/jpeg",
+    ".json": JSON,
+    ".jsonl": "application/jsonl",
+    ".png": "image/png",
+}
+PROBE_BYTES = 16 * 1024
+"""Bytes that a check writes into each folder."""
+ABANDONED_S = 3600
+"""Age after which an unfinished upload belongs to a dead process, seconds."""
+
+
+class LocalStore:
+    """Objects as files under `root`. URLs lead to the API at `public_url`, signed with `secret`."""
+
+    def __init__(self, root: Path, public_url: str, secret: str) -> None:
+        self._root = root.resolve()
+        self._incoming = self._root / "~incoming"
+        self._public_url = public_url.rstrip("/")
+        self._secret = secret.encode()
+
+    @property
+    def concurrency(self) -> int:
+        return 1
+
+    def put(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:
+        """Store bytes under a key. Readers see the whole file or none.
+
+        Without `durable` the file is not synced: a power cut soon after may leave it damaged.
+        """
+        self._put(key, content_type, lambda path: path.write_bytes(data), synced=durable)
+
+    def put_file(
+        self, key: str, path: Path, content_type: str, *, handed_over: bool = False
+    ) -> None:
+        """Store a file: `handed_over` itself, if its disk is that of the store, else a copy."""
+        fill = _link if handed_over else shutil.copyfile
+        self._put(key, content_type, lambda draft: fill(path, draft))
+
+    def get(self, key: str) -> bytes:
+        with self._found(key):
+            return self._path(key).read_bytes()
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Return the object in blocks of `BLOCK` bytes."""
+        blocks = self._blocks(key)
+        next(blocks)
+        return blocks
+
+    def info(self, key: str) -> ObjectInfo:
+        with self._found(key):
+            path = self._path(key)
+            facts = path.stat()
+            if not S_ISREG(facts.st_mode):
+                raise FileNotFoundError
+            modified = datetime.fromtimestamp(facts.st_mtime, UTC)
+            return ObjectInfo(key, facts.st_size, modified, _content_type(path))
+
+    def exists(self, key: str) -> bool:
+        with suppress(ObjectNotFound), self._found(key):
+            if self._path(key).is_file():
+                return True
+            raise FileNotFoundError
+        return False
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with _usable():
+            if path.is_file():
+                path.unlink(missing_ok=True)
+                _sidecar(path).unlink(missing_ok=True)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Iterate over the keys with `prefix`, in order, one folder in memory at once."""
+        folder, _, start = check_prefix(prefix).rpartition("/")
+        self._check_root()
+        yield from self._walk(f"{folder}/" if folder else "", start)
+
+    def url(self, key: str, ttl: timedelta, *, filename: str | None = None) -> str:
+        """Sign a URL of the API's `/v1/objects/{key}`; `StoreUnavailable` without a secret."""
+        expires = int(time.time() + ttl.total_seconds())
+        query = {"expires": str(expires)} | ({"filename": filename} if filename else {})
+        query["signature"] = self._signature(check_key(key), expires, filename)
+        return f"{self._public_url}/v1/objects/{quote(key)}?{urlencode(query)}"
+
+    def verify(self, key: str, expires: int, filename: str | None, signature: str) -> None:
+        """Check a signature that `url` made. Raises `LinkExpired` for a wrong or an old one."""
+        expected = self._signature(key, expires, filename)
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
+            raise LinkExpired("The link was changed, or is of another service. Ask for a new one.")
+        if time.time() >= expires:
+            raise LinkExpired("The link is too old. Ask for a new one.")
+
+    def check(self) -> None:
+        """Make the folder, write to it, and delete unfinished uploads of dead processes.
+
+        An empty file can be made on a full disk, so the probe has bytes. Each folder of the store
+        gets one, because it can be damaged or mounted by itself.
+        """
+        with _usable():
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            made = {path.name for path in self._root.iterdir()}
+            folders = [self._root / name for name in FOLDERS if name in made]
+            for folder in (self._root, self._incoming, *folders):
+                self._probe(folder)
+            for path in self._incoming.iterdir():
+                # Another process may check the folder or finish its upload at this moment.
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime < time.time() - ABANDONED_S:
+                        path.unlink()
+
+    def _probe(self, folder: Path) -> None:
+        # One name for all: what a process leaves that is killed here, the next check removes.
+        probe = folder / "~probe"
+        name = "" if folder == self._root else f" {folder.name}/"
+        try:
+            with probe.open("wb") as file:
+                file.write(os.urandom(PROBE_BYTES))
+                file.flush()
+                if folder == self._incoming:
+                    os.fsync(file.fileno())
+            # Another process may check the folder at this moment.
+            probe.unlink(missing_ok=True)
+        except OSError as error:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
+            raise StoreUnavailable(
+                f"The object store's folder{name} cannot be written: {error.strerror}. "
+                "Check its disk and its permissions."
+            ) from error
+
+    def _put(
+        self, key: str, content_type: str, fill: Callable[[Path], object], *, synced: bool = True
+    ) -> None:
+        path = self._path(key)
+        with _usable():
+            sidecar = _sidecar(path)
+            if content_type != _guess(path):
+                # Without it, after a power cut, the object is merely of no known type.
+                self._appear(sidecar, lambda new: new.write_text(content_type), synced=False)
+                self._appear(path, fill, synced)
+            else:
+                self._appear(path, fill, synced)
+                sidecar.unlink(missing_ok=True)
+
+    def _appear(self, path: Path, fill: Callable[[Path], object], synced: bool = True) -> None:
+        with replacing(path, fsync=synced, drafts=self._incoming) as draft:
+            fill(draft)
+
+    def _blocks(self, key: str) -> Iterator[bytes]:
+        with self._found(key), self._path(key).open("rb") as file:
+            # `stream` reads this first block: the file is open, so the object exists.
+            yield b""
+            while block := file.read(BLOCK):
+                yield block
+
+    def _walk(self, folder: str, start: str) -> Iterator[str]:
+        try:
+            with self._found(folder):
+                names = sorted(_names(self._path(folder.rstrip("/")) if folder else self._root))
+        except ObjectNotFound:
+            return
+        for name in names:
+            if not name.startswith(start):
+                continue
+            if name.endswith("/"):
+                yield from self._walk(folder + name, "")
+            else:
+                yield folder + name
+
+    def _path(self, key: str) -> Path:
+        self._check_root()
+        path = self._root / check_key(key)
+        # A symbolic link in the folder must not lead the store out of it. Few folders have any, and
+        # to resolve the whole path takes several times as long as to read it.
+        steps = accumulate(key.split("/"), os.path.join, initial=str(self._root))
+        has_link = any(map(os.path.islink, steps))
+        if has_link and not os.path.realpath(path).startswith(f"{self._root}{os.sep}"):
+            raise ObjectNotFound(f"{key!r} leads out of the object store's folder.")
+        return path
+
+    @contextmanager
+    def _found(self, key: str) -> Iterator[None]:
+        with _usable():
+            try:
+                yield
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+                # The disk may have been unmounted since the path was made.
+                self._check_root()
+                raise ObjectNotFound(f"There is no object {key!r}.") from error
+
+    def _check_root(self) -> None:
+        """Raise `StoreUnavailable` without the folder: an unmounted disk is no empty store."""
+        if not self._root.is_dir():
+            raise StoreUnavailable("The object store's folder is gone. Mount its disk, or make it.")
+
+    def _signature(self, key: str, expires: int, filename: str | None) -> str:
+        if not self._secret:
+            raise StoreUnavailable(
+                "Links cannot be signed: this process has no secret. Set ROADMASK_SECRET to the "
+                "same random text in every process of the service."
+            )
+        signed = json.dumps([key, expires, filename or None]).encode()
+        return hmac.new(self._secret, signed, hashlib.sha256).hexdigest()
+
+
+def _link(path: Path, draft: Path) -> None:
+    """Make the draft another name of the file; a copy where that is not possible."""
+    try:
+        os.link(path, draft)
+    except OSError:
+        shutil.copyfile(path, draft)
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Names in a folder. Those of folders end with a slash, so that they sort like whole keys."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if "~" in entry.name or entry.is_symlink():
+                continue
+            yield f"{entry.name}/" if entry.is_dir() else entry.name
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(f"{path.name}~type")
+
+
+def _guess(path: Path) -> str:
+    return CONTENT_TYPES.get(path.suffix, OCTET_STREAM)
+
+
+def _content_type(path: Path) -> str:
+    try:
+        return _sidecar(path).read_text()
+    except FileNotFoundError:
+        return _guess(path)
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        STORE_ERRORS.labels(errno.errorcode.get(error.errno or 0, "OSError")).inc()
+        raise StoreUnavailable(
+            f"The object store's folder cannot be used: {error.strerror}. "
+            "Check its disk and its permissions."
+        ) from error

@@ -1,0 +1,1 @@
+"""Repairs what crashes, lost messages and an emptied Redis leave behind."""

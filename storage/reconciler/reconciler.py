@@ -1,0 +1,259 @@
+"""The reconciler repairs what crashes, lost messages and an emptied Redis leave behind.
+
+Every process may run it, and one at a time does. All its steps are safe to repeat, so a leader that
+was replaced while it was paused does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from uuid import uuid4
+
+from redis import Redis
+
+from roadmask.errors import StoreUnavailable
+from roadmask.schemas.jobs import Lane
+from roadmask.settings import Settings
+from storage.access.audit_log import AuditLog
+from storage.connections import is_outage, records_guard
+from storage.jobs.archive import JobArchive
+from storage.jobs.job_file import delete_job
+from storage.jobs.keys import (
+    ACCEPTING,
+    DUE_DELIVERIES,
+    JOBS,
+    RECONCILED,
+    RECONCILER,
+    first_job_id,
+    job_key,
+    open_key,
+)
+from storage.jobs.results import Results
+from storage.jobs.scripts import JobScripts, Reconciled
+from storage.objects.store import ObjectStore
+from storage.queue import JobQueue
+from storage.reconciler.clock_watch import ClockWatch
+from storage.reconciler.rebuild import Rebuild
+from storage.redis_text import now_ms, texts
+
+log = logging.getLogger(__name__)
+
+MESSAGES = 8
+"""Messages for one job in one round at most."""
+LANE_MESSAGES = 64
+"""Messages for a lane without any in one round at most."""
+BATCH = 100
+"""Jobs in one round trip."""
+ABANDONED_MS = 60 * 60 * 1000
+"""Time after which a job that is not accepted yet never will be, ms."""
+
+
+@dataclass
+class Repairs:
+    """What one round repaired."""
+
+    leases: int = 0
+    """Leases that expired."""
+    messages: int = 0
+    """Messages that were sent again."""
+    expired: int = 0
+    """Jobs that were finalized after their deadline."""
+    archived: int = 0
+    """Finalized jobs that were archived."""
+    rebuilt: int = 0
+    """Jobs that were restored from the object store."""
+    images: int = 0
+    """Images that were catalogued again."""
+    abandoned: int = 0
+    """Jobs that were never accepted, and whose objects were deleted."""
+
+
+class Reconciler:
+    """Reconciles all jobs, a round at a time.
+
+    A record that is damaged is skipped and named in the log, and no duty keeps the others from
+    running.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        store: ObjectStore,
+        scripts: JobScripts,
+        results: Results,
+        archive: JobArchive,
+        rebuild: Rebuild,
+        queue: JobQueue,
+        audit: AuditLog,
+        settings: Settings,
+    ) -> None:
+        self._redis = redis
+        self._store = store
+        self._scripts = scripts
+        self._results = results
+        self._archive = archive
+        self._rebuild = rebuild
+        self._queue = queue
+        self._audit = audit
+        self._lease_ms = int(settings.lease_s * 1000)
+        self._retention_s = settings.retention_s
+        self._process = uuid4().hex
+        self._leader_ms = int(max(3 * settings.reconcile_s, 1.0) * 1000)
+        self._clock = ClockWatch(redis, self._lease_ms)
+        self._failing: dict[str, str] = {}
+        """Errors that were logged, by what failed: one line for an outage, not one each round."""
+
+    @records_guard()
+    def run(self) -> Repairs:
+        """Do one round, unless another process is the leader.
+
+        Raises `RecordsUnavailable`, and `StoreUnavailable` after all that works without the store;
+        the next round does the rest.
+        """
+        repairs = Repairs()
+        step_ms = self._clock.observe()
+        if not self._is_leader():
+            return repairs
+        if step_ms < 0:
+            self._bring_deliveries_forward(-step_ms)
+        unavailable: StoreUnavailable | None = None
+        duties: tuple[Callable[[Repairs], None], ...] = (
+            self._restore_lost,
+            *(partial(self._reconcile, lane) for lane in Lane),
+            self._archive_finalized,
+            self._delete_abandoned,
+            self._drop_old_ids,
+            self._archive_audit,
+        )
+        for duty in duties:
+            try:
+                duty(repairs)
+            except StoreUnavailable as error:
+                unavailable = error
+        self._report(repairs, unavailable)
+        if unavailable:
+            raise unavailable
+        return repairs
+
+    def _archive_audit(self, _: Repairs) -> None:
+        with self._alone("the audit log"):
+            self._audit.archive()
+
+    def _is_leader(self) -> bool:
+        own = self._process.encode()
+        while not self._redis.set(RECONCILER, own, nx=True, px=self._leader_ms):
+            leader = self._redis.get(RECONCILER)
+            if leader == own and self._redis.pexpire(RECONCILER, self._leader_ms):
+                return True
+            if leader not in (own, None):
+                # Before the clock of Redis was set back, the leader's time ended later than ever
+                # now.
+                if int(self._redis.pttl(RECONCILER)) > self._leader_ms:
+                    self._redis.pexpire(RECONCILER, self._leader_ms)
+                return False
+            # The leader's time ended between two of these commands.
+        return True
+
+    @contextmanager
+    def _alone(self, what: str) -> Iterator[None]:
+        """Let what fails in the `with` block fail alone, unless Redis or the store is away."""
+        try:
+            yield
+            self._failing.pop(what, None)
+        except Exception as error:
+            if isinstance(error, StoreUnavailable) or is_outage(error):
+                raise
+            if self._failing.get(what) != repr(error):
+                log.error("%s: %r", what, error, exc_info=error)
+            self._failing[what] = repr(error)
+
+    def _bring_deliveries_forward(self, step_ms: int) -> None:
+        """Keep the pauses of webhooks as long as they were before the clock was set back."""
+        for member in texts(self._redis.zrange(DUE_DELIVERIES, 0, -1)):
+            self._redis.zincrby(DUE_DELIVERIES, -step_ms, member)
+
+    def _restore_lost(self, repairs: Repairs) -> None:
+        with self._alone("the rebuild"):
+            repairs.rebuilt, repairs.images = self._rebuild.run()
+        with self._alone("the records that could not be read"):
+            self._rebuild.retry_unreadable()
+
+    def _reconcile(self, lane: Lane, repairs: Repairs) -> None:
+        with self._alone(f"the {lane} lane"):
+            budget = LANE_MESSAGES if self._queue.depth(lane) == 0 else 0
+            for job_id, job in self._reconciled(lane):
+                with self._alone(f"job {job_id}"):
+                    budget -= self._reconcile_job(job_id, lane, job, budget, repairs)
+
+    def _reconcile_job(
+        self,
+        job_id: str,
+        lane: Lane,
+        job: Reconciled | Exception,
+        budget: int,
+        repairs: Repairs,
+    ) -> int:
+        """Do what the job's record calls for; return how many messages were sent."""
+        if isinstance(job, Exception):
+            raise job
+        for lease in job.expired_leases:
+            log.warning("job %s: lease expired: %s", job_id, lease)
+        repairs.leases += len(job.expired_leases)
+        repairs.expired += job.expired
+        messages = max(min(job.claimable, MESSAGES, budget), int(job.message_lost))
+        if messages:
+            self._queue.send(job_id, lane, messages)
+            repairs.messages += messages
+        for chunk in job.sealable:
+            self._results.seal(job_id, chunk)
+        return min(messages, budget)
+
+    def _reconciled(self, lane: Lane) -> Iterator[tuple[str, Reconciled | Exception]]:
+        ids = texts(self._redis.zrange(open_key(lane), 0, -1))
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            jobs = self._scripts.reconcile_jobs(batch, self._lease_ms, self._clock.expected_ms())
+            yield from zip(batch, jobs, strict=True)
+
+    def _archive_finalized(self, repairs: Repairs) -> None:
+        for job_id in self._archive.waiting():
+            with self._alone(f"the archive of job {job_id}"):
+                repairs.archived += self._archive.add(job_id)
+
+    def _delete_abandoned(self, repairs: Repairs) -> None:
+        """Delete the objects of jobs whose acceptance never ended: their API died."""
+        latest = now_ms(self._redis) - ABANDONED_MS
+        for job_id in texts(self._redis.zrangebyscore(ACCEPTING, 0, latest, start=0, num=BATCH)):
+            with self._alone(f"the abandoned job {job_id}"):
+                # From here on it cannot be accepted any more. If it was just accepted, it is not in
+                # the set, and nothing changes.
+                self._redis.zadd(ACCEPTING, {job_id: 0}, xx=True)
+                if self._redis.zscore(ACCEPTING, job_id) is not None:
+                    delete_job(self._store, job_id)
+                    self._redis.zrem(ACCEPTING, job_id)
+                    repairs.abandoned += 1
+
+    def _drop_old_ids(self, _: Repairs) -> None:
+        """Remove the ids of jobs whose records expired from the list of all jobs."""
+        oldest = first_job_id(now_ms(self._redis) - self._retention_s * 1000)
+        ids = self._redis.zrangebylex(JOBS, "-", f"({oldest}", start=0, num=BATCH)
+        for job_id in texts(ids):
+            if not self._redis.exists(job_key(job_id)):
+                self._redis.zrem(JOBS, job_id)
+
+    def _report(self, repairs: Repairs, unavailable: StoreUnavailable | None) -> None:
+        """Log what was repaired, and add it to the counters in Redis."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for kind, count in asdict(repairs).items():
+                if count:
+                    log.info("reconciler: %d %s", count, kind)
+                    pipe.hincrby(RECONCILED, kind, count)
+            failures = [unavailable.detail] if unavailable else [*self._failing.values()]
+            error = "; ".join(failures)[:500]
+            pipe.hincrby(RECONCILED, "rounds", 1)
+            pipe.hset(RECONCILED, mapping={"last_ms": now_ms(self._redis), "error": error})
+            pipe.execute()

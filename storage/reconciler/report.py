@@ -1,0 +1,36 @@
+"""What the reconciler has done, as its leaders count it in Redis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from storage.jobs.keys import RECONCILED
+from storage.redis_text import now_ms, text
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcilerReport:
+    """The reconciler's rounds so far, in all processes."""
+
+    age_s: float | None
+    """Seconds since the last round; None before the first one."""
+    error: str
+    """What failed in the last round; empty if nothing did."""
+    rounds: int
+    repairs: dict[str, int]
+    """Number of repairs by kind, the fields of `Repairs`."""
+
+
+def read_report(redis: Redis) -> ReconcilerReport:
+    """Read the report. Raises what redis-py raises."""
+    stored = redis.hgetall(RECONCILED)
+    fields = {text(name): text(value) for name, value in stored.items()}
+    last_ms, error, rounds = (fields.pop(name, "") for name in ("last_ms", "error", "rounds"))
+    return ReconcilerReport(
+        age_s=max(0.0, (now_ms(redis) - int(last_ms)) / 1000) if last_ms else None,
+        error=error,
+        rounds=int(rounds or 0),
+        repairs={kind: int(count) for kind, count in fields.items()},
+    )

@@ -1,0 +1,48 @@
+"""Stored records that cannot be read: each is skipped, named and counted, and tried again."""
+
+from __future__ import annotations
+
+import logging
+
+from redis import Redis
+
+from roadmask.errors import ObjectNotFound, StoreUnavailable
+from storage.connections import is_outage
+from storage.jobs.keys import UNREADABLE
+from storage.objects.store import ObjectStore
+from storage.redis_text import texts
+
+log = logging.getLogger(__name__)
+
+
+class UnreadableRecords:
+    """The records that the rebuild skipped, by their keys in the object store."""
+
+    def __init__(self, redis: Redis, store: ObjectStore) -> None:
+        self._redis = redis
+        self._store = store
+
+    def skip(self, key: str, error: Exception) -> None:
+        """Skip a record for this error. An outage of Redis or of the store is raised again."""
+        if is_outage(error):
+            raise error
+        if isinstance(error, ObjectNotFound):
+            return  # It was deleted after it had been listed.
+        if isinstance(error, StoreUnavailable):
+            self._store.check()
+        cause = f"{error}"[:500]
+        if self._redis.hget(UNREADABLE, key) != cause.encode(errors="replace"):
+            log.error("%s is skipped: %s", key, cause)
+            self._redis.hset(UNREADABLE, key, cause)
+
+    def forget(self, key: str) -> None:
+        """Remove a record that can be read again, or is gone."""
+        self._redis.hdel(UNREADABLE, key)
+
+    def sample(self, limit: int) -> list[str]:
+        """Return the keys of up to `limit` skipped records, in random order."""
+        return texts(self._redis.hrandfield(UNREADABLE, limit) or [])
+
+    def count(self) -> int:
+        """Return the number of skipped records."""
+        return int(self._redis.hlen(UNREADABLE))

@@ -1,0 +1,56 @@
+"""The scheduler process: the reconciler and the webhooks, for a service without a worker.
+
+Workers run both as well. One process reconciles at a time, and each delivery is leased, so they do
+no harm to each other.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from prometheus_client import start_http_server
+
+from roadmask.settings import Settings
+from storage.backends import StorageBackends
+from storage.scheduler.periodic import Periodic
+from storage.webhooks.sender import WebhookSender
+
+log = logging.getLogger(__name__)
+
+ERASURES_S = 10.0
+"""Pause between two sweeps of pending erasures, seconds."""
+
+
+class Scheduler:
+    """Runs from `start` to `stop`. Redis and the object store may start after it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._storage = storage = StorageBackends.open(settings)
+        self._webhooks = WebhookSender(storage.deliveries, settings)
+        self._periodic = periodic_duties(storage, self._webhooks, settings)
+
+    def start(self) -> None:
+        if self._settings.metrics_port:
+            start_http_server(self._settings.metrics_port, self._settings.metrics_host)
+        for periodic in self._periodic:
+            periodic.start()
+        log.info("scheduler ready")
+
+    def stop(self) -> None:
+        """Stop all threads and close all connections."""
+        for periodic in reversed(self._periodic):
+            periodic.stop()
+        self._webhooks.stop()
+        self._storage.close()
+
+
+def periodic_duties(
+    storage: StorageBackends, webhooks: WebhookSender, settings: Settings
+) -> list[Periodic]:
+    """What the scheduler and every worker do, so that it goes on while any of them lives."""
+    return [
+        Periodic("reconciler", settings.reconcile_s, storage.reconciler.run, jitter=0.3),
+        Periodic("webhooks", settings.reconcile_s, webhooks.send_due, jitter=0.3),
+        Periodic("erasures", ERASURES_S, storage.eraser.sweep, jitter=0.3),
+    ]

@@ -1,0 +1,1 @@
+"""Settings tried against the real servers: what is wrong, and what to do."""

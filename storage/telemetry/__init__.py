@@ -1,0 +1,1 @@
+"""What the processes of the service tell of themselves: logs, metrics and readiness."""

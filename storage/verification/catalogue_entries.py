@@ -1,0 +1,40 @@
+"""Verifies the entries of the catalogue, and that their bytes are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from roadmask.errors import RecordUnreadable
+from storage.catalogue.catalogue import Catalogue
+from storage.catalogue.entry import read_entry
+from storage.objects.keys import image_key, truth_key
+from storage.objects.store import ObjectStore
+from storage.verification.checked import Checked, check_each
+
+
+def verify_catalogue(
+    store: ObjectStore, catalogue: Catalogue, *, repair: bool
+) -> Iterator[Checked]:
+    """Read all entries."""
+
+    def check(key: str) -> Checked:
+        try:
+            image = read_entry(store, key)
+        except RecordUnreadable as error:
+            if repair and catalogue.write_entry_again(key):
+                return Checked(key, error.detail, "it is written again from Redis")
+            return Checked(key, f"{error.detail} Upload or register the image again.")
+        if not store.exists(image_key(image.sha256)):
+            if repair:
+                catalogue.report_damaged("images", image.sha256)
+            asked = "clients are asked to upload it again" if repair else None
+            return Checked(key, "the bytes of its image are missing", asked)
+        truth = image.truth_sha256
+        if truth is not None and not store.exists(truth_key(truth)):
+            if repair:
+                catalogue.report_damaged("truths", truth)
+            asked = "clients are asked to upload it again" if repair else None
+            return Checked(key, "its truth is missing", asked)
+        return Checked(key)
+
+    return check_each(store, store.keys("catalogue/"), check)

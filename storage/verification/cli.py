@@ -1,0 +1,69 @@
+"""`roadmask store verify`: read all that is stored, and say what is damaged."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from roadmask.cli.display.output import say
+from roadmask.errors import RoadmaskError
+from roadmask.exit_codes import Exit
+from roadmask.settings import Settings
+
+if TYPE_CHECKING:
+    from storage.verification.verifier import Verifier
+
+PROGRESS_S = 5.0
+"""Seconds between two lines of progress."""
+
+
+@click.command()
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Make again what can be made again, and ask clients for what only they have.",
+)
+@click.pass_context
+def verify(ctx: click.Context, repair: bool) -> None:
+    """Read all images, truths, masks, catalogue entries, jobs and models, and check them.
+
+    It may run beside the service. Each damaged object is a line on stdout; progress goes to
+    stderr. Exits with 1 if something is damaged that was not repaired.
+    """
+    from storage.backends import StorageBackends
+    from storage.verification.verifier import Verifier
+
+    settings = Settings()
+    storage = StorageBackends.open(settings)
+    verifier = Verifier(storage, settings, repair=repair)
+    left = 0
+    try:
+        storage.store.check()
+        for kind in verifier.kinds:
+            left += _verify(verifier, kind)
+    except RoadmaskError as error:
+        raise click.ClickException(error.detail) from error
+    finally:
+        storage.close()
+    ctx.exit(Exit.FAILURES if left else Exit.OK)
+
+
+def _verify(verifier: Verifier, kind: str) -> int:
+    """Verify one kind; return how many damaged objects are left."""
+    checked = damaged = repaired = 0
+    told = time.monotonic()
+    for found in verifier.kinds[kind]():
+        checked += 1
+        if found.fault is not None:
+            damaged += 1
+            repaired += found.repair is not None
+            then = f" Repaired: {found.repair}." if found.repair else ""
+            say(f"damaged: {found.key}: {found.fault.rstrip('.')}.{then}")
+        if time.monotonic() - told >= PROGRESS_S:
+            told = time.monotonic()
+            say(f"{kind}: {checked:,} checked so far, {damaged:,} damaged", err=True)
+    repairs = f", {repaired:,} of them repaired" if damaged else ""
+    say(f"{kind}: {checked:,} checked, {damaged:,} damaged{repairs}")
+    return damaged - repaired

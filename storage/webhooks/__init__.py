@@ -1,0 +1,1 @@
+"""Webhook deliveries on record, and the policy of allowed hosts. Workers send the deliveries."""

@@ -1,0 +1,57 @@
+"""JSON is read strictly, by every route that takes it."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.harness.api.server import ApiServer
+from tests.harness.api.submission import UNKNOWN
+
+HEADERS = {"Content-Type": "application/json"}
+
+
+def requests(api: ApiServer) -> list[tuple[str, str]]:
+    """The method and the path of every route that takes JSON."""
+    return [
+        (method, path.replace("{name}", "scenes").replace("{job_id}", UNKNOWN))
+        for path, operations in api.app.openapi()["paths"].items()
+        for method, operation in operations.items()
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        '{"sha256": []}'.encode("utf-16"),
+        b'{"sha256": ["\\ud800"]}',
+        b'{"tasks": [], "label_config": "\\ud800"}',
+        b'{"sha256": [' + b"1" * 5000 + b"]}",
+    ],
+    ids=["empty", "open", "no-utf-8", "deep", "utf-16", "surrogate", "nested", "digits"],
+)
+def test_odd_json_is_the_clients_fault(
+    client: httpx.Client, empty_api: ApiServer, body: bytes
+) -> None:
+    found = requests(empty_api)
+    assert len(found) == 8
+    for method, path in found:
+        answer = client.request(method, path, content=body, headers=HEADERS)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), path
+
+
+def test_json_that_cannot_be_parsed_names_the_place(client: httpx.Client) -> None:
+    answer = client.post("/v1/images/missing", content=b'{"sha256": [1, }', headers=HEADERS)
+    assert "line 1 column 16" in answer.json()["detail"]
+
+
+def test_json_of_another_media_type_is_not_read(client: httpx.Client) -> None:
+    for path in ("/v1/images/missing", "/v1/jobs", "/rest/"):
+        answer = client.post(path, content=b"{}", headers={"Content-Type": "text/plain"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+        assert "application/json" in answer.json()["detail"]

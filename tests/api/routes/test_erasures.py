@@ -1,0 +1,166 @@
+"""What is deleted is gone, wherever it was, and what it stood beside is untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import numpy as np
+import pytest
+from redis import Redis
+
+from roadmask.masks.codec import encode_mask
+from roadmask.settings import Settings
+from storage.access import api_keys
+from storage.access.api_key import Scope
+from storage.backends import StorageBackends
+from storage.objects.local import LocalStore
+from storage.redis_text import texts
+from tests.harness.api.callers import Callers
+from tests.harness.api.server import ApiServer
+from tests.harness.api.submission import submit
+from tests.harness.images.api_images import digest, picture, put
+from tests.harness.worker.fake_worker import FakeWorker
+
+
+@pytest.fixture
+def storage(settings: Settings, redis: Redis, store: LocalStore) -> StorageBackends:
+    """The storage of a worker, for which everything has settled."""
+    return StorageBackends.build(
+        redis, store, settings.model_copy(update={"item_deadline_s": 0.0, "lease_s": 0.0001})
+    )
+
+
+@pytest.fixture
+def callers(empty_api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callers]:
+    monkeypatch.setattr(api_keys, "CHECK_S", 0)
+    monkeypatch.setattr("api.auth.access.CHECK_S", 0)
+    found = Callers(empty_api)
+    yield found
+    found.close()
+
+
+def traces(store: LocalStore, redis: Redis, *words: str) -> list[str]:
+    """The keys of store and Redis whose names or contents have one of the words."""
+    found = []
+    for key in store.keys(""):
+        if key.startswith(("erasures/", "audit/")):
+            continue
+        text = key + store.get(key).decode("latin-1")
+        found += [key for word in words if word in text]
+    for key in texts(redis.keys("*")):
+        found += [key for word in words if word in key]
+    return found
+
+
+def test_an_image_is_erased_with_all_that_was_made_of_it(
+    client: httpx.Client,
+    storage: StorageBackends,
+    store: LocalStore,
+    redis: Redis,
+    worker: FakeWorker,
+) -> None:
+    image, other = put(client, picture()), put(client, picture(1))
+    entry = {"name": "one", "sha256": digest(picture())}
+    client.post("/v1/datasets/scenes/images", json=[entry])
+    job_id = submit(client, ["scenes/one", other], confidence=True)
+    worker.finish(job_id)
+    open_job = submit(client, [image] * 2, confidence=True)
+    worker.succeed(open_job, 0)
+    client.get(f"/v1/images/{image}/thumbnail")
+    masks = [f"/v1/jobs/{job_id}/items/{index}/mask" for index in (0, 1)]
+    assert all(client.get(mask).is_success for mask in masks)
+    answer = client.delete(f"/v1/images/{image}")
+    assert (answer.status_code, answer.json()["finished_at"]) == (202, None)
+    assert client.get(f"/v1/images/{image}").status_code == 404
+    assert client.get(f"/v1/images/{image}/content").status_code == 404
+    assert storage.eraser.sweep() == 1
+    assert client.get("/v1/images/scenes/one").status_code == 404
+    assert [client.get(mask).status_code for mask in masks] == [404, 200]
+    result = client.get(f"/v1/jobs/{job_id}/items/0").json()["result"]
+    assert (result["shares"], result["scores"]) == ({}, None)
+    assert client.get(f"/v1/jobs/{open_job}/items/0").json()["result"]["shares"] == {}
+    left = traces(store, redis, digest(picture()))
+    assert all(key.startswith("jobs/") for key in left), "only the lists of images of the jobs"
+    erasure = client.get(f"/v1/erasures/{answer.json()['id']}").json()
+    assert erasure["finished_at"]
+    assert erasure["objects"] >= 6
+    assert client.get(f"/v1/images/{other}").is_success
+
+
+def test_a_dataset_is_erased_and_may_be_made_again(
+    callers: Callers, storage: StorageBackends, worker: FakeWorker
+) -> None:
+    owner, other = callers.client("owner"), callers.client("other")
+    for client in (owner, other):
+        put(client, picture())
+    put(owner, picture(1))
+    entries = [{"name": str(n), "sha256": digest(picture(n))} for n in (0, 1)]
+    owner.post("/v1/datasets/own/images", json=entries)
+    assert other.delete("/v1/datasets/own").status_code == 404
+    assert owner.delete("/v1/datasets/own").status_code == 202
+    storage.eraser.sweep()
+    assert owner.get("/v1/images").json()["total"] == 0
+    assert owner.get("/v1/datasets").json() == []
+    kept = other.get(f"/v1/images/sha256-{digest(picture())}/content", follow_redirects=True)
+    assert kept.content == picture(), "the other key has the same bytes"
+    assert callers.storage.ownership.bytes_stored(str(_id(callers, "owner"))) == 0
+    put(other, picture(1))
+    assert other.post("/v1/datasets/own/images", json=entries).status_code == 201
+    assert owner.delete("/v1/datasets/own").status_code == 404
+
+
+def _id(callers: Callers, name: str) -> str:
+    return next(key.id for key in callers.storage.api_keys.list() if key.name == name)
+
+
+def test_a_job_is_erased_and_canceled_if_it_runs(
+    client: httpx.Client,
+    storage: StorageBackends,
+    store: LocalStore,
+    redis: Redis,
+    worker: FakeWorker,
+) -> None:
+    image = put(client, picture())
+    ended, running = (submit(client, [image] * 3) for _ in "ab")
+    worker.finish(ended)
+    claim = worker.begin(running, 0)
+    for job_id in (ended, running):
+        assert client.delete(f"/v1/jobs/{job_id}").status_code == 202
+        assert client.get(f"/v1/jobs/{job_id}").status_code == 404
+    assert storage.leases.renew([claim]) == [claim], "its worker learns of it"
+    storage.leases.release(claim)
+    storage.eraser.sweep()
+    storage.reconciler.run()
+    assert traces(store, redis, ended, running) == []
+    assert client.get(f"/v1/images/{image}").is_success
+    assert client.delete(f"/v1/jobs/{ended}").status_code == 404
+
+
+def test_a_truth_is_erased_and_its_images_go_on(
+    client: httpx.Client, storage: StorageBackends, store: LocalStore
+) -> None:
+    image = client.get(f"/v1/images/{put(client, picture())}").json()
+    mask = encode_mask(np.ones((image["height"], image["width"]), np.uint8))
+    client.put(f"/v1/truths/sha256-{digest(mask)}", content=mask)
+    entry = {"name": "a", "sha256": digest(picture()), "truth_sha256": digest(mask)}
+    assert client.post("/v1/datasets/scenes/images", json=[entry]).status_code == 201
+    answer = client.delete(f"/v1/truths/sha256-{digest(mask)}")
+    assert answer.status_code == 202
+    assert answer.json()["finished_at"]
+    assert client.get("/v1/images/scenes/a").json()["truth_sha256"] is None
+    assert client.get("/v1/images?truth=true").json()["images"] == []
+    assert not list(store.keys("truths/"))
+    assert client.delete(f"/v1/truths/sha256-{digest(mask)}").status_code == 404
+
+
+def test_what_is_shared_is_deleted_by_an_admin_key_only(
+    client: httpx.Client, callers: Callers, storage: StorageBackends
+) -> None:
+    image = put(client, picture())
+    keyed, admin = callers.client("a"), callers.client("b", (Scope.ADMIN,))
+    answer = keyed.delete(f"/v1/images/{image}")
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+    erasure = admin.delete(f"/v1/images/{image}").json()
+    assert keyed.get(f"/v1/erasures/{erasure['id']}").status_code == 404
+    assert keyed.get(f"/v1/images/{image}").status_code == 404

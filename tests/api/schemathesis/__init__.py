@@ -1,0 +1,1 @@
+"""Requests that Schemathesis makes from the OpenAPI document, of a whole service."""

@@ -1,0 +1,81 @@
+"""Schemathesis: requests made from the OpenAPI document, with keys of each scope.
+
+More examples: `python -m tests.api.test_schemathesis URL KEY` runs all phases on a running service.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    status_code_conformance,
+)
+
+from storage.access import api_keys
+from storage.access.api_key import Scope
+from tests.harness.api.callers import Callers
+from tests.harness.api.server import ApiServer
+
+SCOPES = [(Scope.READ,), (Scope.SUBMIT,), (Scope.ADMIN,)]
+EXAMPLES = 2
+"""Of each operation and scope."""
+WAITING = {"/rest/", "/readyz"}
+"""Paths whose answer depends on a worker."""
+WAITS = "/v1/segment"
+"""Waits for a worker unless it is asked not to."""
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
+
+
+@pytest.fixture
+def callers(empty_api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callers]:
+    monkeypatch.setattr(api_keys, "CHECK_S", 0)
+    found = Callers(empty_api)
+    yield found
+    found.close()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("scopes", SCOPES, ids=lambda scopes: "+".join(scopes))
+def test_requests_made_from_the_document(
+    callers: Callers, api: ApiServer, scopes: tuple[Scope, ...]
+) -> None:
+    client = callers.client("tester", scopes)
+    schema = schemathesis.openapi.from_dict(api.app.openapi())
+    headers = {"X-API-Key": client.headers["X-API-Key"]}
+    quick = settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    for result in schema.get_all_operations():
+        operation: Any = result.ok()  # type: ignore[union-attr]
+        if operation.path in WAITING:
+            continue
+
+        @seed(1)
+        @quick
+        @given(case=operation.as_strategy())
+        def check(case: Any) -> None:
+            if case.path == WAITS:
+                case.query = {**(case.query or {}), "wait": 0}
+            response = case.call(base_url=api.url, headers=headers, timeout=10)
+            case.validate_response(response, checks=CHECKS)
+
+        check()
+
+
+if __name__ == "__main__":
+    url, key = sys.argv[1:3]
+    program = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
+    sys.exit(subprocess.call([*program, "-H", f"X-API-Key: {key}", "--max-examples", "40"]))

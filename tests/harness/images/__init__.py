@@ -1,0 +1,1 @@
+"""Image files of every format, good and bad."""

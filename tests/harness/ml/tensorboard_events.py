@@ -1,0 +1,22 @@
+"""Reads the event files of TensorBoard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow.core.util.event_pb2 import Event
+
+
+def read_scalars(folder: Path) -> dict[int, dict[str, float]]:
+    """Return the scalars of a folder of events by step and name. A duplicate is an error."""
+    found: dict[int, dict[str, float]] = {}
+    for file in folder.iterdir():
+        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+            event = Event.FromString(record)
+            for value in event.summary.value:
+                assert value.metadata.plugin_data.plugin_name == "scalars"
+                values = found.setdefault(event.step, {})
+                assert value.tag not in values
+                values[value.tag] = float(tf.make_ndarray(value.tensor))
+    return found

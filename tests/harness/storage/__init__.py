@@ -1,0 +1,1 @@
+"""Job records, object stores and published artifacts in the hands of a test."""

@@ -1,0 +1,1 @@
+"""Workers: a fake one without a model, a real one with a tiny model, and jobs for both."""

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ml.cli.card import card
+from ml.cli.evaluate import evaluate
+from ml.cli.progress import TrainingProgress
+from ml.cli.train import train
+from ml.data.samples import dataset_name
+from ml.registry.artifact import Artifact
+from ml.training.training_run import TrainingStep
+from tests.harness.ml.street_folder import write_streets
+
+
+def test_train_writes_an_artifact_and_tells_each_epoch(
+    streets: Path, narrow: None, tmp_path: Path
+) -> None:
+    arguments = ["unet_mini", "--data", str(streets), "--out", str(tmp_path / "run"), "--smoke"]
+    changes = ["--set", "network=narrow", "--seed", "7", "--batch", "3"]
+    result = CliRunner().invoke(
+        train, [*arguments, *changes, "--name", "mine"], catch_exceptions=False
+    )
+    assert result.exit_code == 0
+    artifact = Artifact.load(tmp_path / "run" / "artifact")
+    assert str(artifact.model_version) in result.stdout
+    assert "epoch 2/2  loss" in result.stderr
+    told = artifact.card.provenance.recipe
+    assert (told["network"], told["seed"], told["batch"]) == ("narrow", 7, 3)
+
+
+def test_evaluate_prints_a_table(artifact: Artifact, streets: Path) -> None:
+    result = CliRunner().invoke(
+        evaluate, [str(artifact.path), str(streets), "--engine", "keras"], catch_exceptions=False
+    )
+    assert str(artifact.model_version) in result.stdout
+    assert "pixel accuracy" in result.stdout
+    assert "vehicle" in result.stdout
+
+
+def test_evaluate_gives_what_the_card_says(artifact: Artifact, streets: Path) -> None:
+    result = CliRunner().invoke(
+        evaluate,
+        [str(artifact.path), str(streets), "--json", "--engine", "keras"],
+        catch_exceptions=False,
+    )
+    words = json.loads(result.stdout)
+    assert words["artifact"] == str(artifact.model_version)
+    (measurement,) = artifact.card.metrics
+    assert words.items() >= measurement.scores.model_dump().items()
+
+
+def test_a_measurement_is_added_to_a_card(
+    artifact: Artifact, streets: Path, tmp_path: Path
+) -> None:
+    copied = Path(shutil.copytree(artifact.path, tmp_path / "copy"))
+    others = write_streets(tmp_path / "others", 2, first=50)
+    arguments = [str(copied), "--measure", str(others), "--measure", str(streets)]
+    result = CliRunner().invoke(
+        card, [*arguments, "--choice", "It is small."], catch_exceptions=False
+    )
+    told, before = Artifact.load(copied).card, artifact.card
+    assert json.loads(result.stdout) == json.loads(told.model_dump_json())
+    assert [each.dataset for each in told.metrics] == [dataset_name(streets), dataset_name(others)]
+    assert told.metrics[0] == before.metrics[0]
+    assert (told.metrics[1].scores.images, told.metrics[1].float32_mean_iou) == (2, None)
+    assert told.choice == "It is small."
+    assert told.sha256 == before.sha256
+
+
+def test_progress_on_a_terminal_shows_loss_speed_and_the_best_so_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr("sys.stderr", shown := io.StringIO())
+    with TrainingProgress(2) as progress:
+        for epoch, score in ((1, 0.5), (2, 0.25)):
+            for step in (1, 2):
+                progress.report(TrainingStep(epoch, step, 2, 8, 0.75, "float32"))
+            values = {"loss": 0.75, "mean_iou": score, "iou/sky": 0.9}
+            progress.report(TrainingStep(epoch, 2, 2, 8, 0.75, "float32", values))
+    assert "learning in float32" in shown.getvalue()
+    assert "epoch 1/2  loss 0.75  mean_iou 0.5  (" in shown.getvalue()
+    assert "step 2/2  loss 0.7500" in shown.getvalue()
+    assert "best 0.5000 (epoch 1)" in shown.getvalue()
+    assert "iou/sky" not in shown.getvalue()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ml.data.annotated import from_folder
+from ml.evaluation.corruptions import CORRUPTIONS
+from ml.evaluation.robustness import Robustness
+from ml.inference.segmenter import Segmenter
+from ml.registry.input_size import InputSize
+from roadmask.masks.taxonomy import CITYSCAPES
+from tests.harness.ml.street_folder import write_streets
+
+
+class ByColour:
+    """Right on clean images: the category whose palette colour is nearest to a pixel."""
+
+    answers = np.array(CITYSCAPES.real, np.uint8)
+    max_concurrency = 1
+
+    def warm(self, height: int, width: int) -> None:
+        pass
+
+    def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+        colours = CITYSCAPES.palette[list(CITYSCAPES.real)].astype(np.float32)
+        distances = np.linalg.norm(batch[..., None, :].astype(np.float32) - colours, axis=-1)
+        return iter(-distances.transpose(0, 3, 1, 2))
+
+
+@pytest.fixture
+def streets(tmp_path: Path) -> Path:
+    return write_streets(tmp_path / "streets", 3)
+
+
+def test_what_depends_on_colour_fails_without_it_and_not_by_a_crop(streets: Path) -> None:
+    segmenter = Segmenter(ByColour(), InputSize(budget=96 * 128))
+    robustness = Robustness(segmenter, CITYSCAPES)
+    assert list(robustness.run(from_folder(streets).images)) == ["000", "001", "002"]
+    found = robustness.summarize()
+    table = found["per_condition"]
+    assert list(table) == list(CORRUPTIONS)
+    assert found["clean"] > 0.9
+    assert table["grey"]["severe"] < 0.5
+    assert table["portrait"]["mild"] > 0.8
+    every = [value for each in table.values() for value in each.values()]
+    assert found["mean"] == pytest.approx(sum(every) / 34)

@@ -1,0 +1,134 @@
+"""The battery that every network of the registry has to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from ml.engines.keras_engine import KerasEngine
+from ml.inference.segmenter import Segmenter
+from ml.networks.cost import multiply_adds
+from ml.networks.registry import NETWORKS, build_network
+from ml.registry.input_size import InputSize
+from ml.training.losses import category_weights, cross_entropy
+from roadmask.errors import ModelNotFound
+from roadmask.masks.taxonomy import CITYSCAPES
+from tests.harness.ml.street_folder import draw_street
+
+NARROW = {
+    "lite_unet": (8, 8, 8, 8),
+    "street_unet": (8, 8, 8),
+    "lite2_unet": (8, 8, 8, 8),
+    "unet": (8, 8, 16, 16, 32),
+    "unet_mini": (8, 8, 16, 16, 32),
+    "vgg_unet": (16, 8, 8, 8),
+}
+"""Widths that make a network quick; one that is not named here is tested at its full width."""
+
+
+@pytest.fixture(params=NETWORKS)
+def build(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    def build(**options: Any) -> Any:
+        keras.utils.set_random_seed(3)
+        if request.param in NARROW:
+            options = {"widths": NARROW[request.param], **options}
+        return NETWORKS[request.param](categories=len(CITYSCAPES), **options)
+
+    return build
+
+
+@pytest.fixture
+def network(build: Callable[..., Any]) -> Any:
+    return build()
+
+
+def test_any_size_gives_one_float32_logit_per_pixel_and_category(network: Any) -> None:
+    for height, width in [(32, 48), (64, 32), (31, 45), (1, 70)]:
+        logits = network(np.zeros((2, height, width, 3), np.uint8))
+        assert logits.shape == (2, height, width, 8)
+        assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+
+
+def test_what_is_padded_is_black(network: Any) -> None:
+    image = draw_street(2, 64, 96)[0]
+    image[50:], image[:, 85:] = 0, 0
+    whole = network(image[None])[:, :50, :85]
+    np.testing.assert_allclose(network(image[None, :50, :85]), whole, rtol=1e-4, atol=1e-4)
+
+
+def test_half_precision_still_gives_float32_logits(build: Callable[..., Any]) -> None:
+    network = build(precision="mixed_bfloat16")
+    logits = network(np.zeros((1, 32, 32, 3), np.uint8))
+    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+    assert {layer.compute_dtype for layer in network.layers} >= {"bfloat16"}
+
+
+def test_save_and_load_give_the_same_logits(network: Any, tmp_path: Path) -> None:
+    image = draw_street(1, 33, 50)[0][None]
+    network.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(network(image), again(image))
+
+
+def test_the_configuration_builds_the_same_network(network: Any) -> None:
+    config = network.get_config()
+    again = type(network).from_config(config)
+    assert again.get_config() == config
+    assert [w.path for w in again.weights] == [w.path for w in network.weights]
+    assert [w.shape for w in again.weights] == [w.shape for w in network.weights]
+
+
+def test_overfits_one_batch_and_learns_with_every_weight(network: Any) -> None:
+    images, truths = map(np.stack, zip(*(draw_street(i, 32, 48) for i in range(2)), strict=True))
+    weights = np.array(category_weights(CITYSCAPES), np.float32)
+    before = {weight.path: weight.numpy() for weight in network.trainable_weights}
+    network.compile(
+        # Even the weights of small gradients move, so that those without any are found.
+        keras.optimizers.Adam(1e-2, epsilon=1e-20),
+        lambda truth, logits: cross_entropy(truth, logits, weights),
+        # Compiling takes longer than a dozen steps.
+        run_eagerly=True,
+    )
+    losses = network.fit(images, truths, epochs=12, verbose=0).history["loss"]
+    assert losses[-1] < 0.7 * losses[0]
+    still = {w.path for w in network.trainable_weights if np.array_equal(w, before[w.path])}
+    assert not still
+
+
+def test_gives_masks_of_an_images_own_size(network: Any) -> None:
+    segmenter = Segmenter(KerasEngine(network, CITYSCAPES.real), InputSize(budget=32 * 64))
+    images = [draw_street(4, *size)[0] for size in [(37, 61), (60, 90)]]
+    masks = segmenter.predict(images)
+    assert [mask.shape for mask in masks] == [(37, 61), (60, 90)]
+    assert all(mask.dtype == np.uint8 and set(mask.flat) <= {*CITYSCAPES.real} for mask in masks)
+
+
+def test_operations_grow_with_the_pixels(network: Any) -> None:
+    once, twice = multiply_adds(network, 64, 96), multiply_adds(network, 128, 96)
+    assert once > 0
+    assert twice == 2 * once
+
+
+def test_the_light_network_asks_a_tenth_of_vgg16s_operations() -> None:
+    lite, vgg = (build_network(name, 8) for name in ("lite_unet", "vgg_unet"))
+    assert 10 * multiply_adds(lite, 64, 96) < multiply_adds(vgg, 64, 96)
+
+
+def test_the_full_networks_have_the_parameters_of_their_papers() -> None:
+    """31.0 M in Ronneberger et al.; 14.7 M in VGG16 without top."""
+    unet = build_network("unet", 8)
+    kernels = sum(w.shape.num_elements() for w in unet.trainable_weights if "kernel" in w.path)
+    assert round(kernels / 1e6, 1) == 31.0
+    vgg = build_network("vgg_unet", 8)
+    encoder = [layer for layer in vgg.layers if layer.name.startswith("block")]
+    assert sum(layer.count_params() for layer in encoder) == 14_714_688
+
+
+def test_unknown_network_names_those_there_are() -> None:
+    with pytest.raises(ModelNotFound, match="unet_mini"):
+        build_network("unet_maxi", 8)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ml.registry.artifact import SHIPPED, Artifact, find_artifact, shipped
+from roadmask.errors import HashMismatch, ModelNotFound
+from roadmask.masks.taxonomy import CITYSCAPES
+
+
+@pytest.fixture
+def copied(artifact: Artifact, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(artifact.path, tmp_path / "copy"))
+
+
+def test_an_artifact_is_found_by_its_folder(artifact: Artifact) -> None:
+    found = find_artifact(artifact.path)
+    assert str(found.model_version) == f"narrow@{found.sha256[:12]}"
+    assert found.taxonomy == CITYSCAPES
+    assert found.answers == CITYSCAPES.real
+
+
+def test_another_model_file_is_not_taken(copied: Path) -> None:
+    damaged = bytearray((copied / "model.keras").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (copied / "model.keras").write_bytes(damaged)
+    with pytest.raises(HashMismatch, match="its card says"):
+        Artifact.load(copied)
+
+
+@pytest.mark.parametrize("missing", ["model.keras", "card.json"])
+def test_a_missing_file_is_named(copied: Path, missing: str) -> None:
+    (copied / missing).unlink()
+    with pytest.raises(ModelNotFound, match=missing):
+        Artifact.load(copied)
+
+
+def test_a_card_of_another_form_is_refused(copied: Path) -> None:
+    words = json.loads((copied / "card.json").read_text())
+    del words["fit"]
+    (copied / "card.json").write_text(json.dumps(words))
+    with pytest.raises(ModelNotFound, match="fit"):
+        Artifact.load(copied)
+
+
+def test_an_unknown_name_names_those_there_are() -> None:
+    for name in ("unet_maxi", "unet_mini@0123456789ab", "@"):
+        with pytest.raises(ModelNotFound, match=r"default, lite_unet@.*, unet_mini@"):
+            find_artifact(name)
+
+
+def test_a_shipped_version_is_found_by_every_way_to_name_it() -> None:
+    for card in shipped():
+        found = [find_artifact(name) for name in (card.name, card.version, str(card.model_version))]
+        assert [artifact.sha256 for artifact in found] == [card.sha256] * 3
+
+
+@pytest.mark.parametrize("card", sorted(SHIPPED.glob("*/card.json")), ids=lambda p: p.parent.name)
+def test_shipped_artifacts_are_whole_and_say_what_they_are(card: Path) -> None:
+    artifact = Artifact.load(card.parent)
+    assert artifact.card.name == card.parent.name
+    assert artifact.card.metrics
+    assert artifact.card.notices
+    assert artifact.card.provenance.data
+    assert "/work" not in card.read_text()
+    assert "/tmp" not in card.read_text()
+
+
+def test_the_default_is_one_of_the_shipped() -> None:
+    assert find_artifact("default") == find_artifact((SHIPPED / "default").read_text().strip())

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from ml.engines.keras_engine import KerasEngine
+from ml.inference.segmenter import Segmenter
+from ml.networks.unet import UNetMini
+from ml.registry.artifact import SHIPPED, Artifact
+from ml.registry.input_size import InputSize
+from ml.registry.model_file import read_model, write_model
+from roadmask.masks.scores import confusion, scores
+from roadmask.masks.taxonomy import CITYSCAPES
+from tests.harness.ml.street_folder import draw_street
+
+FIT = InputSize(budget=96 * 128)
+STREETS = [draw_street(seed) for seed in range(4)]
+
+
+@pytest.fixture(scope="module")
+def learnt() -> UNetMini:
+    """A narrow network that has learnt four streets."""
+    keras.utils.set_random_seed(3)
+    model = UNetMini(widths=(4, 8, 8, 16, 16))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.02), loss, jit_compile=False)
+    images, truths = (np.stack(part) for part in zip(*STREETS, strict=True))
+    model.fit(images, truths, batch_size=2, epochs=25, verbose=0)
+    return model
+
+
+def mean_iou(model: keras.Model) -> float:
+    masks = Segmenter(KerasEngine(model, CITYSCAPES.real), FIT).predict(
+        [image for image, _ in STREETS]
+    )
+    counts = [confusion(truth, mask) for (_, truth), mask in zip(STREETS, masks, strict=True)]
+    return scores(np.sum(counts, axis=0), len(STREETS)).mean_iou or 0.0
+
+
+def test_half_precision_hardly_changes_what_was_learnt(learnt: UNetMini, tmp_path: Path) -> None:
+    write_model(learnt, tmp_path / "model.keras")
+    stored = read_model(tmp_path / "model.keras")
+    assert mean_iou(learnt) > 0.6
+    assert mean_iou(stored) == pytest.approx(mean_iou(learnt), abs=0.0005)
+
+
+def test_plain_keras_reads_kernels_rounded_and_the_rest_exactly(
+    learnt: UNetMini, tmp_path: Path
+) -> None:
+    write_model(learnt, tmp_path / "model.keras")
+    stored = keras.saving.load_model(tmp_path / "model.keras")
+    for ours, theirs in zip(learnt.weights, stored.weights, strict=True):
+        expected = ours.numpy()
+        if expected.ndim > 1:
+            expected = expected.astype("float16").astype("float32")
+        assert theirs.numpy().dtype == np.float32
+        np.testing.assert_array_equal(theirs.numpy(), expected)
+
+
+def test_the_same_weights_make_the_same_bytes_and_few(tmp_path: Path) -> None:
+    model = UNetMini(widths=(8, 16, 32, 64, 64))
+    first = write_model(model, tmp_path / "first.keras")
+    again = read_model(tmp_path / "first.keras")
+    assert write_model(again, tmp_path / "second.keras") == first
+    stored = (tmp_path / "first.keras").stat().st_size
+    assert stored < 2.2 * model.count_params()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first.keras", "second.keras"]
+
+
+@pytest.mark.parametrize("folder", sorted(p.parent for p in SHIPPED.glob("*/card.json")))
+def test_shipped_models_load(folder: Path) -> None:
+    artifact = Artifact.load(folder)
+    assert artifact.load_model().count_params() == artifact.card.parameters

@@ -1,0 +1,132 @@
+"""`roadmask segment`: what it writes where, and what it never overwrites."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from roadmask import Client
+from roadmask.cli.segment import segment
+from roadmask.folder.state import FolderState, state_file
+from tests.harness.client.photo_folders import photo, tree
+from tests.harness.client.program import Done, call_roadmask
+
+pytestmark = pytest.mark.usefixtures("busy_worker")
+
+Segment = Callable[..., Done]
+
+
+@pytest.fixture
+def run(client: Client, tmp_path: Path) -> Segment:
+    return lambda *words: call_roadmask(
+        "segment", *words, cwd=tmp_path, ROADMASK_URL=client.base_url
+    )
+
+
+@pytest.fixture
+def x(tmp_path: Path) -> Path:
+    photo(tmp_path / "x.png", 1)
+    return tmp_path / "x.png"
+
+
+@pytest.mark.parametrize(
+    "words", [("--out", "."), ("--out", "..", "--force"), ("--confidence", ".")]
+)
+def test_a_photo_is_never_overwritten(run: Segment, x: Path, words: tuple[str, ...]) -> None:
+    before = x.read_bytes()
+    if words[1] == "..":
+        words = ("--out", str(x.parent), "--force")
+    done = run("x.png", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is a photo" in done.stderr
+    assert x.read_bytes() == before
+
+
+def test_a_file_that_is_no_mask_is_kept_unless_forced(
+    run: Segment, x: Path, tmp_path: Path, client: Client
+) -> None:
+    photo(tmp_path / "masks/x.png", 2)
+    other = (tmp_path / "masks/x.png").read_bytes()
+    done = run("x.png")
+    assert (done.returncode, "is not known as a mask" in done.stderr) == (2, True)
+    assert (tmp_path / "masks/x.png").read_bytes() == other
+    assert not list(client.jobs()), "nothing was sent"
+    assert run("x.png", "--force").returncode == 0
+    assert (tmp_path / "masks/x.png").read_bytes() != other
+
+
+@pytest.mark.parametrize("format", ["png", "color", "index"])
+def test_its_own_mask_is_replaced_and_an_edited_one_is_kept(
+    run: Segment, x: Path, tmp_path: Path, format: str
+) -> None:
+    for _ in range(2):
+        done = run("x.png", "--format", format, "--confidence", "sure")
+        assert done.returncode == 0, done.stderr
+    photo(tmp_path / "masks/x.png", 9)
+    assert run("x.png", "--format", format, "--confidence", "sure").returncode == 2
+
+
+def test_a_mask_of_an_earlier_revision_is_known_by_its_palette(
+    run: Segment, x: Path, tmp_path: Path
+) -> None:
+    run("x.png")
+    state_file(tmp_path / "masks").unlink()
+    assert run("x.png").returncode == 0
+
+
+def test_masks_of_a_folder_run_are_known(run: Segment, x: Path, tmp_path: Path) -> None:
+    photo(tmp_path / "masks/x.png", 2)
+    FolderState(state_file(tmp_path / "masks")).save_written(
+        "x.png", tmp_path / "masks/x.png", by_run=True
+    )
+    assert run("x.png").returncode == 0
+
+
+def test_another_photo_moves_no_mask(run: Segment, x: Path, tmp_path: Path) -> None:
+    photo(tmp_path / "far/away/y.jpg", 3)
+    run("x.png")
+    run("x.png", "far/away/y.jpg")
+    assert tree(tmp_path / "masks") == {"x.png", "y.png"}
+    photo(tmp_path / "far/x.jpg", 4)
+    run("x.png", "far/x.jpg", "--out", "both")
+    assert tree(tmp_path / "both") == {"x.png.png", "x.jpg.png"}
+    photo(tmp_path / "far/x.png", 5)
+    run("x.png", "far/x.png", "--out", "tree")
+    assert tree(tmp_path / "tree") == {"x.png", "far/x.png"}
+
+
+def test_a_missing_photo_fails_alone_and_json_tells_all(
+    run: Segment, x: Path, client: Client
+) -> None:
+    done = run("x.png", "nowhere.jpg", "--json", "--quality", "best")
+    assert done.returncode == 1
+    good, bad = json.loads(done.stdout)["results"]
+    assert (good["image"], good["mask"], good["shares"]["flat"]) == ("x.png", "x.png", 1)
+    assert (bad["image"], bad["error"]["code"]) == ("nowhere.jpg", "image_unreadable")
+    [job] = client.jobs()
+    assert job.quality == "best"
+    assert [item.custom_id for item in client.results(job)] == ["x.png"]
+    nothing = run("nowhere.jpg")
+    assert (nothing.returncode, "There is no file" in nothing.stderr) == (2, True)
+
+
+def test_a_pipe_in_and_out(client: Client, x: Path) -> None:
+    done = CliRunner().invoke(segment, ["-", "--url", client.base_url], input=x.read_bytes())
+    assert done.exit_code == 0, done.stderr
+    with Image.open(io.BytesIO(done.stdout_bytes)) as mask:
+        assert mask.mode == "P"
+    assert not (x.parent / "masks").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("-", "x.png"), ("x.png", "y.png", "--out", "-"), ("x.png", "--out", "-", "--json")]
+)
+def test_streams_that_cannot_be(run: Segment, x: Path, words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (2, "")

@@ -1,0 +1,221 @@
+"""Deep and raw samples become 8 bits steadily: no pixel decides the brightness of the others."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from pydantic import ValidationError
+
+from roadmask.errors import UnsupportedFormat
+from roadmask.images.decoding import Decoded, decode, decode_sniffed
+from roadmask.images.sniffing import sniff
+from roadmask.schemas.pixels import AS_STORED, Pixels, RequestedPixels
+from tests.harness.images.cases import cases
+
+LIMIT = 10_000_000
+RNG = np.random.default_rng(0)
+STREET = cv2.GaussianBlur(
+    cv2.resize(RNG.integers(0, 256, (8, 12, 3), np.uint8), (240, 160)), (0, 0), 2
+)
+"""RGB uint8 (160, 240, 3), smooth, with values all over the range."""
+STREET = np.interp(STREET, (STREET.min(), STREET.max()), (4, 250)).astype(np.uint8)
+
+
+def deep(bits: int, image: np.ndarray = STREET) -> np.ndarray:
+    return np.asarray(np.rint(image * ((2**bits - 1) / 255)), np.uint16)
+
+
+def linear(bits: int, image: np.ndarray = STREET) -> np.ndarray:
+    light = np.where(image <= 10, image / 255 / 12.92, ((image / 255 + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.rint(light * (2**bits - 1)), np.uint16)
+
+
+def png(samples: np.ndarray) -> bytes:
+    bgr = samples if samples.ndim == 2 else samples[..., ::-1]
+    return cv2.imencode(".png", bgr)[1].tobytes()
+
+
+def with_chunk(data: bytes, kind: bytes, body: bytes) -> bytes:
+    import struct
+    import zlib
+
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return data[:33] + chunk + data[33:]
+
+
+def read(data: bytes, pixels: Pixels = AS_STORED) -> Decoded:
+    return decode_sniffed(data, sniff(data, LIMIT), LIMIT, None, pixels)
+
+
+def error(shown: np.ndarray, expected: np.ndarray = STREET) -> float:
+    return float(np.abs(shown.astype(int) - expected).mean())
+
+
+@pytest.mark.parametrize("bits", range(8, 17))
+def test_every_depth_is_equally_bright_stated_or_found(bits: int) -> None:
+    data = png(deep(bits))
+    for pixels in (AS_STORED, Pixels(bits=bits)):
+        assert error(read(data, pixels).pixels) < 0.6
+
+
+@pytest.mark.parametrize("bits", range(8, 16))
+@pytest.mark.parametrize("value", ["just above", "largest"])
+def test_a_hot_pixel_changes_itself_alone(bits: int, value: str) -> None:
+    stored = deep(bits)
+    plain = read(png(stored)).pixels
+    stored[80, 120] = 2**bits if value == "just above" else 65535
+    shown = read(png(stored)).pixels
+    assert (shown[80, 120] == 255).all()
+    shown[80, 120] = plain[80, 120]
+    assert (shown == plain).all()
+
+
+def test_two_frames_that_differ_in_one_pixel_are_equally_bright() -> None:
+    first, second = (decode(cases()[f"flicker_{name}.png"], LIMIT) for name in "ab")
+    assert (first != second).any(axis=2).sum() <= 1
+
+
+def test_the_depth_of_a_png_is_that_of_its_header_whether_scaled_or_not() -> None:
+    dark = STREET // 8
+    stored = deep(12, dark)
+    for samples in (stored, stored << 4, stored << 4 | stored >> 8):
+        data = with_chunk(png(samples), b"sBIT", bytes([12, 12, 12]))
+        assert error(read(data).pixels, dark) < 0.6
+    # Without it the same frame is taken for one of fewer bits.
+    assert error(read(png(stored)).pixels, dark) > 20
+
+
+@pytest.mark.parametrize("state", ["max sample value", "ome"])
+def test_the_depth_of_a_tiff_is_that_of_its_header(state: str) -> None:
+    dark = STREET // 8
+    tags = [(281, "H", 3, (4095,) * 3, True)] if state == "max sample value" else []
+    text = '<OME><Image><Pixels SignificantBits="12"/></Image></OME>' if state == "ome" else None
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer, deep(12, dark), photometric="rgb", extratags=tags, description=text, metadata=None
+    )
+    assert sniff(buffer.getvalue(), LIMIT).significant_bits == 12
+    assert error(read(buffer.getvalue()).pixels, dark) < 0.6
+
+
+def test_linear_samples_get_the_curve_of_srgb() -> None:
+    assert error(read(png(linear(14)), Pixels(bits=14, curve="linear")).pixels) < 0.6
+    assert error(read(png(linear(14)), Pixels(bits=14)).pixels) > 20
+
+
+@pytest.mark.parametrize("pattern", ["RGGB", "BGGR", "GRBG", "GBRG"])
+@pytest.mark.parametrize("bits", [8, 12])
+def test_mosaics_become_colours(pattern: str, bits: int) -> None:
+    full = deep(bits)
+    stored = np.empty(full.shape[:2], np.uint16)
+    for place, color in enumerate(pattern):
+        row, column = divmod(place, 2)
+        stored[row::2, column::2] = full[row::2, column::2, "RGB".index(color)]
+    data = png(stored.astype(np.uint8) if bits == 8 else stored)
+    assert error(read(data, Pixels(bits=bits, cfa=pattern)).pixels) < 2
+    assert any("raw data of a colour sensor" in text for text in read(data).warnings)
+    assert read(data, Pixels(bits=bits, cfa=pattern)).warnings == []
+
+
+def test_the_pattern_of_a_tiff_is_that_of_its_header() -> None:
+    stored = deep(12)
+    mosaic = np.empty(stored.shape[:2], np.uint16)
+    for place, color in enumerate("GBRG"):
+        row, column = divmod(place, 2)
+        mosaic[row::2, column::2] = stored[row::2, column::2, "RGB".index(color)]
+    buffer = io.BytesIO()
+    tags = [
+        (33421, "H", 2, (2, 2), True),
+        (33422, "B", 4, (1, 2, 0, 1), True),
+        (281, "H", 1, 4095, True),
+    ]
+    tifffile.imwrite(buffer, mosaic, photometric="cfa", extratags=tags)
+    assert error(read(buffer.getvalue()).pixels) < 2
+
+
+def test_a_range_is_stretched() -> None:
+    grey = cv2.cvtColor(STREET, cv2.COLOR_RGB2GRAY)
+    thermal = (7000 + grey * (2000 / 255)).astype(np.uint16)
+    expected = np.repeat(grey[..., None], 3, axis=2)
+    said = read(png(thermal), Pixels(range=(7000, 9000)))
+    assert error(said.pixels, expected) < 1
+    assert said.warnings == []
+    found = read(png(thermal), Pixels(range="percentile")).pixels
+    assert (found.min(), found.max()) == (0, 255)
+    assert any("State the job's `pixels.range`" in text for text in read(png(thermal)).warnings)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int32, np.uint32])
+def test_samples_of_unknown_range_need_one(dtype: type) -> None:
+    samples = STREET.astype(np.float64)
+    samples = samples / 255 if np.dtype(dtype).kind == "f" else samples * 100
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, samples.astype(dtype), photometric="rgb")
+    with pytest.raises(UnsupportedFormat, match=r"State it in the job as `pixels"):
+        read(buffer.getvalue())
+    highest = 1 if np.dtype(dtype).kind == "f" else 25500
+    assert error(read(buffer.getvalue(), Pixels(range=(0, highest))).pixels) < 1
+
+
+def test_a_stated_range_of_floating_point_samples_is_used() -> None:
+    buffer = io.BytesIO()
+    tags = [(340, "f", 1, -1.0, True), (341, "f", 1, 3.0, True)]
+    samples = (STREET / 255 * 4 - 1).astype(np.float32)
+    samples[0, 0] = np.nan
+    tifffile.imwrite(buffer, samples, photometric="rgb", extratags=tags)
+    assert error(read(buffer.getvalue()).pixels) < 1
+
+
+def test_what_looks_odd_and_was_not_said_is_warned_about() -> None:
+    dusk = (255 * (STREET / 255) ** 2.2).astype(np.uint8)
+    assert read(png(deep(12, dusk))).warnings == []
+    [warning] = read(png(linear(12, dusk))).warnings
+    assert "If it is linear" in warning
+    clipped = np.minimum(deep(12), 1200)
+    assert any("clipped" in text for text in read(png(clipped), Pixels(bits=12)).warnings)
+    clipped = np.minimum(deep(12).astype(int) * 4, 4095).astype(np.uint16)
+    assert any("clipped" in text for text in read(png(clipped)).warnings)
+    for bits in (8, 10, 12, 14, 16):
+        assert read(png(deep(bits))).warnings == []
+    assert read(png(STREET)).warnings == []
+    assert read(png(cv2.cvtColor(STREET, cv2.COLOR_RGB2GRAY))).warnings == []
+    noise = RNG.integers(0, 256, (200, 200), np.uint8)
+    assert read(png(noise)).warnings == []
+
+
+def test_profiles_are_converted_to_srgb() -> None:
+    from PIL import ImageCms
+
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    buffer = io.BytesIO()
+    Image.fromarray(STREET).save(buffer, "PNG", icc_profile=srgb)
+    assert (read(buffer.getvalue()).pixels == STREET).all()
+    # A profile whose red is sRGB's blue.
+    exchanged = srgb.replace(b"rXYZ", b"????", 1).replace(b"bXYZ", b"rXYZ", 1)
+    exchanged = exchanged.replace(b"????", b"bXYZ", 1)
+    for kind, options in (("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True})):
+        buffer = io.BytesIO()
+        Image.fromarray(STREET).save(buffer, kind, icc_profile=exchanged, **options)
+        assert error(read(buffer.getvalue()).pixels, STREET[..., ::-1]) < 1.5
+    buffer = io.BytesIO()
+    Image.fromarray(STREET).save(buffer, "PNG", icc_profile=b"no profile")
+    assert (read(buffer.getvalue()).pixels == STREET).all()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"bits": 7},
+        {"cfa": "RGBG"},
+        {"curve": "log"},
+        {"range": [3, 2]},
+        {"range": "all"},
+        {"bit": 9},
+    ],
+)
+def test_what_is_no_setting_is_refused(members: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        RequestedPixels.model_validate(members)

@@ -1,0 +1,74 @@
+"""The doctor names what is broken, and comes to an end whatever hangs."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+
+from roadmask import Client
+from roadmask.local import doctor
+from roadmask.local.doctor import check_service
+from roadmask.local.finding import Finding
+from storage.telemetry.readiness import FRESH_S
+from storage.workers import WorkerRegistry
+from tests.harness.api.server import ApiServer
+from tests.servers.process import HOST
+
+
+def findings(url: str, seconds: float = 60.0) -> dict[str, Finding]:
+    with Client(url, timeout=doctor.CALL_TIMEOUT_S, patience=0) as client:
+        found = check_service(client, time.monotonic() + seconds)
+        return {finding.name: finding for finding in found}
+
+
+def test_each_check_of_readiness_is_a_finding(empty_api: ApiServer, redis: Redis) -> None:
+    time.sleep(FRESH_S)
+    found = findings(empty_api.url)
+    outcomes = {name: finding.ok for name, finding in found.items()}
+    assert outcomes == {
+        "API": True,
+        "redis": True,
+        "store": True,
+        "workers": False,
+        "reconciler": True,
+    }
+    assert "roadmask worker" in found["workers"].detail
+
+
+def test_an_image_that_nobody_segments_says_how_its_lane_is(
+    empty_api: ApiServer, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "JOB_TIMEOUT_S", 0.5)
+    WorkerRegistry(redis).heartbeat("w", {"consuming": ["batch", "interactive"], "model": "m@1"})
+    time.sleep(FRESH_S)
+    found = findings(empty_api.url)
+    assert [name for name, finding in found.items() if not finding.ok] == ["one image"]
+    assert "is queued after 0.5 s. Its lane has " in found["one image"].detail
+
+
+def test_a_service_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "CALL_TIMEOUT_S", 0.5)
+    with socket.create_server((HOST, 0)) as server:
+        found = findings(f"http://{HOST}:{server.getsockname()[1]}")
+    assert [(name, finding.ok) for name, finding in found.items()] == [("API", False)]
+
+
+@pytest.mark.parametrize("hanging", ["_api", "_ready"])
+def test_a_check_that_hangs_is_left_behind(
+    empty_api: ApiServer, monkeypatch: pytest.MonkeyPatch, hanging: str
+) -> None:
+    def hang(*_: object) -> str:
+        time.sleep(5)
+        return ""
+
+    check: Callable[..., str] = hang
+    monkeypatch.setattr(doctor, hanging, check)
+    start = time.monotonic()
+    found = [*findings(empty_api.url, seconds=1.0).values()][-1]
+    assert not found.ok
+    assert "nothing came back for 1 s" in found.detail
+    assert time.monotonic() - start < 4

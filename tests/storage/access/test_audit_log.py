@@ -1,0 +1,24 @@
+"""The audit log reads on behind a damaged line."""
+
+from __future__ import annotations
+
+import pytest
+from redis import Redis
+
+from storage.access.audit_log import AUDIT, AuditLog
+from storage.objects.local import LocalStore
+
+
+def test_a_damaged_line_is_left_out_and_named(
+    redis: Redis, store: LocalStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = AuditLog(redis, store)
+    for action in ("create", "read", "delete"):
+        log.add({"action": action})
+    assert log.archive(age_ms=-1000) == 3
+    [key] = store.keys(AUDIT)
+    first, second, third = store.get(key).splitlines()
+    store.put(key, b"\n".join([first, second[:9], b"7", third]), "application/jsonl")
+    log.add({"action": "retry"})
+    assert [entry["action"] for entry in log.list()] == ["create", "delete", "retry"]
+    assert f"{key}: line 2 cannot be read" in caplog.text

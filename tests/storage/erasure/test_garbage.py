@@ -1,0 +1,194 @@
+"""Garbage is what nothing refers to; running jobs and uploads lose nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pytest
+from redis import Redis
+
+from roadmask.errors import ModelNotFound
+from roadmask.images.facts import ImageFacts
+from roadmask.schemas.images import CatalogueEntry
+from roadmask.schemas.jobs import ImageRef, JobCreate
+from roadmask.schemas.model_version import ModelVersion
+from roadmask.settings import Settings
+from storage.access.caller import ANYBODY
+from storage.backends import StorageBackends
+from storage.jobs.manifest import ManifestItem
+from storage.objects.keys import DEPLOYMENTS, image_key, model_key, thumbnail_key
+from storage.objects.local import LocalStore
+from tests.harness.storage.artifact_folders import write_artifact
+
+FACTS = ImageFacts("png", 8, 6, 3, 8)
+DAY_S = 24 * 3600
+
+
+@pytest.fixture
+def storage(settings: Settings, redis: Redis, store: LocalStore) -> StorageBackends:
+    built = StorageBackends.build(redis, store, settings.model_copy(update={"keep_jobs_days": 3}))
+    built.reconciler.run()
+    return built
+
+
+def stored(storage: StorageBackends, data: bytes) -> str:
+    sha256 = hashlib.sha256(data).hexdigest()
+    storage.store.put(image_key(sha256), data, "image/png")
+    return sha256
+
+
+def age(settings: Settings, days: float = 2) -> None:
+    """Let everything that is stored be older."""
+    moment = time.time() - days * DAY_S
+    for folder, _, names in os.walk(settings.objects_dir):
+        for name in names:
+            os.utime(os.path.join(folder, name), (moment, moment))
+
+
+def test_orphans_go_and_what_is_referred_to_stays(
+    storage: StorageBackends, settings: Settings, store: LocalStore
+) -> None:
+    orphan, named, listed, used = (stored(storage, word) for word in (b"o", b"n", b"l", b"u"))
+    store.put(thumbnail_key(orphan), b"t", "image/jpeg")
+    for sha256 in (named, listed):
+        storage.catalogue.add_upload(sha256, FACTS, 1)
+    storage.catalogue.register("scenes", [CatalogueEntry(name="a", sha256=named)])
+    item = ManifestItem(f"sha256-{used}", None, used, None)
+    storage.records.create(JobCreate(images=[ImageRef(id=item.image)]), [item], None)
+    assert storage.garbage.collect(DAY_S) == {}, "all are new"
+    age(settings)
+    assert storage.garbage.collect(DAY_S, dry_run=True) == {"images": 1, "thumbnails": 1}
+    assert store.exists(image_key(orphan))
+    assert storage.garbage.collect(DAY_S) == {"images": 1, "thumbnails": 1}
+    left = {sha256 for sha256 in (orphan, named, listed, used) if store.exists(image_key(sha256))}
+    assert left == {named, listed, used}
+
+
+def test_uploads_that_race_with_a_collection_are_kept(
+    storage: StorageBackends, settings: Settings, store: LocalStore
+) -> None:
+    over = Event()
+    orphans = [stored(storage, b"orphan %d" % n) for n in range(40)]
+    age(settings)
+
+    def collect() -> None:
+        while not over.is_set():
+            storage.garbage.collect(3600)
+
+    def upload(data: bytes) -> str:
+        # The bytes are stored again before anything refers to them, as in a request.
+        sha256 = stored(storage, data)
+        storage.catalogue.add_upload(sha256, FACTS, 1)
+        item = ManifestItem(f"sha256-{sha256}", None, sha256, None)
+        storage.records.create(JobCreate(images=[ImageRef(id=item.image)]), [item], None)
+        return sha256
+
+    with ThreadPoolExecutor(1) as pool:
+        collecting = pool.submit(collect)
+        kept = [upload(b"orphan %d" % n) for n in range(0, 40, 2)]
+        kept += [upload(b"new %d" % n) for n in range(20)]
+        over.set()
+        collecting.result()
+    storage.garbage.collect(3600)
+    assert [sha256 for sha256 in kept if not store.exists(image_key(sha256))] == []
+    assert not any(store.exists(image_key(sha256)) for sha256 in set(orphans) - set(kept))
+
+
+def test_ended_jobs_are_kept_for_their_days(
+    storage: StorageBackends, settings: Settings, redis: Redis, store: LocalStore
+) -> None:
+    item = ManifestItem("sha256-0", None, "0" * 64, None)
+    job, _ = storage.records.create(JobCreate(images=[ImageRef(id=item.image)]), [item], None)
+    storage.records.cancel(job.id)
+    storage.reconciler.run()
+    done = f"jobs/{job.id}/done.json"
+    finished = job.created_at.timestamp() * 1000
+    old = str(int(finished - 4 * DAY_S * 1000)).encode()
+    data = store.get(done)
+    recorded = redis.hget(f"rm:job:{job.id}", "finished")
+    assert isinstance(recorded, bytes)
+    store.put(done, data.replace(recorded, old), "application/json")
+    assert storage.garbage.collect(DAY_S) == {}, "Redis still has the record"
+    redis.delete(f"rm:job:{job.id}")
+    assert storage.garbage.collect(DAY_S) == {"jobs": 1}
+    assert list(store.keys(f"jobs/{job.id}/")) == []
+
+
+def published(storage: StorageBackends, folder: Path, name: str) -> ModelVersion:
+    version = write_artifact(folder / name, name, name.encode())
+    storage.registry.push(folder / name, version)
+    return version
+
+
+def job_of(storage: StorageBackends, model: str) -> str:
+    item = ManifestItem("sha256-0", None, "0" * 64, None)
+    request = JobCreate(images=[ImageRef(id=item.image)])
+    return storage.records.create(request, [item], None, model).job.id
+
+
+def test_models_go_that_nothing_can_need(
+    settings: Settings, redis: Redis, store: LocalStore, tmp_path: Path
+) -> None:
+    keeping = settings.model_copy(update={"keep_models_days": 3})
+    storage = StorageBackends.build(redis, store, keeping)
+    storage.reconciler.run()
+    names = ("unused", "served", "left", "serving", "open", "ended", "worker", "coming", "new")
+    models = {name: published(storage, tmp_path, name) for name in names}
+    for name in ("served", "left", "serving"):
+        storage.deployments.promote(str(models[name]))
+    ended = job_of(storage, "ended")  # as a worker resolves it
+    storage.records.cancel(ended)
+    job_of(storage, str(models["open"]))
+    storage.workers.heartbeat("w", {"models": [str(models["worker"])]})
+    storage.deployments.request_preload(str(models["coming"]))
+    storage.reconciler.run()
+    age(settings, days=4)
+    (settings.objects_dir / model_key("new", models["new"].version, "card.json")).touch()
+
+    def collect(**options: bool) -> Counter[str]:
+        return storage.garbage.collect(3600, **options)
+
+    assert collect(dry_run=True) == collect() == {}, "the first one hides"
+    kept = {version for name, version in models.items() if name != "unused"}
+    assert set(storage.registry.versions()) == kept
+    with pytest.raises(ModelNotFound):
+        storage.registry.find("unused")
+    assert collect() == {}, "it was hidden just now"
+    age(settings, days=4)
+    assert collect(dry_run=True) == {"models": 1}
+    late = job_of(storage, str(models["unused"]))
+    assert collect() == {}
+    assert models["unused"] in storage.registry.versions(), "a job was accepted meanwhile"
+    storage.eraser.job(ANYBODY, late)
+    storage.eraser.job(ANYBODY, ended)
+    counts: Counter[str] = Counter()
+    for _ in range(3):
+        age(settings, days=4)
+        counts += collect()
+    assert counts == {"models": 3}
+    assert {v.name for v in storage.registry.versions()} == kept_names(names)
+    assert storage.registry.push(tmp_path / "unused", models["unused"]), "as if it were new"
+
+
+def kept_names(names: tuple[str, ...]) -> set[str]:
+    return set(names) - {"unused", "ended", "new"}
+
+
+def test_without_a_setting_and_beside_a_damaged_deployment_no_model_goes(
+    storage: StorageBackends, settings: Settings, redis: Redis, store: LocalStore, tmp_path: Path
+) -> None:
+    version = published(storage, tmp_path, "old")
+    keeping = settings.model_copy(update={"keep_models_days": 3})
+    keeper = StorageBackends.build(redis, store, keeping)
+    store.put(f"{DEPLOYMENTS}{1:013d}-00000000.json", b"half", "application/json")
+    for built in (storage, keeper):
+        for _ in range(3):
+            age(settings, days=9)
+            assert built.garbage.collect(3600) == {}
+    assert storage.registry.versions() == [version]

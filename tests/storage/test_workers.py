@@ -1,0 +1,30 @@
+"""The registry of live workers."""
+
+from __future__ import annotations
+
+from redis import Redis
+
+from storage.workers import WORKERS, WorkerRegistry
+
+
+def test_live_workers_are_listed_by_id_and_removed_workers_are_not(redis: Redis) -> None:
+    workers = WorkerRegistry(redis)
+    assert workers.list_live() == []
+    for worker_id in ("b", "a", "c"):
+        workers.heartbeat(worker_id, {"model": f"model of {worker_id}"})
+    workers.heartbeat("a", {"model": "a newer one"})
+    workers.remove("c")
+    assert workers.list_live() == [
+        {"id": "a", "model": "a newer one"},
+        {"id": "b", "model": "model of b"},
+    ]
+
+
+def test_a_worker_without_heartbeats_is_dropped(redis: Redis) -> None:
+    workers = WorkerRegistry(redis)
+    workers.heartbeat("live", {})
+    workers.heartbeat("dead", {})
+    assert 0 < redis.ttl("rm:worker:dead") <= 20
+    redis.delete("rm:worker:dead")
+    assert [worker["id"] for worker in workers.list_live()] == ["live"]
+    assert redis.smembers(WORKERS) == {b"live"}

@@ -1,0 +1,71 @@
+"""Correcting a mask: painted, filled, undone, and saved as the annotated mask of the image."""
+
+from __future__ import annotations
+
+import httpx
+import numpy as np
+from playwright.sync_api import Page, expect
+
+from roadmask.masks.codec import decode_mask
+from tests.web.canvas import Picture, wait_for_prediction
+from tests.web.catalogue import HEIGHT, WIDTH
+from tests.web.conftest import Open
+
+FLAT, HUMAN = (128, 64, 128), (220, 20, 60)
+
+
+def correct(window: Open, image: str) -> Page:
+    page = window(f"#/segment?image={image}&opacity=100")
+    wait_for_prediction(page)
+    page.get_by_role("button", name="Correct", exact=True).click()
+    expect(page.locator(".correction")).to_be_visible()
+    page.get_by_label("Brush").fill("1")
+    return page
+
+
+def drag(page: Page, start: tuple[int, int], end: tuple[int, int]) -> None:
+    """Draw with the mouse from one image pixel to another."""
+    picture = Picture(page, "prediction")
+    picture.point(*start)
+    page.mouse.down()
+    picture.point(*end)
+    page.mouse.up()
+
+
+def test_a_stroke_is_painted_undone_and_redone(window: Open) -> None:
+    page = correct(window, "streets/04")
+    before = Picture(page, "prediction").at(20, 20)
+    page.get_by_role("radio", name="human").click()
+    drag(page, (10, 20), (30, 20))
+    for x in (10, 20, 30):
+        assert Picture(page, "prediction").at(x, 20) == HUMAN
+    assert Picture(page, "prediction").at(20, 22) != HUMAN
+    page.keyboard.press("Control+z")
+    assert Picture(page, "prediction").at(20, 20) == before
+    page.get_by_role("button", name="Redo").click()
+    assert Picture(page, "prediction").at(20, 20) == HUMAN
+    page.get_by_role("button", name="Fill").click()
+    page.get_by_role("radio", name="flat").click()
+    drag(page, (20, 20), (20, 20))
+    assert Picture(page, "prediction").at(12, 20) == FLAT
+    page.get_by_role("button", name="Cancel").click()
+    assert Picture(page, "prediction").at(20, 20) == before
+
+
+def test_a_correction_becomes_the_truth(window: Open, service: str) -> None:
+    page = correct(window, "many/100")
+    page.get_by_role("radio", name="human").click()
+    drag(page, (5, 5), (40, 5))
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_role("button", name="Next image").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("many/100")
+    page.get_by_role("button", name="Save as annotated mask").click()
+    expect(page.locator(".notice")).to_contain_text("Saved as the annotated mask")
+    image = httpx.get(f"{service}/v1/images/many/100").json()
+    truth = decode_mask(httpx.get(image["truth_url"]).content)
+    assert truth.shape == (HEIGHT, WIDTH)
+    assert (truth[5, 5:41] == 6).all()
+    assert np.count_nonzero(truth == 6) < 40
+    assert image["earlier_truths"] == []
+    page.get_by_role("button", name="Annotated").click()
+    assert Picture(page, "truth").shows_mask(truth)

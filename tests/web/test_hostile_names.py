@@ -1,0 +1,71 @@
+"""Names of strangers in every view: they are text, never markup, links or code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.harness.images.worker_images import BAD, png
+from tests.harness.waiting import wait_until
+from tests.web.conftest import Open
+
+HOSTILE = (
+    "<img src=x onerror=window.pwned=1><a href=javascript:window.pwned=2>"
+    "${window.pwned=3}{{window.pwned=4}}'\"><hostile>"
+)
+TRACES = """() => [window.pwned, document.querySelector(
+  'img[src=x], a[href^="javascript:"], [onerror], hostile')?.outerHTML].filter(Boolean)"""
+
+
+def put(service: str, data: bytes) -> str:
+    sha256 = hashlib.sha256(data).hexdigest()
+    answer = httpx.put(f"{service}/v1/images/sha256-{sha256}", content=data)
+    assert answer.is_success, answer.text
+    return sha256
+
+
+@pytest.fixture(scope="module")
+def job_id(service: str) -> Iterator[str]:
+    """A finished job whose every name is hostile: one of its images fails."""
+    entries = [
+        {"name": f"{HOSTILE}/{number}", "sha256": put(service, data), "filename": HOSTILE}
+        for number, data in enumerate((png(301), BAD["truncated"][0]))
+    ]
+    path = f"{service}/v1/datasets/{quote(HOSTILE)}"
+    assert httpx.post(f"{path}/images", json=entries).status_code == 201
+    images = [
+        {"id": f"{HOSTILE}/{entry['name']}", "custom_id": f"{HOSTILE}{number}"}
+        for number, entry in enumerate(entries)
+    ]
+    body = {"images": images, "name": HOSTILE[:200], "lane": "batch"}
+    job = httpx.post(f"{service}/v1/jobs", json=body).json()
+    address = f"{service}/v1/jobs/{job['id']}"
+    wait_until(lambda: httpx.get(address).json()["finished_at"] is not None)
+    yield str(job["id"])
+    # Other tests count what the service has.
+    assert httpx.delete(address).status_code == 202
+    assert httpx.delete(path).status_code == 202
+
+
+def check(page: Page) -> None:
+    """The name is on the page, as it was given, and did nothing."""
+    expect(page.locator("body")).to_contain_text("<img src=x onerror=window.pwned=1>")
+    assert page.evaluate(TRACES) == []
+
+
+@pytest.mark.parametrize("language", ["en-GB", "fr-FR"])
+def test_hostile_names_are_text_in_every_view(window: Open, job_id: str, language: str) -> None:
+    views = ("#/jobs", f"#/jobs?job={job_id}", f"#/segment?image={quote(f'{HOSTILE}/{HOSTILE}/0')}")
+    for view in views:
+        page = window(view, locale=language)
+        check(page)
+    page = window(f"#/jobs?job={job_id}&layout=gallery", locale=language)
+    assert page.evaluate(TRACES) == []
+    page = window("#/segment", locale=language)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(TRACES) == []

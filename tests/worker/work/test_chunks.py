@@ -1,0 +1,386 @@
+"""Chunks of jobs in one worker process: outcomes, retries, and priority."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import pytest
+
+from roadmask.errors import DeadlineExceeded, ItemError
+from roadmask.images.decoding import decode, decode_sniffed
+from roadmask.masks.codec import encode_mask
+from roadmask.schemas.jobs import FINAL_STATES, ItemState, JobState, Lane
+from roadmask.settings import Settings
+from storage.workers import WorkerRegistry
+from tests.harness.images.worker_images import BAD, GOOD, png
+from tests.harness.latch import Latch
+from tests.harness.waiting import PATIENCE_S, wait_until
+from tests.harness.worker.inference import refuse_to_exit
+from tests.harness.worker.service_harness import ServiceHarness
+from tests.harness.worker.tiny_model import Brightness, Images, expected_mask
+from worker.background.watchdog import Watchdog
+from worker.background.watchdog_process import WatchdogProcess
+from worker.pipeline.sandbox import Sandbox
+from worker.process import WorkerProcess
+
+Start = Callable[[Brightness], WorkerProcess]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"lease_s": 2.0, "max_batch": 4})
+
+
+@pytest.fixture
+def start(
+    settings: Settings, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Start]:
+    """Starts a worker in this process with a model, and stops it after the test.
+
+    Nothing in it may end this process: the watchdog raises, and there is no watchdog process. The
+    sandbox starts with its first image.
+    """
+    monkeypatch.setattr("worker.process.Watchdog", partial(Watchdog, exit_process=refuse_to_exit))
+    monkeypatch.setattr(WatchdogProcess, "check", lambda _: None)
+    monkeypatch.setattr(Sandbox, "start", lambda _: None)
+    with ExitStack() as running:
+
+        def start_one(model: Brightness) -> WorkerProcess:
+            process = WorkerProcess(settings, model.models(), frozenset(Lane))
+            running.callback(process.stop)
+            process.start()
+            return process
+
+        yield start_one
+
+
+def truth_of(data: bytes) -> bytes:
+    """The mask that the model makes of an image, as a PNG."""
+    return encode_mask(expected_mask(decode(data, 10**6)))
+
+
+def work(
+    process: WorkerProcess, service: ServiceHarness, job_id: str, lane: Lane = Lane.BATCH
+) -> None:
+    """Run chunks of the job until it has ended."""
+    with ThreadPoolExecutor(4) as threads:
+        while service.job(job_id).state not in FINAL_STATES:
+            list(threads.map(lambda _: process.chunks.run(job_id, lane), range(4)))
+
+
+def test_each_bad_image_of_a_job_fails_with_its_error_code(
+    start: Start, service: ServiceHarness
+) -> None:
+    process = start(Brightness())
+    causes = [None] * len(GOOD) + [code for _, code in BAD.values()]
+    files = [*GOOD.values(), *(data for data, _ in BAD.values())]
+    job_id = service.accept([service.image(data) for data in files])
+    work(process, service, job_id)
+    items = service.items(job_id)
+    assert [item.error.code if item.error else None for item in items] == causes
+    assert all(item.attempts == 1 for item in items)
+    job = service.job(job_id)
+    assert job.state is JobState.COMPLETED_WITH_ERRORS
+    assert (job.counts.succeeded, job.counts.failed) == (len(GOOD), len(BAD))
+
+
+def test_scores_are_pooled_over_the_job(start: Start, service: ServiceHarness) -> None:
+    job_id = service.accept([service.image(png(n), truth_of(png(n))) for n in range(3)])
+    work(start(Brightness()), service, job_id)
+    scores = service.job(job_id).scores
+    assert scores is not None
+    assert (scores.images, scores.accuracy) == (3, 1.0)
+
+
+def test_a_second_job_over_the_same_images_infers_nothing(
+    start: Start, service: ServiceHarness
+) -> None:
+    model = Brightness()
+    process = start(model)
+    images = [service.image(png(n)) for n in range(6)]
+    work(process, service, service.accept(images))
+    again = service.accept([*images, *images])
+    work(process, service, again)
+    assert model.inferred == 6
+    assert service.job(again).counts.cached == 12
+
+
+def test_two_workers_infer_each_image_of_two_jobs_once(
+    start: Start, service: ServiceHarness
+) -> None:
+    models = [Brightness(lambda _: time.sleep(0.005)) for _ in range(2)]
+    processes = [start(model) for model in models]
+    images = [service.image(png(n)) for n in range(60)]
+    jobs = [service.accept(images) for _ in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(work, processes, [service, service], jobs))
+    assert [service.job(job).counts.succeeded for job in jobs] == [60, 60]
+    assert sum(model.inferred for model in models) == 60
+    assert sum(service.job(job).counts.cached for job in jobs) == 60
+    assert {item.attempts for job in jobs for item in service.items(job)} <= {0, 1}
+    assert list(service.redis.scan_iter("rm:flight:*")) == []
+
+
+def test_an_interactive_image_waits_for_the_worker_that_infers_it(
+    start: Start, service: ServiceHarness
+) -> None:
+    latch = Latch()
+    models = [Brightness(lambda _: latch.hold()), Brightness()]
+    busy, free = (start(model) for model in models)
+    image = service.image(png())
+    first = service.accept([image])
+    second = service.accept([image], Lane.INTERACTIVE)
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(busy.chunks.run, first, Lane.BATCH)
+        latch.wait_until_reached()
+        other = threads.submit(free.chunks.run, second, Lane.INTERACTIVE)
+        time.sleep(0.1)
+        assert not other.done()
+        latch.release()
+        one.result(PATIENCE_S)
+        other.result(PATIENCE_S)
+    assert service.job(second).counts.cached == 1
+    assert [model.inferred for model in models] == [1, 0]
+
+
+def test_one_message_is_enough_for_a_job_whose_masks_are_all_stored(
+    start: Start, service: ServiceHarness
+) -> None:
+    process = start(Brightness())
+    images = [service.image(png(n), truth_of(png(n))) for n in range(40)]
+    work(process, service, service.accept(images))
+    again = service.accept(images)
+    process.chunks.run(again, Lane.BATCH)
+    job = service.job(again)
+    assert (job.state, job.counts.cached) == (JobState.SUCCEEDED, 40)
+    assert job.scores is not None
+    assert job.scores.images == 40
+    assert {item.attempts for item in service.items(again)} == {0}, "nothing was decoded"
+
+
+def test_only_the_new_images_of_a_job_are_inferred(start: Start, service: ServiceHarness) -> None:
+    model = Brightness()
+    process = start(model)
+    images = [service.image(png(n)) for n in range(40)]
+    work(process, service, service.accept(images[::2]))
+    mixed = service.accept(images)
+    work(process, service, mixed)
+    job = service.job(mixed)
+    assert (job.state, job.counts.cached, model.inferred) == (JobState.SUCCEEDED, 20, 40)
+
+
+def test_an_image_that_the_model_fails_on_fails_alone(
+    start: Start, service: ServiceHarness
+) -> None:
+    def fault(images: Images) -> None:
+        if any(image.shape[1] == 13 for image in images):
+            raise RuntimeError("no kernel for this")
+
+    files = [service.image(png(n)) for n in range(5)] + [service.image(png(width=13))]
+    job_id = service.accept(files)
+    work(start(Brightness(fault)), service, job_id)
+    items = service.items(job_id)
+    codes = [item.error.code if item.error else None for item in items]
+    assert codes == [None] * 5 + ["model_failed"]
+    assert [item.attempts for item in items] == [1] * 5 + [3]
+
+
+@pytest.mark.parametrize("error", [MemoryError, SystemExit, RuntimeError, KeyboardInterrupt])
+def test_a_passing_fault_of_the_model_fails_no_image(
+    start: Start, service: ServiceHarness, error: type[BaseException]
+) -> None:
+    faults = iter([error("no room")] * 2)
+
+    def fault(images: Images) -> None:
+        # A batch, and one of its images alone. The blank image succeeds.
+        if images[0].shape[0] != 64 and (raised := next(faults, None)):
+            raise raised
+
+    job_id = service.accept([service.image(png(n)) for n in range(6)])
+    work(start(Brightness(fault)), service, job_id)
+    assert service.job(job_id).state is JobState.SUCCEEDED
+    assert next(faults, None) is None
+    assert max(item.attempts for item in service.items(job_id)) == 2
+
+
+def test_an_image_that_once_took_too_long_is_tried_again(
+    start: Start, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start(Brightness())
+    decode_in_sandbox = Sandbox.decode
+    delays = iter([DeadlineExceeded("10 s")])
+
+    def failing(*_: object) -> None:
+        raise MemoryError("no room for 150 MB")
+
+    def slow_once(*arguments: Any) -> Any:
+        if (late := next(delays, None)) is not None:
+            raise late
+        return decode_in_sandbox(*arguments)
+
+    monkeypatch.setattr("worker.pipeline.fetch.decode_sniffed", failing)
+    monkeypatch.setattr(Sandbox, "decode", slow_once)
+    job_id = service.accept([service.image(png())])
+    work(process, service, job_id)
+    [item] = service.items(job_id)
+    assert (item.state, item.attempts) == (ItemState.SUCCEEDED, 3)
+
+
+def test_a_chunk_that_is_left_counts_the_attempts_of_its_suspects_only(
+    start: Start, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start(Brightness())
+    failed = threading.Event()
+
+    def fail_first(*arguments: Any) -> Any:
+        if not failed.is_set():
+            failed.set()
+            # Waiting interactive work makes the worker leave the chunk before the suspect runs.
+            service.accept([service.image(png(99))], Lane.INTERACTIVE, messages=1)
+            raise MemoryError("no room for 150 MB")
+        return decode_sniffed(*arguments)
+
+    monkeypatch.setattr("worker.pipeline.fetch.decode_sniffed", fail_first)
+    job_id = service.accept([service.image(png(n)) for n in range(4)])
+    process.chunks.run(job_id, Lane.BATCH)
+    items = service.items(job_id)
+    queued = [item for item in items if item.state is ItemState.QUEUED]
+    assert sum(item.attempts for item in queued) == 1
+    assert service.job(job_id).counts.running == 0
+
+
+def test_an_unknown_model_fails_its_items(start: Start, service: ServiceHarness) -> None:
+    job_id = service.accept([service.image(png())], model="../etc")
+    work(start(Brightness()), service, job_id)
+    error = service.items(job_id)[0].error
+    assert error is not None
+    assert error.code == "model_not_found"
+
+
+def test_cancel_stops_between_micro_batches(start: Start, service: ServiceHarness) -> None:
+    latch = Latch()
+    model = Brightness(lambda _: latch.hold())
+    process = start(model)
+    job_id = service.accept([service.image(png(n)) for n in range(64)])
+    size = int(service.redis.hget(f"rm:job:{job_id}", "chunk_size") or 0)
+    running = threading.Thread(target=work, args=(process, service, job_id))
+    running.start()
+    latch.wait_until_reached()
+    service.records.cancel(job_id)
+    latch.release()
+    running.join(20)
+    counts = service.job(job_id).counts
+    assert counts.canceled == 64
+    # Only the images that were in progress at the cancellation were inferred.
+    assert size == 4
+    inferred = model.inferred
+    assert inferred <= 3 * 4
+    process.chunks.run(job_id, Lane.BATCH)
+    assert model.inferred == inferred
+
+
+def test_a_batch_chunk_yields_to_the_interactive_lane(
+    start: Start, service: ServiceHarness
+) -> None:
+    latch = Latch()
+    process = start(Brightness(lambda _: latch.hold()))
+    job_id = service.accept([service.image(png(n)) for n in range(300)])
+    running = threading.Thread(target=process.chunks.run, args=(job_id, Lane.BATCH))
+    running.start()
+    latch.wait_until_reached()
+    urgent = service.accept([service.image(png(1000))], Lane.INTERACTIVE, messages=1)
+    latch.release()
+    running.join(20)
+    job = service.job(job_id)
+    # The chunk has 16 items, and 12 at most were in progress.
+    assert 0 < job.counts.succeeded <= 12
+    assert job.counts.running == 0
+    assert service.queue.depth(Lane.BATCH) >= 1
+    assert all(item.attempts == 0 for item in service.items(job_id)[12:])
+    work(process, service, urgent, Lane.INTERACTIVE)
+
+
+def test_an_item_with_an_unexpected_error_runs_again_alone_before_it_fails(
+    start: Start, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start(Brightness())
+    decoded = threading.Event()
+
+    def no_memory(*_: object) -> None:
+        if not decoded.is_set():
+            decoded.set()
+            raise MemoryError("no room for 150 MB")
+        raise SystemExit(1)
+
+    monkeypatch.setattr("worker.pipeline.fetch.decode_sniffed", no_memory)
+    job_id = service.accept([service.image(png(n)) for n in range(3)])
+    work(process, service, job_id)
+    items = service.items(job_id)
+    assert [item.state for item in items] == [ItemState.SUCCEEDED] * 3
+    assert [item.attempts for item in items] == [2] * 3
+
+    monkeypatch.setattr(Sandbox, "decode", no_memory)
+    job_id = service.accept([service.image(png(99))])
+    work(process, service, job_id)
+    [item] = service.items(job_id)
+    assert item.error is not None
+    assert (item.error.code, item.attempts) == (ItemError.code, 3)
+    assert "SystemExit" in item.error.detail
+
+
+def test_an_outage_of_the_store_fails_no_item_and_costs_no_attempt(
+    start: Start, service: ServiceHarness, settings: Settings
+) -> None:
+    latch = Latch()
+    process = start(Brightness(lambda _: latch.hold()))
+    job_id = service.accept([service.image(png(n)) for n in range(16)])
+    running = threading.Thread(target=work, args=(process, service, job_id))
+    running.start()
+    latch.wait_until_reached()
+    away = settings.objects_dir.with_name("away")
+    settings.objects_dir.rename(away)
+    # A file in place of the folder: reads and writes fail, as with a lost disk.
+    settings.objects_dir.touch()
+    latch.release()
+    wait_until(lambda: service.job(job_id).counts.running == 0)
+    assert service.job(job_id).counts.failed == 0
+    settings.objects_dir.unlink()
+    away.rename(settings.objects_dir)
+    running.join(30)
+    job = service.job(job_id)
+    assert (job.state, job.counts.succeeded) == (JobState.SUCCEEDED, 16)
+    assert {item.attempts for item in service.items(job_id)} == {1}
+
+
+def test_a_chunk_whose_lease_is_lost_commits_nothing(
+    start: Start, service: ServiceHarness, settings: Settings
+) -> None:
+    latch = Latch()
+    process = start(Brightness(lambda _: latch.hold()))
+    job_id = service.accept([service.image(png(n)) for n in range(4)])
+    running = threading.Thread(target=process.chunks.run, args=(job_id, Lane.BATCH))
+    running.start()
+    latch.wait_until_reached()
+    # As if the process had been suspended for longer than its lease.
+    service.redis.hset(f"rm:job:{job_id}:tokens", mapping={"0": "999 another"})
+    latch.release()
+    running.join(20)
+    assert service.job(job_id).counts.succeeded == 0
+
+
+def test_a_worker_is_registered_while_it_consumes(start: Start, service: ServiceHarness) -> None:
+    process = start(Brightness())
+    workers = WorkerRegistry(service.redis)
+    assert workers.list_live() == []
+    process.consumption.turn(Lane.BATCH)
+    [status] = wait_until(workers.list_live)
+    assert status["consuming"] == ["batch"]
+    assert status["model"] == "brightness@1"
+    process.stop()
+    assert workers.list_live() == []

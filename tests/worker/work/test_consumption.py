@@ -1,0 +1,67 @@
+"""A lane counts as consumed as long as its loops, its chunks and its messages prove it."""
+
+from __future__ import annotations
+
+import pytest
+
+from roadmask.schemas.jobs import Lane
+from tests.harness.clock import Clock
+from worker.work.consumption import TURN_S, UNTAKEN_S, Consumption
+
+BATCH, INTERACTIVE = Lane.BATCH, Lane.INTERACTIVE
+STALL_S = 60.0
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def consumption(clock: Clock) -> Consumption:
+    return Consumption((INTERACTIVE, BATCH), STALL_S, clock)
+
+
+def test_nothing_is_consumed_before_a_loop_turns(consumption: Consumption) -> None:
+    assert consumption.lanes() == []
+    consumption.turn(BATCH)
+    assert consumption.lanes() == [BATCH]
+    consumption.turn(INTERACTIVE)
+    assert consumption.lanes() == [BATCH, INTERACTIVE]
+
+
+def test_a_loop_that_stands_still_loses_its_lanes(consumption: Consumption, clock: Clock) -> None:
+    consumption.turn(INTERACTIVE, BATCH)
+    clock.now += TURN_S
+    consumption.turn(INTERACTIVE)
+    assert consumption.lanes() == [INTERACTIVE]
+
+
+def test_a_chunk_without_progress_stalls_its_lane(consumption: Consumption, clock: Clock) -> None:
+    with consumption.chunk(BATCH):
+        clock.now += STALL_S
+        consumption.progress(BATCH)
+        clock.now += STALL_S
+        consumption.turn(INTERACTIVE, BATCH)
+        assert consumption.lanes() == [BATCH, INTERACTIVE]
+        clock.now += 1
+        assert consumption.lanes() == [INTERACTIVE]
+    assert consumption.lanes() == [BATCH, INTERACTIVE]
+
+
+def test_messages_that_an_idle_worker_does_not_take_lose_the_lane(
+    consumption: Consumption, clock: Clock
+) -> None:
+    def look(messages: int) -> list[Lane]:
+        clock.now += 1
+        consumption.turn(INTERACTIVE, BATCH)
+        consumption.see_messages(BATCH, messages)
+        return consumption.lanes()
+
+    found = [look(5) for _ in range(int(UNTAKEN_S) + 3)]
+    assert found[0] == [BATCH, INTERACTIVE]
+    assert found[-1] == [INTERACTIVE]
+    assert look(0) == [BATCH, INTERACTIVE]
+    # A busy worker may leave messages to others.
+    with consumption.chunk(INTERACTIVE):
+        assert all(BATCH in look(5) for _ in range(int(UNTAKEN_S) + 3))

@@ -1,0 +1,1 @@
+"""What runs beside the images: periodic duties, the watchdog, and work shared between threads."""

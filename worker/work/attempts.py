@@ -1,0 +1,232 @@
+"""Attempts: run an item through the pipeline, and commit its outcome to the job records."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from structlog.contextvars import bound_contextvars
+
+from roadmask.errors import (
+    DeadlineExceeded,
+    DecoderCrashed,
+    ItemError,
+    ModelFailed,
+    RecordsUnavailable,
+    RoadmaskError,
+    Unavailable,
+)
+from roadmask.schemas.jobs import Problem, Result
+from storage.jobs.leases import Claim, ClaimedItem, Leases
+from worker.metrics import ATTEMPTS, ITEMS, observe_stages
+from worker.pipeline.image_task import ImageTask
+from worker.pipeline.pipeline import Pipeline, Segmentation
+from worker.work.consumption import Consumption
+
+COMMIT_RETRY_S = 0.5
+UNCERTAIN = (ModelFailed, DeadlineExceeded, DecoderCrashed)
+"""Errors whose cause may be the image, or the state of the machine: scarce memory, busy cores."""
+
+log = logging.getLogger(__name__)
+
+
+class Verdict(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """The item is at fault; this is final."""
+    IGNORED = "ignored"
+    """The job ended or the lease was lost meanwhile, so the outcome did not count."""
+    RETURNED = "returned"
+    """A service was unavailable. Releasing the chunk takes the attempt back."""
+    SUSPECT = "suspect"
+    """The cause may be the item or not: it has attempts left, and runs again, alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of an item, or its error."""
+
+    result: Result | None = None
+    error: Problem | None = None
+    confusion: NDArray[np.int64] | None = None
+    """Confusion matrix, int64 (8, 8), of the mask and its truth."""
+
+    @property
+    def name(self) -> str:
+        """`succeeded`, `cached` or `failed`, for the metrics."""
+        if self.result is None:
+            return "failed"
+        return "cached" if self.result.cached else "succeeded"
+
+    @property
+    def cause(self) -> str:
+        """The code of the error; empty without one."""
+        return self.error.code if self.error else ""
+
+
+class AttemptRunner:
+    """Makes attempts at items and lets no exception escape.
+
+    While Redis is unavailable, the commit of an outcome is retried for up to `commit_timeout_s`.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        leases: Leases,
+        consumption: Consumption,
+        commit_timeout_s: float,
+    ) -> None:
+        self._pipeline = pipeline
+        self._leases = leases
+        self._consumption = consumption
+        self._commit_timeout_s = commit_timeout_s
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self.items_done = 0
+        """Items that this process ended."""
+        self.outage = ""
+        """Why the last item that was given back could not be finished."""
+
+    def stop(self) -> None:
+        """Stop retrying commits: another worker repeats what cannot be committed."""
+        self._stopping.set()
+
+    def commit_cached(self, claim: Claim, items: Sequence[ClaimedItem]) -> int:
+        """Commit the leading items whose masks are stored, all at once. Returns their number.
+
+        Stops at the first item that needs work, so that a new image is looked up only once. No
+        image is decoded, so no attempt is counted. Raises `StoreUnavailable` and
+        `RecordsUnavailable`.
+        """
+        cached: dict[int, Segmentation] = {}
+        for item, found in zip(items, self._find_all(claim, items), strict=False):
+            if found is None:
+                break
+            cached[item.index] = found
+        committed = self._leases.commit_cached(claim, cached) if cached else 0
+        ITEMS.labels(claim.lane, "cached", "").inc(committed)
+        with self._lock:
+            self.items_done += committed
+        return len(cached)
+
+    def _find_all(
+        self, claim: Claim, items: Sequence[ClaimedItem]
+    ) -> Iterator[Segmentation | None]:
+        """Look up the items in order. If the first is cached, several of the others at once."""
+        yield from (self._find(claim, item) for item in items[:1])
+        if self._pipeline.lookups == 1:
+            yield from (self._find(claim, item) for item in items[1:])
+            return
+        with ThreadPoolExecutor(self._pipeline.lookups, "lookup") as threads:
+            for start in range(1, len(items), self._pipeline.lookups):
+                some = items[start : start + self._pipeline.lookups]
+                yield from threads.map(partial(self._find, claim), some)
+
+    def _find(self, claim: Claim, item: ClaimedItem) -> Segmentation | None:
+        try:
+            return self._pipeline.find(self._task(claim, item))
+        except Unavailable:
+            raise
+        except Exception:
+            # The attempt will meet the same error and handle it.
+            return None
+
+    def with_flights(self, claim: Claim) -> Claim:
+        """The claim whose items name what is inferred for them."""
+        return replace(claim, items=[self._with_flight(claim, item) for item in claim.items])
+
+    def run(self, claim: Claim, item: ClaimedItem, *, isolated: bool = False) -> Verdict:
+        """Make an attempt that the records have counted; `isolated` if the item is a suspect."""
+        about = {"job_id": claim.job_id, "item": item.index, "image": item.item.image}
+        with bound_contextvars(**claim.origin, **about):
+            verdict = self._run(claim, item, isolated)
+        ATTEMPTS.labels(claim.lane, verdict).inc()
+        self._consumption.progress(claim.lane)
+        return verdict
+
+    def _run(self, claim: Claim, item: ClaimedItem, isolated: bool) -> Verdict:
+        try:
+            outcome = self._outcome(claim, item, isolated)
+            committed = self._commit(claim, item, outcome)
+        except Unavailable as error:
+            log.warning("the item is given back: %s", error)
+            self.outage = str(error)
+            return Verdict.RETURNED
+        except UNCERTAIN as error:
+            log.warning("the item is tried again: %s", error)
+            return Verdict.SUSPECT
+        except BaseException:
+            log.exception("unexpected error")
+            return Verdict.SUSPECT
+        if not committed:
+            return Verdict.IGNORED
+        if outcome.error:
+            log.info("item failed", extra={"code": outcome.cause, "reason": outcome.error.detail})
+        ITEMS.labels(claim.lane, outcome.name, outcome.cause).inc()
+        with self._lock:
+            self.items_done += 1
+        return Verdict.FAILED if outcome.error else Verdict.SUCCEEDED
+
+    def _with_flight(self, claim: Claim, item: ClaimedItem) -> ClaimedItem:
+        try:
+            return replace(item, flight=self._task(claim, item).flight)
+        except Exception:
+            # The attempt will meet the same error and handle it.
+            return item
+
+    def _task(self, claim: Claim, item: ClaimedItem, *, isolated: bool = False) -> ImageTask:
+        return self._pipeline.task(
+            item.item,
+            claim.model,
+            claim.lane,
+            claim.parameters,
+            with_confidence=claim.confidence,
+            isolated=isolated,
+            job_id=claim.job_id,
+            index=item.index,
+        )
+
+    def _outcome(self, claim: Claim, item: ClaimedItem, isolated: bool) -> Outcome:
+        """The outcome of an attempt. Raises what another attempt may not meet, if there is one."""
+        is_last = item.attempts + 1 >= self._leases.max_attempts
+        try:
+            task = self._task(claim, item, isolated=isolated)
+            try:
+                result, confusion = self._pipeline.segment(task)
+            finally:
+                observe_stages(claim.lane, task.timings)
+            return Outcome(result=result, confusion=confusion)
+        except Unavailable:
+            raise
+        except RoadmaskError as error:
+            if isinstance(error, UNCERTAIN) and not is_last:
+                raise
+            return Outcome(error=Problem.model_validate(error.problem()))
+        except BaseException as error:
+            if not is_last:
+                raise
+            log.exception("the last attempt at the item fails")
+            fault = ItemError(f"Segmenting raised {type(error).__name__}: {error}"[:500])
+            return Outcome(error=Problem.model_validate(fault.problem()))
+
+    def _commit(self, claim: Claim, item: ClaimedItem, outcome: Outcome) -> bool:
+        deadline = time.monotonic() + self._commit_timeout_s
+        while True:
+            try:
+                return self._leases.commit(
+                    claim, item.index, outcome.result, outcome.error, outcome.confusion
+                )
+            except RecordsUnavailable:
+                if time.monotonic() > deadline or self._stopping.wait(COMMIT_RETRY_S):
+                    raise

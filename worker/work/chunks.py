@@ -1,0 +1,295 @@
+"""Chunks: a worker claims a range of a job's items and runs them.
+
+The job records decide everything: which items are open, whether an attempt may start, and whether
+an outcome still counts. A chunk that is abandoned at any point is simply claimed again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+
+from roadmask.errors import Unavailable
+from roadmask.schemas.jobs import Lane
+from storage.jobs.leases import Claim, ClaimedItem, Leases
+from storage.queue import JobQueue
+from worker.background.lease_renewer import LeaseRenewer
+from worker.background.watchdog import Watchdog
+from worker.work.attempts import AttemptRunner, Verdict
+from worker.work.lane_limits import LaneLimits
+
+MAX_PAUSE_S = 10.0
+"""Longest pause after a service was unavailable."""
+MIN_LOOK_S, MAX_LOOK_S = 0.02, 0.5
+"""Pauses between looks at masks that another worker infers now."""
+MAX_CACHED_CHUNKS = 32
+"""Chunks of cached masks that a job gets in a row before other jobs of its lane have their turn."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReport:
+    """What one chunk says about the rest of its job."""
+
+    all_cached: bool = False
+    """Whether every mask was stored already, so that the next chunk may be as quick."""
+    has_more: bool = False
+    """Whether the job may have more chunks to claim."""
+    outage: bool = False
+    """Whether the object store or Redis was unavailable."""
+
+
+@dataclass(slots=True)
+class ActiveChunk:
+    """A chunk that this worker holds."""
+
+    claim: Claim
+    lost: threading.Event
+    """Set when the lease was lost or the job has ended."""
+    running: list[tuple[ClaimedItem, Future[Verdict]]] = field(default_factory=list)
+    cached: int = 0
+    """Items whose masks were stored already."""
+    isolated: list[Verdict] = field(default_factory=list)
+    """Verdicts of the attempts that ran alone."""
+    suspects: dict[int, ClaimedItem] = field(default_factory=dict)
+    """Items by index that failed and have attempts left, as the next attempt gets them."""
+
+    def verdicts(self) -> list[Verdict]:
+        """Verdicts of the attempts that have ended."""
+        return [future.result() for _, future in self.running if future.done()] + self.isolated
+
+    def suspect(self, item: ClaimedItem) -> None:
+        """Remember an item whose attempt has failed."""
+        self.suspects[item.index] = replace(item, attempts=item.attempts + 1)
+
+
+class ChunkRunner:
+    """Claims chunks and runs their items. Several threads may call `run` at once.
+
+    `lanes` are those that this worker serves: if the interactive lane is among them, batch chunks
+    yield to it.
+    """
+
+    def __init__(
+        self,
+        leases: Leases,
+        queue: JobQueue,
+        renewer: LeaseRenewer,
+        attempts: AttemptRunner,
+        watchdog: Watchdog,
+        *,
+        worker_id: str,
+        lanes: frozenset[Lane],
+        max_batch: int,
+    ) -> None:
+        self._leases = leases
+        self._queue = queue
+        self._renewer = renewer
+        self._attempts = attempts
+        self._watchdog = watchdog
+        self._worker_id = worker_id
+        self._yields = Lane.INTERACTIVE in lanes
+        self._max_batch = max_batch
+        # One batch in the model, one being decoded, one being stored.
+        in_progress = 3 * max_batch
+        self._limits = LaneLimits(in_progress, group=max(1, max_batch // 2))
+        self._threads = {lane: ThreadPoolExecutor(in_progress, f"{lane}-item") for lane in Lane}
+        self.stopping = threading.Event()
+        """Set by `stop`."""
+        self._outages = 0
+        """Chunks in a row that met an outage."""
+        self.outage: str | None = None
+        """Why the last chunk could not be finished; None if it was."""
+
+    def stop(self) -> None:
+        """Start no more items; the current ones run to their end."""
+        self.stopping.set()
+        self._attempts.stop()
+
+    def close(self) -> None:
+        """End the item threads."""
+        for threads in self._threads.values():
+            threads.shutdown()
+
+    def run(self, job_id: str, lane: Lane) -> None:
+        """Claim and run one chunk of the job, then send the message for its next chunk.
+
+        After a chunk of cached masks, the next chunk follows at once, up to `MAX_CACHED_CHUNKS`.
+        """
+        try:
+            for _ in range(MAX_CACHED_CHUNKS):
+                report = self._run_next(job_id)
+                if not (report.all_cached and report.has_more):
+                    break
+        except Unavailable as error:
+            log.warning("the chunk is given back: %s", error)
+            self.outage = str(error)
+            report = ChunkReport(has_more=True, outage=True)
+        self._pause(report.outage)
+        if report.has_more:
+            self._queue.send(job_id, lane)
+
+    def _run_next(self, job_id: str) -> ChunkReport:
+        claim = self._leases.claim(job_id, self._worker_id)
+        if claim is None:
+            return ChunkReport()
+        start = time.monotonic()
+        with self._renewer.hold(claim) as lost:
+            chunk = ActiveChunk(claim, lost)
+            try:
+                self._run_items(chunk)
+            finally:
+                wait(future for _, future in chunk.running)
+                # Items that started and did not end are given back; only suspects pay an attempt.
+                has_more = self._leases.release(claim, chunk.suspects)
+        _log(chunk, time.monotonic() - start)
+        outage = Verdict.RETURNED in chunk.verdicts()
+        self.outage = self._attempts.outage if outage else None
+        return ChunkReport(
+            all_cached=chunk.cached == len(claim.items), has_more=has_more, outage=outage
+        )
+
+    def _run_items(self, chunk: ActiveChunk) -> None:
+        """Run the items of a chunk until all have ended or the chunk must be left."""
+        # An interactive job is usually one image, whose attempt finds a stored mask just as fast.
+        if chunk.claim.lane is Lane.BATCH and not self._must_leave(chunk):
+            chunk.cached = self._attempts.commit_cached(chunk.claim, chunk.claim.items)
+        items = chunk.claim.items[chunk.cached :]
+        chunk.claim = self._attempts.with_flights(replace(chunk.claim, items=items))
+        items = chunk.claim.items
+        self._run_together(chunk, [item for item in items if item.attempts == 0])
+        for item, future in chunk.running:
+            if future.result() is Verdict.SUSPECT:
+                chunk.suspect(item)
+        self._run_isolated(chunk, [item for item in items if item.attempts > 0])
+
+    def _run_together(self, chunk: ActiveChunk, items: list[ClaimedItem]) -> None:
+        """Run items, and come back to those that another worker infers until their masks exist."""
+        pauses = _pauses()
+        while items:
+            elsewhere = self._run_groups(chunk, items)
+            if not elsewhere or self._must_leave(chunk):
+                return
+            if len(elsewhere) < len(items):
+                pauses = _pauses()
+            self.stopping.wait(next(pauses))
+            items = elsewhere
+
+    def _run_groups(self, chunk: ActiveChunk, items: list[ClaimedItem]) -> list[ClaimedItem]:
+        """Run items in groups; return those that are in flight in another worker."""
+        lane = chunk.claim.lane
+        elsewhere: list[ClaimedItem] = []
+        while items:
+            slots = self._limits.acquire(lane, min(self._max_batch, len(items)))
+            # Checked only now, because the wait for a slot may have been long.
+            if self._must_leave(chunk):
+                self._limits.release(lane, slots)
+                return []
+            group, items = items[:slots], items[slots:]
+            started: list[ClaimedItem] = []
+            try:
+                started, put_off = self._begin(chunk.claim, group)
+            finally:
+                self._limits.release(lane, slots - len(started))
+            # This thread would only wait for the last item: it runs it.
+            own = started.pop() if started and not (items or put_off or elsewhere) else None
+            for item in started:
+                future = self._threads[lane].submit(self._run_in_slot, chunk.claim, item)
+                chunk.running.append((item, future))
+            if own is not None:
+                self._run_here(chunk, own)
+                return []
+            if not started and not put_off:
+                return []
+            elsewhere += put_off
+        return elsewhere
+
+    def _run_isolated(self, chunk: ActiveChunk, suspects: list[ClaimedItem]) -> None:
+        """Run suspects, those of this chunk and of earlier ones, each alone: what kills the process
+        then is known. Those that fail again come last, because a machine recovers with time."""
+        waiting = deque([*suspects, *chunk.suspects.values()])
+        pauses = _pauses()
+        while waiting:
+            suspect = waiting.popleft()
+            with self._limits.exclusive():
+                if self._must_leave(chunk):
+                    return
+                started, put_off = self._begin(chunk.claim, [suspect])
+                if started and self._run_suspect(chunk, suspect) is Verdict.SUSPECT:
+                    waiting.append(chunk.suspects[suspect.index])
+            waiting.extend(put_off)
+            if put_off:
+                self.stopping.wait(next(pauses))
+
+    def _run_suspect(self, chunk: ActiveChunk, item: ClaimedItem) -> Verdict:
+        chunk.suspects.pop(item.index, None)
+        verdict = self._attempts.run(chunk.claim, item, isolated=True)
+        chunk.isolated.append(verdict)
+        # A model that still runs has exceeded its time, and blocks the next image.
+        self._watchdog.expect_returned(chunk.claim.job_id, item.index)
+        if verdict is Verdict.SUSPECT:
+            chunk.suspect(item)
+        return verdict
+
+    def _begin(
+        self, claim: Claim, items: list[ClaimedItem]
+    ) -> tuple[list[ClaimedItem], list[ClaimedItem]]:
+        """Begin items; return those that are begun, and those in flight in another worker."""
+        reply = self._leases.begin(replace(claim, items=items), [item.index for item in items])
+        begun, elsewhere = set(reply.begun), set(reply.elsewhere)
+        return (
+            [item for item in items if item.index in begun],
+            [item for item in items if item.index in elsewhere],
+        )
+
+    def _run_in_slot(self, claim: Claim, item: ClaimedItem) -> Verdict:
+        try:
+            return self._attempts.run(claim, item)
+        finally:
+            self._limits.release(claim.lane)
+
+    def _run_here(self, chunk: ActiveChunk, item: ClaimedItem) -> None:
+        future: Future[Verdict] = Future()
+        chunk.running.append((item, future))
+        try:
+            future.set_result(self._run_in_slot(chunk.claim, item))
+        except BaseException as error:
+            future.set_exception(error)
+
+    def _must_leave(self, chunk: ActiveChunk) -> bool:
+        if self.stopping.is_set() or chunk.lost.is_set() or Verdict.RETURNED in chunk.verdicts():
+            return True
+        # An interactive job is waiting, and this thread could run it.
+        return (
+            self._yields
+            and chunk.claim.lane is Lane.BATCH
+            and self._queue.depth(Lane.INTERACTIVE) > 0
+        )
+
+    def _pause(self, outage: bool) -> None:
+        """Back off exponentially after an outage."""
+        self._outages = self._outages + 1 if outage else 0
+        if outage:
+            self.stopping.wait(min(0.25 * 2**self._outages, MAX_PAUSE_S))
+
+
+def _pauses() -> Iterator[float]:
+    """Pauses between looks at masks that another worker infers, seconds."""
+    return (min(MIN_LOOK_S * 2**n, MAX_LOOK_S) for n in itertools.count())
+
+
+def _log(chunk: ActiveChunk, seconds: float) -> None:
+    counts = Counter(verdict.value for verdict in chunk.verdicts())
+    if chunk.cached:
+        counts["cached"] = chunk.cached
+    claim = chunk.claim
+    about = {**claim.origin, "chunk": claim.chunk, "lane": claim.lane.value}
+    summary = dict(sorted(counts.items())) or {"started": 0}
+    log.info("chunk ended", extra={**about, **summary, "seconds": round(seconds, 2)})
