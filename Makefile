@@ -60,7 +60,12 @@ check: lint types ## Run the checks for every save: lint, types, tests of the cl
 
 .PHONY: test
 test: lint types browser promtool proxies torch ## Run all checks: lint, types, import directions, all tests
-	@$(BIN)/python -m pytest $(PARALLEL)
+	@$(BIN)/python -m pytest $(PARALLEL) || { test $$? -eq 1 && $(MAKE) --no-print-directory again; }
+
+.PHONY: again
+again: setup ## Run the tests that failed once more, one after the other
+	@echo "Failed among the others; once more, each alone:"
+	@$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 .PHONY: browser
 browser: ## Install Chromium if it is missing; the tests of the page use it

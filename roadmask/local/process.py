@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,7 +64,7 @@ class ManagedProcess:
                 pass_fds=(self._lock,),
                 # Ctrl-C in a terminal reaches only the parent, which stops all in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=partial(_die_with, os.getpid()),
             )
         self._started = time.monotonic()
         self._due = None
@@ -127,6 +128,6 @@ class ManagedProcess:
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     # On other systems than Linux the inherited lock keeps a second stack away from the data.
-    signal_at_parent_death(signal.SIGTERM)
+    signal_at_parent_death(signal.SIGTERM, parent)

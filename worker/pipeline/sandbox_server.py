@@ -59,9 +59,10 @@ class Work:
         """Fork for the request that waits on a socket."""
         request, (image, result), _, _ = socket.recv_fds(client, MAX_REQUEST_BYTES, 2)
         verdict, writer = os.pipe()
+        server = os.getpid()
         process = os.fork()
         if process == 0:
-            signal_at_parent_death(signal.SIGKILL)
+            signal_at_parent_death(signal.SIGKILL, server)
             client.close()
             _work(json.loads(request), image, result, writer, max_pixels)
         for descriptor in (writer, image, result):

@@ -2,8 +2,12 @@
 
 import { queryString } from './query_string.js';
 
+/** The address that was read last. */
+let current = '';
+
 /** @returns {{view: string, query: URLSearchParams}} */
 export function readRoute() {
+  current = location.hash;
   const [view, query] = location.hash.replace(/^#\/?/, '').split('?');
   return { view: view || 'segment', query: new URLSearchParams(query ?? '') };
 }
@@ -34,5 +38,8 @@ export function navigate(to) {
  * @param {string} to
  */
 export function replaceLink(to) {
-  if (location.hash !== to) history.replaceState(null, '', to);
+  // A link was followed, and the browser has not announced it yet: it must not be overwritten.
+  if (location.hash !== current) return;
+  if (current !== to) history.replaceState(null, '', to);
+  current = location.hash;
 }

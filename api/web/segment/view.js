@@ -300,8 +300,9 @@ class SegmentView {
   }
 
   #updateLink() {
-    replaceLink(this.#currentLink());
-    this.#query = new URLSearchParams(location.hash.split('?')[1] ?? '');
+    const shown = this.#currentLink();
+    replaceLink(shown);
+    this.#query = new URLSearchParams(shown.split('?')[1] ?? '');
   }
 
   /** @returns {import('../lib/erase_button.js').Erasable | null} */

@@ -206,7 +206,8 @@ def test_a_passing_fault_of_the_model_fails_no_image(
     work(start(Brightness(fault)), service, job_id)
     assert service.job(job_id).state is JobState.SUCCEEDED
     assert next(faults, None) is None
-    assert max(item.attempts for item in service.items(job_id)) == 2
+    # An image that is the whole of its batch may meet both faults.
+    assert max(item.attempts for item in service.items(job_id)) in {2, 3}
 
 
 def test_an_image_that_once_took_too_long_is_tried_again(
