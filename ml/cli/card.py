@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roadmask.cli.options import reading_options
+from roadmask.cli.options.reading import reading_options
 
 if TYPE_CHECKING:
     from roadmask.images.reading import Reading

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from roadmask.cli.display.output import say
-from roadmask.cli.options import Command, connect, connection, reading_options
+from roadmask.cli.options.command import Command
+from roadmask.cli.options.connection import connect, connection
+from roadmask.cli.options.reading import reading_options
 from roadmask.errors import InvalidRequest, ServiceUnreachable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ml.cli.dataset import Scales, meter, say_labels
-from roadmask.cli.options import reading_options
+from roadmask.cli.options.reading import reading_options
 from roadmask.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import click
 
 from ml.cli.scenes import scenes
 from ml.cli.train import FOLDER
-from roadmask.cli.options import reading_options
+from roadmask.cli.options.reading import reading_options
 
 if TYPE_CHECKING:
     from roadmask.images.reading import Reading

@@ -12,7 +12,7 @@ import click
 
 from ml.cli.dataset import say_labels
 from ml.data.data_source import DataSource
-from roadmask.cli.options import reading_options
+from roadmask.cli.options.reading import reading_options
 
 if TYPE_CHECKING:
     from roadmask.images.reading import Reading

@@ -14,17 +14,11 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from roadmask.cli.batch_products import Products, product_options
 from roadmask.cli.display.output import say
-from roadmask.cli.options import (
-    confidence,
-    connect_or_start,
-    connection,
-    local,
-    mask_format,
-    mask_parameters,
-    selection_options,
-)
+from roadmask.cli.options.connection import connect_or_start, connection, local
+from roadmask.cli.options.masks import confidence, mask_format, mask_parameters
+from roadmask.cli.options.products import Products, product_options
+from roadmask.cli.options.selection import selection_options
 from roadmask.exit_codes import Exit, exit_code, problem_of
 from roadmask.python_command import python_command
 from roadmask.schemas.mask_formats import FOLDER_DOCUMENTS

@@ -7,7 +7,7 @@ from typing import cast, get_args
 import click
 
 from roadmask.cli.display.output import say
-from roadmask.cli.options import connect, connection
+from roadmask.cli.options.connection import connect, connection
 from roadmask.schemas.ownership.erasures import ErasedKind
 
 

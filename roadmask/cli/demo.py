@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roadmask.cli.display.output import say
+from roadmask.cli.display.output import log, say
 from roadmask.cli.display.tables import print_table
-from roadmask.cli.options import data_dir, log
+from roadmask.cli.options.connection import data_dir
 from roadmask.exit_codes import Exit
 from roadmask.python_command import python_command
 

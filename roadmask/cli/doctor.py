@@ -10,8 +10,8 @@ import click
 from click.core import ParameterSource
 
 from roadmask.cli.display.findings import show_finding, show_mark
-from roadmask.cli.display.output import say
-from roadmask.cli.options import connection, data_dir, log
+from roadmask.cli.display.output import log, say
+from roadmask.cli.options.connection import connection, data_dir
 from roadmask.exit_codes import Exit
 from roadmask.shown import shown
 

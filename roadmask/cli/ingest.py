@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmask.cli.display.output import say
-from roadmask.cli.options import connect, connection, reading_options
+from roadmask.cli.options.connection import connect, connection
+from roadmask.cli.options.reading import reading_options
 from roadmask.exit_codes import Exit
 
 if TYPE_CHECKING:

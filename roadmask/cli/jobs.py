@@ -13,7 +13,7 @@ import click
 
 from roadmask.cli.display.output import say
 from roadmask.cli.display.tables import print_table, table_width
-from roadmask.cli.options import connect, connection
+from roadmask.cli.options.connection import connect, connection
 from roadmask.exit_codes import Exit
 
 if TYPE_CHECKING:

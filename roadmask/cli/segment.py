@@ -13,14 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmask.cli.display.output import say
-from roadmask.cli.options import (
-    confidence,
-    connect_or_start,
-    connection,
-    local,
-    mask_format,
-    mask_parameters,
-)
+from roadmask.cli.options.connection import connect_or_start, connection, local
+from roadmask.cli.options.masks import confidence, mask_format, mask_parameters
 from roadmask.exit_codes import Exit
 from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.pixels import AS_STORED

@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 import click
 
-from roadmask.cli.options import data_dir, log
+from roadmask.cli.display.output import log
+from roadmask.cli.options.connection import data_dir
 
 
 @click.command()

@@ -9,7 +9,7 @@ import click
 
 from roadmask.cli.display.output import say
 from roadmask.cli.display.tables import print_table
-from roadmask.cli.options import connect, connection
+from roadmask.cli.options.connection import connect, connection
 
 if TYPE_CHECKING:
     from roadmask.schemas.webhooks import Delivery

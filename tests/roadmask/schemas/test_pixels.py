@@ -5,7 +5,7 @@ from typing import Any
 import click
 import pytest
 
-from roadmask.cli.options import PixelsOption
+from roadmask.cli.options.pixels import PixelsOption
 from roadmask.schemas.jobs import Job, JobCreate, Result
 from roadmask.schemas.mask_parameters import MaskParameters
 from roadmask.schemas.pixels import Pixels, RequestedPixels

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmask.cli.display.output import say
-from roadmask.cli.options import Command
+from roadmask.cli.options.command import Command
 from roadmask.folder.results import MATCHES
 from roadmask.schemas.mask_formats import FOLDER_DOCUMENTS
 from roadmask.schemas.pixels import AS_STORED
