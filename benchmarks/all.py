@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from benchmarks import page
-from benchmarks.section import section_file
+from benchmarks.harness.section import section_file
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import click
 import httpx
 
-from benchmarks import pictures
-from benchmarks.load import Load, press, request
-from benchmarks.section import Section, options
+from benchmarks.harness import pictures
+from benchmarks.harness.load import Load, press, request
+from benchmarks.harness.section import Section, options
 from roadmask import Client, Stack
 
 EXPLANATION = """

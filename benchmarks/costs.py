@@ -12,10 +12,10 @@ from statistics import median
 
 import click
 
-from benchmarks import pictures
-from benchmarks.engine import BATCH, open_engine
+from benchmarks.harness import pictures
+from benchmarks.harness.engine import BATCH, open_engine
+from benchmarks.harness.section import Section, options, size_options
 from benchmarks.latency import mask_of, one_by_one
-from benchmarks.section import Section, options, size_options
 from ml.inference.predictor import Predictor
 from roadmask import Client, Stack, segment_folder
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.section import Section, median_and_range, options
+from benchmarks.harness.section import Section, median_and_range, options
 from ml.cli.scenes import scenes
 from ml.data.batches import Batches
 from ml.data.samples import Pair, annotated_samples, dataset_name

@@ -15,10 +15,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import pictures
-from benchmarks.peak import measure_peak
-from benchmarks.section import Section, median_and_range, options
-from benchmarks.stock_keras import stock_keras
+from benchmarks.harness import pictures
+from benchmarks.harness.peak import measure_peak
+from benchmarks.harness.section import Section, median_and_range, options
+from benchmarks.harness.stock_keras import stock_keras
 from ml.data.samples import annotated_samples, dataset_name, read_pair
 from ml.engines.choice import choose
 from ml.engines.engine import BATCH

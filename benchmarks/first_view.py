@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 from playwright.sync_api import Browser, sync_playwright
 
-from benchmarks import pictures
+from benchmarks.harness import pictures
+from benchmarks.harness.section import Section, median_and_range, options
 from benchmarks.scale import redis_of
-from benchmarks.section import Section, median_and_range, options
 from roadmask import Client, Stack
 from roadmask.schemas.images import Image
 from roadmask.settings import Settings

@@ -28,9 +28,9 @@ import httpx
 from PIL import Image
 
 from api.bodies.limits import MAX_JSON_VALUES, MAX_TASKS_BYTES
-from benchmarks import pictures
-from benchmarks.load import Load, request
-from benchmarks.section import Section, options
+from benchmarks.harness import pictures
+from benchmarks.harness.load import Load, request
+from benchmarks.harness.section import Section, options
 from roadmask import Stack
 
 EXPLANATION = """

@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from benchmarks import pictures
-from benchmarks.engine import open_engine
-from benchmarks.section import Section, median_and_range, options
+from benchmarks.harness import pictures
+from benchmarks.harness.engine import open_engine
+from benchmarks.harness.section import Section, median_and_range, options
 from roadmask import Client, Stack
 from roadmask.images.decoding import decode
 from roadmask.masks.codec import decode_mask

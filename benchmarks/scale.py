@@ -12,9 +12,9 @@ import click
 import httpx
 from redis import Redis
 
-from benchmarks import pictures
 from benchmarks.api import resident_mb
-from benchmarks.section import Section, median_and_range, options
+from benchmarks.harness import pictures
+from benchmarks.harness.section import Section, median_and_range, options
 from benchmarks.service import job_rate
 from ml.registry.artifact import find_artifact
 from roadmask import Client, Stack

@@ -20,9 +20,9 @@ import click
 import httpx
 from redis import Redis
 
-from benchmarks import pictures
-from benchmarks.network_namespaces import ADDRESS, CORE, NetworkNamespaces, inside
-from benchmarks.section import Section, options
+from benchmarks.harness import pictures
+from benchmarks.harness.network_namespaces import ADDRESS, CORE, NetworkNamespaces, inside
+from benchmarks.harness.section import Section, options
 from roadmask import Client
 from roadmask.settings import Settings
 from tests.harness.api.server import ApiServer
@@ -81,7 +81,7 @@ class PacedWorker(TinyWorker):
         self._namespace, self._seconds = namespace, seconds
 
     def command(self) -> list[str]:
-        worker = [sys.executable, "-m", "benchmarks.paced_worker", str(self._seconds)]
+        worker = [sys.executable, "-m", "benchmarks.harness.paced_worker", str(self._seconds)]
         return inside(self._namespace, worker)
 
 

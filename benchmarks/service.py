@@ -15,9 +15,9 @@ from shutil import rmtree
 
 import click
 
-from benchmarks import pictures
-from benchmarks.engine import BATCH, open_engine
-from benchmarks.section import Section, median_and_range, options, size_options
+from benchmarks.harness import pictures
+from benchmarks.harness.engine import BATCH, open_engine
+from benchmarks.harness.section import Section, median_and_range, options, size_options
 from ml.inference.predictor import Predictor
 from roadmask import Client, Stack, segment_folder
 

@@ -11,7 +11,7 @@ import click
 import keras
 import numpy as np
 
-from benchmarks.section import Section, median_and_range, options
+from benchmarks.harness.section import Section, median_and_range, options
 from ml.networks.batch_normalization import BatchNormalization
 from ml.networks.registry import build_network
 from ml.recipes.recipe import Recipe

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.section import Section, median_and_range, options
+from benchmarks.harness.section import Section, median_and_range, options
 from roadmask import Stack
 from roadmask.folder.options import RunOptions
 from roadmask.folder.output_folder import OutputFolder

@@ -20,8 +20,8 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks import pictures
-from benchmarks.section import versions
+from benchmarks.harness import pictures
+from benchmarks.harness.section import versions
 from benchmarks.service import folder_rate, job_rate
 from ml.recipes.registry import RECIPES
 from ml.study.environment import processor_name

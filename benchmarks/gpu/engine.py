@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pictures import parse_size, scene
+from benchmarks.harness.pictures import parse_size, scene
 from ml.inference.segmenter import resize
 from ml.inference.upsampling import upsample_mask
 from ml.registry.artifact import find_artifact

@@ -13,12 +13,12 @@ from shutil import rmtree
 import click
 import httpx
 
-from benchmarks import pictures
-from benchmarks.engine import open_engine
+from benchmarks.harness import pictures
+from benchmarks.harness.engine import open_engine
+from benchmarks.harness.section import Section, median_and_range, options
 from benchmarks.peers.peer import NOTHING, PEERS, ROOT, START_S, Peer
 from benchmarks.peers.plain_script import PlainScript
 from benchmarks.peers.stores import open_stores
-from benchmarks.section import Section, median_and_range, options
 from benchmarks.service import engine_rate, folder_rate, job_rate
 from ml.registry.artifact import find_artifact
 from roadmask import Client, Stack

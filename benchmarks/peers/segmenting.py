@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.engine import open_engine
+from benchmarks.harness.engine import open_engine
 from roadmask.images.decoding import decode
 from roadmask.masks.codec import encode_mask
 from roadmask.settings import Settings

@@ -1,4 +1,4 @@
-"""Files that `benchmarks.fuzz` has found, each with a fault that it showed once."""
+"""Files that `benchmarks.images.fuzz` has found, each with a fault that it showed once."""
 
 import tarfile
 from collections.abc import Iterator

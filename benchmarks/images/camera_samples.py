@@ -1,4 +1,4 @@
-"""`python -m benchmarks.camera_samples FOLDER`: masks of camera data against those of 8-bit images.
+"""`python -m benchmarks.images.camera_samples FOLDER`: masks of camera data and of 8-bit images.
 
 8-bit street images become what a camera would have stored: deep, linear, mosaicked, with a hot
 pixel, thermal-like. Each goes through a PNG of 16 bits and `decode`, without and with the setting

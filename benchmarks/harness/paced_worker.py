@@ -1,4 +1,4 @@
-"""`python -m benchmarks.paced_worker SECONDS`: a worker whose model waits instead of computing.
+"""`python -m benchmarks.harness.paced_worker SECONDS`: a worker whose model only waits.
 
 All else is the real worker, so many of them on few cores show what they ask of Redis and the store.
 """

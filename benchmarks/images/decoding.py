@@ -1,4 +1,4 @@
-"""`python -m benchmarks.decoding`: the time of decoding, for each kind of file.
+"""`python -m benchmarks.images.decoding`: the time of decoding, for each kind of file.
 
 A street scene of 1920x1080 is stored in each form and decoded: the time of the processor, the
 median of several runs, and the memory that it takes at its highest, the pixels of the result among
@@ -21,7 +21,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from benchmarks import pictures
+from benchmarks.harness import pictures
 from roadmask import memory_limit
 from roadmask.images.decoding import decode_sniffed
 from roadmask.images.sniffing import sniff

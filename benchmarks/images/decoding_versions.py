@@ -1,4 +1,4 @@
-"""`python -m benchmarks.decoding_versions CHECKOUT`: decoding here and in another revision.
+"""`python -m benchmarks.images.decoding_versions CHECKOUT`: decoding here and in another revision.
 
 `CHECKOUT` is a worktree of that revision with its own `.venv` (`make setup`). Each revision decodes
 in a process of its own, the files in turn, so that both meet the same load of the machine. The
@@ -19,10 +19,10 @@ from typing import Any
 
 import click
 
-from benchmarks import pictures
-from benchmarks.decoding import Picture, by_pillow
+from benchmarks.harness import pictures
+from benchmarks.images.decoding import Picture, by_pillow
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 SIZES = ("480x360", "1920x1080")
 DECODER = """
 import sys, time

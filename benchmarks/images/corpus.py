@@ -1,4 +1,4 @@
-"""`python -m benchmarks.corpus FOLDER…`: public test images, read by Roadmask and by Pillow.
+"""`python -m benchmarks.images.corpus FOLDER…`: public test images, read by Roadmask and by Pillow.
 
 Sources that carry such images: Pillow's on PyPI (`Tests/images`), Debian's of tiff, exiv2, vips and
 libheif (`apt-get source --download-only`), PngSuite in those of pypng, and scikit-image's installed

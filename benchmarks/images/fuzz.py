@@ -1,4 +1,4 @@
-"""`python -m benchmarks.fuzz`: damaged image files against the door and the decoders.
+"""`python -m benchmarks.images.fuzz`: damaged image files against the door and the decoders.
 
 Mutants of the cases in `tests/roadmask/images/cases`: flipped bits, extreme numbers, cut, doubled
 and exchanged pieces, with right checksums. Each is sniffed and decoded in a process whose memory is

@@ -1,0 +1,1 @@
+"""What benchmarks are written with: their table, new images, load, the bare engine."""

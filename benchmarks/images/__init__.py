@@ -1,0 +1,1 @@
+"""How image files are read: speed, memory, other readers, damaged files."""
