@@ -133,16 +133,18 @@ class JobService:
             request = request.model_copy(update={"pixels": None})
         model = self._models.resolve(request.model)
         self._models.check_quality(model, request.quality)
-        job, replayed = self._records.create(
-            request,
-            self._usage.limited(caller, items),
-            idempotency_key,
-            model,
-            list_sha256,
-            caller.owner,
-        )
+        with self._usage.reserve(caller, idempotency_key) as reservation:
+            job, replayed = self._records.create(
+                request,
+                reservation.taking(items),
+                idempotency_key,
+                model,
+                list_sha256,
+                caller.owner,
+            )
+            if not replayed:
+                reservation.count()
         if not replayed:
-            self._usage.count_items(caller, job.counts.total)
             facts = {"job_id": job.id, "lane": job.lane.value, "items": job.counts.total}
             log.info("job accepted", extra=facts)
             self._send(job)

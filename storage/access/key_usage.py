@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
+from uuid import uuid4
 
 from redis import Redis
 
 from roadmask.errors import QuotaExceeded, RecordsUnavailable
 from storage.access.caller import Caller
+from storage.access.quota_holds import Hold, QuotaHolds
 from storage.connections import records_guard
+from storage.jobs.keys import idempotency_key as key_of
 
 RATE = "rm:rate:key:"
 """Prefix, per key and minute: number of requests; expires."""
 ITEMS = "rm:quota:items:"
-"""Prefix, per key and day (UTC): images in jobs; expires."""
+"""Prefix, per day (UTC): hash from a key to its images in jobs; expires."""
 MINUTE = 60
 KEPT_S = 2 * 24 * 3600
+BATCH = 1000
+"""Images that a new job takes of its quota at once."""
+ANY_NUMBER = 2**53
 
 T = TypeVar("T")
 
@@ -56,42 +63,70 @@ def rate_window(limit: int, used: int) -> RateWindow:
     return RateWindow(limit, used, MINUTE - int(time.time()) % MINUTE)
 
 
+class ItemReservation:
+    """The images of a new job, held of the day's quota until the job is accepted or refused."""
+
+    def __init__(self, redis: Redis, caller: Caller, known_key: str | None) -> None:
+        self._redis: Any = redis
+        self._holds = QuotaHolds(redis)
+        self._quota = caller.key.quota_items if caller.key else None
+        self._known_key = known_key
+        self._hold = Hold(f"{ITEMS}{datetime.now(UTC):%Y%m%d}", str(caller.owner), uuid4().hex)
+        self._held = 0
+
+    def taking(self, items: Iterable[T]) -> Iterator[T]:
+        """The items, held before they are yielded. Raises `QuotaExceeded` beyond the quota."""
+        if self._quota is None:
+            yield from items
+            return
+        remaining = iter(items)
+        while batch := list(islice(remaining, BATCH)):
+            self._take(self._held + len(batch), self._quota)
+            yield from batch
+
+    def count(self) -> None:
+        """Count the images of the accepted job as used."""
+        if self._held:
+            # The job is accepted, whatever happens to its counter.
+            with suppress(RecordsUnavailable), records_guard():
+                self._holds.count(self._hold, self._held, KEPT_S)
+            self._held = 0
+
+    def drop(self) -> None:
+        """Give back what is held and was not counted."""
+        if self._held:
+            with suppress(RecordsUnavailable), records_guard():
+                self._holds.drop(self._hold)
+
+    def _take(self, amount: int, quota: int) -> None:
+        with records_guard():
+            taken, used = self._holds.take(self._hold, amount, quota)
+            if not taken and self._known_key and self._redis.exists(self._known_key):
+                # The repetition of an accepted request: it goes on to its job.
+                taken, _ = self._holds.take(self._hold, amount, ANY_NUMBER)
+        if not taken:
+            raise QuotaExceeded(
+                f"This key has {quota:,} images a day, and {used:,} are used. More come at "
+                "midnight (UTC); the operator may raise the quota."
+            )
+        self._held = amount
+
+
 class KeyUsage:
     """The counters of keys in Redis. They begin again at 0 when Redis is emptied."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis: Any = redis
+        self._redis = redis
 
-    def limited(self, caller: Caller, items: Iterable[T]) -> Iterator[T]:
-        """The items of a new job. Raises `QuotaExceeded` at the first one beyond the quota."""
-        quota = caller.key.quota_items if caller.key else None
-        if quota is None:
-            yield from items
-            return
-        with records_guard():
-            used = int(self._redis.get(_items_key(caller)) or 0)
-        for number, item in enumerate(items, 1):
-            if used + number > quota:
-                raise QuotaExceeded(
-                    f"This key has {quota:,} images a day, and {used:,} are used. More come at "
-                    "midnight (UTC); the operator may raise the quota."
-                )
-            yield item
+    @contextmanager
+    def reserve(self, caller: Caller, idempotency_key: str | None) -> Iterator[ItemReservation]:
+        """A reservation for a new job. What is not counted in the block is given back after it.
 
-    def count_items(self, caller: Caller, items: int) -> None:
-        """Count the images of an accepted job."""
-        if caller.key is None or caller.key.quota_items is None:
-            return
-        # The job is accepted, whatever happens to its counter.
-        with (
-            suppress(RecordsUnavailable),
-            records_guard(),
-            self._redis.pipeline(transaction=False) as pipe,
-        ):
-            pipe.incrby(_items_key(caller), items)
-            pipe.expire(_items_key(caller), KEPT_S)
-            pipe.execute()
-
-
-def _items_key(caller: Caller) -> str:
-    return f"{ITEMS}{caller.owner}:{datetime.now(UTC):%Y%m%d}"
+        A request whose Idempotency-Key created a job before may pass the quota.
+        """
+        known_key = idempotency_key and key_of(idempotency_key, caller.owner)
+        reservation = ItemReservation(self._redis, caller, known_key)
+        try:
+            yield reservation
+        finally:
+            reservation.drop()

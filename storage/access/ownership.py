@@ -22,6 +22,7 @@ from roadmask.hashing import sha256_of
 from roadmask.schemas.images import Image
 from roadmask.schemas.media_types import JSON
 from storage.access.caller import Caller
+from storage.access.quota_holds import Hold, QuotaHolds
 from storage.access.readers import Readers
 from storage.connections import records_guard
 from storage.objects.store import ObjectStore
@@ -41,6 +42,18 @@ UPLOAD_NAMES = "rm:uploads:names:"
 """Prefix, per owner: hash from an upload to the name of its file."""
 USAGE = "rm:usage"
 """Hash from an owner to the bytes of its uploads."""
+_INDEX = """
+-- Note that an owner has an upload. KEYS: its uploads, the names of their files, the uploads with
+-- owners, the bytes of owners, the holds of this one. ARGV: owner, upload, bytes, filename or ''.
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
+end
+if redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3]) == 1 then
+  redis.call('HINCRBY', KEYS[3], ARGV[2], 1)
+  redis.call('HINCRBY', KEYS[4], ARGV[1], ARGV[3])
+end
+redis.call('HDEL', KEYS[5], ARGV[2])
+"""
 BATCH = 500
 LONGEST_IN_KEY = 180
 _PLAIN_NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]+", re.ASCII)
@@ -74,6 +87,8 @@ class Ownership:
     def __init__(self, redis: Redis, store: ObjectStore) -> None:
         self._redis: Any = redis
         self._store = store
+        self._holds = QuotaHolds(redis)
+        self._index_upload = redis.register_script(_INDEX)
 
     # Uploads
 
@@ -104,11 +119,17 @@ class Ownership:
             name = self._redis.hget(f"{UPLOAD_NAMES}{caller.owner}", field)
         if known and (filename is None or (name and name.decode() == filename)):
             return
+        hold = Hold(USAGE, caller.owner, field)
         if not known:
-            self._check_bytes(caller, size)
+            self._hold_bytes(caller, hold, size)
         facts = {"bytes": size, "filename": filename, "record_format": FORMAT}
         marker = json.dumps(facts).encode()
-        self._store.put(f"{OWNERS}{caller.owner}/{field}.json", marker, JSON)
+        try:
+            self._store.put(f"{OWNERS}{caller.owner}/{field}.json", marker, JSON)
+        except Exception:
+            with records_guard():
+                self._holds.drop(hold)
+            raise
         self._index(caller.owner, field, size, filename)
 
     def filenames(self, caller: Caller, kind: Kind, sha256s: Sequence[str]) -> dict[str, str]:
@@ -170,27 +191,28 @@ class Ownership:
         with records_guard():
             return int(self._redis.hget(USAGE, owner) or 0)
 
-    def _check_bytes(self, caller: Caller, size: int) -> None:
+    def _hold_bytes(self, caller: Caller, hold: Hold, size: int) -> None:
         quota = caller.key.quota_bytes if caller.key else None
         if quota is None:
             return
-        stored = self.bytes_stored(str(caller.owner))
-        if stored + size > quota:
-            raise QuotaExceeded(
-                f"The uploads of this key have {stored:,} bytes. With these {size:,} they would be "
-                f"over its quota of {quota:,}. Delete some, or ask the operator for more."
-            )
+        with records_guard():
+            taken, stored = self._holds.take(hold, size, quota)
+            # Another request of the key may have sent the same bytes meanwhile.
+            if taken or self._redis.hexists(f"{UPLOADS_OF}{hold.owner}", hold.id):
+                return
+        raise QuotaExceeded(
+            f"The uploads of this key have {stored:,} bytes. With these {size:,} they would be "
+            f"over its quota of {quota:,}. Delete some, or ask the operator for more."
+        )
 
     def _index(self, owner: str, field: str, size: int, filename: str | None) -> None:
-        # The number of bytes changes with the first of several processes only.
+        uploads, names = f"{UPLOADS_OF}{owner}", f"{UPLOAD_NAMES}{owner}"
+        held = Hold(USAGE, owner, field).keys[1]
         with records_guard():
-            if filename:
-                self._redis.hset(f"{UPLOAD_NAMES}{owner}", field, filename)
-            if self._redis.hsetnx(f"{UPLOADS_OF}{owner}", field, size):
-                with self._redis.pipeline(transaction=True) as pipe:
-                    pipe.hincrby(OWNED_UPLOADS, field, 1)
-                    pipe.hincrby(USAGE, owner, size)
-                    pipe.execute()
+            self._index_upload(
+                keys=[uploads, names, OWNED_UPLOADS, USAGE, held],
+                args=[owner, field, size, filename or ""],
+            )
 
     # Datasets
 

@@ -7,11 +7,19 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.harness.api.fixtures import api, busy_worker, empty_api, settings, store, worker
+from tests.harness.api.fixtures import (
+    api,
+    busy_worker,
+    callers,
+    empty_api,
+    settings,
+    store,
+    worker,
+)
 from tests.harness.api.openapi_contract import Contract
 from tests.harness.api.server import ApiServer
 
-__all__ = ["api", "busy_worker", "empty_api", "settings", "store", "worker"]
+__all__ = ["api", "busy_worker", "callers", "empty_api", "settings", "store", "worker"]
 
 
 @pytest.fixture

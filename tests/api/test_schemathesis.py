@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from storage.access import api_keys
 from storage.access.api_key import Scope
 from tests.harness.api.callers import Callers
 from tests.harness.api.server import ApiServer
@@ -32,14 +30,6 @@ WAITING = {"/rest/", "/readyz"}
 WAITS = "/v1/segment"
 """Waits for a worker unless it is asked not to."""
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
-
-
-@pytest.fixture
-def callers(empty_api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callers]:
-    monkeypatch.setattr(api_keys, "CHECK_S", 0)
-    found = Callers(empty_api)
-    yield found
-    found.close()
 
 
 @pytest.mark.slow

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
 
 import httpx
-import pytest
 from redis import Redis
 
-from storage.access import api_keys
 from storage.access.api_key import Scope
 from storage.access.audit_log import AuditLog
 from storage.objects.local import LocalStore
@@ -23,15 +20,6 @@ from tests.harness.worker.fake_worker import FakeWorker
 
 READS = {"GET", "HEAD"}
 SCOPES = ((Scope.SUBMIT,), (Scope.READ,), (Scope.SUBMIT, Scope.READ), (Scope.ADMIN,))
-
-
-@pytest.fixture
-def callers(empty_api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callers]:
-    monkeypatch.setattr(api_keys, "CHECK_S", 0)
-    monkeypatch.setattr("api.auth.access.CHECK_S", 0)
-    found = Callers(empty_api)
-    yield found
-    found.close()
 
 
 class Values(dict[str, str]):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import numpy as np
 import pytest
@@ -11,13 +9,11 @@ from redis import Redis
 
 from roadmask.masks.codec import encode_mask
 from roadmask.settings import Settings
-from storage.access import api_keys
 from storage.access.api_key import Scope
 from storage.backends import StorageBackends
 from storage.objects.local import LocalStore
 from storage.redis_text import texts
 from tests.harness.api.callers import Callers
-from tests.harness.api.server import ApiServer
 from tests.harness.api.submission import submit
 from tests.harness.images.api_images import digest, picture, put
 from tests.harness.worker.fake_worker import FakeWorker
@@ -29,15 +25,6 @@ def storage(settings: Settings, redis: Redis, store: LocalStore) -> StorageBacke
     return StorageBackends.build(
         redis, store, settings.model_copy(update={"item_deadline_s": 0.0, "lease_s": 0.0001})
     )
-
-
-@pytest.fixture
-def callers(empty_api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callers]:
-    monkeypatch.setattr(api_keys, "CHECK_S", 0)
-    monkeypatch.setattr("api.auth.access.CHECK_S", 0)
-    found = Callers(empty_api)
-    yield found
-    found.close()
 
 
 def traces(store: LocalStore, redis: Redis, *words: str) -> list[str]:

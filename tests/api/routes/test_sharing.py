@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 
 import httpx
 import numpy as np
@@ -17,7 +16,6 @@ from roadmask import Client
 from roadmask.cli.share import share as share_command
 from roadmask.masks.codec import encode_mask
 from roadmask.schemas.ownership.sharing import SharedKind, Sharing
-from storage.access import api_keys
 from storage.access.api_key import Scope
 from tests.api.auth.test_access import READS, filled
 from tests.api.auth.test_keys import operations
@@ -36,15 +34,6 @@ OF_OWNERS = {
 
 
 SHARED: dict[SharedKind, str] = {"job": "", "dataset": "own"}
-
-
-@pytest.fixture
-def callers(empty_api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callers]:
-    monkeypatch.setattr(api_keys, "CHECK_S", 0)
-    monkeypatch.setattr("api.auth.access.CHECK_S", 0)
-    found = Callers(empty_api)
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -12,9 +12,11 @@ from redis import Redis
 
 from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
+from storage.access import api_keys
 from storage.jobs.keys import open_key
 from storage.objects.local import LocalStore
 from storage.redis_text import texts
+from tests.harness.api.callers import Callers
 from tests.harness.api.server import ApiServer
 from tests.harness.worker.fake_worker import FakeWorker
 from tests.servers.process import HOST, free_port
@@ -56,6 +58,16 @@ def empty_api(api: ApiServer, redis: Redis, store: LocalStore) -> ApiServer:
     api.app.state.components.storage.reconciler.run()
     api.app.state.components.access.forget()
     return api
+
+
+@pytest.fixture
+def callers(empty_api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callers]:
+    """Creates keys on the API. All processes know of a change at once, without a pause."""
+    monkeypatch.setattr(api_keys, "CHECK_S", 0)
+    monkeypatch.setattr("api.auth.access.CHECK_S", 0)
+    found = Callers(empty_api)
+    yield found
+    found.close()
 
 
 @pytest.fixture

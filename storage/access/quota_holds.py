@@ -1,0 +1,86 @@
+"""Parts of quotas that requests in progress hold, so that together they stay within a quota.
+
+A request holds an amount before its work. The amount is counted when the work is done, and dropped
+when it fails. What a process that died held is free again after `HOLD_S`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+HOLDS = "rm:quota:holds:"
+"""Prefix, per quota and owner: hash from the id of a hold to its amount and its end; expires."""
+HOLD_S = 2 * 3600
+"""Time that a hold lasts, seconds: longer than a job may take to be accepted."""
+
+_TAKE = """
+-- Hold a part of a quota. KEYS: what each owner has used, the holds of this one.
+-- ARGV: owner, id of the hold, its amount, the quota, seconds for which it lasts.
+-- Returns whether it is held, and what is used and held without it.
+local time = tonumber(redis.call('TIME')[1])
+local others = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0)
+local holds = redis.call('HGETALL', KEYS[2])
+for i = 1, #holds, 2 do
+  local amount, ends = holds[i + 1]:match('^(%d+) (%d+)$')
+  if tonumber(ends) <= time then
+    redis.call('HDEL', KEYS[2], holds[i])
+  elseif holds[i] ~= ARGV[2] then
+    others = others + tonumber(amount)
+  end
+end
+if others + tonumber(ARGV[3]) > tonumber(ARGV[4]) then
+  return { 0, others }
+end
+redis.call('HSET', KEYS[2], ARGV[2], string.format('%s %.0f', ARGV[3], time + ARGV[5]))
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+return { 1, others }
+"""
+_COUNT = """
+-- Count what is held as used. KEYS: as above. ARGV: owner, id of the hold, its amount, seconds to
+-- keep the counter.
+if redis.call('HDEL', KEYS[2], ARGV[2]) == 1 then
+  redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[3])
+  redis.call('EXPIRE', KEYS[1], ARGV[4])
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A part of a quota, held under an id. To hold it again replaces its amount."""
+
+    used: str
+    """Key of the hash from owners to what each has used."""
+    owner: str
+    id: str
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of what is used and of what is held."""
+        return [self.used, f"{HOLDS}{self.used}:{self.owner}"]
+
+
+class QuotaHolds:
+    """Every method is one step in Redis, and safe to repeat."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis
+        self._take = redis.register_script(_TAKE)
+        self._count = redis.register_script(_COUNT)
+
+    def take(self, hold: Hold, amount: int, quota: int) -> tuple[bool, int]:
+        """Hold an amount if the quota has room. Return whether, and what is used and held else."""
+        arguments: list[str | int] = [hold.owner, hold.id, amount, quota, HOLD_S]
+        taken, others = self._take(keys=hold.keys, args=arguments)
+        return bool(taken), int(others)
+
+    def count(self, hold: Hold, amount: int, keep_s: int) -> None:
+        """Count what is held as used, on a counter that lives for `keep_s` seconds."""
+        self._count(keys=hold.keys, args=[hold.owner, hold.id, amount, keep_s])
+
+    def drop(self, hold: Hold) -> None:
+        """Give back what is held."""
+        self._redis.hdel(hold.keys[1], hold.id)
