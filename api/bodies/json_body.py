@@ -1,7 +1,8 @@
 """JSON bodies, parsed strictly.
 
 FastAPI parses JSON with Python's `json`, which accepts lone surrogates (`"\\ud800"`): strings that
-fail wherever they are encoded later. Pydantic's parser refuses them, and is three times as fast.
+fail wherever they are encoded later. Pydantic's parser refuses them, and is three times as fast. It
+takes the last of several members with one name, which `check_members` refuses.
 Neither releases the interpreter's lock, so parsing in a thread would not keep the event loop free;
 the limits of `api.bodies.limits` keep the pause short.
 """
@@ -19,6 +20,7 @@ from pydantic_core import from_json
 from api.bodies.limits import check_value_count
 from api.errors import JSON_EXPECTED, invalid_request
 from roadmask.errors import InvalidRequest
+from roadmask.json_members import check_members
 from roadmask.schemas.media_types import JSON, media_type
 
 T = TypeVar("T")
@@ -42,7 +44,9 @@ class _JsonRequest(Request):
         body = await self.body()
         check_value_count(body)
         try:
-            return from_json(body)
+            value = from_json(body)
+            check_members(body.decode())
+            return value
         except ValueError as error:
             # FastAPI replaces every other exception by a message without the cause.
             raise HTTPException(422, str(error)) from None
@@ -51,10 +55,15 @@ class _JsonRequest(Request):
 def parse_json(adapter: TypeAdapter[T], data: bytes | str) -> T:
     """The JSON as the adapter's type. Raises `InvalidRequest` that says where it is wrong."""
     try:
-        return adapter.validate_json(data)
+        value = adapter.validate_json(data)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False, include_context=False)
         raise invalid_request([dict(each) for each in errors]) from None
+    try:
+        check_members(data if isinstance(data, str) else data.decode())
+    except ValueError as error:
+        raise InvalidRequest(f"The JSON could not be read: {error}.") from None
+    return value
 
 
 async def read_json(request: Request) -> bytes:

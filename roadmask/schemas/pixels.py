@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from roadmask.json_members import check_members
 from roadmask.schemas.wire import Wire
 
 CfaPattern = Literal["RGGB", "BGGR", "GRBG", "GBRG"]
@@ -72,7 +73,11 @@ def _parsed(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, Pixels):
         return value.given()
-    return json.loads(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        parsed = json.loads(value)
+        check_members(value)
+        return parsed
+    return value
 
 
 ParsedPixels = Annotated[Pixels | None, BeforeValidator(_parsed)]

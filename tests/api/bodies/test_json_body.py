@@ -7,6 +7,7 @@ import pytest
 
 from tests.harness.api.server import ApiServer
 from tests.harness.api.submission import UNKNOWN
+from tests.harness.images.api_images import picture
 
 HEADERS = {"Content-Type": "application/json"}
 
@@ -43,6 +44,31 @@ def test_odd_json_is_the_clients_fault(
     for method, path in found:
         answer = client.request(method, path, content=body, headers=HEADERS)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), path
+
+
+@pytest.mark.parametrize(
+    ("path", "request_body"),
+    [
+        ("/v1/images/missing", '{{"sha256": [], "sha256": ["{0}"]}}'),
+        ("/v1/jobs", '{{"name": "a", "images": [{{"id": "x/y"}}], "name": "b"}}'),
+        ("/v1/jobs", '{{"images": [{{"id": "x/y", "id": "x/y"}}]}}'),
+        ("/v1/datasets/scenes/images", '[{{"name": "a", "sha256": "{0}", "name": "b"}}]'),
+        ("/label-studio/predict", '{{"tasks": [{{"id": 1, "id": 1, "data": {{}}}}]}}'),
+    ],
+)
+def test_a_request_that_is_valid_but_for_a_repeated_member_names_it(
+    client: httpx.Client, path: str, request_body: str
+) -> None:
+    answer = client.post(path, content=request_body.format("0" * 64), headers=HEADERS)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert " twice" in answer.json()["detail"]
+
+
+def test_pixels_in_a_query_have_each_member_once(client: httpx.Client) -> None:
+    pixels = '{"bits": 12, "bits": 10}'
+    answer = client.post("/v1/segment", params={"pixels": pixels}, content=picture())
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "'bits' twice" in answer.json()["detail"]
 
 
 def test_json_that_cannot_be_parsed_names_the_place(client: httpx.Client) -> None:

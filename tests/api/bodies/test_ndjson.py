@@ -64,6 +64,8 @@ def test_the_same_key_is_the_same_job_and_another_list_a_conflict(client: httpx.
         (b"{\n", "Line 1"),
         (lines({"images": [{"id": "a"}]}, {"id": "a"}), "lines after the first"),
         (lines({}, {"id": "../etc"}), "Line 2"),
+        (b'{"name": "a", "name": "b"}\n{"id": "a/b"}\n', "Line 1"),
+        (lines({}, {"id": "a/b"}) + b'{"id": "a/b", "id": "a/c"}\n', "'id' twice"),
         (lines({}) + b'{"id": "' + b"a" * 20_000 + b'"}\n', "Line 2 has more than"),
     ],
 )
