@@ -28,6 +28,14 @@ _IPV4_SUFFIX = (
     IPv6Network("::ffff:0:0:0/96"),  # IPv4-translated
 )
 """Networks of IPv6 addresses that end with an IPv4 address."""
+_UNICAST = IPv6Network("2000::/3")
+"""All public IPv6 addresses. Python takes what was never given out for public as well."""
+_NOT_PUBLIC = (
+    IPv6Network("3fff::/20"),  # documentation
+    IPv4Network("192.0.0.0/24"),  # protocols of the IETF
+    IPv4Network("192.88.99.0/24"),  # the nearest gateway of 6to4
+)
+"""Networks that some versions of Python take for public."""
 HOSTS = "ROADMASK_WEBHOOK_HOSTS"
 SECRET = "ROADMASK_WEBHOOK_SECRET"
 
@@ -54,6 +62,8 @@ class WebhookPolicy:
             raise InvalidRequest(f"The webhook is no URL: {error}.") from None
         if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
             raise InvalidRequest("The webhook must be an http or https URL without a password.")
+        if parsed.port is not None and not 0 < parsed.port < 2**16:
+            raise InvalidRequest(f"The webhook's port {parsed.port} does not exist.")
         host = _host(parsed)
         literal = _address(host)
         if not (self._lists(literal) if literal else host in self._names):
@@ -85,13 +95,20 @@ class WebhookPolicy:
         return addresses
 
     def _allows(self, address: Address) -> bool:
-        return self._lists(address) or (address.is_global and not address.is_multicast)
+        return self._lists(address) or _is_public(address)
 
     def _lists(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
 
     def _is_empty(self) -> bool:
         return not self._names and not self._networks
+
+
+def _is_public(address: Address) -> bool:
+    if not address.is_global or address.is_multicast:
+        return False
+    is_given_out = isinstance(address, IPv4Address) or address in _UNICAST
+    return is_given_out and not any(address in network for network in _NOT_PUBLIC)
 
 
 def destinations(address: Address) -> list[Address]:

@@ -42,7 +42,22 @@ def test_a_listed_host_is_allowed(policy: WebhookPolicy, url: str) -> None:
         "http://10.0.0.1/",
         "http://[::1]/",
         "http://[::ffff:127.0.0.1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://[::1%25lo]/",
+        "http://[fe80::1%eth0]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://[2002:7f00:1::]/",
         "http://2130706433/",
+        "http://017700000001/",
+        "http://0x7f000001/",
+        "http://0x7f.0.0.1/",
+        "http://127.1/",
+        "http://0/",
+        "http://localhost.evil.org/",
+        "http://127.0.0.1.evil.org/",
+        "http://%6cocalhost/",
+        "http://hooks.example.com%00.evil.org/",
+        "http://hooks.example.com\\.evil.org/",
         "http://169.254.169.254/latest/meta-data",
     ],
 )
@@ -52,7 +67,21 @@ def test_any_other_host_is_refused(policy: WebhookPolicy, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://localhost/", "/here", "localhost", "http://me:pw@localhost/", "http://[::1/", ""]
+    "url",
+    [
+        "",
+        "/here",
+        "localhost",
+        "ftp://localhost/",
+        "http://me:pw@localhost/",
+        "http://local\thost/",
+        "http://localhost:0/",
+        "http://localhost:65536/",
+        "http://[::1/",
+        "http://0177.0.0.1/",
+        "http://\uff11\uff12\uff17.0.0.1/",
+        "http://\u24dbocalhost/",
+    ],
 )
 def test_a_malformed_url_is_invalid(policy: WebhookPolicy, url: str) -> None:
     with pytest.raises(InvalidRequest, match="webhook"):
@@ -101,6 +130,25 @@ def test_the_error_names_the_settings_that_are_missing() -> None:
         ("2001:0:a00:1::", False),
         ("2606:2800:220:1::5efe:a00:1", False),
         ("::ffff:0:a00:1", False),
+        ("0.0.0.0", False),
+        ("192.0.0.8", False),
+        ("192.0.2.1", False),
+        ("192.88.99.1", False),
+        ("198.18.0.1", False),
+        ("240.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::", False),
+        ("fe80::1%eth0", False),
+        ("fec0::1", False),
+        ("ff02::1", False),
+        ("100::1", False),
+        ("1fff::1", False),
+        ("2001:db8::1", False),
+        ("3fff::1", False),
+        ("4000::1", False),
+        ("5f00::1", False),
+        ("64:ff9b:1:a00:0:100::", False),
+        ("2002:a9fe:a9fe::1", False),
     ],
 )
 def test_an_address_is_judged_by_where_it_leads(

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event, Thread
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -134,6 +134,34 @@ def test_a_host_that_resolves_to_a_private_address_is_refused(
         delivery = sent(deliveries, named, job_id)
         assert receiver.calls == []
     assert "is no public address" in (delivery.last_error or "")
+
+
+def test_a_name_that_changes_its_address_leads_nowhere_else(
+    service: ServiceHarness,
+    deliveries: Deliveries,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The name is resolved once for each attempt, which connects to what was checked."""
+    listed = ["127.0.0.1", "hooks.example.com"]
+    settings = Settings(**{**settings.model_dump(), "webhook_hosts": listed})
+    look_up, looked_up = socket.getaddrinfo, []
+
+    def rebound(host: Any, port: Any, *args: Any, **options: Any) -> Any:
+        if host != "hooks.example.com":
+            return look_up(host, port, *args, **options)
+        looked_up.append(host)
+        address = "127.0.0.1" if len(looked_up) == 1 else "127.0.0.2"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
+    with Receiver(lambda _: 500) as receiver:
+        job_id = ended(service, receiver.url.replace("127.0.0.1", "hooks.example.com"))
+        delivery = sent(deliveries, settings, job_id)
+        [call] = receiver.calls
+    assert call.headers["host"].startswith("hooks.example.com:")
+    assert (delivery.attempts, len(looked_up)) == (3, 3)
+    assert "127.0.0.2, which is no public address" in (delivery.last_error or "")
 
 
 def webhook_env(settings: Settings) -> dict[str, str]:
