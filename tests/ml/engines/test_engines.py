@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -80,6 +81,8 @@ def test_a_compiled_form_says_what_keras_says(compiled: Predictor, reference: Pr
 
 
 def test_int8_of_depthwise_layers_takes_sizes_it_was_not_calibrated_on(tmp_path: Path) -> None:
+    # With these weights the sums of a processor without VNNI were cut off, and the error was 2.
+    keras.utils.set_random_seed(1)
     network = LiteUNet(widths=(8, 8, 8, 8))
     save_compiled(convert(network, range(1, 8)), tmp_path / "f32")
     images = [draw_street(seed, 64, 96)[0] for seed in range(4)]
