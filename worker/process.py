@@ -19,7 +19,8 @@ from worker.background.heartbeat import CHECK_S, Heartbeat
 from worker.background.lease_renewer import LeaseRenewer
 from worker.background.stall_check import StallCheck
 from worker.background.watchdog import Watchdog
-from worker.background.watchdog_process import RESTART_S, WatchdogProcess, WatchedWorker
+from worker.background.watchdog_process import RESTART_S, WatchdogProcess
+from worker.background.watched_worker import WatchedWorker
 from worker.models.loaded import LoadedModels
 from worker.models.rollout import POLL_S, ModelRollout
 from worker.pipeline.batch_size import BatchSizer

@@ -7,11 +7,12 @@ Python's lock, and after the process was killed.
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -103,3 +104,17 @@ class InFlightTable:
             return InFlightEntry(serial, limit_s, json.loads(text))
         except ValueError:
             return None
+
+
+def calls(table: InFlightTable) -> list[InFlightEntry]:
+    """The calls into native code."""
+    return [entry for entry in table.entries() if math.isfinite(entry.limit_s)]
+
+
+def in_hand(running: Iterable[InFlightEntry]) -> str:
+    """The images of calls, for people."""
+    images = [
+        f"{c.facts['image']} (job {c.facts['job']}, item {c.facts['item']}; {c.facts['call']})"
+        for c in running
+    ]
+    return f"these images in hand: {', '.join(images)}" if images else "no image in hand"

@@ -21,9 +21,10 @@ from tests.harness.worker.poison import POISON_WIDTH
 from tests.harness.worker.service_harness import ServiceHarness
 from tests.servers.worker import TinyWorker
 from tests.worker.conftest import Launch
-from worker.background import watchdog_process
+from worker.background import watchdog_process, watched_worker
 from worker.background.in_flight import InFlightTable
-from worker.background.watchdog_process import Watch, WatchedWorker
+from worker.background.watchdog_process import Watch
+from worker.background.watched_worker import WatchedWorker
 from worker.memory_file import memory_file
 
 BEATING = """
@@ -62,40 +63,52 @@ def watched(limit_s: float) -> Iterator[tuple[Watch, subprocess.Popen[bytes]]]:
             process.wait()
 
 
-def poll(watch: Watch, process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Poll for some time; whether the process was killed."""
+def poll(watch: Watch, process: subprocess.Popen[bytes], seconds: float) -> str:
+    """Poll for some time, or until the process must be killed; the reason."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
-        watch.poll()
+        if reason := watch.poll():
+            return reason
         time.sleep(0.02)
-    return process.poll() is not None
+    return ""
 
 
 def test_a_process_that_beats_lives_and_one_that_is_stopped_is_killed(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(watchdog_process, "MIN_SILENCE_S", 0.5)
+    monkeypatch.setattr(watched_worker, "MIN_SILENCE_S", 0.5)
     with watched(limit_s=60) as (watch, process):
         assert not poll(watch, process, 1.0)
         process.send_signal(signal.SIGSTOP)
-        assert poll(watch, process, PATIENCE_S)
-        assert process.returncode == -signal.SIGKILL
-    assert "no thread of the worker runs; it is killed" in caplog.text
-    assert "a (job j, item 3; Decoding)" in caplog.text
+        said = poll(watch, process, PATIENCE_S)
+        watch.kill()
+        assert process.wait(PATIENCE_S) == -signal.SIGKILL
+    assert "no thread of the worker runs; it is killed" in said
+    assert "a (job j, item 3; Decoding)" in said
 
 
 def test_a_call_that_hangs_is_ended_and_its_image_is_named(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(watchdog_process, "GRACE_S", 0.3)
     with watched(limit_s=0.5) as (watch, process):
-        assert poll(watch, process, PATIENCE_S)
-    assert "Decoding has hung for more than 0.5 s; it is killed" in caplog.text
-    assert "a (job j, item 3; Decoding)" in caplog.text
+        said = poll(watch, process, PATIENCE_S)
+        watch.kill()
+        assert process.wait(PATIENCE_S) == -signal.SIGKILL
+    assert "Decoding has hung for more than 0.5 s; it is killed" in said
+    assert "a (job j, item 3; Decoding)" in said
+
+
+def test_it_holds_no_library_while_it_watches() -> None:
+    script = "import sys, worker.background.watchdog_process; print(*sys.modules)"
+    command = [sys.executable, "-c", script]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert "worker.background.in_flight" in loaded
+    assert {"asyncio", "numpy", "pydantic", "redis", "structlog"}.isdisjoint(loaded)
 
 
 def test_a_machine_that_slept_makes_no_worker_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog_process, "MIN_SILENCE_S", 1.5)
+    monkeypatch.setattr(watched_worker, "MIN_SILENCE_S", 1.5)
     with watched(limit_s=1.5) as (watch, process):
         watch.poll()
         watch._polled_at -= 3600
