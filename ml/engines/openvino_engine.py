@@ -66,7 +66,9 @@ class OpenVINOEngine:
 
     def warm(self, height: int, width: int) -> None:
         """Compile the kernels for that size and run them once."""
-        for _ in self.logits(np.zeros((BATCH, height, width, 3), np.uint8)):
+        # No more requests than can run: each keeps its own output, many megabytes of memory.
+        images = min(BATCH, self.max_concurrency)
+        for _ in self.logits(np.zeros((images, height, width, 3), np.uint8)):
             pass
 
     def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
