@@ -4,8 +4,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
+# The Pythons that `make pythons` tries, as far as they are on this machine.
+PYTHONS ?= python3.11 python3.12 python3.13
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CHECKED := -m "not slow" tests/architecture tests/roadmask tests/storage
 # Node checks the page's code. It is installed as a wheel, so a machine needs Python only.
 NODE_READY := node_modules/.ready
 # One process of tests more than there are cores, four at most, because many tests wait for a server;
@@ -29,7 +33,7 @@ setup: $(READY) ## Install everything, pinned, into .venv
 $(READY): requirements.lock deploy/uv.lock pyproject.toml server/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Roadmask needs Python 3.11 or newer; name one with: make PYTHON=python3.12 setup"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 	  || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --require-hashes --requirement deploy/uv.lock
@@ -56,7 +60,15 @@ up: setup ## Run the whole service on this machine (Ctrl-C stops it)
 
 .PHONY: check
 check: lint types ## Run the checks for every save: lint, types, tests of the client and the records
-	@$(BIN)/python -m pytest --quiet $(PARALLEL) -m "not slow" tests/architecture tests/roadmask tests/storage
+	@$(BIN)/python -m pytest --quiet $(PARALLEL) $(CHECKED)
+
+.PHONY: pythons
+pythons: ## Install everything with each Python that is here, and run the tests of `make check` in it
+	@for python in $(PYTHONS); do \
+	  $$python -c "" 2>/dev/null || { echo "$$python is not on this machine"; continue; }; \
+	  $(MAKE) --no-print-directory PYTHON=$$python VENV=build/pythons/$$python setup; \
+	  echo "$$($$python --version):"; \
+	  build/pythons/$$python/bin/python -m pytest --quiet $(PARALLEL) $(CHECKED); done
 
 .PHONY: test
 test: lint types browser promtool proxies torch ## Run all checks: lint, types, import directions, all tests
