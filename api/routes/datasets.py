@@ -24,6 +24,7 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=JsonRou
 
 MAX_ENTRIES = 10_000
 """Entries of one request. More errors than that would take too much memory."""
+DatasetNamePath = Annotated[DatasetName, Path(examples=["scenes"])]
 
 
 @router.get("", summary="List datasets", responses=problems())
@@ -45,7 +46,7 @@ def list_datasets(catalogue: CatalogueDep, content: ContentDep, caller: CallerDe
     ),
 )
 def register_images(
-    name: Annotated[DatasetName, Path(examples=["scenes"])],
+    name: DatasetNamePath,
     entries: Annotated[
         list[CatalogueEntry],
         Body(

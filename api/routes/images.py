@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from api.bodies.form_files import add_form_files
 from api.bodies.json_body import JsonRoute
-from api.bodies.multipart import receive_form
 from api.bodies.uploads import Upload, receive_file, temporary_folder
 from api.dependencies import (
     CallerDep,
@@ -23,7 +23,7 @@ from api.dependencies import (
 from api.errors import problems
 from api.links import Links
 from api.openapi import BINARY, PNG_BODY, answer, form_with_files, request_body
-from api.services.images import ImageService, check_hash
+from api.services.images import check_hash
 from roadmask.errors import (
     ConditionUnclear,
     DatasetNotSegmented,
@@ -38,7 +38,6 @@ from roadmask.errors import (
     InvalidId,
     InvalidRequest,
     QuotaExceeded,
-    RoadmaskError,
     TruthNotFound,
     UnsupportedFormat,
     UploadTooLarge,
@@ -47,7 +46,6 @@ from roadmask.schemas.ids import MAX_INDEX, check_image_id
 from roadmask.schemas.images import Hashes, HashQuery, Image, ImagePage, UploadResult
 from roadmask.schemas.media_types import FORM_DATA, OCTET_STREAM
 from roadmask.settings import Settings
-from storage.access.caller import Caller
 from storage.jobs.item_list import ItemQuery
 from storage.objects.keys import image_key, truth_key
 
@@ -97,21 +95,14 @@ async def upload_images(
 
     When the form has one file and it is refused, the answer is that error.
     """
-    with temporary_folder() as folder:
-        form = await receive_form(request, folder, settings.max_upload_bytes)
-        results = [
-            await run_in_threadpool(_add, images, links, file, caller) for file in form.files
-        ]
-    failed = [result for result in results if isinstance(result, RoadmaskError)]
-    if failed and len(results) == 1:
-        raise failed[0]
-    if failed:
-        response.status_code = 207
+
+    def add(upload: Upload) -> Image:
+        image, _ = images.add(upload, caller)
+        return links.image(image)
+
+    files = await add_form_files(request, response, settings.max_upload_bytes, add)
     return [
-        UploadResult(filename=file.filename, error=result.problem())
-        if isinstance(result, RoadmaskError)
-        else UploadResult(filename=file.filename, image=result)
-        for file, result in zip(form.files, results, strict=True)
+        UploadResult(filename=file.filename, image=file.added, error=file.error) for file in files
     ]
 
 
@@ -318,17 +309,6 @@ async def image_thumbnail(
 def get_image(image_id: ImageIdPath, catalogue: CatalogueDep, links: LinksDep) -> Image:
     """The image's facts, with signed URLs."""
     return links.image(catalogue.get(image_id))
-
-
-def _add(
-    images: ImageService, links: Links, upload: Upload, caller: Caller
-) -> Image | RoadmaskError:
-    try:
-        return links.image(images.add(upload, caller)[0])
-    except RoadmaskError as error:
-        if error.status >= 500:
-            raise
-        return error
 
 
 def _redirect(settings: Settings, links: Links, key: str) -> RedirectResponse:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.bodies.form_files import add_form_files
 from api.bodies.json_body import JsonRoute
-from api.bodies.multipart import receive_form
 from api.bodies.uploads import Upload, receive_file, temporary_folder
 from api.dependencies import CallerDep, CatalogueDep, ImageServiceDep, SettingsDep
 from api.errors import problems
 from api.openapi import PNG_BODY, answer, form_with_files, request_body
 from api.routes.images import UPLOAD_ERRORS, Sha256
 from api.services.images import ImageService, check_hash
-from roadmask.errors import HashMismatch, RoadmaskError, UnsupportedFormat, UploadTooLarge
+from roadmask.errors import HashMismatch, UnsupportedFormat, UploadTooLarge
 from roadmask.images.labels.label_sets import LABEL_SETS
 from roadmask.schemas.images import Hashes, HashQuery
 from roadmask.schemas.media_types import FORM_DATA
@@ -74,20 +73,14 @@ async def upload_truths(
 
     When the form has one file and it is refused, the answer is that error.
     """
-    with temporary_folder() as folder:
-        form = await receive_form(request, folder, settings.max_upload_bytes)
-        add = partial(_add, images, labels, unknown == "void", caller)
-        results = [await run_in_threadpool(add, file) for file in form.files]
-    failed = [result for result in results if isinstance(result, RoadmaskError)]
-    if failed and len(results) == 1:
-        raise failed[0]
-    if failed:
-        response.status_code = 207
+
+    def add(upload: Upload) -> StoredTruth:
+        truth, _ = _store(images, labels, unknown == "void", caller, upload)
+        return truth
+
+    files = await add_form_files(request, response, settings.max_upload_bytes, add)
     return [
-        TruthResult(filename=file.filename, error=result.problem())
-        if isinstance(result, RoadmaskError)
-        else TruthResult(filename=file.filename, truth=result)
-        for file, result in zip(form.files, results, strict=True)
+        TruthResult(filename=file.filename, truth=file.added, error=file.error) for file in files
     ]
 
 
@@ -142,15 +135,3 @@ def _store(
     else:
         upload, is_new = images.add_labelled_truth(upload, labels, void_unknown, caller)
     return StoredTruth(sha256=upload.sha256, bytes=upload.size), is_new
-
-
-def _add(
-    images: ImageService, labels: str | None, void_unknown: bool, caller: Caller, upload: Upload
-) -> StoredTruth | RoadmaskError:
-    try:
-        upload.check_complete()
-        return _store(images, labels, void_unknown, caller, upload)[0]
-    except RoadmaskError as error:
-        if error.status >= 500:
-            raise
-        return error

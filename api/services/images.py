@@ -75,10 +75,7 @@ class ImageService:
 
     def add_truth(self, upload: Upload, caller: Caller) -> bool:
         """Store an annotated mask. Return whether it is new. Raises `InvalidRequest`."""
-        try:
-            sniff(upload.path, self._max_pixels)
-        except ImageUnreadable as error:
-            raise InvalidRequest(f"The mask cannot be read. {error.detail}") from error
+        self._check_truth(upload)
         [highest] = self._drawing.call("highest_index", _blocks(upload.path))
         if highest >= len(CITYSCAPES):
             raise InvalidRequest(
@@ -96,10 +93,7 @@ class ImageService:
         Raises `InvalidRequest` for another label set, and for labels that it does not have.
         """
         label_set(labels)
-        try:
-            sniff(upload.path, self._max_pixels)
-        except ImageUnreadable as error:
-            raise InvalidRequest(f"The mask cannot be read. {error.detail}") from error
+        self._check_truth(upload)
         png = self._drawing.call(
             "categories", _blocks(upload.path), labels=labels, void_unknown=void_unknown
         )
@@ -107,6 +101,12 @@ class ImageService:
         writer.write(png)
         mapped = writer.finish()
         return mapped, self.add_truth(mapped, caller)
+
+    def _check_truth(self, upload: Upload) -> None:
+        try:
+            sniff(upload.path, self._max_pixels)
+        except ImageUnreadable as error:
+            raise InvalidRequest(f"The mask cannot be read. {error.detail}") from error
 
     def _add_to_catalogue(
         self, upload: Upload, facts: ImageFacts, caller: Caller

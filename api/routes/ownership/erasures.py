@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from api.dependencies import CallerDep, EraserDep
 from api.errors import problems
+from api.routes.datasets import DatasetNamePath
 from api.routes.images import ImageIdPath, Sha256
 from roadmask.errors import (
     DatasetNotFound,
@@ -18,7 +18,6 @@ from roadmask.errors import (
     JobNotFound,
     TruthNotFound,
 )
-from roadmask.schemas.ids import DatasetName
 from roadmask.schemas.ownership.erasures import Erasure
 from storage.erasure import erasure as stored
 
@@ -60,7 +59,7 @@ def delete_truth(sha256: Sha256, eraser: EraserDep, caller: CallerDep) -> Erasur
     responses=problems(DatasetNotFound, InvalidId),
 )
 def delete_dataset(
-    name: Annotated[DatasetName, Path(examples=["scenes"])],
+    name: DatasetNamePath,
     eraser: EraserDep,
     caller: CallerDep,
 ) -> Erasure:

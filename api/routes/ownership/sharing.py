@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from api.bodies.json_body import JsonRoute
 from api.dependencies import ApiKeysDep, CallerDep, DatasetSharingDep, JobSharingDep
 from api.errors import problems
+from api.routes.datasets import DatasetNamePath
 from roadmask.errors import Conflict, DatasetNotFound, DatasetTaken, InvalidRequest, JobNotFound
-from roadmask.schemas.ids import DatasetName
 from roadmask.schemas.ownership.sharing import Sharing, SharingChange
 from storage.access.api_keys import ApiKeys
 from storage.access.readers import Readers
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute)
 
-Name = Annotated[DatasetName, Path(examples=["scenes"])]
 JOB_ERRORS = (JobNotFound, Conflict)
 DATASET_ERRORS = (DatasetNotFound, DatasetTaken, Conflict)
 
@@ -57,7 +54,9 @@ def put_job_sharing(
     summary="Who may read a dataset",
     responses=problems(*DATASET_ERRORS),
 )
-def get_dataset_sharing(name: Name, datasets: DatasetSharingDep, caller: CallerDep) -> Sharing:
+def get_dataset_sharing(
+    name: DatasetNamePath, datasets: DatasetSharingDep, caller: CallerDep
+) -> Sharing:
     """The keys with which its owner shares it."""
     return _answer(datasets.readers(caller, name))
 
@@ -69,7 +68,7 @@ def get_dataset_sharing(name: Name, datasets: DatasetSharingDep, caller: CallerD
     responses=problems(*DATASET_ERRORS),
 )
 def put_dataset_sharing(
-    name: Name,
+    name: DatasetNamePath,
     change: SharingChange,
     datasets: DatasetSharingDep,
     keys: ApiKeysDep,

@@ -1,0 +1,59 @@
+"""The files of a form, each handled alone: one that is refused leaves the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fastapi import Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.bodies.multipart import receive_form
+from api.bodies.uploads import Upload, temporary_folder
+from roadmask.errors import RoadmaskError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FormFile(Generic[T]):
+    """One file of a form: what `add` returned for it, or its error as a problem document."""
+
+    filename: str | None
+    added: T | None = None
+    error: dict[str, object] | None = None
+
+
+async def add_form_files(
+    request: Request, response: Response, limit: int, add: Callable[[Upload], T]
+) -> list[FormFile[T]]:
+    """Receive a form, and add its files of at most `limit` bytes one after another.
+
+    The status is 207 if some are refused. Raises the error if the form has one file and it is
+    refused, and every error that is the service's fault.
+    """
+    with temporary_folder() as folder:
+        form = await receive_form(request, folder, limit)
+        results = [(file, await run_in_threadpool(_result, add, file)) for file in form.files]
+    errors = [result for _, result in results if isinstance(result, RoadmaskError)]
+    if errors and len(results) == 1:
+        raise errors[0]
+    if errors:
+        response.status_code = 207
+    return [
+        FormFile(file.filename, error=result.problem())
+        if isinstance(result, RoadmaskError)
+        else FormFile(file.filename, result)
+        for file, result in results
+    ]
+
+
+def _result(add: Callable[[Upload], T], file: Upload) -> T | RoadmaskError:
+    try:
+        file.check_complete()
+        return add(file)
+    except RoadmaskError as error:
+        if error.status >= 500:
+            raise
+        return error
