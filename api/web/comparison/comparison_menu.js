@@ -1,10 +1,11 @@
 /** The menu of a job that chooses a second model to compare it with. */
 
 import { listModels } from '../lib/api/client.js';
+import { modelOptions } from '../lib/controls/model_options.js';
 import { fill, h } from '../lib/element.js';
 import { Emitter } from '../lib/emitter.js';
 import { t } from '../lib/i18n.js';
-import { fullName, modelLabel } from '../lib/names.js';
+import { fullName } from '../lib/names.js';
 import { notify } from '../lib/notice.js';
 import { explain } from '../lib/problem.js';
 import { requestOther } from './other_job.js';
@@ -33,11 +34,7 @@ export class ComparisonMenu extends Emitter {
     this.#isLoaded = true;
     const { models } = await listModels().catch(() => ({ models: [] }));
     const others = models.filter((model) => fullName(model) !== job.model);
-    fill(
-      this.element,
-      h('option', { value: '' }, t('compare.with')),
-      others.map((model) => h('option', { value: fullName(model) }, modelLabel(model))),
-    );
+    fill(this.element, h('option', { value: '' }, t('compare.with')), modelOptions(others));
     this.element.hidden = others.length === 0;
     this.element.onchange = () => this.#choose(job);
   }

@@ -1,10 +1,10 @@
 /** The tools above the items of a job: presets, order, condition, words of a name. */
 
 import { ALL_ITEMS, isPlain, isSameQuery, sortName } from '../items/item_query.js';
+import { SegmentedControl } from '../lib/controls/segmented_control.js';
 import { fill, h } from '../lib/element.js';
 import { Emitter } from '../lib/emitter.js';
 import { t } from '../lib/i18n.js';
-import { SegmentedControl } from '../lib/segmented_control.js';
 
 /** @typedef {import('../items/item_query.js').ItemQuery} ItemQuery */
 /** @typedef {import('../items/item_query.js').Preset} Preset */

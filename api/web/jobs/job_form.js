@@ -2,11 +2,12 @@
 
 import { createJob, listDatasets, listImages, listModels } from '../lib/api/client.js';
 import { isAbort } from '../lib/api/http.js';
+import { modelOptions } from '../lib/controls/model_options.js';
 import { fill, h } from '../lib/element.js';
 import { acceptDrops, dropzone } from '../lib/files/dropzone.js';
 import { uploadFiles, uploadSelected } from '../lib/files/upload.js';
 import { number, t } from '../lib/i18n.js';
-import { fullName, modelLabel, shortModel } from '../lib/names.js';
+import { fullName, shortModel } from '../lib/names.js';
 import { PixelsFields } from '../lib/pixels/pixels_fields.js';
 import { pixelsText } from '../lib/pixels/pixels_text.js';
 import { explain, problemNote } from '../lib/problem.js';
@@ -131,7 +132,7 @@ export class JobForm {
     fill(
       this.#model,
       h('option', { value: 'default' }, t('batch.default', { model })),
-      others.map((each) => h('option', { value: fullName(each) }, modelLabel(each))),
+      modelOptions(others),
     );
     this.#modelField.hidden = others.length === 0;
   }

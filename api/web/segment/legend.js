@@ -3,10 +3,10 @@
  * it is pointed at, hides it by its checkbox, or shows it alone.
  */
 
+import { SegmentedControl } from '../lib/controls/segmented_control.js';
 import { fill, h } from '../lib/element.js';
 import { percent, t } from '../lib/i18n.js';
 import { palette } from '../lib/palette.js';
-import { SegmentedControl } from '../lib/segmented_control.js';
 import { categoryColor, categoryName, swatch } from '../lib/taxonomy.js';
 
 /** @typedef {import('../lib/palette.js').PaletteName} PaletteName */

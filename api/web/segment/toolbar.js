@@ -1,8 +1,8 @@
 /** The toolbar above the panes: layout, layers, opacity, zoom. */
 
+import { SegmentedControl } from '../lib/controls/segmented_control.js';
 import { fill, h } from '../lib/element.js';
 import { percent, t } from '../lib/i18n.js';
-import { SegmentedControl } from '../lib/segmented_control.js';
 import { BASE_LAYERS } from './display_options.js';
 
 /** @typedef {import('./display_options.js').DisplayOptions} DisplayOptions */

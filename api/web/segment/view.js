@@ -3,8 +3,8 @@
 import { isSameQuery, linkQuery, orderText, readItemQuery } from '../items/item_query.js';
 import { ItemStrip } from '../items/item_strip.js';
 import { getJob, listImages } from '../lib/api/client.js';
+import { eraseButton } from '../lib/controls/erase_button.js';
 import { fill, h } from '../lib/element.js';
-import { eraseButton } from '../lib/erase_button.js';
 import { acceptDrops, dropzone } from '../lib/files/dropzone.js';
 import { t } from '../lib/i18n.js';
 import { shortName } from '../lib/names.js';
@@ -305,7 +305,7 @@ class SegmentView {
     this.#query = new URLSearchParams(shown.split('?')[1] ?? '');
   }
 
-  /** @returns {import('../lib/erase_button.js').Erasable | null} */
+  /** @returns {import('../lib/controls/erase_button.js').Erasable | null} */
   #erasable() {
     const id = this.#target?.image;
     return id ? { kind: 'images', id, name: ownFiles.nameOf(id) ?? shortName(id) } : null;

@@ -1,9 +1,9 @@
 /** The catalogue: search, dataset filter, and a virtual grid of thumbnails. */
 
 import { listDatasets } from '../../lib/api/client.js';
+import { eraseButton } from '../../lib/controls/erase_button.js';
 import { fill, h } from '../../lib/element.js';
 import { Emitter } from '../../lib/emitter.js';
-import { eraseButton } from '../../lib/erase_button.js';
 import { number, t } from '../../lib/i18n.js';
 import { failureNote } from '../../lib/recovery.js';
 import { VirtualRows } from '../../lib/virtual_rows.js';

@@ -1,12 +1,12 @@
 /** Correcting the predicted mask: paint, erase, fill, undo; saved as the annotated mask of the image. */
 
 import { putTruth } from '../../lib/api/client.js';
+import { SegmentedControl } from '../../lib/controls/segmented_control.js';
 import { h } from '../../lib/element.js';
 import { Emitter } from '../../lib/emitter.js';
 import { number, t } from '../../lib/i18n.js';
 import { notify } from '../../lib/notice.js';
 import { explain } from '../../lib/problem.js';
-import { SegmentedControl } from '../../lib/segmented_control.js';
 import { categoryColor, categoryName, swatch } from '../../lib/taxonomy.js';
 import { encodeGreyPng } from './grey_png.js';
 import { MaskEdits } from './mask_edits.js';

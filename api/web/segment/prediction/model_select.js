@@ -1,10 +1,11 @@
 /** The menu of models: the one in service, or another version. */
 
 import { listModels } from '../../lib/api/client.js';
+import { modelOptions } from '../../lib/controls/model_options.js';
 import { fill, h } from '../../lib/element.js';
 import { Emitter } from '../../lib/emitter.js';
 import { t } from '../../lib/i18n.js';
-import { fullName, modelLabel, shortModel } from '../../lib/names.js';
+import { fullName, shortModel } from '../../lib/names.js';
 
 /** @typedef {import('../../lib/api/schemas.js').Model} Model */
 
@@ -63,26 +64,18 @@ export class ModelSelect extends Emitter {
   async #load(signal) {
     const { models, in_service: inService } = await listModels(signal);
     this.#inService = inService ?? '';
-    this.#models = models.filter(({ name, version }) => `${name}@${version}` !== inService);
+    this.#models = models.filter((model) => fullName(model) !== inService);
     this.#hasChoice = this.#models.length > 0;
     this.element.hidden = !this.#hasChoice && !this.#value;
     this.#draw();
   }
 
   #draw() {
-    const listed = this.#models.map((model) => ({
-      value: fullName(model),
-      label: modelLabel(model),
-    }));
-    // A link may name a model that no worker offers now.
-    if (this.#value && !listed.some(({ value }) => value === this.#value)) {
-      listed.push({ value: this.#value, label: shortModel(this.#value) });
-    }
     const model = this.#inService ? shortModel(this.#inService) : '–';
     fill(
       this.element,
       h('option', { value: '' }, t('batch.default', { model })),
-      listed.map(({ value, label: text }) => h('option', { value, title: value }, text)),
+      modelOptions(this.#models, this.#value),
     );
     this.element.value = this.#value;
   }

@@ -2,10 +2,11 @@
 
 import { listModels } from '../../lib/api/client.js';
 import { isAbort } from '../../lib/api/http.js';
+import { modelOptions } from '../../lib/controls/model_options.js';
 import { fill, h } from '../../lib/element.js';
 import { Emitter } from '../../lib/emitter.js';
 import { t } from '../../lib/i18n.js';
-import { fullName, modelLabel, shortModel } from '../../lib/names.js';
+import { shortModel } from '../../lib/names.js';
 import { failureNote } from '../../lib/recovery.js';
 import { loadPrediction } from './image_data.js';
 import { requestMask, waitForItem } from './mask_job.js';
@@ -88,17 +89,10 @@ export class OtherPrediction extends Emitter {
   }
 
   #draw() {
-    const listed = this.#models.map((model) => ({
-      value: fullName(model),
-      label: modelLabel(model),
-    }));
-    if (this.#value && !listed.some(({ value }) => value === this.#value)) {
-      listed.push({ value: this.#value, label: shortModel(this.#value) });
-    }
     fill(
       this.element,
       h('option', { value: '' }, t('compare.with')),
-      listed.map(({ value, label }) => h('option', { value, title: value }, label)),
+      modelOptions(this.#models, this.#value),
     );
     this.element.value = this.#value;
     this.element.hidden = this.#models.length < 2 && !this.#value;

@@ -1,6 +1,6 @@
 /** A segmented control: a row of buttons of which one is pressed. */
 
-import { h } from './element.js';
+import { h } from '../element.js';
 
 /** @template {string} Value */
 export class SegmentedControl {

@@ -1,10 +1,10 @@
 /** A button that deletes something, after a question. */
 
-import { erase } from './api/client.js';
-import { h } from './element.js';
-import { t } from './i18n.js';
-import { notify } from './notice.js';
-import { explain } from './problem.js';
+import { erase } from '../api/client.js';
+import { h } from '../element.js';
+import { t } from '../i18n.js';
+import { notify } from '../notice.js';
+import { explain } from '../problem.js';
 
 /** @typedef {{kind: 'jobs' | 'images' | 'datasets', id: string, name: string}} Erasable `name`: for people */
 
