@@ -29,7 +29,7 @@ from storage.access.ownership import Ownership
 from storage.catalogue.catalogue import Catalogue
 from storage.connections import is_outage, records_guard
 from storage.erasure.erasure import Erased, Erasure, ErasureRecords
-from storage.jobs.job_file import delete_job, read_job_file
+from storage.jobs.job_file import delete_job, read_job_file, stored_job_ids
 from storage.jobs.keys import DUE_DELIVERIES, FINALIZING, JOBS, all_parts, job_key, open_key
 from storage.jobs.manifest import PART, read_range
 from storage.jobs.records import JobRecords
@@ -209,7 +209,7 @@ class Eraser:
         if not wanted:
             return 0
         objects = self._remove_other_names(erasure, wanted)
-        for job_id in self._job_ids():
+        for job_id in stored_job_ids(self._store):
             if erasure.owner is None or erasure.owner == self._owner(job_id):
                 objects += self._redact(job_id, wanted, set(erasure.images))
         for sha256 in erasure.images:
@@ -235,14 +235,6 @@ class Eraser:
         with suppress(JobNotFound, ObjectNotFound, RecordUnreadable):
             return self._jobs.owner(job_id) or read_job_file(self._store, job_id).owner
         return None
-
-    def _job_ids(self) -> Iterator[str]:
-        last = ""
-        for key in self._store.keys("jobs/"):
-            job_id = key.split("/")[1]
-            if job_id != last:
-                last = job_id
-                yield job_id
 
     def _redact(self, job_id: str, wanted: set[str], gone: set[str]) -> int:
         """Erase the results of the images in a job, and the masks of those that are gone."""

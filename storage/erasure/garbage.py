@@ -19,7 +19,7 @@ from storage.access.caller import ANYBODY
 from storage.catalogue.catalogue import Catalogue
 from storage.erasure.eraser import Eraser
 from storage.jobs.archive import read_final_record
-from storage.jobs.job_file import delete_job, read_job_file
+from storage.jobs.job_file import delete_job, read_job_file, stored_job_ids
 from storage.jobs.manifest import PART, read_range
 from storage.jobs.records import JobRecords
 from storage.masks.facts import read_facts
@@ -131,7 +131,7 @@ class Garbage:
             needed.update(map(str, worker.get("models", [])))
         preload = self._deployments.preload_request()
         needed.update((preload or "").split()[:1])
-        for job_id in self._job_ids():
+        for job_id in stored_job_ids(self._store):
             with suppress(ObjectNotFound, RecordUnreadable):
                 if self._records.exists(job_id) or read_final_record(self._store, job_id) is None:
                     needed.add(read_job_file(self._store, job_id).model)
@@ -143,7 +143,7 @@ class Garbage:
 
     def _ended_jobs(self, moment: datetime) -> Iterator[str]:
         """The archived jobs that ended before this, and that Redis has forgotten."""
-        for job_id in self._job_ids():
+        for job_id in stored_job_ids(self._store):
             final = None
             with suppress(RecordUnreadable):
                 final = read_final_record(self._store, job_id)
@@ -156,7 +156,7 @@ class Garbage:
         found: set[str] = set()
         for image in self._catalogue.walk(""):
             found.update(filter(None, (image.sha256, image.truth_sha256)))
-        for job_id in self._job_ids():
+        for job_id in stored_job_ids(self._store):
             with suppress(ObjectNotFound, RecordUnreadable):
                 total = read_job_file(self._store, job_id).total
                 for start in range(0, total, PART):
@@ -189,14 +189,6 @@ class Garbage:
                 counts[key.partition("/")[0]] += 1
                 if not dry_run:
                     self._store.delete(key)
-
-    def _job_ids(self) -> Iterator[str]:
-        last = ""
-        for key in self._store.keys("jobs/"):
-            job_id = key.split("/")[1]
-            if job_id != last:
-                last = job_id
-                yield job_id
 
 
 def _hash_of(key: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby
 from time import time
 from typing import Annotated, Any
 
@@ -184,6 +186,12 @@ def _read(store: ObjectStore, job_id: str) -> tuple[dict[str, Any], JobFile]:
     # Names of clients may have lone surrogates, which only `inline_items` reads.
     own = {**fields, "id": job_id, "parameters": parameters, "items": ()}
     return fields, check_fields(key, own, _JOB_FILE)
+
+
+def stored_job_ids(store: ObjectStore) -> Iterator[str]:
+    """The ids of all jobs of which the store has an object, in their order."""
+    for job_id, _ in groupby(store.keys("jobs/"), lambda key: key.split("/")[1]):
+        yield job_id
 
 
 def delete_job(store: ObjectStore, job_id: str) -> None:

@@ -5,11 +5,12 @@ Every API process shows the same values: queries take `max`, not `sum`, over pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from roadmask.schemas.jobs import Lane
 from storage.reconciler.report import ReconcilerReport
 from storage.telemetry.readiness import Readiness
 from storage.telemetry.service_state import ServiceState
@@ -34,41 +35,31 @@ class ServiceMetrics(Collector):
 
 def _state_metrics(state: ServiceState) -> Iterator[Metric]:
     lanes = state.lanes
-    yield _gauge(
+
+    def lane_gauge(name: str, text: str, value: Callable[[Lane], float]) -> Metric:
+        return _gauge(name, text, "lane", {lane: value(lane) for lane in lanes})
+
+    yield lane_gauge(
         "queue_messages",
         "Messages that wait in a lane; each tells a worker that a job has work.",
-        "lane",
-        {lane: found.messages for lane, found in lanes.items()},
+        lambda lane: lanes[lane].messages,
     )
-    yield _gauge(
-        "open_jobs",
-        "Jobs that have not ended.",
-        "lane",
-        {lane: found.jobs for lane, found in lanes.items()},
+    yield lane_gauge("open_jobs", "Jobs that have not ended.", lambda lane: lanes[lane].jobs)
+    yield lane_gauge(
+        "open_items", "Items of open jobs that have not ended.", lambda lane: lanes[lane].items
     )
-    yield _gauge(
-        "open_items",
-        "Items of open jobs that have not ended.",
-        "lane",
-        {lane: found.items for lane, found in lanes.items()},
-    )
-    yield _gauge(
+    yield lane_gauge(
         "oldest_job_age_seconds",
         "Age of the oldest open job; 0 without any.",
-        "lane",
-        {lane: found.oldest_s for lane, found in lanes.items()},
+        lambda lane: lanes[lane].oldest_s,
     )
-    yield _gauge(
-        "workers",
-        "Live workers that consume a lane.",
-        "lane",
-        {lane: len(state.consumers(lane)) for lane in lanes},
+    yield lane_gauge(
+        "workers", "Live workers that consume a lane.", lambda lane: len(state.consumers(lane))
     )
-    yield _gauge(
+    yield lane_gauge(
         "workers_in_outage",
         "Consuming workers whose last chunk met an outage.",
-        "lane",
-        {lane: sum(bool(w.get("outage")) for w in state.consumers(lane)) for lane in lanes},
+        lambda lane: sum(bool(worker.get("outage")) for worker in state.consumers(lane)),
     )
     yield from _reconciler_metrics(state.reconciler)
 
