@@ -32,14 +32,15 @@ MINISWHITE, MINISBLACK, RGB, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB, CFA = (
 UINT, INT, FLOAT = 1, 2, 3
 REDUCED, MASK = 1, 4
 """Bits of NewSubfileType: an overview or thumbnail, a transparency mask."""
-NONE, OLD_JPEG, JPEG, WEBP = 1, 6, 7, 50001
+NONE, OLD_JPEG, JPEG, PACKBITS, ZSTD, WEBP = 1, 6, 7, 32773, 50000, 50001
 COMPRESSIONS = {
     NONE: "none", 2: "CCITT RLE", 3: "CCITT group 3", 4: "CCITT group 4", 5: "LZW",
-    OLD_JPEG: "old JPEG", JPEG: "JPEG", 8: "deflate", 32946: "deflate", 32773: "PackBits",
-    34712: "JPEG 2000", 34887: "LERC", 34925: "LZMA", 50000: "ZSTD", WEBP: "WebP",
+    OLD_JPEG: "old JPEG", JPEG: "JPEG", 8: "deflate", 32946: "deflate", PACKBITS: "PackBits",
+    34712: "JPEG 2000", 34887: "LERC", 34925: "LZMA", ZSTD: "ZSTD", WEBP: "WebP",
     50002: "JPEG XL",
 }  # fmt: skip
 """Compressions that are decoded, by their number."""
+DEFLATE = frozenset({8, 32946})
 CCITT = frozenset({2, 3, 4})
 """Compressions of faxes."""
 UNBOUNDED = frozenset({OLD_JPEG, 34712, 34887, 50002})

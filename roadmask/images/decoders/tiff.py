@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import math
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,13 +20,16 @@ from roadmask.images.containers.tiff import (
     CIELAB,
     CMYK,
     COMPRESSIONS,
+    DEFLATE,
     ICCLAB,
     JPEG,
     MINISWHITE,
     OLD_JPEG,
+    PACKBITS,
     PALETTE,
     UINT,
     YCBCR,
+    ZSTD,
     TiffPage,
     tiff_page,
 )
@@ -79,7 +84,13 @@ def _stored(data: bytes, page: TiffPage) -> Samples:
         with tifffile.TiffFile(io.BytesIO(data)) as tiff:
             # A file of overviews is a series of pages, of which only this one is read.
             read = tiff.pages[page.index]
-            samples = read.asarray(maxworkers=1)
+            try:
+                samples = read.asarray(maxworkers=1)
+            except Exception:
+                if page.compression not in DEFLATE:
+                    raise
+                read.decode = _without_excess(read.decode, page.dtype.itemsize)
+                samples = read.asarray(maxworkers=1)
             planes, _, height, width, samples_together = read.shaped
             samples = samples.reshape(planes, height, width, samples_together)
     except MemoryError:
@@ -122,6 +133,26 @@ def _stored(data: bytes, page: TiffPage) -> Samples:
     return np.asarray(samples.astype(page.dtype, copy=False))
 
 
+def _without_excess(decode: Callable[..., Any], itemsize: int) -> Callable[..., Any]:
+    """The library's `decode` of strips and tiles, for those with more data than their pixels.
+
+    Some writers fill the last strip up to the height of the others. libtiff reads what it needs,
+    and imagecodecs refuses it all. No more than the pixels is inflated.
+    """
+
+    def decode_pixels(data: bytes | None, index: int, **options: Any) -> Any:
+        if data is not None:
+            shape = decode(None, index)[2]
+            size = math.prod(shape) * itemsize
+            inflated = zlib.decompressobj().decompress(data, size)
+            if len(inflated) < size:
+                raise ValueError("a strip or tile has less data than its pixels")
+            data = zlib.compress(inflated, 0)
+        return decode(data, index, **options)
+
+    return decode_pixels
+
+
 def _fax(data: bytes, page: TiffPage) -> NDArray[np.uint8]:
     """The pixels of a fax, grey. libtiff, which Pillow has, reads them on behind a damaged row;
     imagecodecs leaves all rows below it white, without an error.
@@ -139,9 +170,16 @@ def _fax(data: bytes, page: TiffPage) -> NDArray[np.uint8]:
 
 
 def _damaged(page: TiffPage) -> ImageUnreadable:
+    compression = COMPRESSIONS[page.compression]
+    if page.compression in (PACKBITS, ZSTD):
+        # The decoders of these do not tell one from the other.
+        return ImageUnreadable(
+            f"The pixels of the TIFF cannot be decoded ({compression}): its data are damaged, or "
+            "more than its pixels need. Copy the file again, or save it with another compression."
+        )
     return ImageUnreadable(
-        f"The pixels of the TIFF cannot be decoded ({COMPRESSIONS[page.compression]}): its data "
-        "are damaged. Copy the file again."
+        f"The pixels of the TIFF cannot be decoded ({compression}): its data are damaged. Copy the "
+        "file again."
     )
 
 
