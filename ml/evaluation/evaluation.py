@@ -56,6 +56,7 @@ def measure(
                 scores=evaluation.scores,
                 soft_iou=evaluation.soft.iou,
                 ece=evaluation.calibration.error,
+                pixels=str(reading.pixels),
             )
         )
     return measurements

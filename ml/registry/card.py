@@ -71,6 +71,8 @@ class Measurement(_Part):
     """Jaccard index of the probabilities, pooled: see `ml.evaluation.measures.soft`."""
     ece: float | None = None
     """Expected calibration error: see `ml.evaluation.measures.calibration`."""
+    pixels: str = ""
+    """What was said about the samples of its images, as in `bits=12,cfa=RGGB`."""
     float32_mean_iou: float | None = None
     """Mean IoU of the same weights in float32, before they were stored in half precision."""
 
@@ -104,6 +106,8 @@ class Provenance(_Part):
     """Training datasets, with their number of images."""
     data_weights: dict[str, float] = {}
     """How often an epoch shows each image of a data set, on average."""
+    pixels: dict[str, str] = {}
+    """What was said about the samples of data sets, as in `bits=12,cfa=RGGB`."""
     pseudo_labels: dict[str, PartialLabels] = {}
     """Data sets with a partial annotation, and how a teacher completed it."""
     encoder_sha256: str | None = None

@@ -29,6 +29,8 @@ class RowResult(BaseModel):
     """Data sets learnt from, with their number of images."""
     validation: dict[str, int]
     """The data set measured on."""
+    pixels: str = ""
+    """What was said about the samples of the images."""
     encoder: str
     """Name of the file that the encoder started from, where one was given."""
     parameters: int

@@ -82,9 +82,11 @@ class Study:
         data = {
             "data": count_samples(self.data, self.reading),
             "val": count_samples([self.validation], self.reading),
+            "pixels": str(self.reading.pixels),
         }
         here = row.recipe(self.protocol).facts() | data
         there = {**outcome.recipe, "data": outcome.data, "val": outcome.validation}
+        there["pixels"] = outcome.pixels
         # Recipes may have got more fields since.
         for key in (key for key in there if key in here and here[key] != there[key]):
             raise InvalidRequest(
@@ -104,6 +106,7 @@ def _outcome(
         recipe=recipe.facts(),
         data=card.provenance.data,
         validation={measured.dataset: measured.scores.images},
+        pixels=measured.pixels,
         encoder=encoder.name if encoder else "",
         parameters=card.parameters,
         epoch=card.provenance.epochs,

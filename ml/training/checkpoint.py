@@ -36,6 +36,8 @@ class TrainingState:
     """The revision of the code when the run began."""
     precision_ms: dict[str, float] = field(default_factory=dict)
     """Milliseconds per step in each precision, if the recipe leaves the choice to the machine."""
+    pixels: str = ""
+    """What is said about the samples of its images."""
 
 
 def save_checkpoint(

@@ -149,6 +149,12 @@ def _weights(sources: Iterable[DataSource]) -> dict[str, float]:
     return {name: round(weight, 4) for name, weight in weights.items()}
 
 
+def _pixels(sources: Iterable[DataSource]) -> dict[str, str]:
+    """What is said about the samples of those data sets of which something is."""
+    said = {dataset_name(source.folder): str(source.reading.pixels) for source in sources}
+    return {name: pixels for name, pixels in said.items() if pixels}
+
+
 def _pseudo_labels(sources: Iterable[DataSource]) -> dict[str, PartialLabels]:
     """How the labels of completed data sets were made."""
     return {
@@ -164,6 +170,7 @@ def _provenance(run: Run, progress: TrainingState) -> Provenance:
         recipe=run.recipe.facts(),
         data=count_samples((source.folder for source in run.data), run.reading),
         data_weights=_weights(run.data),
+        pixels=_pixels(run.data),
         pseudo_labels=_pseudo_labels(run.data),
         encoder_sha256=encoder,
         epochs=progress.best_epoch,

@@ -169,10 +169,17 @@ class _TrainingLoop:
 
 def _progress(run: Run) -> TrainingState:
     """The state of the run. A new run measures the precisions if its recipe says `auto`."""
+    pixels = str(run.reading.pixels)
     if run.checkpoint.exists():
-        return read_progress(run.checkpoint, run.recipe)
+        progress = read_progress(run.checkpoint, run.recipe)
+        if progress.pixels != pixels:
+            raise InvalidRequest(
+                f"{run.folder} holds a run of other --pixels ({progress.pixels or 'none'} there, "
+                f"{pixels or 'none'} here). Choose another folder, or delete this one."
+            )
+        return progress
     times = measure_precisions(run.recipe) if run.recipe.precision == "auto" else {}
-    return TrainingState(git_revision=git_revision(), precision_ms=times)
+    return TrainingState(git_revision=git_revision(), precision_ms=times, pixels=pixels)
 
 
 def _sample_list(run: Run) -> SampleList:

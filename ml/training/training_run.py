@@ -37,7 +37,7 @@ class Run:
     """Number of data workers; None: as many as suit the machine. The views do not depend on it."""
 
     reading: Reading = AS_FOUND
-    """How the masks of `validation` are read; those of `data` have options of their own."""
+    """How `validation` is read; the sources of `data` have readings of their own."""
 
     @property
     def checkpoint(self) -> Path:
