@@ -14,6 +14,7 @@ from roadmask.errors import (
     InvalidRequest,
     ItemError,
     ObjectNotFound,
+    StoreUnavailable,
 )
 from roadmask.hashing import sha256_of_blocks
 from roadmask.images.facts import ImageFacts
@@ -114,8 +115,13 @@ class ImageService:
         catalogue = self._catalogue.seen_by(caller)
         filename = shown(upload.filename)[-MAX_ID:] if upload.filename else None
         catalogue.own_upload("images", upload.sha256, upload.size, filename)
-        is_new = self._put(upload, image_key(upload.sha256), CONTENT_TYPES[facts.format])
-        return catalogue.add_upload(upload.sha256, facts, upload.size, filename), is_new
+        key = image_key(upload.sha256)
+        is_new = self._put(upload, key, CONTENT_TYPES[facts.format])
+        image = catalogue.add_upload(upload.sha256, facts, upload.size, filename)
+        if not self._store.exists(key):
+            # An erasure that did not see the entry deleted them meanwhile.
+            raise StoreUnavailable("These bytes were just erased. Upload them again.")
+        return image, is_new
 
     def _put(self, upload: Upload, key: str, content_type: str) -> bool:
         """Store the file, also in place of damaged bytes; return whether the key is new."""

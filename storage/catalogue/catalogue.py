@@ -63,8 +63,7 @@ class Catalogue:
 
     def own_upload(self, kind: Kind, sha256: str, size: int, filename: str | None = None) -> None:
         """Note that the caller uploads these bytes. Raises `QuotaExceeded`."""
-        # Without keys nothing has an owner.
-        if self._caller.owner is None:
+        if self._caller.owner is None:  # without keys nothing has an owner
             return
         is_missing = bool(self.missing(kind, [sha256]))
         if is_missing or filename:
@@ -129,7 +128,9 @@ class Catalogue:
         ]
         truths = [image.truth_sha256 for image in images if image.truth_sha256]
         self._truths.check(images, self._visible_uploads("truths", truths))
-        return self._write_new(images)
+        written = self._write_new(images)
+        self._uploads(entries)  # an erasure may have removed some meanwhile
+        return written
 
     def set_truth(self, image_id: str, sha256: str) -> Image:
         """Make an uploaded mask the truth of an image; the earlier one stays in the store.
@@ -389,8 +390,8 @@ class Catalogue:
 
     def _uploads(self, entries: Sequence[CatalogueEntry]) -> list[Image]:
         found = self._index.get_many([uploaded_id(entry.sha256) for entry in entries])
-        pairs = zip(entries, found, strict=True)
-        if missing := sorted({entry.sha256 for entry, image in pairs if image is None}):
+        known = {image.sha256 for image in found if image}
+        if missing := sorted({entry.sha256 for entry in entries} - known):
             raise ImageNotFound(
                 f"{len(missing)} of these images were not uploaded: {missing[0]}… Upload them "
                 "first; `missing` lists them.",

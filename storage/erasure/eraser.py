@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -68,30 +68,55 @@ class Eraser:
     def image(self, caller: Caller, image_id: str) -> Erasure:
         """Erase an image: under all names that the caller may delete, with all that was made of it.
 
-        Bytes that another key uploaded, too, stay for that key. Raises `ImageNotFound`,
+        Bytes that another key uploaded, too, or that all keys share, stay. Raises `ImageNotFound`,
         `InsufficientScope`.
         """
         image = self._catalogue.seen_by(caller).get(image_id)
         self._check_may_delete(caller, image)
         erasure = self.records.begin(Erased.IMAGE, image_id, caller)
+        owners = self._ownership.owners_of("images", image.sha256)
+        is_alone = erasure.owner is None or owners == {erasure.owner}
+        if is_alone:
+            erasure = replace(erasure, images=(image.sha256,))
+        else:
+            erasure = replace(erasure, references=(image.sha256,))
         return self._erase_images(caller, erasure, [image])
 
     def dataset(self, caller: Caller, name: str) -> Erasure:
-        """Erase a dataset with all its images. Raises `DatasetNotFound`, `InsufficientScope`."""
+        """Erase a dataset with those of its images that no other dataset or key has.
+
+        Raises `DatasetNotFound`, `InsufficientScope`.
+        """
         check_dataset_name(name)
         images = list(self._catalogue.seen_by(caller).walk(f"{name}/"))
         if not images:
             raise DatasetNotFound(f"There is no dataset {name!r}. GET /v1/datasets lists them.")
         self._check_may_delete(caller, images[0])
+        marker = self._ownership.dataset(name)
+        gone, kept = self._divide(images, {marker.owner} if marker else set())
         erasure = self.records.begin(Erased.DATASET, name, caller)
+        # An operator erases no results of keys that have the bytes.
+        references = kept if erasure.owner is not None else []
+        erasure = replace(erasure, images=tuple(gone), references=tuple(references))
         erasure = self._erase_images(caller, erasure, images)
         self._ownership.forget_dataset(name)
+        if marker and erasure.owner is None:
+            for sha256 in kept:
+                self._ownership.forget_upload(marker.owner, "images", sha256)
         return erasure
 
     def truth(self, caller: Caller, sha256: str) -> Erasure:
-        """Erase an annotated mask; images that have it go on without. Raises `TruthNotFound`."""
+        """Erase an annotated mask; images that have it go on without.
+
+        Raises `TruthNotFound`, `InsufficientScope`.
+        """
         if self._catalogue.seen_by(caller).missing("truths", [sha256]):
             raise TruthNotFound("There is no annotated mask with this sha256.")
+        if not caller.sees_all and caller.owner not in self._ownership.owners_of("truths", sha256):
+            raise InsufficientScope(
+                "This annotated mask is shared by all keys: only a key with the scope `admin` "
+                "deletes it."
+            )
         erasure = self.records.save(self.records.begin(Erased.TRUTH, sha256, caller))
         owners = self._ownership.forget_upload(erasure.owner, "truths", sha256)
         seen = self._catalogue if erasure.owner is None else self._catalogue.seen_by(caller)
@@ -157,27 +182,57 @@ class Eraser:
             self.records.save(erasure)
         return settled
 
-    def _erase_images(self, caller: Caller, erasure: Erasure, images: list[Image]) -> Erasure:
+    def _divide(self, images: list[Image], owners: set[str]) -> tuple[list[str], list[str]]:
+        """The bytes of a dataset of these owners that nobody else has, and those that others
+        uploaded, too. Those that are in another dataset are in neither list.
+        """
+        hashes = dict.fromkeys(image.sha256 for image in images)
+        for other in self._catalogue.walk(""):
+            if other.dataset not in (None, images[0].dataset):
+                hashes.pop(other.sha256, None)
         gone: list[str] = []
         kept: list[str] = []
-        for sha256 in dict.fromkeys(image.sha256 for image in images):
-            owners = self._ownership.owners_of("images", sha256)
-            others = owners - {caller.owner} if erasure.owner is not None else set()
-            (kept if others else gone).append(sha256)
-        erasure = replace(erasure, images=tuple(gone), references=tuple(kept))
+        for sha256 in hashes:
+            is_alone = self._ownership.owners_of("images", sha256) == owners
+            (gone if is_alone else kept).append(sha256)
+        return gone, kept
+
+    def _erase_images(self, caller: Caller, erasure: Erasure, images: list[Image]) -> Erasure:
         # The record comes first: from here on the erasure is finished, whatever dies.
         self.records.save(erasure)
-        objects = 0
+        seen = self._catalogue.seen_by(caller)
+        # An upload that is there after this was uploaded again.
+        uploads = seen.get_many([uploaded_id(sha256) for sha256 in erasure.images])
+        objects = sum(seen.remove(upload) for upload in uploads if upload)
         for image in images:
-            objects += self._catalogue.seen_by(caller).remove(image)
-        for sha256 in (*gone, *kept):
+            if image.dataset or image.sha256 not in erasure.images:
+                objects += seen.remove(image)
+        for sha256 in (*erasure.images, *erasure.references):
             self._ownership.forget_upload(erasure.owner, "images", sha256)
-            if sha256 in gone:
-                objects += self._delete_bytes(sha256)
+        for sha256 in erasure.images:
+            objects += self._delete_bytes(sha256)
         return self.records.save(erasure.counted(objects))
 
+    def _uploaded(self, hashes: Iterable[str]) -> set[str]:
+        """Those of these images that are uploaded."""
+        found = self._catalogue.get_many([uploaded_id(sha256) for sha256 in hashes])
+        return {image.sha256 for image in found if image}
+
     def _delete_bytes(self, sha256: str) -> int:
-        return self._delete(image_key(sha256), *self._store.keys(thumbnail_prefix(sha256)))
+        """Delete the bytes of an image, unless it is uploaded again."""
+        if self._uploaded([sha256]):
+            return 0
+        objects = self._delete(*self._store.keys(thumbnail_prefix(sha256)))
+        key = image_key(sha256)
+        with suppress(ObjectNotFound):
+            content_type, data = self._store.info(key).content_type, self._store.get(key)
+            self._store.delete(key)
+            if self._uploaded([sha256]):
+                # The upload found the bytes in the store before they were deleted.
+                self._store.put(key, data, content_type)
+            else:
+                objects += 1
+        return objects
 
     def _delete(self, *keys: str) -> int:
         """Delete objects; return how many there were."""
@@ -208,26 +263,28 @@ class Eraser:
         wanted = {*erasure.images, *erasure.references}
         if not wanted:
             return 0
-        objects = self._remove_other_names(erasure, wanted)
+        gone = set(erasure.images) - self._uploaded(erasure.images)
+        objects = self._remove_other_names(erasure, gone)
         for job_id in stored_job_ids(self._store):
             if erasure.owner is None or erasure.owner == self._owner(job_id):
-                objects += self._redact(job_id, wanted, set(erasure.images))
-        for sha256 in erasure.images:
+                # A later job may be of images that were uploaded again.
+                objects += self._redact(job_id, wanted if job_id < erasure.id else gone, gone)
+        for sha256 in gone:
             objects += self._delete_bytes(sha256)
         return objects
 
-    def _remove_other_names(self, erasure: Erasure, wanted: set[str]) -> int:
+    def _remove_other_names(self, erasure: Erasure, gone: set[str]) -> int:
         """Remove entries of the same bytes under other names."""
+        references = erasure.references if erasure.kind is Erased.IMAGE else ()
         removed = 0
         for image in self._catalogue.walk(""):
-            if image.sha256 not in wanted:
+            is_older = image.created_at.timestamp() * 1000 < erasure.requested_ms
+            if not (image.sha256 in gone or (image.sha256 in references and is_older)):
                 continue
             marker = self._ownership.dataset(image.dataset) if image.dataset else None
-            if erasure.owner is None or (marker and marker.owner == erasure.owner):
+            is_own = erasure.owner is None or (marker and marker.owner == erasure.owner)
+            if is_own and not (image.sha256 in gone and self._uploaded([image.sha256])):
                 removed += self._catalogue.remove(image)
-        for sha256 in erasure.images:
-            [upload] = self._catalogue.get_many([uploaded_id(sha256)])
-            removed += self._catalogue.remove(upload) if upload else 0
         return removed
 
     def _owner(self, job_id: str) -> str | None:
@@ -241,6 +298,7 @@ class Eraser:
         places = dict(self._places(job_id, wanted))
         if not places:
             return 0
+        gone = gone - self._uploaded(gone & set(places.values()))
         objects = 0
         for key in list(self._store.keys(results_prefix(job_id))):
             lines, _ = parse_sealed(self._store, key)

@@ -90,8 +90,9 @@ class Garbage:
             for key in list(self._older("masks/", moment)):
                 self._drop(key, moment, counts, dry_run)
         if (moment := self._limit("uploads")) is not None:
+            named = {image.sha256 for image in self._catalogue.walk("") if image.dataset}
             for image in list(self._catalogue.walk("sha256-")):
-                if image.created_at < moment:
+                if image.created_at < moment and image.sha256 not in named:
                     counts["uploads"] += 1
                     if not dry_run:
                         self._eraser.image(ANYBODY, image.id)

@@ -34,7 +34,8 @@ router = APIRouter(prefix="/v1")
 def delete_image(image_id: ImageIdPath, eraser: EraserDep, caller: CallerDep) -> Erasure:
     """Deletes the bytes under all names of the key, the thumbnail, masks, and results in jobs.
 
-    Bytes that another key uploaded, too, stay for that key. An admin key erases them for all.
+    Bytes that another key uploaded, too, or that all keys share, stay. An admin key erases them
+    for all.
     """
     return _answer(eraser.image(caller, image_id))
 
@@ -63,7 +64,7 @@ def delete_dataset(
     eraser: EraserDep,
     caller: CallerDep,
 ) -> Erasure:
-    """Erases each image of the dataset, as if it were deleted alone."""
+    """Erases each image of the dataset that no other dataset and no other key has."""
     return _answer(eraser.dataset(caller, name))
 
 

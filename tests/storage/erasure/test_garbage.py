@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -19,7 +20,7 @@ from roadmask.schemas.images import CatalogueEntry
 from roadmask.schemas.jobs import ImageRef, JobCreate
 from roadmask.schemas.model_version import ModelVersion
 from roadmask.settings import Settings
-from storage.access.caller import ANYBODY
+from storage.access.caller import ANYBODY, owner_alone
 from storage.backends import StorageBackends
 from storage.jobs.manifest import ManifestItem
 from storage.objects.keys import DEPLOYMENTS, image_key, model_key, thumbnail_key
@@ -68,6 +69,26 @@ def test_orphans_go_and_what_is_referred_to_stays(
     assert storage.garbage.collect(DAY_S) == {"images": 1, "thumbnails": 1}
     left = {sha256 for sha256 in (orphan, named, listed, used) if store.exists(image_key(sha256))}
     assert left == {named, listed, used}
+
+
+def test_old_uploads_go_unless_a_dataset_has_them(
+    settings: Settings, redis: Redis, store: LocalStore
+) -> None:
+    keeping = settings.model_copy(update={"keep_uploads_days": 1})
+    storage = StorageBackends.build(redis, store, keeping)
+    storage.reconciler.run()
+    one, two = (storage.catalogue.seen_by(owner_alone(name)) for name in ("one", "two"))
+    plain, named = (stored(storage, word) for word in (b"plain", b"named"))
+    for sha256 in (plain, named):
+        one.own_upload("images", sha256, 5)
+        image = one.add_upload(sha256, FACTS, 5)
+        long_ago = image.created_at - timedelta(days=2)
+        one._write([image.model_copy(update={"created_at": long_ago})])
+    one.register("scenes", [CatalogueEntry(name="a", sha256=named)])
+    two.own_upload("images", named, 5)
+    assert two.page().total == 1, "it lists its upload, which is in the dataset of another key"
+    assert storage.garbage.collect(DAY_S) == {"uploads": 1}
+    assert [store.exists(image_key(sha256)) for sha256 in (plain, named)] == [False, True]
 
 
 def test_uploads_that_race_with_a_collection_are_kept(
