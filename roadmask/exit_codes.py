@@ -48,17 +48,22 @@ def run(command: click.Command) -> NoReturn:
 def exit_code(error: Exception) -> Exit:
     """The exit code that an error stands for."""
     from roadmask.errors import (
+        DatasetNotFound,
+        ImageNotFound,
         IncompatibleService,
         InvalidRequest,
+        JobNotFound,
         ModelNotFound,
         ServiceUnreachable,
+        TruthNotFound,
         Unauthorized,
     )
 
     if isinstance(error, ServiceUnreachable):
         return Exit.UNREACHABLE
-    # Another key, model or address is needed: the same command would fail again.
-    usage = (InvalidRequest, Unauthorized, ModelNotFound, IncompatibleService)
+    # Another key, name or address is needed: the same command would fail again.
+    named = (JobNotFound, ImageNotFound, TruthNotFound, DatasetNotFound, ModelNotFound)
+    usage = (InvalidRequest, Unauthorized, IncompatibleService, *named)
     return Exit.USAGE if isinstance(error, usage) else Exit.FAILURES
 
 

@@ -113,6 +113,7 @@ def batch(
                 else:
                     display.follow(_told(run.run(only), display, verbose))
             summary.stale, summary.are_deleted = run.stale, delete
+            summary.foreign = products.without_own(run.foreign, out)
             if delete:
                 run.delete_stale()
             summary.matching = products.make(options, format)
@@ -222,7 +223,7 @@ def _print_plan(
     from roadmask.folder.run import plan_run
 
     plan = plan_run(options.resolved(), selection, only)
-    summary.is_plan, summary.stale = True, plan.stale
+    summary.is_plan, summary.stale, summary.foreign = True, plan.stale, plan.foreign
     if as_json:
         click.echo(json.dumps(asdict(plan) | {"skipped": summary.skipped_counts()}))
         return

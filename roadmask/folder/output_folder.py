@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from roadmask.atomic import write_atomically
 from roadmask.folder.mask_file import MaskWriter
@@ -91,6 +92,18 @@ class OutputFolder:
             )
             and self._state.is_written(name, out / name)
         ]
+
+    def foreign(self) -> list[str]:
+        """Files that have the suffix of a mask, and that no run has written as they are."""
+        suffix, out = mask_suffix(self._options.format), self._options.out
+        found = []
+        for folder, folders, files in os.walk(out):
+            inner = {name: Path(folder, name) for name in folders if not name.startswith(".")}
+            folders[:] = [name for name in inner if inner[name] != self._options.confidence]
+            below = Path(folder).relative_to(out)
+            found += [(below / name).as_posix() for name in files if name.endswith(suffix)]
+        others = set(found).difference(self._masks.values())
+        return sorted(name for name in others if not self._state.is_written(name, out / name))
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete mask files, and the folders that are empty then."""

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from roadmask.client.client import Client
+from roadmask.errors import Conflict, JobNotFound
 from roadmask.folder.fetcher import Fetched, MaskFetcher
 from roadmask.folder.lock import FolderLock
 from roadmask.folder.options import RunOptions, file_format
@@ -54,6 +55,8 @@ class FolderRun:
         """Ids of the jobs that were submitted or resumed."""
         self.stale: list[str] = []
         """Masks of earlier runs, below `out`, that belong to no image of the folder."""
+        self.foreign: list[str] = []
+        """Files below `out` that are named like masks, and that no run has written."""
         self._selection = selection or Selection()
         self._client = client
         self._options = RunOptions(
@@ -107,7 +110,7 @@ class FolderRun:
                 output.write_results()
                 raise
             output.write_results()
-            self.stale = output.stale()
+            self.stale, self.foreign = output.stale(), output.foreign()
 
     def delete_stale(self) -> None:
         """Delete the masks in `stale`."""
@@ -158,6 +161,11 @@ class FolderRun:
                         fetcher.finish()
                         yield from self._count_written(output)
                         raise error
+                    case JobNotFound() as error:
+                        raise Conflict(
+                            "A job of this run was deleted. The same command submits its images "
+                            "again."
+                        ) from error
                     case error:
                         raise error
 
@@ -208,6 +216,7 @@ class Plan:
     images: list[str]
     """Images to segment. Only those that were read before are known to have masks."""
     stale: list[str]
+    foreign: list[str]
 
 
 def plan_run(
@@ -218,7 +227,7 @@ def plan_run(
     selected = selection.of(names if only is None else [name for name in names if name in only])
     file = state_file(options.out)
     if not file.is_file():
-        return Plan(0, selected, [])
+        return Plan(0, selected, [], [])
     with closing(FolderState(file)) as state:
         output = OutputFolder(options, names, state, None)
 
@@ -234,4 +243,5 @@ def plan_run(
             block = selected[start : start + BLOCK]
             known = state.known(block, options.result_options)
             images += [name for name in block if not is_kept(name, known.get(name))]
-        return Plan(len(selected) - len(images), images, output.stale())
+        kept = len(selected) - len(images)
+        return Plan(kept, images, output.stale(), output.foreign())

@@ -31,6 +31,8 @@ class BatchSummary:
     """What to do about it."""
     stale: list[str] = field(default_factory=list)
     """Masks that belong to no image of the folder."""
+    foreign: list[str] = field(default_factory=list)
+    """Files beside the masks that are named like masks, and that no run has written."""
     is_plan: bool = False
     """Nothing was done: the command printed a plan instead."""
     are_deleted: bool = False
@@ -56,6 +58,7 @@ class BatchSummary:
             "skipped": self.skipped_counts(),
             "stale": self.stale,
             "deleted": self.are_deleted,
+            "foreign": self.foreign,
         }
         if self.matching is not None:
             told["matching"] = self.matching
@@ -93,6 +96,13 @@ class BatchSummary:
             masks = "1 mask belongs" if len(self.stale) == 1 else f"{len(self.stale)} masks belong"
             then = "deleted" if self.are_deleted else "--delete removes them"
             say(f"{masks} to no image ({then}): {_named(self.stale)}", err=True)
+        if self.foreign:
+            files = "1 file" if len(self.foreign) == 1 else f"{len(self.foreign)} files"
+            say(
+                f"{files} beside the masks left alone, not written by this command: "
+                f"{_named(self.foreign)}",
+                err=True,
+            )
 
     def _print_counts(self) -> None:
         progress = self.progress

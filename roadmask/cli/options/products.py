@@ -43,6 +43,11 @@ class Products:
         if self.contact_sheet or self.video:
             _panels(options)
 
+    def without_own(self, names: Sequence[str], out: Path) -> list[str]:
+        """Those of these names in the output folder that are none of its files."""
+        own = self.contact_sheet and self.contact_sheet.resolve()
+        return [name for name in names if (out / name).resolve() != own]
+
     def make(self, options: RunOptions, asked: str | None) -> int | None:
         """Make all of them; the number of matches, or None without a condition.
 

@@ -64,6 +64,36 @@ def test_masks_without_an_image_are_named_and_deleted(
         "2 masks belong to no image (--delete removes them): a/b/deep.png, top.png" in done.stderr
     )
     assert json.loads(batch("--dry-run", "--json").stdout)["stale"] == ["a/b/deep.png", "top.png"]
+    assert "1 file beside the masks left alone, not written by this command: mine" in done.stderr
+    assert json.loads(batch("--dry-run", "--json").stdout)["foreign"] == ["mine.png"]
+    (masks / "a/b/deep.png").write_bytes(b"corrected by the user")
+    assert json.loads(batch("--dry-run", "--json").stdout)["foreign"] == [
+        "a/b/deep.png", "mine.png",
+    ]  # fmt: skip
+    assert json.loads(batch("--delete", "--json").stdout)["stale"] == ["top.png"]
+    assert (masks / "a/b/deep.png").read_bytes() == b"corrected by the user"
+    assert (masks / "mine.png").read_bytes() == b"of the user"
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_products_and_confidences_are_not_foreign(batch: Batch, masks: Path) -> None:
+    options = ("--contact-sheet", "masks/sheet.png", "--confidence", "masks/sure")
+    for _ in "ab":
+        told = json.loads(batch(*options, "--json").stdout)
+    assert (masks / "sheet.png").exists()
+    assert any((masks / "sure").iterdir())
+    assert (told["stale"], told["foreign"]) == ([], [])
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_masks_without_an_image_are_deleted_with_their_folder(
+    batch: Batch, photos: Path, masks: Path
+) -> None:
+    batch()
+    (masks / "mine.png").write_bytes(b"of the user")
+    (photos / "a/b/deep.jpg").unlink()
+    photo(photos / "top.jpg", 9)
+    batch()
     told = json.loads(batch("--delete", "--json").stdout)
     assert (told["stale"], told["deleted"]) == (["a/b/deep.png", "top.png"], True)
     assert tree(masks) == {

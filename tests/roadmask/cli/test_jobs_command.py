@@ -9,11 +9,16 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from roadmask import Client
 from tests.harness.client.program import PROGRAM, call_roadmask
 from tests.harness.client.stub_server import StubResponse, stub_server
 from tests.harness.images.api_images import picture
 from tests.harness.worker.fake_worker import FakeWorker
+
+LOST = "01930000-0000-7000-8000-000000000000"
+"""Id of no job."""
 
 
 def test_a_job_is_canceled_and_a_failed_one_retried(
@@ -35,6 +40,23 @@ def test_a_job_is_canceled_and_a_failed_one_retried(
     code, out = jobs(failing.id, "--retry")
     assert code == 1
     assert out.startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("jobs", LOST),
+        ("jobs", LOST, "--watch"),
+        ("jobs", "nonsense"),
+        ("annotations", LOST),
+        ("delete", "job", LOST, "--yes"),
+        ("delete", "dataset", "lost", "--yes"),
+    ],
+)
+def test_what_is_lost_is_wrong_use(client: Client, tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = call_roadmask(*words, cwd=tmp_path, ROADMASK_URL=client.base_url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: There is no ")
 
 
 def test_a_job_that_has_ended_is_not_canceled(

@@ -13,8 +13,11 @@ import pytest
 
 from roadmask import Client
 from roadmask.errors import Conflict
+from roadmask.exit_codes import Exit, exit_code
 from roadmask.folder import uploader
+from roadmask.folder.fetcher import MaskFetcher
 from roadmask.folder.lock import FolderLock
+from roadmask.folder.uploader import SubJob
 from roadmask.schemas.jobs import Job
 from tests.harness.client.photo_folders import photo, read_lines, run, tree
 from tests.harness.waiting import wait_until
@@ -80,3 +83,22 @@ def _all_jobs(client: Client, count: int) -> list[Job] | None:
     """The jobs, oldest first, once there are so many."""
     jobs = sorted(client.jobs(), key=lambda job: job.created_at)
     return jobs if len(jobs) == count else None
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_a_job_that_is_deleted_meanwhile_is_submitted_again_by_the_next_run(
+    client: Client, photos: Path, masks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow = MaskFetcher.follow
+
+    def delete_then_follow(self: MaskFetcher, sub_job: SubJob) -> None:
+        client.erase("job", sub_job.job.id)
+        follow(self, sub_job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MaskFetcher, "follow", delete_then_follow)
+        with pytest.raises(Conflict, match="was deleted") as caught:
+            run(client, photos, masks)
+    assert exit_code(caught.value) is Exit.FAILURES
+    assert run(client, photos, masks).failed == 0
+    assert len(tree(masks)) == 4
