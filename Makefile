@@ -1,5 +1,7 @@
 # Roadmask. `make help` lists the targets. Each target installs what it needs.
 SHELL := /bin/bash
+# TensorFlow takes 5 s to import, and 14 s where Python may not keep what it has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
