@@ -100,7 +100,7 @@ def test_a_dataset_and_its_job(roadmask: Run, stack: Stack, tmp_path: Path) -> N
 
 def test_a_job_that_does_not_exist(roadmask: Run) -> None:
     done = roadmask("jobs", "01a20000-0000-7000-8000-000000000000")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
 

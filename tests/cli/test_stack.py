@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -98,11 +98,19 @@ def test_what_is_secret_is_its_owners_program(stack: Stack) -> None:
     assert all(secret not in log.read_text() for log in (stack.data_dir / "logs").iterdir())
 
 
+def read_metrics(stack: Stack) -> dict[str, str]:
+    """The metrics of each process; empty while one of them starts again."""
+    groups = json.loads((stack.data_dir / "metrics.json").read_text())
+    with suppress(httpx.ConnectError):
+        return {
+            group["labels"]["process"]: httpx.get(f"http://{group['targets'][0]}/metrics").text
+            for group in groups
+        }
+    return {}
+
+
 def test_every_process_serves_its_metrics_where_prometheus_finds_it(stack: Stack) -> None:
-    found = {
-        group["labels"]["process"]: httpx.get(f"http://{group['targets'][0]}/metrics").text
-        for group in json.loads((stack.data_dir / "metrics.json").read_text())
-    }
+    found = wait_until(lambda: read_metrics(stack))
     assert list(found) == ["api", "scheduler", "worker-1"]
     assert 'roadmask_workers{lane="interactive"} 1.0' in found["api"]
     assert "roadmask_engine_busy_seconds_total" in found["worker-1"]

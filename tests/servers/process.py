@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import socket
 import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -17,11 +22,26 @@ START_S = 900.0
 """Longest start of a server on a busy machine, seconds."""
 
 
+FIRST_PORT, PORTS = 12_000, 5_000
+"""Ports of the tests, so many for each process of a parallel run, at most 4. They lie below those
+that the system gives to connections."""
+
+
 def free_port() -> int:
-    """Return a port that no process listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a port that no process listens on, and that nothing else takes before it is used."""
+    while True:
+        port = next(_ports())
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+
+
+@cache
+def _ports() -> Iterator[int]:
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = FIRST_PORT + process * PORTS
+    # Another run of tests on this machine begins elsewhere.
+    return itertools.cycle(random.SystemRandom().sample(range(first, first + PORTS), PORTS))
 
 
 def is_listening(port: int) -> bool:

@@ -18,6 +18,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.harness.waiting import PATIENCE_S
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 IGNORED_MESSAGES = (
     "Failed to load resource: the server responded with a status of 4",
@@ -59,7 +61,7 @@ class Window:
     def __init__(self, browser: Browser, options: dict[str, Any]) -> None:
         defaults = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"}
         self._context = browser.new_context(**{**defaults, **options})
-        self._context.set_default_timeout(15_000)
+        self._context.set_default_timeout(1000 * PATIENCE_S)
         self.console_errors: list[str] = []
         self.hosts: set[str] = set()
         self.page: Page = self._context.new_page()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import httpx
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from roadmask.masks.codec import encode_mask
 from tests.harness.images.worker_images import png
+from tests.harness.waiting import PATIENCE_S, wait_until
 
 STREETS = 12
 MANY = 240
@@ -39,6 +41,14 @@ def fill_catalogue(url: str) -> None:
         many = [{"name": f"{n:03d}", "sha256": sha256} for n, sha256 in enumerate(hashes[STREETS:])]
         for name, entries in {"streets": streets, "many": many}.items():
             client.post(f"/v1/datasets/{name}/images", json=entries).raise_for_status()
+
+
+def run_job(url: str, body: dict[str, Any]) -> str:
+    """Create a job, and wait for its end. Returns its id."""
+    with httpx.Client(base_url=url, timeout=PATIENCE_S) as client:
+        job: str = client.post("/v1/jobs", json=body).raise_for_status().json()["id"]
+        wait_until(lambda: client.get(f"/v1/jobs/{job}", params={"wait": 10}).json()["finished_at"])
+        return job
 
 
 def put(client: httpx.Client, kind: str, files: Sequence[bytes]) -> list[str]:

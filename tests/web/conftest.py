@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from roadmask.settings import Settings
 from tests.harness.api.server import ApiServer
+from tests.harness.waiting import PATIENCE_S
 from tests.servers.process import HOST, free_port
 from tests.servers.redis import RedisServer
 from tests.servers.worker import TinyWorker
@@ -16,7 +17,7 @@ from tests.web.browser import Window, find_chromium
 from tests.web.catalogue import fill_catalogue
 
 Open = Callable[..., Page]
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=1000 * PATIENCE_S)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from tests.harness.images.worker_images import png
 from tests.harness.storage.artifact_folders import write_artifact
 from tests.harness.worker.tiny_model import FLAT, SKY, expected_mask
 from tests.web.canvas import Picture, wait_for_prediction
+from tests.web.catalogue import run_job
 from tests.web.conftest import Open
 
 IMAGE = "#/segment?image=streets/03&dataset=streets&opacity=100&outlines=off"
@@ -41,12 +42,8 @@ def darkness(
 @pytest.fixture(scope="module")
 def job(service: str) -> str:
     """A finished job on 12 images, 11 of them with truth."""
-    made: str = httpx.post(
-        f"{service}/v1/jobs",
-        json={"dataset": "streets", "lane": "batch", "name": "Streets", "model": "brightness@1"},
-    ).json()["id"]
-    httpx.get(f"{service}/v1/jobs/{made}", params={"wait": 30}, timeout=40)
-    return made
+    body = {"dataset": "streets", "lane": "batch", "name": "Streets", "model": "brightness@1"}
+    return run_job(service, body)
 
 
 def test_the_mask_of_a_second_model_and_where_both_differ(

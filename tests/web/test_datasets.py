@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from roadmask.masks.codec import decode_mask, encode_mask
 from tests.harness.images.worker_images import png
-from tests.web.catalogue import HEIGHT, WIDTH, put, truth
+from tests.web.catalogue import HEIGHT, WIDTH, put, run_job, truth
 from tests.web.conftest import Open
 from tests.web.test_segment import drop
 
@@ -63,10 +63,9 @@ def test_a_folder_and_its_masks_become_a_dataset(
 def test_a_dataset_is_filtered_by_what_is_in_it(window: Open, service: str) -> None:
     page = window("#/segment?dataset=streets")
     where = page.locator(".catalogue").get_by_label("Condition")
-    made = httpx.post(f"{service}/v1/jobs", json={"dataset": "streets", "lane": "batch"}).json()
-    httpx.get(f"{service}/v1/jobs/{made['id']}", params={"wait": 30}, timeout=40)
+    job = run_job(service, {"dataset": "streets", "lane": "batch"})
     page.reload()
-    items = httpx.get(f"{service}/v1/jobs/{made['id']}/items", params={"limit": 20}).json()["items"]
+    items = httpx.get(f"{service}/v1/jobs/{job}/items", params={"limit": 20}).json()["items"]
     scores = {
         item["image_id"].partition("/")[2]: item["result"]["scores"]["mean_iou"]
         for item in items
@@ -87,7 +86,7 @@ def test_a_dataset_is_filtered_by_what_is_in_it(window: Open, service: str) -> N
     page.get_by_role("button", name="Clear the search").click()
     expect(page.locator(".catalogue .note").first).to_have_text("12 images")
     link = page.get_by_role("link", name="Gallery")
-    expect(link).to_have_attribute("href", f"#/jobs?job={made['id']}&layout=gallery")
+    expect(link).to_have_attribute("href", f"#/jobs?job={job}&layout=gallery")
 
 
 def test_a_dataset_without_a_job_offers_to_segment_it(window: Open, service: str) -> None:
@@ -122,9 +121,7 @@ def few(service: str) -> Iterator[str]:
         files = [("files", (f"few/{n}.png", png(700 + n))) for n in range(6)]
         uploads = [each["image"]["id"] for each in client.post("/v1/images", files=files).json()]
         images = [{"id": image} for image in uploads]
-        made: str = client.post("/v1/jobs", json={"images": images, "lane": "batch"}).json()["id"]
-        client.get(f"/v1/jobs/{made}", params={"wait": 30})
-        yield made
+        yield run_job(service, {"images": images, "lane": "batch"})
         for image in uploads:
             client.delete(f"/v1/images/{image}")
 

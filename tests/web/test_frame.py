@@ -22,6 +22,7 @@ from tests.servers.process import HOST, free_port
 from tests.servers.redis import RedisServer
 from tests.web.browser import serious
 from tests.web.canvas import wait_for_prediction
+from tests.web.catalogue import run_job
 from tests.web.conftest import Open
 from tests.web.test_files import WEB
 
@@ -59,9 +60,7 @@ def job_path(service: str) -> str:
         f"{service}/v1/images/sha256-{hashlib.sha256(TRUNCATED).hexdigest()}", content=TRUNCATED
     ).json()["id"]
     images = [{"id": "streets/01"}, {"id": bad}]
-    job = httpx.post(f"{service}/v1/jobs", json={"images": images, "lane": "batch"}).json()["id"]
-    httpx.get(f"{service}/v1/jobs/{job}", params={"wait": 30}, timeout=40)
-    return f"#/jobs?job={job}"
+    return f"#/jobs?job={run_job(service, {'images': images, 'lane': 'batch'})}"
 
 
 def go(window: Open, view: str, job_path: str, **options: Any) -> Page:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.web.catalogue import run_job
 from tests.web.conftest import Open
 
 COLOURED = """canvas => {
@@ -21,9 +22,7 @@ def many(service: str) -> str:
     """A finished job on 60 images."""
     images = [{"id": f"many/{n:03d}"} for n in range(60)]
     body = {"images": images, "lane": "batch", "name": "Drive: 5/7"}
-    job: str = httpx.post(f"{service}/v1/jobs", json=body).json()["id"]
-    httpx.get(f"{service}/v1/jobs/{job}", params={"wait": 30}, timeout=40)
-    return job
+    return run_job(service, body)
 
 
 def test_only_the_pictures_in_view_exist(window: Open, many: str) -> None:

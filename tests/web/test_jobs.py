@@ -33,7 +33,7 @@ def state(page: Page) -> str:
 
 
 def expect_state(page: Page, text: str) -> None:
-    expect(page.locator(".job h1 .badge")).to_have_text(text, timeout=40_000)
+    expect(page.locator(".job h1 .badge")).to_have_text(text)
 
 
 def drop_from_desktop(page: Page, target: str, path: Path) -> None:

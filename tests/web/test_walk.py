@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.harness.images.worker_images import png
 from tests.web.canvas import wait_for_prediction
+from tests.web.catalogue import run_job
 from tests.web.conftest import Open
 from tests.web.test_segment import drop
 
@@ -21,10 +22,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 @pytest.fixture(scope="module")
 def job(service: str) -> str:
     """A finished job on 12 images, 11 of them with truth."""
-    body = {"dataset": "streets", "lane": "batch", "name": "Streets, night"}
-    made: str = httpx.post(f"{service}/v1/jobs", json=body).json()["id"]
-    httpx.get(f"{service}/v1/jobs/{made}", params={"wait": 30}, timeout=40)
-    return made
+    return run_job(service, {"dataset": "streets", "lane": "batch", "name": "Streets, night"})
 
 
 @pytest.fixture(scope="module")

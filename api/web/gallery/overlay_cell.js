@@ -1,7 +1,7 @@
 /** A small picture of an item: its photo with the mask over it. */
 
 import { imagePath, maskThumbnailPath } from '../lib/api/client.js';
-import { request } from '../lib/api/http.js';
+import { readBlob, request } from '../lib/api/http.js';
 import { h } from '../lib/element.js';
 import { decodeMask } from '../segment/viewer/mask_png.js';
 import { drawMask } from '../segment/viewer/raster.js';
@@ -56,10 +56,10 @@ function cachedPicture(job, item) {
  * @returns {Promise<Picture>}
  */
 async function load(job, { index, image_id: imageId, result }) {
-  const photo = request(imagePath(imageId, 'thumbnail')).then((response) => response.blob());
+  const photo = request(imagePath(imageId, 'thumbnail')).then(readBlob);
   const mask = result
     ? request(maskThumbnailPath(job, index)).then(async (response) =>
-        decodeMask(await response.blob()),
+        decodeMask(await readBlob(response)),
       )
     : null;
   return { photo: await createImageBitmap(await photo), mask: await mask };

@@ -39,7 +39,8 @@ export function problemNote(error) {
 function toProblem(error) {
   if (error instanceof RangeError) return new Problem({ code: 'not_a_mask' });
   if (error instanceof Error && !(error instanceof Problem)) {
-    return new Problem({ code: 'internal_error' });
+    console.error(error);
+    return new Problem({ code: 'page_error' });
   }
   return /** @type {Problem | ProblemBody} */ (error);
 }

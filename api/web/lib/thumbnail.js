@@ -1,6 +1,6 @@
 /** Thumbnails: loaded by their URL, or by a script where a key must be sent along. */
 
-import { apiUrl, request } from './api/http.js';
+import { apiUrl, readBlob, request } from './api/http.js';
 import { currentKey } from './api/key.js';
 import { h } from './element.js';
 
@@ -66,5 +66,5 @@ function evictOldest() {
 
 /** @param {string} path */
 async function fetchUrl(path) {
-  return URL.createObjectURL(await (await request(path)).blob());
+  return URL.createObjectURL(await readBlob(await request(path)));
 }

@@ -345,6 +345,7 @@ export default {
   'error.unreachable':
     'The service does not respond. Check that it is running and that you are online.',
   'error.internal_error': 'The service failed unexpectedly. Its log has the cause.',
+  'error.page_error': 'This page failed unexpectedly. The browser’s console has the cause.',
   'error.not_a_mask':
     'This file is not a mask. A mask is an indexed or grey PNG without interlacing.',
   'error.job_canceled': 'The job was canceled before this image was segmented.',

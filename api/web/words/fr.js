@@ -352,5 +352,7 @@ export default {
   'error.unreachable':
     'Le service ne répond pas. Vérifiez qu’il est lancé et que vous êtes en ligne.',
   'error.internal_error': 'Le service a échoué de façon inattendue. Son journal en donne la cause.',
+  'error.page_error':
+    'Cette page a échoué de façon inattendue. La console du navigateur en donne la cause.',
   ...errors,
 };

@@ -130,7 +130,7 @@ def test_the_program_writes_a_document_whole_or_not_at_all(
     assert (told.returncode, told.stdout.split()[0]) == (0, "cvat/job.xml")
     assert (tmp_path / "cvat/job.xml").read_bytes().startswith(b"<?xml")
     told = annotations(UNKNOWN, "--out", "none.json")
-    assert (told.returncode, told.stderr.startswith("Error: ")) == (1, True)
+    assert (told.returncode, told.stderr.startswith("Error: ")) == (2, True)
     assert not (tmp_path / "none.json").exists()
 
 

@@ -1,7 +1,7 @@
 /** The endpoints of the API that the page uses, with their types. Each call throws Problem. */
 
 import { queryString } from '../query_string.js';
-import { getJson, Problem, request } from './http.js';
+import { getJson, Problem, readBlob, request } from './http.js';
 
 /** @import {CatalogueEntry, Dataset, DisagreementPage, Image, ImagePage, Item, ItemPage, Job, JobCreate, JobPage, Model, ModelList, ScoreReport, ServiceStatus, TaxonomyInfo} from './schemas.js' */
 /** @import {Query} from '../query_string.js' */
@@ -60,7 +60,7 @@ export async function segmentImage(file, query, signal) {
     const response = await request(path, { method: 'POST', body: file, signal });
     job = lastPart(response.headers.get('Location') ?? '');
     const item = response.headers.get('Roadmask-Item');
-    if (item) return { job, item: JSON.parse(item), png: await response.blob() };
+    if (item) return { job, item: JSON.parse(item), png: await readBlob(response) };
   } catch (error) {
     if (!(error instanceof Problem && error.job)) throw error;
     job = lastPart(error.job);

@@ -72,7 +72,8 @@ export async function request(path, { json, ...options } = {}) {
  */
 export async function getJson(path, query = {}, signal) {
   const text = queryString(query);
-  return (await request(text ? `${path}?${text}` : path, withSignal(signal))).json();
+  const response = await request(text ? `${path}?${text}` : path, withSignal(signal));
+  return orUnreachable(response.json());
 }
 
 /**
@@ -81,7 +82,15 @@ export async function getJson(path, query = {}, signal) {
  * @param {AbortSignal} [signal]
  */
 export async function fetchObject(signedUrl, signal) {
-  return (await checkStatus(await send(objectUrl(signedUrl), withSignal(signal)))).blob();
+  return readBlob(await checkStatus(await send(objectUrl(signedUrl), withSignal(signal))));
+}
+
+/**
+ * The bytes of an answer. Throws Problem.
+ * @param {Response} response
+ */
+export function readBlob(response) {
+  return orUnreachable(response.blob());
 }
 
 /**
@@ -96,9 +105,18 @@ function withSignal(signal) {
  * @param {string} url
  * @param {RequestInit} options
  */
-async function send(url, options) {
+function send(url, options) {
+  return orUnreachable(fetch(url, options));
+}
+
+/**
+ * A connection may be lost before an answer or within its body.
+ * @template T
+ * @param {Promise<T>} received
+ */
+async function orUnreachable(received) {
   try {
-    return await fetch(url, options);
+    return await received;
   } catch (error) {
     if (isAbort(error)) throw error;
     throw new Problem({ code: 'unreachable', retryable: true });

@@ -1,7 +1,7 @@
 /** Loads the pixels that the panes show: the photo and its masks. */
 
 import { imagePath, maskPath } from '../../lib/api/client.js';
-import { fetchObject, isAbort, Problem, request } from '../../lib/api/http.js';
+import { fetchObject, isAbort, Problem, readBlob, request } from '../../lib/api/http.js';
 import { decodeMask } from '../viewer/mask_png.js';
 
 /** @typedef {import('../../lib/api/schemas.js').Image} Image */
@@ -19,7 +19,7 @@ export async function loadPhoto(image, signal) {
     return { bitmap: await createImageBitmap(blob), isThumbnail: false };
   } catch (error) {
     if (isAbort(error)) throw error;
-    const thumbnail = await (await request(imagePath(image.id, 'thumbnail'), { signal })).blob();
+    const thumbnail = await readBlob(await request(imagePath(image.id, 'thumbnail'), { signal }));
     return { bitmap: await createImageBitmap(thumbnail), isThumbnail: true };
   }
 }
@@ -67,5 +67,7 @@ export async function loadConfidence(finished, signal) {
  * @param {AbortSignal} signal
  */
 async function loadMask({ job, item }, format, signal) {
-  return decodeMask(await (await request(maskPath(job.id, item.index, format), { signal })).blob());
+  return decodeMask(
+    await readBlob(await request(maskPath(job.id, item.index, format), { signal })),
+  );
 }
