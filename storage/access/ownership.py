@@ -114,8 +114,8 @@ class Ownership:
         if caller.owner is None:
             return
         field = f"{kind}/{sha256}"
+        known = self.owns_upload(caller, kind, sha256)
         with records_guard():
-            known = self._redis.hexists(f"{UPLOADS_OF}{caller.owner}", field)
             name = self._redis.hget(f"{UPLOAD_NAMES}{caller.owner}", field)
         if known and (filename is None or (name and name.decode() == filename)):
             return
@@ -131,6 +131,11 @@ class Ownership:
                 self._holds.drop(hold)
             raise
         self._index(caller.owner, field, size, filename)
+
+    def owns_upload(self, caller: Caller, kind: Kind, sha256: str) -> bool:
+        """Whether the caller uploaded these bytes."""
+        with records_guard():
+            return bool(self._redis.hexists(f"{UPLOADS_OF}{caller.owner}", f"{kind}/{sha256}"))
 
     def filenames(self, caller: Caller, kind: Kind, sha256s: Sequence[str]) -> dict[str, str]:
         """The names of the files of those uploads of the caller whose names are known."""

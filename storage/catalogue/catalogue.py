@@ -65,13 +65,18 @@ class Catalogue:
         """Note that the caller uploads these bytes. Raises `QuotaExceeded`."""
         if self._caller.owner is None:  # without keys nothing has an owner
             return
-        is_missing = bool(self.missing(kind, [sha256]))
-        if is_missing or filename:
-            self._ownership.add_upload(self._caller, kind, sha256, size, filename)
-        image_id = uploaded_id(sha256)
-        if is_missing and kind == "images" and self._index.get_many([image_id])[0] is not None:
+        was_visible = self._is_visible(kind, sha256)
+        if was_visible and not self._ownership.owns_upload(self._caller, kind, sha256):
+            return  # all keys share these bytes, and go on doing so
+        self._ownership.add_upload(self._caller, kind, sha256, size, filename)
+        if not was_visible and kind == "images" and self._is_visible(kind, sha256):
             # Another key uploaded the same bytes before.
-            self._index.list_uploads([image_id])
+            self._index.list_uploads([uploaded_id(sha256)])
+
+    def _is_visible(self, kind: Kind, sha256: str) -> bool:
+        if kind == "truths":
+            return not self.missing(kind, [sha256])
+        return self._index.get_many([uploaded_id(sha256)])[0] is not None
 
     def add_upload(
         self, sha256: str, facts: ImageFacts, size: int, filename: str | None = None
@@ -127,7 +132,7 @@ class Catalogue:
             for image_id, entry, upload in zip(image_ids, entries, uploads, strict=True)
         ]
         truths = [image.truth_sha256 for image in images if image.truth_sha256]
-        self._truths.check(images, self._visible_uploads("truths", truths))
+        self._truths.check(images, self._ownership.visible(self._caller, "truths", truths))
         written = self._write_new(images)
         self._uploads(entries)  # an erasure may have removed some meanwhile
         return written
@@ -147,7 +152,7 @@ class Catalogue:
             return image
         earlier = [*image.earlier_truths, *([image.truth_sha256] if image.truth_sha256 else [])]
         changed = image.model_copy(update={"truth_sha256": sha256, "earlier_truths": earlier})
-        self._truths.check([changed], self._visible_uploads("truths", [sha256]))
+        self._truths.check([changed], self._ownership.visible(self._caller, "truths", [sha256]))
         self._write([changed])
         return changed
 
@@ -227,15 +232,12 @@ class Catalogue:
     def missing(self, kind: Kind, sha256s: Sequence[str]) -> list[str]:
         """Return the hashes whose bytes are not uploaded or damaged, in the given order."""
         if kind == "truths":
-            visible = self._visible_uploads("truths", sha256s)
+            visible = self._ownership.visible(self._caller, kind, sha256s)
             sizes = self._truths.sizes(sorted(visible))
             return [sha256 for sha256 in sha256s if sha256 not in sizes]
         found, damaged = self._index.uploads(sha256s)
-        return [
-            sha256
-            for sha256, image in zip(sha256s, found, strict=True)
-            if image is None or sha256 in damaged
-        ]
+        uploads = zip(sha256s, found, strict=True)
+        return [sha256 for sha256, image in uploads if image is None or sha256 in damaged]
 
     def remove(self, image: Image) -> int:
         """Remove the entry of an image; return how many objects were deleted.
@@ -327,9 +329,6 @@ class Catalogue:
                 groups.setdefault(listing_spaces(audience), []).append(image)
         for spaces, members in groups.items():
             self._index.add(members, spaces)
-
-    def _visible_uploads(self, kind: Kind, sha256s: Sequence[str]) -> set[str]:
-        return self._ownership.visible(self._caller, kind, sha256s)
 
     def _matching(self, ids: list[str], query: str | None, with_truth: bool | None) -> list[str]:
         if query:

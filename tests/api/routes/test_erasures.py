@@ -173,6 +173,18 @@ def test_a_key_does_not_erase_bytes_that_all_share(
     assert content(one, "ones/0") is None
 
 
+def test_bytes_that_all_share_stay_so_when_a_key_uploads_them_too(
+    client: httpx.Client, callers: Callers, storage: StorageBackends
+) -> None:
+    image = put(client, picture())
+    one, two = callers.client("one"), callers.client("two")
+    one.post("/v1/images", files={"files": ("mine.png", picture())}).raise_for_status()
+    assert content(two, image) == picture()
+    assert one.delete(f"/v1/images/{image}").status_code == 403
+    storage.eraser.sweep()
+    assert content(two, image) == picture()
+
+
 @pytest.mark.parametrize("path", ["images/scenes/0", "datasets/scenes"])
 def test_what_is_uploaded_again_while_its_erasure_runs_is_a_new_image(
     client: httpx.Client,
