@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64decode
-from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -333,17 +332,17 @@ class Settings(BaseSettings):
             raise ValueError("it must be `whsec_` followed by 24 to 64 random bytes in base64")
         return secret
 
-    @cached_property
+    @property
     def objects_dir(self) -> Path:
         """The root folder of the local store."""
         return self.data_dir / "objects"
 
-    @cached_property
+    @property
     def models_dir(self) -> Path:
         """The folder of a worker's copies of published models."""
         return self.data_dir / "models"
 
-    @cached_property
+    @property
     def visibility_timeout_s(self) -> int:
         """Seconds after which Redis delivers an unacknowledged message again: 3 deadlines."""
         return int(3 * self.item_deadline_s)

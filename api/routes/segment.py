@@ -152,10 +152,10 @@ async def segment_image(
 def _header(item: Item) -> str:
     """The item as JSON in ASCII. A long name, which the client knows, is left out: proxies pass on
     a few kilobytes of headers."""
-    text = json.dumps(item.model_dump(mode="json", exclude_defaults=True))
+    text = json.dumps(item.model_dump(mode="json", exclude_none=True))
     if len(text) <= MAX_HEADER:
         return text
-    return json.dumps(item.model_dump(mode="json", exclude_defaults=True, exclude={"custom_id"}))
+    return json.dumps(item.model_dump(mode="json", exclude_none=True, exclude={"custom_id"}))
 
 
 async def _receive(request: Request, folder: Path, limit: int) -> Upload:

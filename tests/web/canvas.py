@@ -23,6 +23,7 @@ PANES = ("image", "truth", "prediction")
 
 def wait_for_prediction(page: Page) -> None:
     """Wait until the predicted mask and its shares are shown."""
+    expect(page.locator(".inspector")).to_have_attribute("aria-busy", "false")
     expect(page.locator("[data-pane=prediction] .message")).to_be_hidden()
     expect(page.locator(".legend tbody tr").nth(1).locator("td.number").last).not_to_have_text("–")
 

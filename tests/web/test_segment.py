@@ -50,6 +50,7 @@ def test_a_selected_image_is_shown_with_the_right_pixels(window: Open, service: 
     page.get_by_label("Dataset").select_option("streets")
     pick(page, "streets/03")
     expect(page.get_by_role("heading", level=1)).to_have_text("streets/03")
+    wait_for_prediction(page)
     expect(page.get_by_label("Opacity")).to_have_value("55")
     page.get_by_label("Opacity").fill("100")
     photo = np.array(Image.open(io.BytesIO(png(2))))

@@ -166,6 +166,7 @@ export class Inspector extends Emitter {
     this.#loading.abort();
     this.#loading = new AbortController();
     const { signal } = this.#loading;
+    this.element.ariaBusy = 'true';
     try {
       const image = await loadTarget(target, (name) => this.#setName(name), signal);
       this.#image = image;
@@ -180,6 +181,7 @@ export class Inspector extends Emitter {
     } catch (error) {
       if (!isAbort(error)) this.#showFailure(error, () => this.open(target));
     }
+    if (!signal.aborted) this.element.ariaBusy = 'false';
   }
 
   /** @param {string} name */

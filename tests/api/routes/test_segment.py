@@ -65,7 +65,9 @@ def test_an_image_goes_in_and_its_mask_comes_out(client: httpx.Client, store: Lo
     answer = segment(client, picture(), params={"name": "rue du Pré/été.jpg"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
     np.testing.assert_array_equal(decode_mask(answer.content), np.ones(SIZE, np.uint8))
-    item = Item.model_validate(json.loads(answer.headers[ITEM_HEADER]))
+    told = json.loads(answer.headers[ITEM_HEADER])
+    assert told["result"]["warnings"] == [], "what has its default is told, too"
+    item = Item.model_validate(told)
     assert item.custom_id == "rue du Pré/été.jpg"
     # It is a job like any other: its record, its item, its image and its mask are kept.
     job = client.get(answer.headers["Location"]).json()

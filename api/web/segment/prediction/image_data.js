@@ -16,11 +16,11 @@ import { decodeMask } from '../viewer/mask_png.js';
 export async function loadPhoto(image, signal) {
   const blob = await fetchObject(image.content_url, signal);
   try {
-    return { bitmap: await createImageBitmap(blob), isThumbnail: false };
+    return { bitmap: await unaborted(createImageBitmap(blob), signal), isThumbnail: false };
   } catch (error) {
     if (isAbort(error)) throw error;
     const thumbnail = await readBlob(await request(imagePath(image.id, 'thumbnail'), { signal }));
-    return { bitmap: await createImageBitmap(thumbnail), isThumbnail: true };
+    return { bitmap: await unaborted(createImageBitmap(thumbnail), signal), isThumbnail: true };
   }
 }
 
@@ -30,7 +30,7 @@ export async function loadPhoto(image, signal) {
  * @param {AbortSignal} signal
  */
 export async function loadTruth(url, signal) {
-  return decodeMask(await fetchObject(url, signal));
+  return unaborted(decodeMask(await fetchObject(url, signal)), signal);
 }
 
 /**
@@ -39,7 +39,7 @@ export async function loadTruth(url, signal) {
  * @param {AbortSignal} signal
  */
 export async function loadPrediction({ job, item, png }, signal) {
-  if (png) return decodeMask(png);
+  if (png) return unaborted(decodeMask(png), signal);
   if (item.error) throw problemOf(item.error);
   if (!item.result) throw new Problem({ code: `job_${job.state}`, retryable: true });
   return loadMask({ job, item }, 'png', signal);
@@ -67,7 +67,18 @@ export async function loadConfidence(finished, signal) {
  * @param {AbortSignal} signal
  */
 async function loadMask({ job, item }, format, signal) {
-  return decodeMask(
-    await readBlob(await request(maskPath(job.id, item.index, format), { signal })),
-  );
+  const blob = await readBlob(await request(maskPath(job.id, item.index, format), { signal }));
+  return unaborted(decodeMask(blob), signal);
+}
+
+/**
+ * What was decoded. Another image may have been opened meanwhile: then it throws as an aborted request does.
+ * @template T
+ * @param {Promise<T>} decoded
+ * @param {AbortSignal} signal
+ */
+async function unaborted(decoded, signal) {
+  const value = await decoded;
+  signal.throwIfAborted();
+  return value;
 }
