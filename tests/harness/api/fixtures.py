@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Event, Thread
 
 import pytest
@@ -86,7 +87,9 @@ def busy_worker(settings: Settings, redis: Redis, store: LocalStore) -> Iterator
         while not over.wait(0.02):
             for lane in Lane:
                 for job_id in texts(redis.zrange(open_key(lane), 0, -1)):
-                    worker.finish(job_id)
+                    # A job that is deleted meanwhile takes no more results.
+                    with suppress(AssertionError):
+                        worker.finish(job_id)
 
     thread = Thread(target=work)
     thread.start()
