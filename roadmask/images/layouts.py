@@ -79,7 +79,7 @@ class DatasetFolder:
         texts = (
             (self.unmatched, "masks without an image"),
             (self.others, "image files in other folders, which are left out"),
-            (self.suspects, "images that have names of masks"),
+            (self.suspects, "images that may be masks by their names"),
         )
         notes = [
             f"{len(paths)} {text}: {examples(paths, self.folder)}."
@@ -153,7 +153,7 @@ def _of_pairs(folder: Path, pairs: Sequence[FolderPair]) -> DatasetFolder:
             _sample(image, pair.images, matches, prefix, folder if len(pairs) > 1 else pair.images)
             for image in images
         ]
-        base = Path(os.path.commonpath([pair.images, pair.masks]))
+        base = Path(os.path.commonpath([pair.images, pair.masks])) if len(pairs) == 1 else folder
         found.layouts.append(
             f"{pair.layout.name}: {len(images)} images in {pair.images.relative_to(base)}/, "
             f"{len(matches.masks)} of them with a mask in {pair.masks.relative_to(base)}/"
@@ -183,7 +183,13 @@ def _of_images(folder: Path) -> DatasetFolder:
         folder, [], [_sample(image, inside, matches, "", inside) for image in images]
     )
     found.unmatched = matches.unmatched
-    found.suspects = [path for path in images if mask_word(path) not in ("", LEFT)]
+    photos = {stem(path.as_posix()) for path in images if path.suffix.lower() in LOSSY}
+    found.suspects = [
+        path
+        for path in images
+        if mask_word(path) not in ("", LEFT)
+        or (path.suffix.lower() == ".png" and stem(path.as_posix()) in photos)
+    ]
     masked = f", {len(matches.masks)} of them with a mask" if masks else ""
     found.layouts.append(f"no known layout: {len(images)} images{masked}")
     return found

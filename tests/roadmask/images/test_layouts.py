@@ -355,7 +355,23 @@ def test_images_that_look_like_masks_are_named(tmp_path: Path) -> None:
         picture(tmp_path / name)
     picture(tmp_path / "c_mask.jpg")
     assert read_folder(tmp_path).notes() == [
-        "3 images that have names of masks: a_gtFine_labelIds.png, b_mask.png, c_mask.jpg."
+        "3 images that may be masks by their names: a_gtFine_labelIds.png, b_mask.png, c_mask.jpg."
+    ]
+
+
+def test_a_png_beside_a_photo_of_its_name_may_be_its_mask(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png", "b.jpg", "c.png", "d.jpg", "d.tif"):
+        picture(tmp_path / name)
+    assert read_folder(tmp_path).notes() == ["1 images that may be masks by their names: a.png."]
+
+
+def test_layouts_of_several_pairs_name_their_folders(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        picture(tmp_path / split / "images/a.jpg")
+        save(tmp_path / split / "masks/a.png", COLORS)
+    assert read_folder(tmp_path).layouts == [
+        f"images and masks: 1 images in {split}/images/, 1 of them with a mask in {split}/masks/"
+        for split in ("train", "val")
     ]
 
 
