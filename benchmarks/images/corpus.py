@@ -1,8 +1,8 @@
 """`python -m benchmarks.images.corpus FOLDER…`: public test images, read by Roadmask and by Pillow.
 
-Sources that carry such images: Pillow's on PyPI (`Tests/images`), Debian's of tiff, exiv2, vips and
-libheif (`apt-get source --download-only`), PngSuite in those of pypng, and scikit-image's installed
-data. Unpack them, and name the folders. An image is `equal` if the mean difference is at most 2, or
+Sources that carry such images: Pillow's on PyPI, Debian's of opencv, tiff, exiv2, vips, libheif,
+libwebp, libjpeg-turbo, openjpeg2, graphicsmagick, golang-golang-x-image, leptonlib, libgd2 and
+freeimage (`apt-get source --download-only`), PngSuite in those of pypng, and scikit-image's data. Unpack them, and name the folders. An image is `equal` if the mean difference is at most 2, or
 if one is proportional to the other, as 16-bit grey is.
 """
 

@@ -120,7 +120,8 @@ def _described(file: FileBytes, properties: list[Box]) -> HeifImage:
     by_kind = {box.kind: box for box in properties}
     if b"ispe" not in by_kind:
         raise UnsupportedFormat(
-            "The file is a HEIF image of a kind that is not supported. Save it as JPEG or PNG."
+            "The HEIF file does not state the size of its image (property ispe). Save it as JPEG "
+            "or PNG."
         )
     fields = Fields(file, by_kind[b"ispe"])
     crop = (0, 0, fields.next(4), fields.next(4))
@@ -160,18 +161,25 @@ def _crop(file: FileBytes, box: Box, width: int, height: int) -> tuple[int, int,
 
 def _properties(file: FileBytes, box: Box, item: int) -> list[Box]:
     """The properties of an item, in their order."""
-    inside = {each.kind: each for each in _boxes(file, box.start, box.end)}
-    if b"ipco" not in inside or b"ipma" not in inside:
+    inside = list(_boxes(file, box.start, box.end))
+    container = next((each for each in inside if each.kind == b"ipco"), None)
+    tables = [Fields(file, each) for each in inside if each.kind == b"ipma"]
+    if container is None or not tables:
         raise ImageUnreadable("The HEIF file describes no image. Copy the file again.")
-    all_properties = list(_boxes(file, inside[b"ipco"].start, inside[b"ipco"].end))
-    fields = Fields(file, inside[b"ipma"])
-    length = 2 if fields.flags & 1 else 1
-    for _ in range(fields.next(4)):
-        this = fields.next(4 if fields.version else 2)
-        numbers = [fields.next(length) for _ in range(fields.next(1))]
-        if this == item:
-            places = [(number & (0x7FFF if length == 2 else 0x7F)) - 1 for number in numbers]
-            return [all_properties[at] for at in places if 0 <= at < len(all_properties)]
+    if len({(fields.version, fields.flags) for fields in tables}) < len(tables):
+        raise UnsupportedFormat(
+            "The HEIF file has two boxes ipma of one kind, which its standard forbids and decoders "
+            "refuse. Save it as JPEG or PNG."
+        )
+    all_properties = list(_boxes(file, container.start, container.end))
+    for fields in tables:
+        length = 2 if fields.flags & 1 else 1
+        for _ in range(fields.next(4)):
+            this = fields.next(4 if fields.version else 2)
+            numbers = [fields.next(length) for _ in range(fields.next(1))]
+            if this == item:
+                places = [(number & (0x7FFF if length == 2 else 0x7F)) - 1 for number in numbers]
+                return [all_properties[at] for at in places if 0 <= at < len(all_properties)]
     return []
 
 
