@@ -2,8 +2,9 @@
 
 Sources that carry such images: Pillow's on PyPI, Debian's of opencv, tiff, exiv2, vips, libheif,
 libwebp, libjpeg-turbo, openjpeg2, graphicsmagick, golang-golang-x-image, leptonlib, libgd2 and
-freeimage (`apt-get source --download-only`), PngSuite in those of pypng, and scikit-image's data. Unpack them, and name the folders. An image is `equal` if the mean difference is at most 2, or
-if one is proportional to the other, as 16-bit grey is.
+freeimage (`apt-get source --download-only`), PngSuite in those of pypng, and scikit-image's data.
+Unpack them, and name the folders. An image is `equal` if the mean difference is at most 2, or if
+one is proportional to the other, as 16-bit grey is.
 """
 
 from __future__ import annotations
