@@ -1,23 +1,27 @@
 """Weaknesses that were once found, as a client meets them: `docs/security.md` lists them all.
 
 `TEST_URL=http://127.0.0.1:8000 pytest tests/api/test_weaknesses.py` tries them on a service
-that runs without keys, also on one of another revision.
+that runs without keys, also on one of another revision; TEST_PID is the process of its API.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import struct
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from PIL import Image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -100,6 +104,27 @@ def test_6_deletion(plain: httpx.Client) -> None:
     image = put(plain, data).json()["id"]
     assert plain.delete(f"/v1/images/{image}").status_code == 202
     assert plain.get(f"/v1/images/{image}").status_code == 404
+
+
+def peak_bytes(process: Path) -> int:
+    """The most memory that a process had since it was last forgotten."""
+    (line,) = (line for line in (process / "status").read_text().splitlines() if "VmHWM" in line)
+    return int(line.split()[1]) * 1024
+
+
+def test_4_thumbnails_take_no_memory_of_the_api(plain: httpx.Client) -> None:
+    process = Path("/proc") / os.environ.get("TEST_PID", "self")
+    names = []
+    for grey in range(60, 64):
+        file = io.BytesIO()
+        Image.new("RGB", (7000, 7000), (grey, grey, grey)).save(file, "webp", method=0)
+        names.append(put(plain, file.getvalue()).json()["id"])
+    (process / "clear_refs").write_text("5")
+    before = peak_bytes(process)
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda name: plain.get(f"/v1/images/{name}/thumbnail"), names))
+    assert {answer.status_code for answer in answers} <= {200, 307, 503}
+    assert peak_bytes(process) - before < 100e6
 
 
 @pytest.mark.parametrize(
