@@ -120,7 +120,15 @@ class StorageBackends:
             dataset_sharing=DatasetSharing(catalogue, index, ownership),
             eraser=eraser,
             garbage=Garbage(
-                store, catalogue, records, eraser, registry, deployments, workers, settings
+                store,
+                catalogue,
+                ownership,
+                records,
+                eraser,
+                registry,
+                deployments,
+                workers,
+                settings,
             ),
             leases=Leases(store, scripts, results, archive, settings),
             deliveries=deliveries,

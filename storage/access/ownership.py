@@ -25,6 +25,7 @@ from storage.access.caller import Caller
 from storage.access.quota_holds import Hold, QuotaHolds
 from storage.access.readers import Readers
 from storage.connections import records_guard
+from storage.objects.keys import image_key, truth_key
 from storage.objects.store import ObjectStore
 from storage.redis_text import texts
 from storage.stored_record import FORMAT
@@ -185,6 +186,21 @@ class Ownership:
                 self._redis.hdel(OWNED_UPLOADS, field)
         return left
 
+    def is_lost(self, marker: str) -> bool:
+        """Whether the store lacks the bytes of the upload whose marker has this key."""
+        _, kind, sha256 = _upload_of(marker)
+        return not self._store.exists((image_key if kind == "images" else truth_key)(sha256))
+
+    def forget_lost(self, marker: str) -> None:
+        """Forget an upload that is lost, by the key of its marker; one that came back is kept."""
+        body, facts = self._store.get(marker), self._facts(marker)
+        owner, kind, sha256 = _upload_of(marker)
+        self.forget_upload(owner, kind, sha256)
+        if not self.is_lost(marker):
+            # It was uploaded again meanwhile, when its owner was known.
+            self._store.put(marker, body, JSON)
+            self._index(owner, f"{kind}/{sha256}", *facts)
+
     def forget_dataset(self, name: str) -> None:
         """Forget whose an erased dataset was."""
         self._store.delete(_dataset_key(name))
@@ -334,16 +350,25 @@ class Ownership:
     def _try_facts(self, key: str) -> tuple[int, str | None] | Exception:
         """The size and the filename in the marker of an upload."""
         try:
-            marker = json.loads(self._store.get(key))
-            return int(marker["bytes"]), marker.get("filename")
+            return self._facts(key)
         except Exception as error:
             return error
+
+    def _facts(self, key: str) -> tuple[int, str | None]:
+        marker = json.loads(self._store.get(key))
+        return int(marker["bytes"]), marker.get("filename")
 
 
 def _parse(marker: bytes) -> DatasetMarker:
     fields = json.loads(marker)
     readers = tuple(map(str, fields.get("readers", ())))
     return DatasetMarker(fields["owner"], bool(fields.get("shared")), fields.get("name"), readers)
+
+
+def _upload_of(marker: str) -> tuple[str, Kind, str]:
+    """Owner, kind and sha256 of the upload whose marker has this key."""
+    owner, kind, sha256 = marker.removeprefix(OWNERS).removesuffix(".json").split("/")
+    return owner, "images" if kind == "images" else "truths", sha256
 
 
 def _dataset_key(name: str) -> str:

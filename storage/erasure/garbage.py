@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from roadmask.errors import ObjectNotFound, RecordUnreadable
 from roadmask.settings import Settings
 from storage.access.caller import ANYBODY
+from storage.access.ownership import OWNERS, Ownership
 from storage.catalogue.catalogue import Catalogue
 from storage.erasure.eraser import Eraser
 from storage.jobs.archive import read_final_record
@@ -42,6 +43,7 @@ class Garbage:
         self,
         store: ObjectStore,
         catalogue: Catalogue,
+        ownership: Ownership,
         records: JobRecords,
         eraser: Eraser,
         registry: ModelRegistry,
@@ -51,6 +53,7 @@ class Garbage:
     ) -> None:
         self._store = store
         self._catalogue = catalogue
+        self._ownership = ownership
         self._records = records
         self._eraser = eraser
         self._registry = registry
@@ -75,6 +78,11 @@ class Garbage:
             if _hash_of(key) not in referred:
                 self._drop(key, before, counts, dry_run)
         self._orphaned_masks(before, counts, dry_run)
+        for key in self._older(OWNERS, before):
+            if _hash_of(key) not in referred and self._ownership.is_lost(key):
+                counts["owners"] += 1
+                if not dry_run:
+                    self._ownership.forget_lost(key)
         if (moment := self._limit("models")) is not None:
             self._retire_models(moment, before, counts, dry_run)
         return counts

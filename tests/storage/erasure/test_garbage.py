@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -69,6 +70,42 @@ def test_orphans_go_and_what_is_referred_to_stays(
     assert storage.garbage.collect(DAY_S) == {"images": 1, "thumbnails": 1}
     left = {sha256 for sha256 in (orphan, named, listed, used) if store.exists(image_key(sha256))}
     assert left == {named, listed, used}
+
+
+def test_uploads_without_bytes_or_entry_leave_the_quota_of_their_key(
+    storage: StorageBackends, settings: Settings
+) -> None:
+    one = storage.catalogue.seen_by(owner_alone("one"))
+    never_came = hashlib.sha256(b"never came").hexdigest()
+    unfinished, kept = (stored(storage, word) for word in (b"unfinished", b"kept"))
+    for size, sha256 in ((1, never_came), (10, unfinished), (100, kept)):
+        one.own_upload("images", sha256, size)
+    one.add_upload(kept, FACTS, 100)
+    assert storage.garbage.collect(DAY_S) == {}, "all are new"
+    age(settings)
+    assert storage.garbage.collect(DAY_S) == {"images": 1, "owners": 2}
+    assert storage.ownership.bytes_stored("one") == 100
+    assert storage.ownership.owners_of("images", kept) == {"one"}
+    storage.store.delete(image_key(kept))
+    assert storage.garbage.collect(DAY_S) == {}, "its entry would be shown to all keys"
+
+
+def test_an_upload_that_comes_back_while_its_owner_is_forgotten_keeps_it(
+    storage: StorageBackends, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = hashlib.sha256(b"bytes").hexdigest()
+    storage.catalogue.seen_by(owner_alone("one")).own_upload("images", sha256, 5, "a.png")
+    age(settings)
+    forget = storage.ownership.forget_upload
+
+    def forget_slowly(*upload: Any) -> set[str | None]:
+        stored(storage, b"bytes")
+        return forget(*upload)
+
+    monkeypatch.setattr(storage.ownership, "forget_upload", forget_slowly)
+    storage.garbage.collect(DAY_S)
+    assert storage.ownership.owners_of("images", sha256) == {"one"}
+    assert storage.ownership.bytes_stored("one") == 5
 
 
 def test_old_uploads_go_unless_a_dataset_has_them(
