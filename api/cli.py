@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import resource
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from roadmask.errors import RoadmaskError
 from roadmask.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +73,19 @@ def api(host: str, port: int, no_keys: bool) -> None:
     raise_file_limit(settings.max_connections)
     check_keys(settings, host)
     options = server_options(settings)
-    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, **options)
+    uvicorn.run(_create_app, factory=True, host=host, port=port, **options)
+
+
+def _create_app() -> FastAPI:
+    """The application. The garbage collector leaves out what it consists of, which stays: searching
+    those objects stops the event loop for tens of milliseconds while a long body is parsed.
+    """
+    from api.app import create_app
+
+    app = create_app()
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def check_keys(settings: Settings, host: str) -> None:

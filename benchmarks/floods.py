@@ -27,7 +27,7 @@ import click
 import httpx
 from PIL import Image
 
-from api.bodies.limits import MAX_JSON_VALUES, MAX_TASKS_BYTES
+from api.bodies.limits import MAX_JSON_OBJECTS, MAX_JSON_VALUES, MAX_TASKS_BYTES
 from benchmarks.harness import pictures
 from benchmarks.harness.load import Load, request
 from benchmarks.harness.section import Section, options
@@ -73,8 +73,9 @@ Flood = Callable[[Target], Awaitable[None]]
 
 def json_of(path: str, opening: bytes, value: bytes) -> Flood:
     """As many values as the API reads, in one body."""
-    each = 1 + sum(map(value.count, (b",", b"[", b"{")))
-    body = opening % b",".join([value] * (MAX_JSON_VALUES // each - 2))
+    values, objects = 1 + sum(map(value.count, (b",", b"[", b"{"))), value.count(b"{")
+    count = min(MAX_JSON_VALUES // values, MAX_JSON_OBJECTS // max(objects, 1)) - 2
+    body = opening % b",".join([value] * count)
 
     async def flood(target: Target) -> None:
         await target.send(target.post(path, body))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from starlette.datastructures import Headers
@@ -16,6 +17,8 @@ Longer lists of images are sent as JSON lines (`api.bodies.ndjson`)."""
 MAX_JSON_VALUES = 100_000
 """Most values of a JSON body, which bounds its memory: a value takes up to 250 bytes, an invalid
 value about 1 kB. 10,000 catalogue entries have 40,000 values."""
+MAX_JSON_OBJECTS = 12_000
+"""Most objects of a JSON body, which bounds the time to parse it. No list has more than 10,000."""
 MAX_TASKS_BYTES = 8 * 2**20
 """Largest request of Label Studio, whose tasks may hold whole images in base64."""
 MAX_BUFFERED_BYTES = 8 * 2**20
@@ -48,6 +51,7 @@ class BodyLimitMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._buffered = 0
+        self._turn = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a `receive` that checks the body."""
@@ -66,6 +70,10 @@ class BodyLimitMiddleware:
                     raise HTTPException(503)
                 own += size
                 self._buffered += size
+            if own > FREE_BYTES and not message.get("more_body"):
+                # One long body is parsed in each round of the event loop, as parsing stops it.
+                async with self._turn:
+                    await asyncio.sleep(0)
             return message
 
         try:
@@ -79,11 +87,14 @@ def _too_large(limit: int) -> HTTPException:
 
 
 def check_value_count(body: bytes) -> None:
-    """Raise 413 for JSON of more than `MAX_JSON_VALUES` values, before it is parsed.
+    """Raise 413 for JSON of too many values or objects, before it is parsed.
 
     Each value follows a comma or an opening bracket. Those in strings are counted as well.
     """
-    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+    objects = body.count(b"{")
+    if objects > MAX_JSON_OBJECTS:
+        raise HTTPException(413, f"The JSON has more than {MAX_JSON_OBJECTS:,} objects. {_ADVICE}")
+    if objects + body.count(b",") + body.count(b"[") > MAX_JSON_VALUES:
         raise HTTPException(413, f"The JSON has more than {MAX_JSON_VALUES:,} values. {_ADVICE}")
 
 

@@ -96,13 +96,14 @@ class LimitedConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None or self.transport.is_closing():
             return
-        was_in_body, received = self._in_body, self._received
+        was_in_body, cycle, received = self._in_body, self.cycle, self._received
         if not was_in_body:
             self._head_bytes += len(data)
             # Blanks between two requests end the wait for the next one as well.
             self._await_head()
         super().data_received(data)
-        if was_in_body and self._in_body:
+        # The data may end one body and begin another, when the first was refused before its end.
+        if was_in_body and self._in_body and self.cycle is cycle:
             self._around += len(data) - (self._received - received)
             if self._around > MAX_HEAD_BYTES + FRAMING * self._received:
                 self._refuse(HeadTooLarge("The body has too many trailers or extensions."))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from redis import Redis
 
-from api.bodies.limits import MAX_JSON_VALUES
+from api.bodies.limits import MAX_JSON_OBJECTS, MAX_JSON_VALUES
 from roadmask.images.decoding import encode_jpeg
 from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.settings import Settings
@@ -112,8 +112,9 @@ def test_memory_is_small_and_flat_after_many_pictures(
 def test_memory_is_small_at_the_limit_of_values(
     process: Api, path: str, template: bytes, value: bytes
 ) -> None:
-    each = 1 + sum(map(value.count, (b",", b"[", b"{")))
-    body = template % b",".join([value] * (MAX_JSON_VALUES // each - 2))
+    values, objects = 1 + sum(map(value.count, (b",", b"[", b"{"))), value.count(b"{")
+    count = min(MAX_JSON_VALUES // values, MAX_JSON_OBJECTS // max(objects, 1)) - 2
+    body = template % b",".join([value] * count)
     headers = {"Content-Type": "application/json"}
     with httpx.Client(base_url=process.url, timeout=60) as client:
         assert client.post(path, content=body, headers=headers).is_client_error

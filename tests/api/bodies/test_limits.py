@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.bodies.limits import MAX_JSON_BYTES, MAX_JSON_VALUES
+from api.bodies.limits import MAX_JSON_BYTES, MAX_JSON_OBJECTS, MAX_JSON_VALUES
 from tests.harness.api.submission import UNKNOWN
 from tests.harness.images.api_images import digest, picture, put
 
@@ -49,6 +49,11 @@ def test_a_list_too_long_for_json_goes_as_lines(client: httpx.Client) -> None:
     answer = client.post("/v1/jobs", content=body, headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (413, "upload_too_large")
     assert "application/x-ndjson" in answer.json()["detail"]
+    one_too_many = json.dumps({"images": [{"id": image_id}] * 10_001})
+    answer = client.post("/v1/jobs", content=one_too_many, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "10,001" in answer.json()["detail"]
+    assert "application/x-ndjson" in answer.json()["detail"]
     count = len(json.loads(body)["images"])
     lines = b"{}\n" + (json.dumps({"id": image_id}).encode() + b"\n") * count
     assert len(lines) > MAX_JSON_BYTES
@@ -58,11 +63,17 @@ def test_a_list_too_long_for_json_goes_as_lines(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/images/missing", "/v1/jobs", "/label-studio/predict"])
-def test_json_has_a_limit_of_values(client: httpx.Client, path: str) -> None:
-    body = b"[" + b", ".join([b"{}"] * (MAX_JSON_VALUES // 2 + 1)) + b"]"
+@pytest.mark.parametrize(
+    ("value", "most"),
+    [(b"0", f"{MAX_JSON_VALUES:,} values"), (b"{}", f"{MAX_JSON_OBJECTS:,} objects")],
+)
+def test_json_has_a_limit_of_values(
+    client: httpx.Client, path: str, value: bytes, most: str
+) -> None:
+    body = b"[" + b", ".join([value] * (int(most.split()[0].replace(",", "")) + 1)) + b"]"
     answer = client.post(path, content=body, headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (413, "upload_too_large")
-    assert f"{MAX_JSON_VALUES:,} values" in answer.json()["detail"]
+    assert most in answer.json()["detail"]
 
 
 def test_ten_thousand_entries_fit(client: httpx.Client) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from api.bodies.limits import MAX_JSON_BYTES
 from api.connections import limited_connection
 from api.connections.limited_connection import MAX_HEAD_BYTES
 from roadmask.settings import Settings
@@ -143,6 +144,19 @@ def test_what_comes_around_a_body_has_a_limit(client: httpx.Client, rest: bytes)
                 break  # it closed the connection
         assert answer_of(connection).startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 4"))
     assert client.get("/healthz").is_success
+
+
+def test_a_request_after_a_refused_body_is_read(client: httpx.Client) -> None:
+    long = b"[" + b" " * (MAX_JSON_BYTES // 2) + b"]"
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n%s\r\n\r\n"
+    refused = head % b"Content-Length: %d" % (2 * MAX_JSON_BYTES)
+    with connected(client) as connection:
+        connection.sendall(refused)
+        assert b" 413 " in connection.recv(4096)
+        connection.sendall(
+            bytes(2 * MAX_JSON_BYTES) + head % b"Content-Length: %d" % len(long) + long
+        )
+        assert b" 422 " in connection.recv(4096)
 
 
 @pytest.mark.parametrize("size", [1, 2, 4096])
