@@ -16,6 +16,7 @@ import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -74,7 +75,7 @@ Flood = Callable[[Target], Awaitable[None]]
 def json_of(path: str, opening: bytes, value: bytes) -> Flood:
     """As many values as the API reads, in one body."""
     values, objects = 1 + sum(map(value.count, (b",", b"[", b"{"))), value.count(b"{")
-    count = min(MAX_JSON_VALUES // values, MAX_JSON_OBJECTS // max(objects, 1)) - 2
+    count = (MAX_JSON_OBJECTS // objects if objects else MAX_JSON_VALUES // values) - 2
     body = opening % b",".join([value] * count)
 
     async def flood(target: Target) -> None:
@@ -210,20 +211,34 @@ async def _hold(target: Target, streams: int, ready: Path) -> None:
 
 
 def probe(url: str, seconds: float) -> Load:
-    """Ask for `/healthz` on one connection, at a fixed rate: late answers delay no question."""
+    """Ask for `/healthz` at a fixed rate, each time as another client: none waits for another."""
     parts = urlsplit(url)
-    latencies, start = [], time.perf_counter()
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
-    for number in range(int(seconds * PROBES_PER_S)):
-        due = start + number / PROBES_PER_S
-        time.sleep(max(0.0, due - time.perf_counter()))
+    clients = [
+        http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
+        for _ in range(PROBES_PER_S)
+    ]
+
+    def ask(number: int, due: float) -> float:
+        connection = clients[number % len(clients)]
         connection.request("GET", "/healthz")
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200
-        latencies.append(time.perf_counter() - due)
-    connection.close()
-    return Load(sorted(latencies), time.perf_counter() - start)
+        return time.perf_counter() - due
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(len(clients)) as pool:
+        asked = []
+        for number in range(int(seconds * PROBES_PER_S)):
+            due = start + number / PROBES_PER_S
+            time.sleep(max(0.0, due - time.perf_counter()))
+            if number >= len(clients):
+                asked[number - len(clients)].result()  # a client asks again after its answer
+            asked.append(pool.submit(ask, number, due))
+        latencies = sorted(each.result() for each in asked)
+    for connection in clients:
+        connection.close()
+    return Load(latencies, time.perf_counter() - start)
 
 
 def peak_mb(pid: int | None) -> float:

@@ -67,7 +67,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 log = logging.getLogger(__name__)
 
 JOB_CREATE = TypeAdapter(JobCreate)
-LONG_JOB_BYTES = 32 * 2**10
+LONG_JOB_BYTES = 4 * 2**10
 """A longer job is validated up to its first error, because each error takes about 1 kB."""
 MAX_IMAGES = 10_000
 """Images of a job in JSON. JSON lines have no such limit."""
@@ -258,7 +258,7 @@ def retry_job(job_id: str, jobs: JobServiceDep, links: LinksDep) -> Job:
 
 def _parse_job(body: bytes) -> JobCreate:
     job_create = parse_json(JOB_CREATE if len(body) <= LONG_JOB_BYTES else LONG_JOB_CREATE, body)
-    # Not in the type: Pydantic's error would have all images, which takes longer than to parse them.
+    # Not in the type: Pydantic's error would have all images, and take longer than all else.
     if (count := len(job_create.images or ())) > MAX_IMAGES:
         raise InvalidRequest(
             f"images: There are {count:,}, and JSON has at most {MAX_IMAGES:,}. Send more as JSON "

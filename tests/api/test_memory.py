@@ -113,11 +113,20 @@ def test_memory_is_small_at_the_limit_of_values(
     process: Api, path: str, template: bytes, value: bytes
 ) -> None:
     values, objects = 1 + sum(map(value.count, (b",", b"[", b"{"))), value.count(b"{")
-    count = min(MAX_JSON_VALUES // values, MAX_JSON_OBJECTS // max(objects, 1)) - 2
+    count = (MAX_JSON_OBJECTS // objects if objects else MAX_JSON_VALUES // values) - 2
     body = template % b",".join([value] * count)
     headers = {"Content-Type": "application/json"}
     with httpx.Client(base_url=process.url, timeout=60) as client:
         assert client.post(path, content=body, headers=headers).is_client_error
+    assert resident_mb(process, "VmHWM") < LIMIT_MB
+
+
+def test_refused_forms_are_not_kept(process: Api) -> None:
+    form = b"--b\r\n" + b"A: b\r\n" * 200_000
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    with httpx.Client(base_url=process.url, timeout=60) as client:
+        for _ in range(100):
+            assert client.post("/v1/jobs", content=form, headers=headers).status_code == 422
     assert resident_mb(process, "VmHWM") < LIMIT_MB
 
 
