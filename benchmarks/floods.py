@@ -16,7 +16,7 @@ import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -228,7 +228,7 @@ def probe(url: str, seconds: float) -> Load:
 
     start = time.perf_counter()
     with ThreadPoolExecutor(len(clients)) as pool:
-        asked = []
+        asked: list[Future[float]] = []
         for number in range(int(seconds * PROBES_PER_S)):
             due = start + number / PROBES_PER_S
             time.sleep(max(0.0, due - time.perf_counter()))

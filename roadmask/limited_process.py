@@ -23,6 +23,7 @@ from roadmask.python_command import python_command
 
 IDLE_S = 60.0
 """The process ends after so many seconds without a call; its memory is free again."""
+NICENESS = 10
 TOO_MUCH_MEMORY = (
     "Decoding the image takes far more memory than its size justifies. Save it again and upload "
     "the copy."
@@ -141,6 +142,9 @@ def _environment() -> dict[str, str]:
 def main() -> None:
     """Serve calls from stdin until it is closed."""
     memory_limit.enable()
+    # On a machine with all cores busy, the requests of others come first.
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     functions = import_module(sys.argv[1]).FUNCTIONS
     # What a library prints must not come between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

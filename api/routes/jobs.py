@@ -257,7 +257,8 @@ def retry_job(job_id: str, jobs: JobServiceDep, links: LinksDep) -> Job:
 
 
 def _parse_job(body: bytes) -> JobCreate:
-    job_create = parse_json(JOB_CREATE if len(body) <= LONG_JOB_BYTES else LONG_JOB_CREATE, body)
+    is_long = len(body) > LONG_JOB_BYTES
+    job_create = parse_json(LONG_JOB_CREATE, body) if is_long else parse_json(JOB_CREATE, body)
     # Not in the type: Pydantic's error would have all images, and take longer than all else.
     if (count := len(job_create.images or ())) > MAX_IMAGES:
         raise InvalidRequest(
