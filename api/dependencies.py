@@ -28,6 +28,7 @@ from storage.erasure.eraser import Eraser
 from storage.jobs.records import JobRecords
 from storage.jobs.watching.watcher import JobWatcher
 from storage.models.deployments import Deployments
+from storage.models.promotion import Promotion
 from storage.models.registry import ModelRegistry
 from storage.models.resolver import ModelResolver
 from storage.objects.store import ObjectStore
@@ -81,6 +82,7 @@ DatasetSharingDep = Annotated[
 ContentDep = Annotated[DatasetContent, Depends(_part(lambda parts: parts.storage.content))]
 RegistryDep = Annotated[ModelRegistry, Depends(_part(lambda parts: parts.storage.registry))]
 DeploymentsDep = Annotated[Deployments, Depends(_part(lambda parts: parts.storage.deployments))]
+PromotionDep = Annotated[Promotion, Depends(_part(lambda parts: parts.storage.promotion))]
 ResolverDep = Annotated[ModelResolver, Depends(_part(lambda parts: parts.storage.resolver))]
 
 

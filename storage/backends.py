@@ -32,6 +32,7 @@ from storage.jobs.watching.event_reader import EventReader
 from storage.jobs.watching.status_reader import StatusReader
 from storage.jobs.watching.watcher import JobWatcher
 from storage.models.deployments import Deployments
+from storage.models.promotion import Promotion
 from storage.models.registry import ModelRegistry
 from storage.models.resolver import ModelResolver
 from storage.objects.store import ObjectStore
@@ -61,6 +62,7 @@ class StorageBackends:
     registry: ModelRegistry
     deployments: Deployments
     resolver: ModelResolver
+    promotion: Promotion
     records: JobRecords
     job_sharing: JobSharing
     dataset_sharing: DatasetSharing
@@ -115,6 +117,7 @@ class StorageBackends:
             registry=registry,
             deployments=deployments,
             resolver=ModelResolver(registry, deployments, workers),
+            promotion=Promotion(registry, deployments, workers, settings.model_public_keys),
             records=records,
             job_sharing=JobSharing(redis, store),
             dataset_sharing=DatasetSharing(catalogue, index, ownership),

@@ -50,6 +50,8 @@ OF_OWNERS = frozenset({"list_deliveries", "get_job_sharing"})
 """Names of the GET routes that tell of a job what is not shared with it."""
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
+ADMIN_PREFIX = "/v1/models"
+"""Beginning of the paths that only the scope `admin` may change."""
 UNRECORDED = frozenset({"missing_images", "missing_truths", "label_studio_setup"})
 """Names of the POST routes that change nothing."""
 
@@ -205,9 +207,16 @@ class Access:
         self._checked = now
 
 
-def check_scope(caller: Caller, method: str) -> None:
-    """Raise `InsufficientScope` unless the caller may send requests with this method."""
-    scope = Scope.READ if method in READ_METHODS else Scope.SUBMIT
+def needed_scope(method: str, path: str) -> Scope:
+    """The scope of the keys that may send such requests."""
+    if method in READ_METHODS:
+        return Scope.READ
+    return Scope.ADMIN if path.startswith(ADMIN_PREFIX) else Scope.SUBMIT
+
+
+def check_scope(caller: Caller, method: str, path: str) -> None:
+    """Raise `InsufficientScope` unless the caller may send such requests."""
+    scope = needed_scope(method, path)
     if not caller.may(scope):
         raise InsufficientScope(
             f"This needs a key with the scope `{scope}`; yours has "

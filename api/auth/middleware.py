@@ -100,7 +100,7 @@ class ApiKeyMiddleware:
             refuse_cross_site(scope["method"], headers, self._public_url)
         else:
             bind_contextvars(key=caller.name, key_id=caller.owner)
-        check_scope(caller, scope["method"])
+        check_scope(caller, scope["method"], scope["path"])
         return caller
 
 

@@ -30,7 +30,7 @@ FREE_BYTES = 64 * 2**10
 JOBS_PATH = "/v1/jobs"
 """Takes JSON, JSON lines and forms; only JSON is limited here."""
 STREAMED_PATHS = re.compile(
-    r"/v1/images(/sha256-[^/]*)?|/v1/truths/sha256-[^/]*|/v1/segment|/rest/"
+    r"/v1/images(/sha256-[^/]*)?|/v1/truths/sha256-[^/]*|/v1/segment|/v1/models|/rest/"
 )
 """Paths whose routes read the body block by block, each with a limit of its own."""
 TASKS_PATH = "/label-studio/predict"

@@ -20,7 +20,7 @@ from roadmask.masks.formats.render import document
 from roadmask.schemas.ids import MAX_INDEX
 from roadmask.schemas.jobs import Job
 from roadmask.schemas.mask_formats import DocumentFormat, MaskFormat
-from roadmask.schemas.media_types import JSON
+from roadmask.schemas.media_types import JSON, ZIP
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -46,7 +46,7 @@ def job_results(job_id: str, records: RecordsDep, links: LinksDep) -> StreamingR
     "/{job_id}/archive.zip",
     response_class=StreamingResponse,
     summary="All finished masks as a zip",
-    responses=binary_answer("application/zip", description="The masks and `results.jsonl`.")
+    responses=binary_answer(ZIP, description="The masks and `results.jsonl`.")
     | problems(JobNotFound),
 )
 def job_archive(
@@ -93,7 +93,7 @@ def job_archive(
     by_file = names_by == "file" or (names_by is None and stop is None)
     names = renderings.names(job, start, stop) if by_file else None
     archive = Archive(renderings, job, items, mask_format, names)
-    return _download(archive.blocks(), "application/zip", f"{_name(job)}.{mask_format}.zip")
+    return _download(archive.blocks(), ZIP, f"{_name(job)}.{mask_format}.zip")
 
 
 @router.get(

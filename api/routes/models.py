@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
-from api.dependencies import DeploymentsDep, RegistryDep, ResolverDep
+from api.bodies.artifact import MAX_ARTIFACT_BYTES, unpack_artifact
+from api.bodies.uploads import receive_file, temporary_folder
+from api.dependencies import DeploymentsDep, PromotionDep, RegistryDep, ResolverDep
 from api.errors import problems
-from roadmask.errors import ModelNotFound
-from roadmask.schemas.model_version import ModelVersion
-from roadmask.schemas.models import Deployment, Model, ModelList
+from api.openapi import BINARY, answer, request_body
+from roadmask.errors import (
+    Conflict,
+    HashMismatch,
+    ModelFailed,
+    ModelNotFound,
+    SignatureInvalid,
+    UploadTooLarge,
+)
+from roadmask.schemas.media_types import ZIP
+from roadmask.schemas.model_version import COMPILED_FILE, SIGNATURE_FILE, ModelVersion
+from roadmask.schemas.models import Deployment, Model, ModelList, mean_iou
+from storage.models import deployments as stored
+from storage.models.promotion import LONGEST_WAIT_S
 from storage.models.registry import ModelRegistry
 from storage.models.resolver import ModelResolver
 
@@ -29,11 +43,65 @@ def list_models(
     return ModelList(
         in_service=current,
         models=[_model(registry, resolver, version, current) for version in versions],
-        history=[
-            Deployment(made_at=entry.made_at, action=entry.action, model=entry.model)
-            for entry in deployments.history()
-        ],
+        history=[_deployment(entry) for entry in deployments.history()],
     )
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Publish a model",
+    openapi_extra=request_body({ZIP: BINARY}),
+    responses=answer(200, "It was published before.", Model)
+    | problems(Conflict, HashMismatch, UploadTooLarge),
+)
+async def push_model(
+    request: Request, response: Response, registry: RegistryDep, resolver: ResolverDep
+) -> Model:
+    """Takes the files of an artifact as a ZIP archive: `model.keras` and `card.json`, and beside
+    them `openvino-f32.zip`, its compiled network, and `signature.json`. Needs the scope `admin`."""
+    with temporary_folder() as folder:
+        upload = await receive_file(request, folder, MAX_ARTIFACT_BYTES)
+        upload.check_complete()
+
+        def publish() -> Model:
+            artifact = folder / "artifact"
+            version = unpack_artifact(upload.path, artifact)
+            compiled, signature = artifact / COMPILED_FILE, artifact / SIGNATURE_FILE
+            is_new = registry.push(
+                artifact,
+                version,
+                compiled if compiled.exists() else None,
+                signature.read_bytes() if signature.exists() else None,
+            )
+            response.status_code = 201 if is_new else 200
+            return _model(registry, resolver, version, resolver.default_model())
+
+        return await run_in_threadpool(publish)
+
+
+@router.post("/rollback", summary="Roll back the model", responses=problems(Conflict))
+def roll_back_model(deployments: DeploymentsDep) -> Deployment:
+    """Put the previous version back into service. Needs the scope `admin`."""
+    return _deployment(deployments.rollback())
+
+
+@router.post(
+    "/{model}/promote",
+    summary="Promote a model",
+    responses=problems(ModelNotFound, ModelFailed, HashMismatch, SignatureInvalid),
+)
+def promote_model(
+    model: str,
+    promotion: PromotionDep,
+    wait: Annotated[
+        float,
+        Query(ge=0, le=LONGEST_WAIT_S, description="Seconds for all workers to load it; 0: none."),
+    ] = 60,
+) -> Deployment:
+    """Put a published version into service, when all workers have loaded it. Needs the scope
+    `admin`. `model` is a name, a version or `name@version`."""
+    return _deployment(promotion.promote(model, wait))
 
 
 @router.get("/{model}", summary="One model", responses=problems(ModelNotFound))
@@ -48,6 +116,10 @@ def get_model(model: str, registry: RegistryDep, resolver: ResolverDep) -> Model
     return _model(registry, resolver, version, resolver.default_model())
 
 
+def _deployment(entry: stored.Deployment) -> Deployment:
+    return Deployment(made_at=entry.made_at, action=entry.action, model=entry.model)
+
+
 def _model(
     registry: ModelRegistry, resolver: ModelResolver, version: ModelVersion, current: str | None
 ) -> Model:
@@ -58,13 +130,12 @@ def _model(
         facts = {"pushed_at": stored.pushed_at, "size": stored.size, "card": stored.card}
     else:
         facts = registry.installed(version)
-    measured = (facts.get("card") or {}).get("metrics") or [{}]
     return Model(
         name=version.name,
         version=version.version,
         in_service=str(version) == current,
         published=published,
-        mean_iou=measured[0].get("scores", {}).get("mean_iou"),
+        mean_iou=mean_iou(facts.get("card")),
         qualities=resolver.qualities(version),
         **facts,
     )

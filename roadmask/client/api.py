@@ -27,11 +27,12 @@ from roadmask.client.job_request import (
     wait_query,
 )
 from roadmask.client.mask_archive import unpack_masks
+from roadmask.client.model_calls import ModelCalls
 from roadmask.client.segment_route import SegmentRoute
 from roadmask.client.sources import Source, UploadFile, client_names, read_source, sources_of
 from roadmask.client.sse import BEGINNING, follow
 from roadmask.client.transport import Call, Transport
-from roadmask.errors import InvalidRequest, MaskNotFound, NotFound
+from roadmask.errors import InvalidRequest, MaskNotFound
 from roadmask.hashing import sha256_of
 from roadmask.images.labels.choice import to_categories
 from roadmask.images.labels.label_option import LabelOption
@@ -54,8 +55,6 @@ from roadmask.schemas.jobs import (
 from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.mask_parameters import MaskParameters, Quality
 from roadmask.schemas.media_types import OCTET_STREAM
-from roadmask.schemas.model_version import ModelVersion
-from roadmask.schemas.models import Model
 from roadmask.schemas.ownership.erasures import ErasedKind, Erasure, erased_path
 from roadmask.schemas.ownership.sharing import SharedKind, Sharing, sharing_path
 from roadmask.schemas.pixels import Pixels
@@ -68,7 +67,7 @@ SHORTEST_POLL_S = 0.2
 """Least time between two polls, seconds, for a service that does not hold requests open."""
 
 
-class Api:
+class Api(ModelCalls):
     """The calls of one service. Its errors are raised as classes of `roadmask.errors`."""
 
     def __init__(self, transport: Transport) -> None:
@@ -273,15 +272,6 @@ class Api:
     async def retry(self, job: Job | str) -> Job:
         """Run the failed items of an ended job again. Raises `JobClosed`."""
         return await self._answers.post(Job, f"/v1/jobs/{job_part(job)}/retry")
-
-    async def artifact(self, model: str = "default") -> str | None:
-        """The model version that a new job with this `model` gets, as `name@version`. None while
-        no worker is alive, or workers have different versions."""
-        try:
-            found = await self._answers.get(Model, f"/v1/models/{quote(model, safe='')}")
-        except NotFound:
-            return None
-        return str(ModelVersion(found.name, found.version))
 
     # Items and masks
 

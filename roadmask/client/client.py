@@ -22,6 +22,7 @@ from roadmask.schemas.images import CatalogueEntry, Dataset, Image
 from roadmask.schemas.jobs import ImageRef, Item, ItemState, Job, JobCreate, JobState, Lane
 from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.mask_parameters import Quality
+from roadmask.schemas.models import Deployment, Model, ModelList
 from roadmask.schemas.ownership.erasures import ErasedKind, Erasure
 from roadmask.schemas.ownership.sharing import SharedKind, Sharing
 from roadmask.schemas.pixels import Pixels
@@ -77,6 +78,31 @@ class Client:
     def datasets(self) -> list[Dataset]:
         """The datasets of catalogued images."""
         return run_sync(self.api.datasets())
+
+    def models(self) -> ModelList:
+        """All models, and the history of promotions and rollbacks."""
+        return run_sync(self.api.models())
+
+    def push_model(self, folder: str | Path) -> Model:
+        """Publish the artifact in a folder. Needs a key with the scope `admin`.
+
+        Raises `ModelNotFound` without an artifact, `HashMismatch` for a damaged one, and
+        `Conflict` if the version was published with another card."""
+        return run_sync(self.api.push_model(folder))
+
+    def promote_model(self, model: str, *, wait: float = 60) -> Deployment:
+        """Put a published version into service when all workers have loaded it, within `wait`
+        seconds; with 0 at once. Needs a key with the scope `admin`.
+
+        Raises `ModelNotFound`, `ModelFailed` if a worker cannot load it, and `Unavailable` when
+        the time is over; then nothing is changed."""
+        return run_sync(self.api.promote_model(model, wait=wait))
+
+    def roll_back_model(self) -> Deployment:
+        """Put the previous version back into service. Needs a key with the scope `admin`.
+
+        Raises `Conflict` if there is none."""
+        return run_sync(self.api.roll_back_model())
 
     def upload(self, source: Source) -> Image:
         """Upload an image; its bytes are sent only if the service does not have them."""

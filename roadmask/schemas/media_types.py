@@ -10,6 +10,7 @@ PROBLEM_JSON = "application/problem+json"
 FORM_DATA = "multipart/form-data"
 EVENT_STREAM = "text/event-stream"
 OCTET_STREAM = "application/octet-stream"
+ZIP = "application/zip"
 
 DATA_URI = r"data:[\w/+.-]{1,100};base64,"
 """The beginning of a data URI in base64; what follows it is the data."""

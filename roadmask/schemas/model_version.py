@@ -14,6 +14,8 @@ COMPILED_FILE = "openvino-f32.zip"
 
 SIGNATURE_FILE = "signature.json"
 """The signature of an artifact. It is optional."""
+ARTIFACT_FILES = (MODEL_FILE, CARD_FILE, COMPILED_FILE, SIGNATURE_FILE)
+"""The files of an artifact, those first that every one has."""
 
 _NAME = re.compile(rf"(?P<name>{SEGMENT})(@(?P<version>{SEGMENT}))?")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +44,13 @@ class Model(Wire):
     """What each `quality` of a job means for it; empty while no worker that has it is alive."""
     card: dict[str, Any] | None = None
     """The artifact's card: data, recipe, metrics, licence terms, limits."""
+
+
+def mean_iou(card: Mapping[str, Any] | None) -> float | None:
+    """The mean IoU of a card on its first dataset."""
+    measured = (card or {}).get("metrics") or [{}]
+    figure: float | None = measured[0].get("scores", {}).get("mean_iou")
+    return figure
 
 
 class Deployment(Wire):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -14,27 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from roadmask.atomic import replacing
-from roadmask.errors import InvalidRequest, ModelFailed, RecordsUnavailable, Unavailable
-from roadmask.schemas.model_version import (
-    CARD_FILE,
-    COMPILED_FILE,
-    MODEL_FILE,
-    SIGNATURE_FILE,
-    ModelVersion,
-)
+from roadmask.schemas.model_version import CARD_FILE, COMPILED_FILE, MODEL_FILE, SIGNATURE_FILE
+from roadmask.schemas.models import ModelList
 from roadmask.settings import Settings
 from roadmask.shown import shown
+from worker.models.places import Place, open_place
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from storage.backends import StorageBackends
-    from storage.models.deployments import Deployment
-    from storage.models.registry import PublishedModel
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-POLL_S = 0.5
+LONGEST_WAIT_S = 600.0
 OWN = "what each worker was started with"
 
 
@@ -43,23 +33,37 @@ def models() -> None:
     """Publish models, list them, and choose the one in service.
 
     These commands act on the store of the ROADMASK_… settings, as a worker does, and name it. For
-    `roadmask up` that is its data folder: ROADMASK_DATA_DIR or --data-dir.
+    `roadmask up` that is its data folder: ROADMASK_DATA_DIR or --data-dir. With --url they act on
+    a running service, which needs a key with the scope `admin`.
     """
 
 
-def data_dir_option(command: Command) -> Command:
-    """The option `--data-dir`: the command gets the settings with it as `settings`."""
+def place_options(command: Command) -> Command:
+    """The options that name where a command acts: the command gets it as `place`."""
 
     @wraps(command)
-    def with_settings(*args: Any, data_dir: Path | None, **kwargs: Any) -> Any:
+    def with_place(
+        *args: Any, data_dir: Path | None, url: str | None, api_key: str | None, **kwargs: Any
+    ) -> Any:
+        if url is not None and data_dir is not None:
+            raise click.UsageError("Name a service with --url, or its data folder, not both.")
         settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
-        return command(*args, settings=settings, **kwargs)
+        with open_place(settings, url, api_key) as place:
+            return command(*args, place=place, **kwargs)
 
-    return click.option(
-        "--data-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Data folder of the service.  [default: ROADMASK_DATA_DIR, or roadmask-data]",
-    )(with_settings)  # type: ignore[return-value]
+    options = (
+        click.option(
+            "--data-dir",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Data folder of the service.  [default: ROADMASK_DATA_DIR, or roadmask-data]",
+        ),
+        click.option("--url", help="URL of a running service, instead of its store."),
+        click.option("--api-key", help="Key with the scope `admin`.  [default: ROADMASK_API_KEY]"),
+    )
+    found: Any = with_place
+    for option in reversed(options):
+        found = option(found)
+    return found  # type: ignore[no-any-return]
 
 
 key_option = click.option(
@@ -73,8 +77,8 @@ key_option = click.option(
 @models.command()
 @click.argument("artifact")
 @key_option
-@data_dir_option
-def push(artifact: str, key_file: Path | None, settings: Settings) -> None:
+@place_options
+def push(artifact: str, key_file: Path | None, place: Place) -> None:
     """Publish ARTIFACT, which is a folder, or the name or version of a shipped model.
 
     Its compiled network is published with it, for workers without TensorFlow, and its signature if
@@ -82,24 +86,25 @@ def push(artifact: str, key_file: Path | None, settings: Settings) -> None:
     """
     from ml.engines.compiled import CompiledNetworks
     from ml.registry.artifact import find_artifact
-    from storage.models.signatures import sign, signed_files
+    from storage.models.signatures import SIGNED_FILES, sign, signed_files
 
     found = find_artifact(artifact)
     version, key = found.model_version, _signing_key(key_file)
-    storage = _open(settings)
-    with tempfile.TemporaryDirectory() as folder:
-        compiled: Path | None = CompiledNetworks(found, settings).pack_float32(Path(folder))
-        signature, signed_before = None, found.path / SIGNATURE_FILE
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name in (MODEL_FILE, CARD_FILE):
+            (folder / name).symlink_to((found.path / name).resolve())
+        compiled = CompiledNetworks(found, Settings()).pack_float32(folder)
+        signature, signed_before = folder / SIGNATURE_FILE, found.path / SIGNATURE_FILE
         if key is not None:
-            files = [found.path / MODEL_FILE, found.path / CARD_FILE]
-            signature = sign(version, [*files, *([compiled] if compiled else [])], key)
+            signature.write_bytes(sign(version, [folder / name for name in SIGNED_FILES], key))
         elif signed_before.exists():
-            signature = signed_before.read_bytes()
-            if COMPILED_FILE not in signed_files(signature):
+            signature.write_bytes(signed_before.read_bytes())
+            if COMPILED_FILE not in signed_files(signature.read_bytes()):
                 # Workers refuse what the signature does not name.
-                compiled = None
-        is_new = storage.registry.push(found.path, version, compiled, signature)
-    signed = ", signed" if signature else ""
+                compiled.unlink()
+        is_new = place.push(folder, version)
+        signed = ", signed" if signature.exists() else ""
     click.echo(f"{version} {'is published' if is_new else 'was published before'}{signed}.")
 
 
@@ -152,161 +157,66 @@ def compile_models(artifacts: tuple[str, ...]) -> None:
 
 @models.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, including model cards.")
-@data_dir_option
-def list_models(as_json: bool, settings: Settings) -> None:
+@place_options
+def list_models(as_json: bool, place: Place) -> None:
     """List published versions, and the history of promotions and rollbacks."""
-    storage = _open(settings)
-    current, history = storage.deployments.latest().model, storage.deployments.history()
-    published = [storage.registry.read(version) for version in storage.registry.versions()]
+    found = place.models()
     if as_json:
-        report = {
-            "in_service": current,
-            "models": [_model_fields(model, current) for model in published],
-            "history": [_entry_fields(entry) for entry in history],
-        }
-        click.echo(json.dumps(report, indent=2))
+        click.echo(json.dumps(found.model_dump(mode="json"), indent=2))
     else:
-        _print(published, current, history)
+        _print(found)
 
 
 @models.command()
 @click.argument("model")
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(min=0, max=LONGEST_WAIT_S),
     default=120.0,
     show_default=True,
     help="Seconds to wait for all workers to load it; 0 promotes it at once.",
 )
-@data_dir_option
-def promote(model: str, wait: float, settings: Settings) -> None:
+@place_options
+def promote(model: str, wait: float, place: Place) -> None:
     """Put MODEL (a published name, version or name@version) into service.
 
     All workers load the model while the old one serves, then they switch. No image waits or fails
     because of the switch. Jobs accepted before it keep their version.
     """
-    storage = _open(settings)
-    version = storage.registry.find(model)
-    storage.registry.check(version)
-    if settings.model_public_keys:
-        _check_signature(storage, version, settings)
-    before = storage.deployments.latest().model
-    if before == str(version):
-        click.echo(f"{version} is in service already.")
-        return
-    try:
-        if wait:
-            _wait_until_loaded(storage, str(version), wait)
-    except RecordsUnavailable:
-        click.echo("Redis is unavailable: workers load the model after the switch.", err=True)
-    storage.deployments.promote(str(version))
-    click.echo(f"{version} is in service. Before it was {before or OWN}.")
+    before = place.models().in_service
+    now = place.promote(model, wait).model
+    if now == before:
+        click.echo(f"{now} is in service already.")
+    else:
+        click.echo(f"{now} is in service. Before it was {before or OWN}.")
 
 
 @models.command()
-@data_dir_option
-def rollback(settings: Settings) -> None:
+@place_options
+def rollback(place: Place) -> None:
     """Put the previous model back into service. Each further rollback goes one promotion back."""
-    deployments = _open(settings).deployments
-    before = deployments.latest().model
-    click.echo(f"{deployments.rollback().model or OWN} is in service again, no longer {before}.")
+    before = place.models().in_service
+    click.echo(f"{place.rollback().model or OWN} is in service again, no longer {before}.")
 
 
-def _check_signature(storage: StorageBackends, version: ModelVersion, settings: Settings) -> None:
-    from storage.models.signatures import check_signature
-
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "copy"
-        storage.registry.fetch(version, copy)
-        check_signature(copy, version, settings.model_public_keys)
-
-
-def _open(settings: Settings) -> StorageBackends:
-    """The store of the settings, which is named on stderr.
-
-    Raises `InvalidRequest` for a folder that no service has used: a new store would be made there,
-    and the change would reach nobody.
-    """
-    from storage.backends import StorageBackends
-
-    if settings.store == "local" and not settings.objects_dir.is_dir():
-        raise InvalidRequest(
-            f"No service uses {settings.data_dir.resolve()}: it has no store. Name the data folder "
-            "of the service with --data-dir or ROADMASK_DATA_DIR, or an S3 store with "
-            "ROADMASK_STORE=minio."
-        )
-    storage = StorageBackends.open(settings)
-    storage.store.check()
-    place = (
-        f"folder {settings.objects_dir.resolve()}"
-        if settings.store == "local"
-        else f"bucket {settings.minio_bucket} at {settings.minio_endpoint}"
-    )
-    click.echo(f"Store: {shown(place)}", err=True)
-    return storage
-
-
-def _wait_until_loaded(storage: StorageBackends, model: str, seconds: float) -> None:
-    """Ask all live workers to load a version, and wait until they have.
-
-    Raises `ModelFailed` if one cannot, and `Unavailable` after `seconds`.
-    """
-    request, deadline = storage.deployments.request_preload(model), time.monotonic() + seconds
-    while True:
-        workers = storage.workers.list_live()
-        refused = [worker["id"] for worker in workers if request in worker.get("refused", [])]
-        missing = [worker["id"] for worker in workers if worker.get("ready") != request]
-        if refused:
-            raise ModelFailed(
-                f"Nothing was changed: {', '.join(refused)} cannot load {model}. See its log."
-            )
-        if not missing:
-            return
-        if time.monotonic() > deadline:
-            raise Unavailable(
-                f"Nothing was changed: after {seconds:g} s {', '.join(missing)} has not loaded "
-                f"{model}. Wait longer with --wait, or promote at once with --wait 0."
-            )
-        time.sleep(POLL_S)
-
-
-def _print(published: list[PublishedModel], current: str | None, history: list[Deployment]) -> None:
+def _print(found: ModelList) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table("", "model", "version", "MB", "published", "mean IoU", "measured on")
-    for model in published:
-        metrics = (model.card.get("metrics") or [{}])[0]
+    for model in found.models:
+        metrics = ((model.card or {}).get("metrics") or [{}])[0]
         table.add_row(
-            "in service" if str(model.version) == current else "",
-            model.version.name,
-            model.version.version,
-            f"{model.size / 1e6:.1f}",
-            f"{model.pushed_at:%Y-%m-%d %H:%M}",
-            _figure(metrics.get("scores", {}).get("mean_iou")),
+            "in service" if model.in_service else "",
+            model.name,
+            model.version,
+            "–" if model.size is None else f"{model.size / 1e6:.1f}",
+            "–" if model.pushed_at is None else f"{model.pushed_at:%Y-%m-%d %H:%M}",
+            "–" if model.mean_iou is None else f"{model.mean_iou:.3f}",
             shown(metrics.get("dataset", "")),
         )
     console = Console(markup=False, width=None if sys.stdout.isatty() else 120)
     console.print(table)
-    console.print(f"In service: {current or OWN}.", highlight=False)
-    for entry in history:
+    console.print(f"In service: {found.in_service or OWN}.", highlight=False)
+    for entry in found.history:
         console.print(f"{entry.made_at:%Y-%m-%d %H:%M:%S} {entry.action} {entry.model or OWN}")
-
-
-def _model_fields(model: PublishedModel, current: str | None) -> dict[str, Any]:
-    return {
-        "name": model.version.name,
-        "version": model.version.version,
-        "in_service": str(model.version) == current,
-        "size": model.size,
-        "pushed_at": model.pushed_at.isoformat(),
-        "card": model.card,
-    }
-
-
-def _entry_fields(entry: Deployment) -> dict[str, Any]:
-    return {"made_at": entry.made_at.isoformat(), "action": entry.action, "model": entry.model}
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 from redis import Redis
 
+from ml.registry.artifact import find_artifact
 from roadmask import Client
+from roadmask.errors import ModelNotFound
 from roadmask.schemas.model_version import ModelVersion
 from roadmask.schemas.pixels import Pixels
 from storage.models.deployments import Deployments
@@ -17,9 +22,10 @@ from storage.models.registry import ModelRegistry
 from storage.objects.local import LocalStore
 from storage.workers import WorkerRegistry
 from tests.harness.api.server import ApiServer
-from tests.harness.images.api_images import put_many
+from tests.harness.images.api_images import digest, put_many
 from tests.harness.storage.artifact_folders import write_artifact
 from tests.harness.worker.fake_worker import FakeWorker
+from worker.models.cli import models
 
 
 @pytest.fixture
@@ -178,3 +184,87 @@ def test_a_model_of_a_worker_is_described_by_its_card(
     told = client.get("/v1/models/own@1").json()
     assert (told["published"], told["size"], told["mean_iou"]) == (False, 7, 0.75)
     assert told["card"]["metrics"]
+
+
+def archive(**files: bytes | str) -> bytes:
+    """A ZIP archive; `model__keras` is the file `model.keras`."""
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name.replace("__", "."), content)
+    return buffer.getvalue()
+
+
+def card_of(model: bytes, **more: object) -> str:
+    return json.dumps({"name": "sent", "sha256": digest(model), "metrics": [], **more})
+
+
+def test_a_model_is_published_promoted_and_rolled_back(
+    client: httpx.Client, in_service: Deployments, store: LocalStore
+) -> None:
+    body = archive(model__keras=b"network", card__json=card_of(b"network"))
+    headers = {"Content-Type": "application/zip"}
+    answers = [client.post("/v1/models", content=body, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    version = ModelVersion("sent", digest(b"network")[:12])
+    assert ModelRegistry(store).versions() == [version]
+    told = client.post(f"/v1/models/{version}/promote", params={"wait": 0}).json()
+    assert (told["action"], told["model"]) == ("promote", str(version))
+    assert in_service.latest().model == str(version)
+    assert client.post("/v1/models/rollback").json()["model"] is None
+    assert client.post("/v1/models/rollback").status_code == 409
+    assert client.post("/v1/models/none/promote").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (b"no archive", "no ZIP archive"),
+        (archive(model__keras=b"m"), "The archive has model.keras"),
+        (archive(model__keras=b"m", card__json="{}", evil=b""), "evil"),
+        (archive(model__keras=b"m", card__json="[]"), "no card"),
+        (archive(model__keras=b"m", card__json=card_of(b"m", name="../a")), "no card"),
+        (archive(model__keras=b"m", card__json=card_of(b"m", metrics=[1])), "no card"),
+        (archive(model__keras=b"other", card__json=card_of(b"m")), "has the sha256"),
+    ],
+)
+def test_what_is_no_artifact_is_refused(
+    client: httpx.Client, store: LocalStore, body: bytes, cause: str
+) -> None:
+    answer = client.post("/v1/models", content=body, headers={"Content-Type": "application/zip"})
+    assert answer.status_code in (409, 422)
+    assert cause in answer.json()["detail"]
+    assert ModelRegistry(store).versions() == []
+
+
+def test_the_client_publishes_and_promotes(
+    empty_api: ApiServer, in_service: Deployments, tmp_path: Path
+) -> None:
+    version = write_artifact(tmp_path / "a", "mine", b"network")
+    with Client(empty_api.url) as roadmask:
+        assert roadmask.push_model(tmp_path / "a").version == version.version
+        assert roadmask.promote_model("mine").model == str(version)
+        assert roadmask.models().in_service == str(version)
+        assert roadmask.roll_back_model().action == "rollback"
+        with pytest.raises(ModelNotFound, match=r"has no model\.keras"):
+            roadmask.push_model(tmp_path)
+
+
+def test_the_commands_act_on_a_service_by_its_url(
+    empty_api: ApiServer, in_service: Deployments
+) -> None:
+    mini = str(find_artifact("unet_mini").model_version)
+
+    def run_at(*arguments: str) -> Result:
+        return CliRunner().invoke(models, [*arguments, "--url", empty_api.url])
+
+    pushed = run_at("push", "unet_mini")
+    assert f"Service: {empty_api.url}" in pushed.stderr
+    assert f"{mini} is published." in pushed.stdout
+    assert "was published before" in run_at("push", mini).stdout
+    assert f"{mini} is in service." in run_at("promote", "unet_mini").stdout
+    assert in_service.latest().model == mini
+    assert json.loads(run_at("list", "--json").stdout)["in_service"] == mini
+    assert "is in service again" in run_at("rollback").stdout
+    both = run_at("list", "--data-dir", "folder")
+    assert (both.exit_code, "not both" in both.stderr) == (2, True)

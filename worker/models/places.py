@@ -1,0 +1,141 @@
+"""Where `roadmask models` acts: on a store, as workers do, or on a service through its API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from roadmask.errors import InvalidRequest
+from roadmask.schemas.model_version import COMPILED_FILE, SIGNATURE_FILE, ModelVersion
+from roadmask.schemas.models import Deployment, Model, ModelList, mean_iou
+from roadmask.settings import Settings
+from roadmask.shown import shown
+
+if TYPE_CHECKING:
+    from roadmask.client.client import Client
+    from storage.backends import StorageBackends
+    from storage.models.deployments import Deployment as StoredDeployment
+
+
+class Place(Protocol):
+    """A place with published models, of which one is in service."""
+
+    def models(self) -> ModelList:
+        """The published versions, and the history."""
+
+    def push(self, folder: Path, version: ModelVersion) -> bool:
+        """Publish the artifact in a folder. False if it was published before."""
+
+    def promote(self, model: str, wait_s: float) -> Deployment:
+        """Put a version into service, when all workers have loaded it."""
+
+    def rollback(self) -> Deployment:
+        """Put the previous version back into service."""
+
+
+@contextmanager
+def open_place(settings: Settings, url: str | None, api_key: str | None) -> Iterator[Place]:
+    """The service at a URL, or the store of the settings; its name is printed on stderr.
+
+    Raises `InvalidRequest` for a folder that no service has used: a new store would be made there,
+    and the change would reach nobody.
+    """
+    if url is not None:
+        from roadmask.client.client import Client
+
+        with Client(url, api_key or os.environ.get("ROADMASK_API_KEY")) as client:
+            click.echo(f"Service: {shown(client.base_url)}", err=True)
+            yield ServicePlace(client)
+        return
+    from storage.backends import StorageBackends
+
+    if settings.store == "local" and not settings.objects_dir.is_dir():
+        raise InvalidRequest(
+            f"No service uses {settings.data_dir.resolve()}: it has no store. Name the data folder "
+            "of the service with --data-dir or ROADMASK_DATA_DIR, an S3 store with "
+            "ROADMASK_STORE=minio, or the service itself with --url."
+        )
+    storage = StorageBackends.open(settings)
+    storage.store.check()
+    name = (
+        f"folder {settings.objects_dir.resolve()}"
+        if settings.store == "local"
+        else f"bucket {settings.minio_bucket} at {settings.minio_endpoint}"
+    )
+    click.echo(f"Store: {shown(name)}", err=True)
+    yield StorePlace(storage)
+
+
+class ServicePlace:
+    """A service, with a key of the scope `admin` if it asks for one."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def models(self) -> ModelList:
+        found = self._client.models()
+        published = [model for model in found.models if model.published]
+        return found.model_copy(update={"models": published})
+
+    def push(self, folder: Path, version: ModelVersion) -> bool:
+        before = {ModelVersion(m.name, m.version) for m in self.models().models}
+        self._client.push_model(folder)
+        return version not in before
+
+    def promote(self, model: str, wait_s: float) -> Deployment:
+        return self._client.promote_model(model, wait=wait_s)
+
+    def rollback(self) -> Deployment:
+        return self._client.roll_back_model()
+
+
+class StorePlace:
+    """The object store, and Redis."""
+
+    def __init__(self, storage: StorageBackends) -> None:
+        self._storage = storage
+
+    def models(self) -> ModelList:
+        current = self._storage.deployments.latest().model
+        published = map(self._storage.registry.read, self._storage.registry.versions())
+        return ModelList(
+            in_service=current,
+            models=[
+                Model(
+                    name=model.version.name,
+                    version=model.version.version,
+                    in_service=str(model.version) == current,
+                    published=True,
+                    pushed_at=model.pushed_at,
+                    size=model.size,
+                    mean_iou=mean_iou(model.card),
+                    card=model.card,
+                )
+                for model in published
+            ],
+            history=[_deployment(entry) for entry in self._storage.deployments.history()],
+        )
+
+    def push(self, folder: Path, version: ModelVersion) -> bool:
+        compiled, signature = folder / COMPILED_FILE, folder / SIGNATURE_FILE
+        return self._storage.registry.push(
+            folder,
+            version,
+            compiled if compiled.exists() else None,
+            signature.read_bytes() if signature.exists() else None,
+        )
+
+    def promote(self, model: str, wait_s: float) -> Deployment:
+        return _deployment(self._storage.promotion.promote(model, wait_s))
+
+    def rollback(self) -> Deployment:
+        return _deployment(self._storage.deployments.rollback())
+
+
+def _deployment(entry: StoredDeployment) -> Deployment:
+    return Deployment(made_at=entry.made_at, action=entry.action, model=entry.model)
