@@ -84,13 +84,16 @@ CMD ["roadmask", "worker"]
 
 # The whole service for one small machine: Redis, API and a worker that also does the scheduler's duties.
 # Two heaps at most, since each thread's own heap keeps what it has freed.
+# The first process is an init, because small plans start none: it takes in what a worker that died leaves.
 FROM base AS all-in-one
+RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 COPY --from=all-in-one-environment /opt/roadmask /opt/roadmask
 COPY --from=compiled /compiled /opt/roadmask/lib/python3.11/site-packages/ml/weights
 ENV ROADMASK_DATA_DIR=/data ROADMASK_WORKER_THREADS=1 ROADMASK_MAX_BATCH=2 \
     ROADMASK_WARM_SANDBOX=false MALLOC_ARENA_MAX=1
 USER roadmask
 EXPOSE 8000
+ENTRYPOINT ["tini", "--"]
 CMD ["roadmask", "up", "--host", "0.0.0.0", "--no-scheduler", "--logs-to-stderr"]
 
 FROM base AS worker-gpu

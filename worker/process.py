@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from prometheus_client import start_http_server
 
+from roadmask.machine import cores
 from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
 from storage.backends import StorageBackends
@@ -42,7 +43,7 @@ class WorkerProcess:
     def __init__(self, settings: Settings, models: LoadedModels, lanes: frozenset[Lane]) -> None:
         self._storage = storage = StorageBackends.open(settings)
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
-        cores = os.cpu_count() or 1
+        core_count = cores()
         self._watchdog_process = WatchdogProcess(WatchedWorker.of(worker_id, settings))
         table = self._watchdog_process.table
         watchdog = Watchdog(settings.item_deadline_s, table=table)
@@ -51,13 +52,13 @@ class WorkerProcess:
         self._models = models
         self._rollout = ModelRollout(storage.deployments, models)
 
-        batch_sizer = BatchSizer(settings.max_batch, minimum=cores)
+        batch_sizer = BatchSizer(settings.max_batch, minimum=core_count)
         max_pixels, report_damaged = settings.max_image_pixels, storage.catalogue.report_damaged
         self._sandbox = sandbox = Sandbox(max_pixels, settings.item_deadline_s)
         fetcher = Fetcher(
             storage.store, max_pixels, settings.max_batch, watchdog, sandbox, report_damaged
         )
-        self._inference = InferenceRunner(models, batch_sizer, watchdog, threads=2 * cores)
+        self._inference = InferenceRunner(models, batch_sizer, watchdog, threads=2 * core_count)
         masks = MaskStore(storage.store, report_damaged)
         pipeline = Pipeline(models, fetcher, self._inference, masks, settings.item_deadline_s)
 

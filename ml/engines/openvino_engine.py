@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,11 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ml.engines.engine import BATCH
+from roadmask.machine import cores, memory_bytes
 
+STREAM_BYTES = 2**29
+"""Memory for each stream: with its two images and their masks it takes some 150 MB, with photos of
+many megapixels more."""
 SIZES = 8
 """Number of input sizes whose kernels are kept. Each holds its own copy of the weights."""
 
@@ -40,10 +43,10 @@ class Compiled:
 class OpenVINOEngine:
     """Runs a compiled network in `precision` (`f32` or `bf16`). Quantised layers run in int8.
 
-    Each image is a request of its own, and as many requests run in parallel as there are cores
-    (`BATCH` at most). So an image does not depend on its neighbours, and no core waits for another
-    at the end of each layer. It makes no difference if the images come as a batch or from as many
-    threads.
+    Each image is a request of its own, and as many requests run in parallel as there are cores, as
+    far as the memory allows (`BATCH` at most). So an image does not depend on its neighbours, and
+    no core waits for another at the end of each layer. It makes no difference if the images come as
+    a batch or from as many threads.
 
     Kernels are compiled for one size at a time, because kernels for any size took a third longer.
     """
@@ -52,7 +55,7 @@ class OpenVINOEngine:
         self.answers = np.array(answers, np.uint8)
         self._core = ov.Core()
         self._network = self._core.read_model(network)
-        streams = min(BATCH, os.cpu_count() or 1)
+        streams = min(BATCH, cores(), max(1, (memory_bytes() or 2**63) // STREAM_BYTES))
         # One image in each stream, and another that takes its place while that is made a mask.
         self.max_concurrency = 2 * streams
         self._options = {

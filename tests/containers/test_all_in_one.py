@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,9 @@ import pytest
 
 from roadmask import Client
 from roadmask.images.decoding import encode_jpeg
-from tests.containers.engine import build, engine, image_mb, limits, memory_mb
+from tests.containers.engine import build, engine, image_mb, limits, memory_mb, process_ids
 from tests.harness.client.photo_folders import run, tree
+from tests.harness.waiting import wait_until
 from tests.servers.process import HOST, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +86,24 @@ def test_a_folder_stays_within_the_memory(service: tuple[str, str], tmp_path: Pa
     assert len(tree(tmp_path / "masks")) == IMAGES
     assert state.split() == ["false", "true"]
     assert restarts == []
+
+
+def test_a_worker_that_dies_leaves_no_zombies(service: tuple[str, str]) -> None:
+    name, url = service
+    (worker,) = (pid for pid in process_ids(name) if _is_worker(pid))
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: worker not in process_ids(name), 60)
+    wait_until(lambda: _is_ready(url), 120)
+    assert [pid for pid in process_ids(name) if _state(pid) == "Z"] == []
+
+
+def _is_worker(pid: int) -> bool:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return b"roadmask.cli" in words and b"worker" in words
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def _is_ready(url: str) -> bool:

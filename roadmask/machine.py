@@ -1,0 +1,39 @@
+"""Machine: the cores and the memory that this process may use, within a container too."""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import suppress
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+"""Control groups of Linux: the second version has its files here, the first in folders below."""
+
+
+def cores() -> int:
+    """The number of cores, at least 1: those that the process may run on, within its quota."""
+    # Only Linux tells which cores a process may run on.
+    affinity = getattr(os, "sched_getaffinity", None)
+    count = len(affinity(0)) if affinity else os.cpu_count() or 1
+    quota = _numbers("cpu.max") or _numbers("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")
+    if len(quota) == 2 and min(quota) > 0:
+        count = min(count, math.ceil(quota[0] / quota[1]))
+    return max(1, count)
+
+
+def memory_bytes() -> int | None:
+    """The memory that all processes here may have, bytes; None where it is not known."""
+    found = []
+    with suppress(AttributeError, ValueError, OSError):  # on Windows
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    found += _numbers("memory.max") or _numbers("memory/memory.limit_in_bytes")
+    return min(found, default=None)
+
+
+def _numbers(*names: str) -> list[int]:
+    """The numbers in these files; none for `max`, and without the files."""
+    try:
+        return [int(word) for name in names for word in (CGROUP / name).read_text().split()]
+    except (OSError, ValueError):
+        return []
