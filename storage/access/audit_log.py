@@ -5,14 +5,17 @@ Entries are in a stream of Redis first, and the reconciler moves them to the obj
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
 
+from roadmask.errors import RecordsUnavailable
 from storage.connections import records_guard
 from storage.objects.store import ObjectStore
 from storage.redis_text import mapping, text
@@ -42,6 +45,12 @@ class AuditLog:
     def add(self, entry: Mapping[str, str]) -> None:
         """Add an entry."""
         self._redis.xadd(STREAM, dict(entry), maxlen=MAX_ENTRIES, approximate=True)
+
+    def add_by_operator(self, action: str, subject: str) -> None:
+        """Add what the user of this machine did on the store itself; nothing without Redis."""
+        entry = {"key": f"operator {getpass.getuser()}", "action": action, "path": subject}
+        with suppress(RecordsUnavailable):
+            self.add(entry)
 
     @records_guard()
     def archive(self, age_ms: int = AGE_MS) -> int:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
 import time
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import click
 
 from roadmask.cli.display.output import say
 from roadmask.cli.display.tables import print_table
-from roadmask.errors import RecordsUnavailable
 from roadmask.shown import shown
 from storage.access.api_key import ApiKey, Scope
 from storage.access.api_keys import ApiKeys
@@ -70,7 +67,7 @@ def create(
         quota_bytes=_bytes(quota_bytes),
         expires_ms=_moment(expires),
     )
-    _record(audit, "create_key", key)
+    audit.add_by_operator("create_key", f"{key.name} {key.id}")
     if as_json:
         click.echo(json.dumps({"id": key.id, "name": name, "key": text}))
         return
@@ -98,7 +95,7 @@ def revoke(name: str) -> None:
     """Revoke the key with this NAME or id. What belongs to it stays."""
     opened, audit = _open()
     key = opened.revoke(name)
-    _record(audit, "revoke_key", key)
+    audit.add_by_operator("revoke_key", f"{key.name} {key.id}")
     say(f"{key.name} ({key.id}) is revoked.")
 
 
@@ -124,13 +121,6 @@ def _open() -> tuple[ApiKeys, AuditLog]:
     redis, store = connect_redis(settings), open_store(settings)
     store.check()
     return ApiKeys(redis, store), AuditLog(redis, store)
-
-
-def _record(audit: AuditLog, action: str, key: ApiKey) -> None:
-    operator = f"operator {getpass.getuser()}"
-    entry = {"key": operator, "action": action, "path": f"{key.name} {key.id}"}
-    with suppress(RecordsUnavailable):
-        audit.add(entry)
 
 
 def _scopes(text: str) -> list[Scope]:

@@ -123,18 +123,24 @@ class StorePlace:
 
     def push(self, folder: Path, version: ModelVersion) -> bool:
         compiled, signature = folder / COMPILED_FILE, folder / SIGNATURE_FILE
-        return self._storage.registry.push(
+        is_new = self._storage.registry.push(
             folder,
             version,
             compiled if compiled.exists() else None,
             signature.read_bytes() if signature.exists() else None,
         )
+        self._storage.audit.add_by_operator("push_model", str(version))
+        return is_new
 
     def promote(self, model: str, wait_s: float) -> Deployment:
-        return _deployment(self._storage.promotion.promote(model, wait_s))
+        made = _deployment(self._storage.promotion.promote(model, wait_s))
+        self._storage.audit.add_by_operator("promote_model", str(made.model))
+        return made
 
     def rollback(self) -> Deployment:
-        return _deployment(self._storage.deployments.rollback())
+        made = _deployment(self._storage.deployments.rollback())
+        self._storage.audit.add_by_operator("roll_back_model", made.model or "")
+        return made
 
 
 def _deployment(entry: StoredDeployment) -> Deployment:

@@ -25,6 +25,7 @@ from roadmask.errors import (
 )
 from roadmask.schemas.model_version import COMPILED_FILE
 from roadmask.settings import Settings
+from storage.access.audit_log import AuditLog
 from storage.models.deployments import Deployments
 from storage.objects.keys import model_key
 from storage.objects.local import LocalStore
@@ -59,7 +60,9 @@ def deployments(redis: Redis, store: LocalStore) -> Deployments:
     return Deployments(redis, store)
 
 
-def test_a_model_is_published_promoted_listed_and_rolled_back(run: Run) -> None:
+def test_a_model_is_published_promoted_listed_and_rolled_back(
+    run: Run, redis: Redis, store: LocalStore
+) -> None:
     assert "is published" in run("push", "unet_mini")
     assert "was published before" in run("push", MINI)
     run("push", "lite_unet")
@@ -79,6 +82,8 @@ def test_a_model_is_published_promoted_listed_and_rolled_back(run: Run) -> None:
     assert "what each worker was started with is in service again" in run("rollback")
     with pytest.raises(Conflict, match="nothing to go back to"):
         run("rollback")
+    entries = [entry["action"] for entry in AuditLog(redis, store).list()]
+    assert entries == [*["push_model"] * 3, *["promote_model"] * 3, *["roll_back_model"] * 2]
 
 
 def test_an_unpublished_model_cannot_be_promoted(run: Run) -> None:
