@@ -86,7 +86,7 @@ CMD ["roadmask", "worker"]
 # Two heaps at most, since each thread's own heap keeps what it has freed.
 # The first process is an init, because small plans start none: it takes in what a worker that died leaves.
 FROM base AS all-in-one
-RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 COPY --from=all-in-one-environment /opt/roadmask /opt/roadmask
 COPY --from=compiled /compiled /opt/roadmask/lib/python3.11/site-packages/ml/weights
 ENV ROADMASK_DATA_DIR=/data ROADMASK_WORKER_THREADS=1 ROADMASK_MAX_BATCH=2 \

@@ -93,14 +93,9 @@ class StorageBackends:
         unreadable = UnreadableRecords(redis, store)
         restorer = JobRestorer(redis, store, scripts, deliveries, unreadable, settings)
         rebuild = Rebuild(redis, store, catalogue, restorer, unreadable)
-        records = JobRecords(
-            redis,
-            store,
-            scripts,
-            ItemReader(redis, store, results),
-            ItemList(FigureReader(redis, store, results)),
-            settings,
-        )
+        items = ItemReader(redis, store, results)
+        item_list = ItemList(FigureReader(redis, store, results))
+        records = JobRecords(redis, store, scripts, items, item_list, settings)
         settle_s = 2 * settings.item_deadline_s + settings.lease_s
         eraser = Eraser(redis, store, catalogue, ownership, records, settle_s)
         return cls(
