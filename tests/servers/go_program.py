@@ -52,16 +52,21 @@ class GoProgram:
     def _build(self, binary: Path) -> None:
         click.echo(f"building {self.name} {self.version} with Go, once, into {binary}", err=True)
         with tempfile.TemporaryDirectory(dir=binary.parent) as folder:
-            tags = ["-tags", self.tags] if self.tags else []
-            command = ["go", "install", *tags, f"{self.package}@{self.version}"]
-            # A path that ends with a version is not the name of the program.
-            built = subprocess.run(command, env=os.environ | {"GOBIN": folder, "CGO_ENABLED": "0"})
-            if built.returncode:
-                raise RuntimeError(
-                    f"{self.name} could not be built: see above. Put one on PATH, or run the tests "
-                    "with a PATH that has no `go`: they then use the other object stores."
-                )
-            next(path for path in Path(folder).iterdir()).replace(binary)
+            draft = Path(folder) / "program"
+            # In a module of its own: `go install` refuses modules with `replace` directives.
+            commands = (
+                ["go", "mod", "init", "program"],
+                ["go", "get", f"{self.package}@{self.version}"],
+                ["go", "build", "-tags", self.tags, "-o", str(draft), self.package],
+            )
+            for command in commands:
+                built = subprocess.run(command, cwd=folder, env=os.environ | {"CGO_ENABLED": "0"})
+                if built.returncode:
+                    raise RuntimeError(
+                        f"{self.name} could not be built: see above. Put one on PATH, or run the "
+                        "tests with a PATH that has no `go`: they then use the other object stores."
+                    )
+            draft.replace(binary)
 
     @property
     def _cached(self) -> Path:
