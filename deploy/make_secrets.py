@@ -16,6 +16,8 @@ from pathlib import Path
 
 ROLES = ("api", "worker", "operator")
 ACTIONS = ("Read:roadmask", "Write:roadmask", "List:roadmask", "Tagging:roadmask")
+MORE_ACTIONS = {"operator": ("Admin:roadmask",)}
+"""SeaweedFS lets an administrator alone make the bucket."""
 
 
 def main(root: Path) -> None:
@@ -30,7 +32,7 @@ def main(root: Path) -> None:
         password = once(root / role / "roadmask_minio_secret_key", secrets.token_hex(20))
         once(root / role / "roadmask_redis_url", f"redis://:{redis}@redis:6379/0")
         keys = [{"accessKey": user, "secretKey": password}]
-        identities.append({"name": user, "credentials": keys, "actions": list(ACTIONS)})
+        identities.append({"name": user, "credentials": keys, "actions": [*ACTIONS, *MORE_ACTIONS.get(role, ())]})
         # The accounts are made with the passwords of all roles.
         once(root / "objects" / f"{role}_password", password)
     once(root / "objects/s3.json", json.dumps({"identities": identities}))

@@ -79,6 +79,7 @@ class ComposeProject:
         self.services = {n: s for n, s in self.services.items() if n not in self._tools}
         self._networks = {n for s in self.services.values() for n in _networks(s)}
         self._volumes: set[str] = set()
+        self._started: set[str] = set()
 
     def build(self) -> None:
         """Build the images of the services that have a target."""
@@ -88,12 +89,6 @@ class ComposeProject:
     def __enter__(self) -> Self:
         for network in self._networks:
             engine("network", "create", self._network(network))
-        try:
-            for name in self._order():
-                self.start(name)
-        except BaseException:
-            self.__exit__()
-            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,6 +103,16 @@ class ComposeProject:
     def container(self, service: str) -> str:
         """The name of a service's container."""
         return f"{self._name}-{service}"
+
+    def up(self) -> None:
+        """Start the services that do not run yet."""
+        self._start(set(self.services))
+
+    def _start(self, wanted: set[str]) -> None:
+        for name in self._order():
+            if name in wanted and name not in self._started:
+                self._started.add(name)
+                self.start(name)
 
     def start(self, name: str) -> float:
         """Start a service and wait until it is healthy or, for a task, has ended well.
@@ -127,7 +132,15 @@ class ComposeProject:
         return time.monotonic() - begun
 
     def run(self, name: str, *command: str) -> str:
-        """Run a command in a container of a service with a profile; return its output."""
+        """Run a command in a container of a service with a profile; return its output.
+
+        What it depends on is started before.
+        """
+        wanted, found = set(self._tools[name].get("depends_on", {})), set[str]()
+        while wanted - found:
+            found |= wanted
+            wanted = {n for each in found for n in self.services[each].get("depends_on", {})}
+        self._start(found)
         return engine("run", "--rm", *self._flags(self._tools[name], command)).stdout
 
     def restart(self, name: str) -> float:

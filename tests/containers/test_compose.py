@@ -59,6 +59,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[Running]:
         made = project.run("operator", "roadmask", "keys", "create", "test", "--scopes", "admin")
         key = re.search(r"rm_\w+", made)
         assert key, made
+        project.up()
         yield Running(project, url, key[0])
 
 
