@@ -32,7 +32,8 @@ def main(root: Path) -> None:
         password = once(root / role / "roadmask_minio_secret_key", secrets.token_hex(20))
         once(root / role / "roadmask_redis_url", f"redis://:{redis}@redis:6379/0")
         keys = [{"accessKey": user, "secretKey": password}]
-        identities.append({"name": user, "credentials": keys, "actions": [*ACTIONS, *MORE_ACTIONS.get(role, ())]})
+        actions = [*ACTIONS, *MORE_ACTIONS.get(role, ())]
+        identities.append({"name": user, "credentials": keys, "actions": actions})
         # The accounts are made with the passwords of all roles.
         once(root / "objects" / f"{role}_password", password)
     once(root / "objects/s3.json", json.dumps({"identities": identities}))
