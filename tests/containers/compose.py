@@ -77,7 +77,9 @@ class ComposeProject:
                 self.services[name] = self.services.get(name, {}) | service
         self._tools = {n: s for n, s in self.services.items() if "profiles" in s}
         self.services = {n: s for n, s in self.services.items() if n not in self._tools}
-        self._networks = {n for s in self.services.values() for n in _networks(s)}
+        self._networks = sorted({n for s in self.services.values() for n in _networks(s)})
+        block = 120 + secrets.randbelow(100)
+        self._subnets = {n: f"10.{block}.{at}" for at, n in enumerate(self._networks)}
         self._volumes: set[str] = set()
         self._started: set[str] = set()
 
@@ -88,7 +90,8 @@ class ComposeProject:
 
     def __enter__(self) -> Self:
         for network in self._networks:
-            engine("network", "create", self._network(network))
+            subnet = () if is_docker() else ("--subnet", f"{self._subnets[network]}.0/24")
+            engine("network", "create", *subnet, self._network(network))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -121,9 +124,8 @@ class ComposeProject:
         """
         service = self.services[name]
         begun = time.monotonic()
-        aliases = [f"--network-alias={name}"] if _networks(service) else []
-        flags = self._flags(service, service.get("command", []))
-        engine("run", "--detach", "--name", self.container(name), *aliases, *flags)
+        flags = self._flags(service, service.get("command", []), name)
+        engine("run", "--detach", "--name", self.container(name), *flags)
         if "healthcheck" in service:
             self.wait_until_healthy(name)
         else:
@@ -185,7 +187,9 @@ class ComposeProject:
                 del waiting[name]
                 yield name
 
-    def _flags(self, service: Mapping[str, Any], command: Sequence[str]) -> Iterator[str]:
+    def _flags(
+        self, service: Mapping[str, Any], command: Sequence[str], name: str = ""
+    ) -> Iterator[str]:
         yield from limits()
         for key, flag in _SWITCHES.items():
             if service.get(key):
@@ -201,8 +205,7 @@ class ComposeProject:
             yield from ("--env", f"{variable}={value}")
         for volume in service.get("volumes", []):
             yield from ("--volume", self._volume(volume))
-        for network in _networks(service):
-            yield from ("--network", self._network(network))
+        yield from self._network_flags(service, name)
         if "network_mode" in service:
             yield from ("--network", str(service["network_mode"]))
         if "entrypoint" in service:
@@ -210,6 +213,27 @@ class ComposeProject:
         is_built = "build" in service
         yield _image(service["build"]["target"]) if is_built else stand_in(service["image"])
         yield from map(str, command)
+
+    def _network_flags(self, service: Mapping[str, Any], name: str) -> Iterator[str]:
+        """The networks of a container, in which the services have their names.
+
+        Podman's name server of one network denies the names of another, and which of them is asked
+        is chance. So there the services have fixed addresses, which each container knows.
+        """
+        networks = _networks(service)
+        if is_docker():
+            yield from (f"--network-alias={name}" for _ in networks[:1] if name)
+        for network in networks:
+            own = f":ip={self._address(network, name)}" if name and not is_docker() else ""
+            yield from ("--network", self._network(network) + own)
+        for other, peer in self.services.items():
+            shared = [network for network in networks if network in _networks(peer)]
+            if shared and not is_docker():
+                yield from ("--add-host", f"{other}:{self._address(shared[0], other)}")
+
+    def _address(self, network: str, name: str) -> str:
+        # Addresses that podman gives begin at 2.
+        return f"{self._subnets[network]}.{100 + list(self.services).index(name)}"
 
     def _own_port(self, published: str) -> str:
         address, port, inside = published.split(":")
