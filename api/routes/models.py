@@ -20,7 +20,7 @@ from roadmask.errors import (
     SignatureInvalid,
     UploadTooLarge,
 )
-from roadmask.schemas.media_types import ZIP
+from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.schemas.model_version import COMPILED_FILE, SIGNATURE_FILE, ModelVersion
 from roadmask.schemas.models import Deployment, Model, ModelList, mean_iou
 from storage.models import deployments as stored
@@ -51,7 +51,7 @@ def list_models(
     "",
     status_code=201,
     summary="Publish a model",
-    openapi_extra=request_body({ZIP: BINARY}),
+    openapi_extra=request_body({OCTET_STREAM: BINARY}),
     responses=answer(200, "It was published before.", Model)
     | problems(Conflict, HashMismatch, UploadTooLarge),
 )

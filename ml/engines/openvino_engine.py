@@ -19,7 +19,9 @@ STREAM_BYTES = 2**29
 """Memory for each stream: with its two images and their masks it takes some 150 MB, with photos of
 many megapixels more."""
 SIZES = 8
-"""Number of input sizes whose kernels are kept. Each holds its own copy of the weights."""
+"""Most input sizes whose kernels are kept. Each holds its own copy of the weights."""
+SIZE_BYTES, OTHER_BYTES = 2**27, 3 * 2**27
+"""Memory for the kernels of each size, and for all else of a worker or a small service."""
 
 
 class Compiled:
@@ -55,7 +57,9 @@ class OpenVINOEngine:
         self.answers = np.array(answers, np.uint8)
         self._core = ov.Core()
         self._network = self._core.read_model(network)
-        streams = min(BATCH, cores(), max(1, (memory_bytes() or 2**63) // STREAM_BYTES))
+        memory = memory_bytes() or 2**63
+        streams = min(BATCH, cores(), max(1, memory // STREAM_BYTES))
+        sizes = max(1, min(SIZES, (memory - OTHER_BYTES) // SIZE_BYTES))
         # One image in each stream, and another that takes its place while that is made a mask.
         self.max_concurrency = 2 * streams
         self._options = {
@@ -64,7 +68,7 @@ class OpenVINOEngine:
             # Workers that share a machine would all be pinned to its first cores.
             "ENABLE_CPU_PINNING": False,
         }
-        self._compiled = lru_cache(maxsize=SIZES)(self._compile)
+        self._compiled = lru_cache(maxsize=sizes)(self._compile)
         self._compiling = threading.Lock()
 
     def warm(self, height: int, width: int) -> None:

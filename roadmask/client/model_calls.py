@@ -11,7 +11,7 @@ from roadmask.client.answers import AnswerReader
 from roadmask.client.artifact_archive import pack_artifact
 from roadmask.client.transport import Call, Transport
 from roadmask.errors import NotFound
-from roadmask.schemas.media_types import ZIP
+from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.schemas.model_version import ModelVersion
 from roadmask.schemas.models import Deployment, Model, ModelList
 
@@ -45,7 +45,7 @@ class ModelCalls:
         with tempfile.TemporaryDirectory() as temporary:
             archive = Path(temporary) / "artifact.zip"
             await self.transport.offload(partial(pack_artifact, Path(folder), archive))
-            headers = {"Content-Type": ZIP}
+            headers = {"Content-Type": OCTET_STREAM}
             call = Call("POST", PATH, headers=headers, body=archive, idempotent=True)
             return await self._answers.send(Model, call)
 

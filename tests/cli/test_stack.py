@@ -112,7 +112,9 @@ def read_metrics(stack: Stack) -> dict[str, str]:
 def test_every_process_serves_its_metrics_where_prometheus_finds_it(stack: Stack) -> None:
     found = wait_until(lambda: read_metrics(stack))
     assert list(found) == ["api", "scheduler", "worker-1"]
-    assert 'roadmask_workers{lane="interactive"} 1.0' in found["api"]
+    # A worker that has just started does not consume yet.
+    consuming = 'roadmask_workers{lane="interactive"} 1.0'
+    wait_until(lambda: consuming in (read_metrics(stack) or {}).get("api", ""))
     assert "roadmask_engine_busy_seconds_total" in found["worker-1"]
 
 

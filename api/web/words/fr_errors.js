@@ -47,6 +47,8 @@ export default {
   'error.method_not_allowed': 'Cette adresse n’accepte pas cette méthode.',
   'error.conflict': 'La requête est incompatible avec l’état actuel.',
   'error.idempotency_conflict': 'Cette clé d’idempotence a déjà servi à une autre requête.',
+  'error.signature_invalid':
+    'Ce modèle n’a pas de signature valable. Demandez à l’opérateur de le signer.',
   'error.hash_mismatch': 'Les octets reçus ne sont pas ceux annoncés. Renvoyez le fichier.',
   'error.job_closed': 'L’état de ce travail ne le permet pas.',
   'error.range_unsatisfiable': 'Le fichier n’a pas les octets demandés.',

@@ -27,6 +27,8 @@ from tests.harness.storage.artifact_folders import write_artifact
 from tests.harness.worker.fake_worker import FakeWorker
 from worker.models.cli import models
 
+OCTETS = "application/octet-stream"
+
 
 @pytest.fixture
 def published(store: LocalStore, tmp_path: Path) -> list[ModelVersion]:
@@ -203,7 +205,7 @@ def test_a_model_is_published_promoted_and_rolled_back(
     client: httpx.Client, in_service: Deployments, store: LocalStore
 ) -> None:
     body = archive(model__keras=b"network", card__json=card_of(b"network"))
-    headers = {"Content-Type": "application/zip"}
+    headers = {"Content-Type": OCTETS}
     answers = [client.post("/v1/models", content=body, headers=headers) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 200]
     version = ModelVersion("sent", digest(b"network")[:12])
@@ -231,7 +233,7 @@ def test_a_model_is_published_promoted_and_rolled_back(
 def test_what_is_no_artifact_is_refused(
     client: httpx.Client, store: LocalStore, body: bytes, cause: str
 ) -> None:
-    answer = client.post("/v1/models", content=body, headers={"Content-Type": "application/zip"})
+    answer = client.post("/v1/models", content=body, headers={"Content-Type": OCTETS})
     assert answer.status_code in (409, 422)
     assert cause in answer.json()["detail"]
     assert ModelRegistry(store).versions() == []

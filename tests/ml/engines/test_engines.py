@@ -105,6 +105,19 @@ def test_a_mask_does_not_depend_on_its_batch(compiled: Predictor) -> None:
         assert compiled.predict([image])[0].tobytes() == mask.tobytes()
 
 
+def test_a_small_container_gives_the_same_masks(
+    tuned: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = streets_of([(60, 90), (90, 60), (60, 90), (90, 60)])
+    choice = choose(tuned, Settings(), "openvino-f32")
+    expected = Predictor(tuned, choice).predict(images)
+    monkeypatch.setattr("ml.engines.openvino_engine.memory_bytes", lambda: 2**29)
+    small = Predictor(tuned, choice)
+    assert small.max_concurrency == 2, "one stream, and an image that waits for it"
+    for mask, other in zip(expected, small.predict(images), strict=True):
+        assert mask.tobytes() == other.tobytes()
+
+
 def test_a_mask_has_its_images_size_and_never_void(compiled: Predictor) -> None:
     sizes = [(1, 1), (1, 900), (700, 1), (33, 17), (255, 257)]
     masks = compiled.predict([np.full((*size, 3), 90, np.uint8) for size in sizes])
