@@ -85,7 +85,10 @@ def binary_answer(*content_types: str, description: str) -> Responses:
     """The `responses=` of a route that answers 200 with bytes."""
     # Generated clients take the first type that they know: octets are the bytes as they are, while
     # `image/png` is unknown to them, and an `application/json` beside it would be parsed.
-    content = {kind: {"schema": BINARY} for kind in (OCTET_STREAM, *content_types)}
+    content = {
+        kind: {"schema": {} if kind.endswith(("/json", "+json")) else BINARY}
+        for kind in (OCTET_STREAM, *content_types)
+    }
     return {200: {"description": description, "content": content}}
 
 

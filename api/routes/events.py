@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from api.dependencies import StreamsDep, WatcherDep
-from api.errors import problems
+from api.errors import Responses, problems
 from roadmask.errors import JobNotFound, TooManyRequests, Unavailable
 from roadmask.schemas.events import Event
 from roadmask.schemas.ids import EVENT_ID
@@ -22,6 +22,8 @@ from roadmask.schemas.media_types import EVENT_STREAM
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 RETRY_MS = 2000
+EVENTS: Responses = {200: {"content": {EVENT_STREAM: {"schema": {"type": "object"}}}}}
+"""Each event is an object, whose member `data` is JSON."""
 
 
 class EventStream(StreamingResponse):
@@ -48,7 +50,7 @@ async def counted_stream(request: Request, streams: StreamsDep) -> AsyncIterator
     "/{job_id}/events",
     response_class=EventStream,
     summary="Follow a job",
-    responses=problems(JobNotFound, TooManyRequests),
+    responses=EVENTS | problems(JobNotFound, TooManyRequests),
     dependencies=[Depends(counted_stream)],
 )
 async def follow_job(

@@ -35,7 +35,7 @@ SCOPES = {
     "admin": (Scope.ADMIN,),
 }
 CHECKS = (
-    "not_a_server_error",
+    "no_server_error",
     "status_code_conformance",
     "content_type_conformance",
     "response_headers_conformance",
