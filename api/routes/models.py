@@ -22,9 +22,8 @@ from roadmask.errors import (
 )
 from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.schemas.model_version import COMPILED_FILE, SIGNATURE_FILE, ModelVersion
-from roadmask.schemas.models import Deployment, Model, ModelList, mean_iou
+from roadmask.schemas.models import LONGEST_WAIT_S, Deployment, Model, ModelList, mean_iou
 from storage.models import deployments as stored
-from storage.models.promotion import LONGEST_WAIT_S
 from storage.models.registry import ModelRegistry
 from storage.models.resolver import ModelResolver
 

@@ -11,6 +11,9 @@ from pydantic import Field
 from roadmask.schemas.mask_parameters import Quality
 from roadmask.schemas.wire import Wire
 
+LONGEST_WAIT_S = 600.0
+"""Longest time that a promotion waits for the workers, seconds."""
+
 
 class QualityInfo(Wire):
     """What a quality means for a model: what the network sees of an image."""

@@ -15,8 +15,6 @@ from storage.models.signatures import check_signature
 from storage.workers import WorkerRegistry
 
 POLL_S = 0.5
-LONGEST_WAIT_S = 600.0
-"""Longest wait for workers, seconds."""
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import click
 
 from roadmask.atomic import replacing
 from roadmask.schemas.model_version import CARD_FILE, COMPILED_FILE, MODEL_FILE, SIGNATURE_FILE
-from roadmask.schemas.models import ModelList
+from roadmask.schemas.models import LONGEST_WAIT_S, ModelList
 from roadmask.settings import Settings
 from roadmask.shown import shown
 from worker.models.places import Place, open_place
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-LONGEST_WAIT_S = 600.0
 OWN = "what each worker was started with"
 
 
