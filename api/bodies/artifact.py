@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import IO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from roadmask.errors import InvalidRequest, UploadTooLarge
 from roadmask.schemas.model_version import ARTIFACT_FILES, CARD_FILE, MODEL_FILE, ModelVersion
@@ -14,6 +16,9 @@ from roadmask.schemas.model_version import ARTIFACT_FILES, CARD_FILE, MODEL_FILE
 MAX_ARTIFACT_BYTES = 2**30
 """Size of an artifact's files together."""
 _BLOCK = 2**20
+_METHODS = {ZIP_STORED, ZIP_DEFLATED}
+_DAMAGED = (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error)
+"""What damaged archives raise; an encrypted one is a RuntimeError."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -29,6 +34,8 @@ def unpack_artifact(archive: Path, folder: Path) -> ModelVersion:
             names = files.namelist()
             wrong = sorted(set(names) - set(ARTIFACT_FILES))
             missing = sorted({MODEL_FILE, CARD_FILE} - set(names))
+            if any(each.compress_type not in _METHODS for each in files.infolist()):
+                raise InvalidRequest("The archive is packed in a rare way: store or deflate it.")
             if wrong or missing or len(set(names)) < len(names):
                 raise InvalidRequest(
                     f"The archive has {', '.join(names[:8]) or 'no file'}. Send {MODEL_FILE} and "
@@ -39,8 +46,10 @@ def unpack_artifact(archive: Path, folder: Path) -> ModelVersion:
             for name in names:
                 with files.open(name) as packed, (folder / name).open("wb") as file:
                     left -= _copy(packed, file, left)
-    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
-        # An encrypted member is a RuntimeError, and damaged data are any of the others.
+    except (*_DAMAGED, OSError) as error:
+        # An offset before the file is an invalid argument; a full disk is no fault of the archive.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise InvalidRequest(f"The body is no ZIP archive that can be read: {error}.") from None
     return _version((folder / CARD_FILE).read_bytes())
 
@@ -61,7 +70,9 @@ def _version(card: bytes) -> ModelVersion:
         sha256 = fields["sha256"]
         version = ModelVersion.parse(f"{fields['name']}@{sha256[:12]}")
         metrics = fields.get("metrics", [])
-        is_known = _SHA256.fullmatch(sha256) and all(isinstance(each, dict) for each in metrics)
+        is_known = _SHA256.fullmatch(sha256) and all(
+            isinstance(each.get("scores", {}), dict) for each in metrics
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         version, is_known = None, None
     if version is None or not is_known:

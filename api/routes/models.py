@@ -21,7 +21,7 @@ from roadmask.errors import (
     UploadTooLarge,
 )
 from roadmask.schemas.media_types import OCTET_STREAM
-from roadmask.schemas.model_version import COMPILED_FILE, SIGNATURE_FILE, ModelVersion
+from roadmask.schemas.model_version import ModelVersion
 from roadmask.schemas.models import LONGEST_WAIT_S, Deployment, Model, ModelList, mean_iou
 from storage.models import deployments as stored
 from storage.models.registry import ModelRegistry
@@ -66,13 +66,7 @@ async def push_model(
         def publish() -> Model:
             artifact = folder / "artifact"
             version = unpack_artifact(upload.path, artifact)
-            compiled, signature = artifact / COMPILED_FILE, artifact / SIGNATURE_FILE
-            is_new = registry.push(
-                artifact,
-                version,
-                compiled if compiled.exists() else None,
-                signature.read_bytes() if signature.exists() else None,
-            )
+            is_new = registry.push_folder(artifact, version)
             response.status_code = 201 if is_new else 200
             return _model(registry, resolver, version, resolver.default_model())
 

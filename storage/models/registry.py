@@ -103,6 +103,16 @@ class ModelRegistry:
         self._store.put(_key(version, CARD_FILE), card, JSON)
         return True
 
+    def push_folder(self, folder: Path, version: ModelVersion) -> bool:
+        """Publish the artifact in a folder with what is beside it there. Returns as `push`."""
+        compiled, signature = folder / COMPILED_FILE, folder / SIGNATURE_FILE
+        return self.push(
+            folder,
+            version,
+            compiled if compiled.exists() else None,
+            signature.read_bytes() if signature.exists() else None,
+        )
+
     def _put_more(
         self, version: ModelVersion, compiled: Path | None, signature: bytes | None
     ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from roadmask.errors import InvalidRequest
-from roadmask.schemas.model_version import COMPILED_FILE, SIGNATURE_FILE, ModelVersion
+from roadmask.schemas.model_version import ModelVersion
 from roadmask.schemas.models import Deployment, Model, ModelList, mean_iou
 from roadmask.settings import Settings
 from roadmask.shown import shown
@@ -122,13 +122,7 @@ class StorePlace:
         )
 
     def push(self, folder: Path, version: ModelVersion) -> bool:
-        compiled, signature = folder / COMPILED_FILE, folder / SIGNATURE_FILE
-        is_new = self._storage.registry.push(
-            folder,
-            version,
-            compiled if compiled.exists() else None,
-            signature.read_bytes() if signature.exists() else None,
-        )
+        is_new = self._storage.registry.push_folder(folder, version)
         self._storage.audit.add_by_operator("push_model", str(version))
         return is_new
 

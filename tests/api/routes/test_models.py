@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import httpx
 import pytest
@@ -197,6 +197,17 @@ def archive(**files: bytes | str) -> bytes:
     return buffer.getvalue()
 
 
+def damaged() -> bytes:
+    """An archive whose compressed data make no sense."""
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w", ZIP_DEFLATED) as packed:
+        packed.writestr("model.keras", bytes(range(256)) * 40)
+        packed.writestr("card.json", card_of(b"m"))
+    data = buffer.getvalue()
+    start = data.index(b"model.keras") + len("model.keras")
+    return data[:start] + b"\xff" * 40 + data[start + 40 :]
+
+
 def card_of(model: bytes, **more: object) -> str:
     return json.dumps({"name": "sent", "sha256": digest(model), "metrics": [], **more})
 
@@ -227,7 +238,9 @@ def test_a_model_is_published_promoted_and_rolled_back(
         (archive(model__keras=b"m", card__json="[]"), "no card"),
         (archive(model__keras=b"m", card__json=card_of(b"m", name="../a")), "no card"),
         (archive(model__keras=b"m", card__json=card_of(b"m", metrics=[1])), "no card"),
+        (archive(model__keras=b"m", card__json=card_of(b"m", metrics=[{"scores": 1}])), "no card"),
         (archive(model__keras=b"other", card__json=card_of(b"m")), "has the sha256"),
+        (damaged(), "no ZIP archive"),
     ],
 )
 def test_what_is_no_artifact_is_refused(
