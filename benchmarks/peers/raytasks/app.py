@@ -5,7 +5,8 @@ Celery adapter, segments it and stores the mask. Tasks carry keys, as Ray's guid
 inputs. The consumer takes as many tasks at once as it may have ongoing requests.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`: Ray pickles the classes by value without the names that
+# only their annotations use, and FastAPI could not resolve these.
 
 import os
 import sys
