@@ -24,9 +24,10 @@ from roadmask.schemas.jobs import FINAL_STATES, Lane
 EXPLANATION = """
 One client segments one uploaded image after another: the time from submitting the job to having the
 decoded mask. `with upload`: `Client.segment`, from the bytes of the image. Bare engine: one decoded
-image at a time. Under a batch: the same client while a long batch job keeps the worker busy; the
-last row is the images/s of that job during the measurement, over its images/s alone. Overheads and
-ratios are taken within a repeat. Medians and ranges over the repeats.
+image at a time. The three take turns, image by image; `over the engine` is the median of the
+differences within a turn. Under a batch: the same client while a long batch job keeps the worker
+busy; the last row is the images/s of that job during the measurement, over its images/s alone.
+Medians and ranges over the repeats.
 """
 
 
@@ -34,16 +35,17 @@ ratios are taken within a repeat. Medians and ranges over the repeats.
 class Repeat:
     """Milliseconds of the engine and of each image; images/s of the batch job."""
 
-    engine: float
+    engine: list[float]
     sent: list[float]
     idle: list[float]
     loaded: list[float]
     alone: float
     beside: float
 
-    @property
-    def overhead(self) -> float:
-        return statistics.median(self.idle) - self.engine
+    def over_engine(self, taken: list[float]) -> float:
+        """The median of the differences to the engine, turn by turn."""
+        pairs = zip(taken, self.engine, strict=True)
+        return statistics.median(service - engine for service, engine in pairs)
 
     @property
     def ratio(self) -> float:
@@ -62,13 +64,24 @@ def mask_of(client: Client, image_id: str) -> None:
     decode_mask(png or b"")
 
 
+def milliseconds(call: Callable[[], object]) -> float:
+    """The time of a call."""
+    start = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - start)
+
+
 def one_by_one(segment: Callable[[Any], object], images: Sequence[Any]) -> list[float]:
     """Milliseconds of each call."""
-    taken = []
-    for image in images:
-        start = time.perf_counter()
-        segment(image)
-        taken.append(1000 * (time.perf_counter() - start))
+    return [milliseconds(partial(segment, image)) for image in images]
+
+
+def in_turns(ways: Sequence[tuple[Callable[[Any], object], Sequence[Any]]]) -> list[list[float]]:
+    """Milliseconds of each call, by way. The ways take turns, so that noise meets all alike."""
+    taken: list[list[float]] = [[] for _ in ways]
+    for turn in zip(*(images for _, images in ways), strict=True):
+        for times, (segment, _), image in zip(taken, ways, turn, strict=True):
+            times.append(milliseconds(partial(segment, image)))
     return taken
 
 
@@ -139,26 +152,37 @@ def main(
                 for count in (images, images, backlog)
             )
             decoded = [[decode(data, pictures.MAX_PIXELS)] for data in files]
-            measured.append(
-                Repeat(
-                    statistics.median(one_by_one(predictor.predict, decoded)),
-                    one_by_one(client.segment, files),
-                    one_by_one(partial(mask_of, client), idle),
-                    *under_a_batch(client, interactive, waiting, seconds),
-                )
+            alone = in_turns(
+                [
+                    (predictor.predict, decoded),
+                    (client.segment, files),
+                    (partial(mask_of, client), idle),
+                ]
             )
+            loaded = under_a_batch(client, interactive, waiting, seconds)
+            measured.append(Repeat(*alone, *loaded))
     table(str(predictor.artifact.model_version), size, measured).publish(out)
 
 
 def table(model: str, size: str, repeats: list[Repeat]) -> Section:
     """The section with the table of all repeats."""
     rows = [
-        ("bare engine, median, ms", median_and_range(each.engine for each in repeats)),
+        (
+            "bare engine, median, ms",
+            median_and_range(statistics.median(each.engine) for each in repeats),
+        ),
         ("idle, median, ms", median_and_range(statistics.median(each.idle) for each in repeats)),
-        ("idle, over the engine, ms", median_and_range(each.overhead for each in repeats)),
+        (
+            "idle, over the engine, ms",
+            median_and_range(each.over_engine(each.idle) for each in repeats),
+        ),
         (
             "idle, with upload, median, ms",
             median_and_range(statistics.median(each.sent) for each in repeats),
+        ),
+        (
+            "idle, with upload, over the engine, ms",
+            median_and_range(each.over_engine(each.sent) for each in repeats),
         ),
         ("idle, p95, ms", median_and_range(p95(each.idle) for each in repeats)),
         (

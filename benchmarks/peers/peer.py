@@ -120,22 +120,23 @@ class Peer:
         A server error is retried once, as a client would: BentoML closes its internal connections
         after a few idle seconds.
         """
-        answer = client.post(url + self.path, **self.ask(data))
+        answer = self._answer(client, url, data)
         if answer.is_server_error:
-            answer = client.post(url + self.path, **self.ask(data))
-        answer.raise_for_status()
-        if self.tasks is not None:
-            answer = self._result(client, url, self.tasks, answer.json()[self.tasks.id])
-        return self.read(answer)
+            answer = self._answer(client, url, data)
+        return self.read(answer.raise_for_status())
+
+    def _answer(self, client: httpx.Client, url: str, data: bytes) -> httpx.Response:
+        answer = client.post(url + self.path, **self.ask(data))
+        if self.tasks is None or answer.is_error:
+            return answer
+        return self._result(client, url, self.tasks, answer.json()[self.tasks.id])
 
     def _result(self, client: httpx.Client, url: str, tasks: Tasks, task: str) -> httpx.Response:
         while True:
             answer = client.get(url + tasks.status.format(id=task)).raise_for_status()
             status = answer.json()["status"]
-            if status in DONE:
-                return client.get(url + tasks.result.format(id=task)).raise_for_status()
-            if status in FAILED:
-                raise RuntimeError(f"{self.title}: the task {task} ended as {status}")
+            if status in DONE | FAILED:
+                return client.get(url + tasks.result.format(id=task))
             time.sleep(POLL_S)
 
     def _wait(self, process: subprocess.Popen[bytes], url: str, log: Path, probe: bytes) -> None:
