@@ -49,14 +49,14 @@ RUNS = (
     Run("engines", 8, "--repeats 3 --images 50"),
     Run("service", 3, "--images 64 --repeats 3", "vgg_unet"),
     # So many images that segmenting a folder again takes longer than its fixed pauses.
-    Run("service", 5, "--images 256 --repeats 3", "lite_unet"),
+    Run("service", 5, "--images 256 --repeats 3", "street_unet"),
     Run("unchanged", 2),
-    Run("costs", 1.5, "--images 64 --repeats 3", "lite_unet"),
+    Run("costs", 1.5, "--images 64 --repeats 3", "street_unet"),
     Run("costs", 2, "--images 64 --repeats 3", "vgg_unet"),
-    Run("latency", 2, "--images 60 --backlog 1500 --repeats 3", "lite_unet"),
+    Run("latency", 2, "--images 60 --backlog 1500 --repeats 3", "street_unet"),
     Run("latency", 2.5, "--images 30 --backlog 600 --repeats 3", "vgg_unet"),
     Run("peers", 6, "--images 32 --repeats 3", "vgg_unet"),
-    Run("peers", 6, "--images 64 --repeats 3", "lite_unet"),
+    Run("peers", 6, "--images 64 --repeats 3", "street_unet"),
     Run("api", 1.5),
     Run("first_view", 1),
     # The smallest network, so that 10,000 images take minutes.

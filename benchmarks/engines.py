@@ -116,7 +116,7 @@ def measure(
 
 
 @click.command()
-@click.option("--model", "models", multiple=True, default=["lite_unet", "vgg_unet"])
+@click.option("--model", "models", multiple=True, default=["street_unet", "vgg_unet"])
 @click.option("--size", "sizes", multiple=True, default=["480x360", "2048x1024"])
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(

@@ -109,7 +109,7 @@ def training_rows(sizes: Sizes) -> Iterator[Row]:
     """The training step of the default's recipe."""
     from benchmarks.training import measure
 
-    name = "street_unet" if "street_unet" in RECIPES else "lite_unet"
+    name = "street_unet"
     ((ours, plain),) = measure(RECIPES[name], sizes.steps, 1)
     yield f"training step of `{name}`, images/s", f"{ours:.2f}"
     yield f"Keras' `fit` of `{name}` in float32, images/s", f"{plain:.2f}"
