@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
+import anyio
 from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
@@ -51,6 +52,8 @@ from roadmask.settings import Settings
 
 log = logging.getLogger(__name__)
 
+STORE_S = 5.0
+"""Longest wait for the object store before the first request is taken, seconds."""
 GZIP_BYTES, GZIP_LEVEL = 2048, 5
 """Shorter answers, such as most polls, are sent as they are. A higher level saves few bytes."""
 
@@ -126,9 +129,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with open_components(app.state.settings) as components:
         app.state.components = components
         try:
-            await run_in_threadpool(components.storage.store.check)
+            # The store may start after this process, or hang: until then /readyz reports it.
+            with anyio.move_on_after(STORE_S):
+                await anyio.to_thread.run_sync(
+                    components.storage.store.check, abandon_on_cancel=True
+                )
         except StoreUnavailable as error:
-            # The store may start after this process; until then /readyz reports it.
             log.warning("%s", error.detail)
         await run_in_threadpool(remove_abandoned_folders)
         warming_up = asyncio.create_task(run_in_threadpool(components.storage.queue.warm_up))

@@ -126,6 +126,7 @@ class StorageBackends:
                 registry,
                 deployments,
                 workers,
+                unreadable,
                 settings,
             ),
             leases=Leases(store, scripts, results, archive, settings),

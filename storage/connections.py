@@ -14,6 +14,8 @@ from redis.exceptions import (
     BusyLoadingError,
     ConnectionError,
     InvalidResponse,
+    MasterDownError,
+    NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -29,8 +31,11 @@ from storage.objects.local import LocalStore
 from storage.objects.store import ObjectStore
 from storage.telemetry.metrics import REDIS_ERRORS
 
-CANNOT_WRITE = ("-OOM ", "MISCONF ", "NOREPLICAS ")
-"""Errors without a class in redis-py: Redis is up, but cannot write."""
+CANNOT_WRITE = ("-OOM ", "-READONLY ", "MISCONF ", "NOREPLICAS ")
+"""Errors without a class in redis-py: Redis is up, but cannot write. Scripts of Redis 6 wrap the
+errors of their commands."""
+BUSY = "BUSY "
+"""How the error begins that Redis answers to all while a script runs for more than 5 seconds."""
 CLOSED = "handler is closed"
 """Part of uvloop's error for a connection that was closed."""
 CONNECTIONS = 1000
@@ -136,8 +141,16 @@ def is_outage(error: BaseException) -> bool:
     """Whether Redis is out of reach, loading, full or read-only, so that any command would fail."""
     if isinstance(error, RuntimeError):
         return CLOSED in str(error)
-    no_answer = (RecordsUnavailable, ConnectionError, TimeoutError, InvalidResponse)
-    return isinstance(error, no_answer) or _cannot_write(error)
+    no_answer = (
+        RecordsUnavailable,
+        ConnectionError,
+        TimeoutError,
+        InvalidResponse,
+        MasterDownError,
+        NoPermissionError,
+    )
+    is_busy = isinstance(error, ResponseError) and str(error).startswith(BUSY)
+    return isinstance(error, no_answer) or is_busy or _cannot_write(error)
 
 
 @contextmanager

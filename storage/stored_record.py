@@ -7,14 +7,23 @@ version can be read as long as it has the fields that this version needs.
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from roadmask.errors import RecordUnreadable
 from storage.objects.store import ObjectStore
 
 T = TypeVar("T")
+
+
+def _encodable(text: str) -> str:
+    text.encode()  # JSON may escape half a surrogate pair, which no database takes.
+    return text
+
+
+EncodableText = Annotated[str, AfterValidator(_encodable)]
+"""A text that can be written as UTF-8."""
 
 FORMAT = 1
 """What a record carries as `record_format`. It grows when an older reader would misunderstand."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import Request
 from redis.asyncio import Redis
@@ -23,6 +23,7 @@ from roadmask.errors import (
     InsufficientScope,
     JobNotFound,
     RoadmaskError,
+    StoreUnavailable,
     TooManyRequests,
     Unauthorized,
 )
@@ -42,8 +43,13 @@ log = logging.getLogger(__name__)
 
 REVISION_S = 0.5
 """Longest wait for the revision, seconds: a Redis that hangs must not make every request hang."""
+RECORD_S = 3.0
+"""Longest wait for an entry of the audit log, seconds."""
 REREAD_S = 60.0
 """Time after which the keys are read again whatever the revision says."""
+LIST_S = 5.0
+"""Longest wait for changed keys, seconds: an object store that hangs must not make every request
+hang."""
 BULK_READS = frozenset({"job_archive", "job_results", "job_annotations"})
 """Names of the routes that read whole jobs."""
 OF_OWNERS = frozenset({"list_deliveries", "get_job_sharing"})
@@ -54,6 +60,15 @@ ADMIN_PREFIX = "/v1/models"
 """Beginning of the paths that only the scope `admin` may change."""
 UNRECORDED = frozenset({"missing_images", "missing_truths", "label_studio_setup"})
 """Names of the POST routes that change nothing."""
+
+
+class Listing(NamedTuple):
+    """A reading of all keys that is in progress."""
+
+    task: asyncio.Task[list[ApiKey]]
+    revision: Any
+    """Revision of the keys when it began."""
+    begun: float
 
 
 class Access:
@@ -68,6 +83,7 @@ class Access:
         self._revision: Any = None
         self._checked = self._read = float("-inf")
         self._reading = asyncio.Lock()
+        self._listing: Listing | None = None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -137,9 +153,12 @@ class Access:
             "client": str(client[0]),
         }
         try:
-            await self._redis.xadd(STREAM, entry, maxlen=MAX_ENTRIES, approximate=True)
-        except RedisError as error:
-            log.warning("the audit log has no entry for %s: %s", entry, error)
+            async with asyncio.timeout(RECORD_S):
+                await self._redis.xadd(STREAM, entry, maxlen=MAX_ENTRIES, approximate=True)
+        except Exception as error:
+            # What was done is done, and the client is told so.
+            cause = f"{type(error).__name__}: {error}"
+            log.warning("the audit log has no entry for %s: %s", entry, cause)
 
     async def check_job(self, request: Request) -> None:
         """Check that the caller may use the job of a route.
@@ -194,17 +213,39 @@ class Access:
         with suppress(RedisError, OSError):
             async with asyncio.timeout(REVISION_S):
                 revision = await self._redis.get(REVISION)
-        if self._known is None or revision != self._revision or now - self._read > REREAD_S:
-            try:
-                keys = await asyncio.to_thread(self._keys.list)
-            except RoadmaskError as error:
-                if self._known is None:
-                    raise
-                log.warning("the API keys could not be read again: %s", error.detail)
-            else:
-                self._known = {key.id: key for key in keys}
-                self._revision, self._read = revision, now
+        has_changed = self._known is None or revision != self._revision
+        if has_changed or now - self._read > REREAD_S:
+            await self._read_again(revision, LIST_S if has_changed else 0.0)
         self._checked = now
+
+    async def _read_again(self, revision: Any, wait_s: float) -> None:
+        """Read the keys. Those that are known go on to open while the store fails or hangs.
+
+        One listing runs at a time, and it is waited for once.
+        """
+        listing = self._listing
+        if listing is None:
+            task = asyncio.create_task(asyncio.to_thread(self._keys.list))
+            listing = self._listing = Listing(task, revision, time.monotonic())
+        until = listing.begun + wait_s
+        await asyncio.wait([listing.task], timeout=max(0.0, until - time.monotonic()))
+        if not listing.task.done():
+            if self._known is None:
+                raise StoreUnavailable(
+                    "The object store, which keeps the API keys, does not answer. Try again in a "
+                    "moment."
+                )
+            return
+        self._listing = None
+        try:
+            keys = listing.task.result()
+        except RoadmaskError as error:
+            if self._known is None:
+                raise
+            log.warning("the API keys could not be read again: %s", error.detail)
+        else:
+            self._known = {key.id: key for key in keys}
+            self._revision, self._read = listing.revision, listing.begun
 
 
 def needed_scope(method: str, path: str) -> Scope:

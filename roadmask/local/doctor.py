@@ -81,7 +81,15 @@ def _find(name: str, check: Callable[[], str], deadline: float) -> Finding:
     """The finding of a check, which is left behind if it is not over at the deadline."""
     found: list[Finding] = []
     begun = time.monotonic()
-    thread = threading.Thread(target=lambda: found.append(find(name, check)), daemon=True)
+
+    def run() -> None:
+        try:
+            found.append(find(name, check))
+        except Exception as error:
+            # Anything may answer under the URL of the service.
+            found.append(Finding(name, False, f"Unexpected: {type(error).__name__}: {error}"))
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(max(0.0, deadline - begun))
     if found:

@@ -9,9 +9,13 @@ import secrets
 import time
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import StringConstraints, TypeAdapter
 
 from roadmask.hashing import sha256_of
-from storage.stored_record import FORMAT
+from roadmask.schemas.ids import SHA256
+from storage.stored_record import FORMAT, check_fields, parse_fields
 
 KEY = re.compile(r"rm_([0-9a-f]{12})_[0-9a-f]{64}")
 """The text of a key. Its prefix and its length let secret scanners find it."""
@@ -34,7 +38,7 @@ class ApiKey:
 
     id: str
     name: str
-    sha256: str
+    sha256: Annotated[str, StringConstraints(pattern=SHA256)]
     """Of the key's text, hex. The text itself is kept nowhere."""
     scopes: tuple[Scope, ...]
     created_ms: int
@@ -62,11 +66,17 @@ class ApiKey:
         return json.dumps(fields).encode()
 
     @classmethod
-    def from_json(cls, data: bytes, revoked_ms: int | None = None) -> ApiKey:
-        """Parse a record; members of later versions are ignored."""
-        fields = {n: v for n, v in json.loads(data).items() if n in cls.__dataclass_fields__}
-        fields |= {"scopes": tuple(map(Scope, fields["scopes"])), "revoked_ms": revoked_ms}
-        return cls(**fields)
+    def from_json(cls, key_id: str, data: bytes) -> ApiKey:
+        """Parse the record of a key with this id; members of later versions are ignored.
+
+        Raises `RecordUnreadable`.
+        """
+        fields = parse_fields(f"the key {key_id}", data)
+        own = {**fields, "id": key_id, "revoked_ms": None}
+        return check_fields(f"the key {key_id}", own, _API_KEY)
+
+
+_API_KEY = TypeAdapter(ApiKey)
 
 
 def key_id_of(text: str) -> str | None:

@@ -17,7 +17,13 @@ from uuid import uuid4
 
 from redis import Redis
 
-from roadmask.errors import Conflict, NotFound, RecordsUnavailable
+from roadmask.errors import (
+    Conflict,
+    InvalidId,
+    NotFound,
+    RecordsUnavailable,
+    RecordUnreadable,
+)
 from roadmask.hashing import sha256_of
 from roadmask.schemas.media_types import JSON
 from storage.access.api_key import ApiKey, Scope, new_key_text
@@ -95,16 +101,17 @@ class ApiKeys:
         """Read a key. One that cannot be read opens nothing, and still counts as a key."""
         name = f"{KEYS}{key_id}.json"
         try:
-            key = ApiKey.from_json(self._store.get(name))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            log.error("%s cannot be read, so this key is refused: %r", name, error)
+            key = ApiKey.from_json(key_id, self._store.get(name))
+        except (RecordUnreadable, NotFound, InvalidId) as error:
+            # Also a file with another kind of name, such as a copy: it is no key that opens.
+            log.error("%s cannot be read, so this key is refused: %s", name, error.detail)
             key = ApiKey(key_id, "unreadable", sha256="", scopes=(), created_ms=0)
         if not is_revoked:
             return key
         try:
             revoked = json.loads(self._store.get(f"{KEYS}{key_id}{REVOKED}"))
             return replace(key, revoked_ms=int(revoked["revoked_ms"]))
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             return replace(key, revoked_ms=1)
 
     def _announce(self) -> None:

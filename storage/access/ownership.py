@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field, TypeAdapter
 from redis import Redis
 
 from roadmask.errors import DatasetTaken, QuotaExceeded
 from roadmask.hashing import sha256_of
+from roadmask.schemas.ids import MAX_INDEX
 from roadmask.schemas.images import Image
 from roadmask.schemas.media_types import JSON
 from storage.access.caller import Caller
@@ -28,7 +30,7 @@ from storage.connections import records_guard
 from storage.objects.keys import image_key, truth_key
 from storage.objects.store import ObjectStore
 from storage.redis_text import texts
-from storage.stored_record import FORMAT
+from storage.stored_record import FORMAT, EncodableText, parse_record, read_record
 
 Kind = Literal["images", "truths"]
 OWNERS, DATASETS = "owners/", "datasets/"
@@ -57,6 +59,7 @@ redis.call('HDEL', KEYS[5], ARGV[2])
 """
 BATCH = 500
 LONGEST_IN_KEY = 180
+_MARKER = re.compile(rf"{OWNERS}[^/]+/(images|truths)/[0-9a-f]{{64}}\.json")
 _PLAIN_NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]+", re.ASCII)
 
 
@@ -64,12 +67,12 @@ _PLAIN_NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]+", re.ASCII)
 class DatasetMarker:
     """Whose a dataset is."""
 
-    owner: str
+    owner: EncodableText
     shared: bool = False
     """Whether every key may read it."""
-    name: str | None = None
+    name: EncodableText | None = None
     """Name of the dataset; None in older markers, whose keys have it."""
-    readers: tuple[str, ...] = ()
+    readers: tuple[EncodableText, ...] = ()
     """Other keys that may read it."""
 
     def is_read_by(self, caller: Caller) -> bool:
@@ -80,6 +83,18 @@ class DatasetMarker:
     def audience(self) -> tuple[str | None, ...]:
         """The owners in whose spaces its images are listed; None: in that of all."""
         return (None,) if self.shared else (self.owner, *self.readers)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFacts:
+    """What the marker of an upload tells of it."""
+
+    bytes: Annotated[int, Field(ge=0, le=MAX_INDEX)]
+    filename: EncodableText | None = None
+
+
+_DATASET_MARKER = TypeAdapter(DatasetMarker)
+_UPLOAD_FACTS = TypeAdapter(UploadFacts)
 
 
 class Ownership:
@@ -188,6 +203,8 @@ class Ownership:
 
     def is_lost(self, marker: str) -> bool:
         """Whether the store lacks the bytes of the upload whose marker has this key."""
+        if not _MARKER.fullmatch(marker):
+            return False
         _, kind, sha256 = _upload_of(marker)
         return not self._store.exists((image_key if kind == "images" else truth_key)(sha256))
 
@@ -199,7 +216,7 @@ class Ownership:
         if not self.is_lost(marker):
             # It was uploaded again meanwhile, when its owner was known.
             self._store.put(marker, body, JSON)
-            self._index(owner, f"{kind}/{sha256}", *facts)
+            self._index(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
 
     def forget_dataset(self, name: str) -> None:
         """Forget whose an erased dataset was."""
@@ -325,11 +342,12 @@ class Ownership:
 
         `skip` is called with the key of each marker that cannot be read, and its error.
         """
+        # Without its marker a thing would be shared by all: these lists must be whole.
         for key in self._store.keys(DATASETS):
             name = key.removeprefix(DATASETS).removesuffix(".json")
             try:
                 marker = self._store.get(key)
-                name = _parse(marker).name or name
+                name = _parse(marker, key).name or name
             except Exception as error:
                 skip(key, error)
                 # Only the operator sees it until it is repaired.
@@ -340,29 +358,27 @@ class Ownership:
         with ThreadPoolExecutor(8) as pool:
             while batch := list(islice(keys, BATCH)):
                 for key, facts in zip(batch, pool.map(self._try_facts, batch), strict=True):
-                    owner, _, field = key.removeprefix(OWNERS).partition("/")
                     if isinstance(facts, Exception):
-                        # Its key has the owner; only the size and the name are lost.
                         skip(key, facts)
-                        facts = (0, None)
-                    self._index(owner, field.removesuffix(".json"), *facts)
+                        # Its key has the owner; only the size and the name are lost.
+                        facts = UploadFacts(bytes=0)
+                    if _MARKER.fullmatch(key):
+                        owner, kind, sha256 = _upload_of(key)
+                        self._index(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
 
-    def _try_facts(self, key: str) -> tuple[int, str | None] | Exception:
-        """The size and the filename in the marker of an upload."""
+    def _try_facts(self, key: str) -> UploadFacts | Exception:
         try:
             return self._facts(key)
         except Exception as error:
             return error
 
-    def _facts(self, key: str) -> tuple[int, str | None]:
-        marker = json.loads(self._store.get(key))
-        return int(marker["bytes"]), marker.get("filename")
+    def _facts(self, key: str) -> UploadFacts:
+        return read_record(self._store, key, _UPLOAD_FACTS)
 
 
-def _parse(marker: bytes) -> DatasetMarker:
-    fields = json.loads(marker)
-    readers = tuple(map(str, fields.get("readers", ())))
-    return DatasetMarker(fields["owner"], bool(fields.get("shared")), fields.get("name"), readers)
+def _parse(marker: bytes, key: str = DATASET_OWNERS) -> DatasetMarker:
+    """Parse the marker of a dataset. Raises `RecordUnreadable`, which names the key."""
+    return parse_record(key, marker, _DATASET_MARKER)
 
 
 def _upload_of(marker: str) -> tuple[str, Kind, str]:

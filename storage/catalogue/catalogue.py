@@ -25,6 +25,7 @@ from storage.catalogue.spaces import SPACE_OF, listing_spaces
 from storage.catalogue.truths import Truths
 from storage.name_query import name_matcher
 from storage.objects.keys import catalogue_key
+from storage.objects.listing import listed_keys
 from storage.objects.store import ObjectStore
 
 SCANNED = 20_000
@@ -281,7 +282,7 @@ class Catalogue:
         raise the error again.
         """
         self._ownership.rebuild(skip)
-        keys = self._store.keys("catalogue/")
+        keys = listed_keys(self._store, "catalogue/", skip)
         count = 0
         with ThreadPoolExecutor(THREADS) as pool:
             while batch := list(islice(keys, BATCH)):

@@ -21,6 +21,11 @@ _IMAGE = TypeAdapter(Image)
 def read_entry(store: ObjectStore, key: str) -> Image:
     """Read the entry with this key. Raises `ObjectNotFound` and `RecordUnreadable`."""
     image = read_record(store, key, _IMAGE)
+    try:
+        image.model_dump_json()
+    except ValueError as error:
+        # JSON may escape half a surrogate pair, which the index does not take.
+        raise RecordUnreadable(f"{key} cannot be read: {error}.") from None
     if catalogue_key(image.id) != key:
         raise RecordUnreadable(f"{key} cannot be read: it is the entry of {image.id}.")
     return image

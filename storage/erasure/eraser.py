@@ -31,7 +31,7 @@ from storage.connections import is_outage, records_guard
 from storage.erasure.erasure import Erased, Erasure, ErasureRecords
 from storage.jobs.job_file import delete_job, read_job_file, stored_job_ids
 from storage.jobs.keys import DUE_DELIVERIES, FINALIZING, JOBS, all_parts, job_key, open_key
-from storage.jobs.manifest import PART, read_range
+from storage.jobs.manifest import each_item
 from storage.jobs.records import JobRecords
 from storage.jobs.results import JSONL, Line, parse_sealed, results_prefix
 from storage.objects.keys import confidence_key, facts_key, image_key, thumbnail_prefix, truth_key
@@ -316,11 +316,9 @@ class Eraser:
         # A job whose file cannot be read has no items that could be found.
         with suppress(ObjectNotFound, RecordUnreadable):
             total = read_job_file(self._store, job_id).total
-            for start in range(0, total, PART):
-                items = read_range(self._store, job_id, start, min(start + PART, total))
-                for index, item in enumerate(items, start):
-                    if item is not None and item.sha256 in wanted:
-                        yield index, item.sha256
+            for index, item in each_item(self._store, job_id, total):
+                if item.sha256 in wanted:
+                    yield index, item.sha256
 
     def _redact_unsealed(self, job_id: str, places: dict[int, str], gone: set[str]) -> int:
         objects = 0

@@ -11,7 +11,12 @@ from enum import StrEnum
 
 from pydantic import TypeAdapter
 
-from roadmask.errors import ErasureNotFound, ObjectNotFound, RecordUnreadable
+from roadmask.errors import (
+    ErasureNotFound,
+    ObjectNotFound,
+    RecordUnreadable,
+    StoreUnavailable,
+)
 from roadmask.schemas.media_types import JSON
 from storage.access.caller import Caller
 from storage.jobs.keys import JOB_ID, new_job_id
@@ -101,8 +106,10 @@ class ErasureRecords:
                 found.append(read_record(self.store, key, _ERASURE))
             except ObjectNotFound:
                 continue  # another process finished it
-            except RecordUnreadable as error:
+            except (RecordUnreadable, StoreUnavailable) as error:
+                if isinstance(error, StoreUnavailable):
+                    self.store.check()  # raises if it is the whole store
                 if key not in self._skipped:
-                    log.error("an erasure is skipped, ask for it again: %s", error)
+                    log.error("the erasure %s is skipped, ask for it again: %s", key, error)
                 self._skipped.add(key)
         return found

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from roadmask.errors import ObjectNotFound, RecordUnreadable
+from roadmask.errors import ObjectNotFound, RecordsUnavailable, RecordUnreadable
 from roadmask.settings import Settings
 from storage.access.caller import ANYBODY
 from storage.access.ownership import OWNERS, Ownership
@@ -21,13 +21,14 @@ from storage.catalogue.catalogue import Catalogue
 from storage.erasure.eraser import Eraser
 from storage.jobs.archive import read_final_record
 from storage.jobs.job_file import delete_job, read_job_file, stored_job_ids
-from storage.jobs.manifest import PART, read_range
+from storage.jobs.manifest import each_item
 from storage.jobs.records import JobRecords
 from storage.masks.facts import read_facts
 from storage.models.deployments import Deployments
 from storage.models.registry import ModelRegistry
 from storage.objects.keys import confidence_key, facts_key
 from storage.objects.store import ObjectStore
+from storage.reconciler.unreadable import UnreadableRecords
 from storage.workers import WorkerRegistry
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Garbage:
         registry: ModelRegistry,
         deployments: Deployments,
         workers: WorkerRegistry,
+        unreadable: UnreadableRecords,
         settings: Settings,
     ) -> None:
         self._store = store
@@ -59,6 +61,7 @@ class Garbage:
         self._registry = registry
         self._deployments = deployments
         self._workers = workers
+        self._unreadable = unreadable
         self._keep_days = {
             "uploads": settings.keep_uploads_days,
             "masks": settings.keep_masks_days,
@@ -67,11 +70,23 @@ class Garbage:
         }
 
     def collect(self, age_s: float, *, dry_run: bool = False) -> Counter[str]:
-        """Delete garbage; return the numbers of objects by kind."""
+        """Delete garbage; return the numbers of objects by kind.
+
+        Raises `RecordsUnavailable` while an emptied Redis is not rebuilt.
+        """
+        if not self._records.are_complete():
+            raise RecordsUnavailable(
+                "Redis was emptied or is new, and does not know yet what is referred to. Nothing "
+                "is deleted. Try again once a worker or `roadmask scheduler` has rebuilt it."
+            )
         counts: Counter[str] = Counter()
         self._retire(counts, dry_run)
         before = datetime.now(UTC) - timedelta(seconds=age_s)
-        old = [key for prefix in HASHED for key in self._older(prefix, before)]
+        lost = self._unreadable.under("catalogue/")
+        if lost:
+            log.error("no image and no truth is deleted, as %s may refer to it", lost[0])
+        prefixes = () if lost else HASHED
+        old = [key for prefix in prefixes for key in self._older(prefix, before)]
         # After the list: what is referred to from now on is newer, or stored again.
         referred = self._referred()
         for key in old:
@@ -168,10 +183,8 @@ class Garbage:
         for job_id in stored_job_ids(self._store):
             with suppress(ObjectNotFound, RecordUnreadable):
                 total = read_job_file(self._store, job_id).total
-                for start in range(0, total, PART):
-                    for item in read_range(self._store, job_id, start, min(start + PART, total)):
-                        if item is not None:
-                            found.update(filter(None, (item.sha256, item.truth)))
+                for _, item in each_item(self._store, job_id, total):
+                    found.update(filter(None, (item.sha256, item.truth)))
         return found
 
     def _orphaned_masks(self, before: datetime, counts: Counter[str], dry_run: bool) -> None:

@@ -11,12 +11,13 @@ from pydantic import TypeAdapter
 from redis import Redis
 
 from roadmask.errors import ObjectNotFound, RecordUnreadable
-from roadmask.schemas.jobs import FINAL_STATES, JobState, Lane
+from roadmask.schemas.jobs import FINAL_STATES
 from roadmask.schemas.media_types import JSON
 from roadmask.settings import Settings
 from storage.jobs.keys import FINALIZING, confusion_key, items_key, job_key, unsealed_key
-from storage.jobs.results import Results
-from storage.jobs.scripts import JobScripts
+from storage.jobs.results import Results, matrix
+from storage.jobs.scripts import JobScripts, StatusReply
+from storage.jobs.status import build_status
 from storage.objects.keys import job_prefix
 from storage.objects.store import ObjectStore
 from storage.redis_text import mapping, text, texts
@@ -54,23 +55,25 @@ def read_final_record(store: ObjectStore, job_id: str) -> FinalRecord | None:
     key = final_record_key(job_id)
     try:
         final = read_record(store, key, _FINAL_RECORD)
-        _check(final)
     except ObjectNotFound:
         return None
-    except (KeyError, ValueError, zlib.error) as error:
+    try:
+        _check(job_id, final)
+    except Exception as error:  # a wrong number raises half a dozen classes
         raise RecordUnreadable(f"{key} cannot be read: {error!r}.") from None
     return final
 
 
-def _check(final: FinalRecord) -> None:
-    """Raise `KeyError`, `ValueError` or `zlib.error` unless a job can be restored from it."""
+def _check(job_id: str, final: FinalRecord) -> None:
+    """Raise an exception unless a job can be restored from it, and be shown."""
     record = final.record
-    total, _, _ = int(record["total"]), int(record["created"]), int(record["finished"])
-    if JobState(record["state"]) not in FINAL_STATES or record["lane"] not in set(Lane):
+    matrix(final.confusion)
+    job = build_status(job_id, StatusReply(record, final.confusion, "0-0", None)).job
+    if job.state not in FINAL_STATES or job.finished_at is None:
         raise ValueError("it is not the record of an ended job")
-    if not record["model"] or int(record["chunk_size"]) < 1 or int(record["round"]) < 0:
+    if not job.model or int(record["chunk_size"]) < 1 or int(record["round"]) < 0:
         raise ValueError("its fields have wrong values")
-    if len(final.item_bytes()) != total:
+    if len(final.item_bytes()) != job.counts.total:
         raise ValueError("it has not the state of each item")
 
 

@@ -17,15 +17,20 @@ from roadmask.hashing import sha256_of
 from roadmask.schemas.jobs import JobCreate, Lane
 from roadmask.schemas.mask_parameters import MaskParameters
 from roadmask.schemas.media_types import JSON
-from storage.jobs.keys import idempotency_key
+from storage.jobs.keys import JOB_ID, idempotency_key
 from storage.jobs.manifest import Items, ManifestItem, inline_items
-from storage.objects.keys import job_file_key, job_prefix
+from storage.objects.keys import JOB_FOLDERS, job_file_key, job_prefix
 from storage.objects.store import ObjectStore
 from storage.stored_record import FORMAT, check_fields, parse_fields
 
 LARGEST_CHUNK = 64
 CHUNKS = 16
 """Chunks of a job at least, if it has enough items: several workers then share it."""
+LATEST_MS = 253_402_300_799_999
+"""The end of the year 9999, after which there are no dates."""
+MOST_ITEMS = 10**8
+"""A file with a larger number is damaged: an item takes a byte of memory while it is restored."""
+MOST_ROUNDS = 10**6
 INTERACTIVE_ITEMS = 8
 """A request without a lane is interactive up to this number of images."""
 
@@ -35,9 +40,9 @@ class JobFile:
     """A job as it was accepted, and its round."""
 
     id: str
-    created_ms: int
-    total: Annotated[int, Field(ge=1)]
-    chunk_size: Annotated[int, Field(ge=1)]
+    created_ms: Annotated[int, Field(ge=0, le=LATEST_MS)]
+    total: Annotated[int, Field(ge=1, le=MOST_ITEMS)]
+    chunk_size: Annotated[int, Field(ge=1, le=MOST_ITEMS)]
     lane: Lane
     model: str
     name: str | None
@@ -47,7 +52,7 @@ class JobFile:
     """Redis key of the client's Idempotency-Key."""
     fingerprint: str
     """SHA-256 of the request."""
-    round: int = 0
+    round: Annotated[int, Field(ge=0, le=MOST_ROUNDS)] = 0
     """Number of retries and rebuilds. The keys of sealed results name the round."""
     retried: int = 0
     """Round that the last retry began: failures of earlier rounds no longer count."""
@@ -190,8 +195,9 @@ def _read(store: ObjectStore, job_id: str) -> tuple[dict[str, Any], JobFile]:
 
 def stored_job_ids(store: ObjectStore) -> Iterator[str]:
     """The ids of all jobs of which the store has an object, in their order."""
-    for job_id, _ in groupby(store.keys("jobs/"), lambda key: key.split("/")[1]):
-        yield job_id
+    for job_id, _ in groupby(store.keys(JOB_FOLDERS), lambda key: key.split("/")[1]):
+        if JOB_ID.fullmatch(job_id):
+            yield job_id
 
 
 def delete_job(store: ObjectStore, job_id: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -79,6 +79,18 @@ def read_items(
     parts = {part: _read_part(store, job_id, part) for part in {index // PART for index in indices}}
     places = ((parts[index // PART], index % PART) for index in indices)
     return [items[place] if place < len(items) else None for items, place in places]
+
+
+def each_item(store: ObjectStore, job_id: str, total: int) -> Iterator[tuple[int, ManifestItem]]:
+    """Iterate over the items that can be read, with their indices, a part in memory at once."""
+    # A damaged `total` may be so large that its parts would be looked for all day.
+    stop = min(total, max(count_items(store, job_id), INLINE_ITEMS))
+    for start in range(0, stop, PART):
+        for index, item in enumerate(
+            read_range(store, job_id, start, min(start + PART, stop)), start
+        ):
+            if item is not None:
+                yield index, item
 
 
 def count_items(store: ObjectStore, job_id: str) -> int:

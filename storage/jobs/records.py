@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -73,7 +73,7 @@ from storage.jobs.manifest import INLINE_ITEMS, ManifestItem, write_manifest
 from storage.jobs.results import matrix
 from storage.jobs.scripts import CreateOutcome, JobScripts, RetryOutcome, StatusReply
 from storage.jobs.status import parse_status
-from storage.objects.keys import job_file_key
+from storage.objects.keys import JOB_FOLDERS, job_file_key
 from storage.objects.store import ObjectStore
 from storage.redis_text import text, texts
 
@@ -351,10 +351,10 @@ class JobRecords:
                     raise reply
                 if reply is not None:
                     yield parse_status(job_id, reply).job
-            except (KeyError, ValueError, ResponseError) as error:
+            except (RecordUnreadable, ValueError, ResponseError) as error:
                 if is_outage(error):
                     raise
-                log.warning("job %s is not listed: its record cannot be read: %r", job_id, error)
+                log.warning("job %s is not listed: its record cannot be read: %s", job_id, error)
 
     def _check_exists(self, job_id: str) -> None:
         if not self._redis.exists(job_key(job_id)):
@@ -366,14 +366,16 @@ class JobRecords:
         It was emptied if it lacks the oldest job in the store. A job that is being accepted at this
         moment has no record yet and does not count.
         """
-        if self._are_complete():
+        if self.are_complete():
             return
         files = (key for key in self._store.keys("jobs/") if key.endswith("/job.json"))
         oldest = next(files, "").split("/")
         if len(oldest) == 3 and oldest[1] < first_job_id((time.time() - ACCEPTING_S) * 1000):
             self._check_exists(oldest[1])
 
-    def _are_complete(self) -> bool:
+    @records_guard()
+    def are_complete(self) -> bool:
+        """Whether Redis has all records; it has not while an emptied one is rebuilt."""
         return bool(self._redis.hexists(EPOCH, "server"))
 
     def _forget(self, job_id: str) -> None:
@@ -386,6 +388,6 @@ class JobRecords:
             self._redis.zrem(ACCEPTING, job_id)
 
     def _no_record(self, job_id: str) -> JobNotFound | RecordsUnavailable:
-        unreadable = self._redis.hget(UNREADABLE, job_file_key(job_id))
-        cause = text(unreadable) if unreadable else None
-        return no_record_error(self._store, job_id, self._are_complete(), cause)
+        found: Any = self._redis.hmget(UNREADABLE, [job_file_key(job_id), JOB_FOLDERS])
+        cause = next((text(cause) for cause in found if cause), None)
+        return no_record_error(self._store, job_id, self.are_complete(), cause)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -28,6 +29,8 @@ from storage.objects.store import ObjectStore
 
 SIZE = len(CITYSCAPES)
 JSONL = "application/jsonl"
+SEALED = re.compile(r"/\d+-\d+\.jsonl$")
+"""How the key of sealed results ends."""
 
 log = logging.getLogger(__name__)
 
@@ -106,15 +109,25 @@ def read_sealed(store: ObjectStore, job_id: str, chunk: int, round_: int) -> dic
     A line that cannot be read is skipped; then an earlier round may have a result of its item.
     """
     found: dict[int, Line] = {}
-    for earlier in range(round_, -1, -1):
+    for key in _sealed_keys(store, job_id, chunk, round_):
         try:
-            lines, whole = parse_sealed(store, sealed_key(job_id, chunk, earlier))
+            lines, whole = parse_sealed(store, key)
         except ObjectNotFound:
             continue
         found = {line["index"]: line for line in lines} | found
         if whole:
             break
     return found
+
+
+def _sealed_keys(store: ObjectStore, job_id: str, chunk: int, round_: int) -> Iterator[str]:
+    """The keys of a chunk's results: of this round, then of those before it that the store has."""
+    latest = sealed_key(job_id, chunk, round_)
+    yield latest
+    if round_ > 0:
+        stored = store.keys(latest.rpartition("-")[0] + "-")
+        earlier = [key for key in stored if SEALED.search(key) and sealed_place(key)[1] < round_]
+        yield from sorted(earlier, key=sealed_place, reverse=True)
 
 
 def parse_sealed(store: ObjectStore, key: str) -> tuple[list[Line], bool]:

@@ -269,10 +269,7 @@ class JobScripts:
         """Read the status of each job; an error in place of a job whose record is damaged."""
         calls = ((job_id, ()) for job_id in job_ids)
         replies = self._pipelined("read_status", calls, raise_on_error=False)
-        return [
-            reply if isinstance(reply, Exception) else StatusReply.parse(reply[0])
-            for reply in replies
-        ]
+        return [_parsed(reply) for reply in replies]
 
     def cancel_job(self, job_id: str) -> bool:
         """Finalize an open job as canceled; False when it had ended before."""
@@ -378,6 +375,13 @@ def source(name: str) -> str:
     folder = files("storage.jobs") / "lua"
     shared = lua_keys() + lua_patterns() + (folder / "job_record.lua").read_text()
     return shared + (folder / f"{name}.lua").read_text()
+
+
+def _parsed(reply: Any) -> StatusReply | Exception | None:
+    try:
+        return reply if isinstance(reply, Exception) else StatusReply.parse(reply[0])
+    except ValueError as error:  # it has no text, or no numbers
+        return error
 
 
 def _flat(fields: Mapping[Any, Any]) -> Iterable[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from roadmask.errors import RecordUnreadable
 from roadmask.masks.scores import scores
 from roadmask.schemas.jobs import FINAL_STATES, OPEN_STATES, Counts, Job, JobState, Lane, Problem
 from roadmask.schemas.mask_parameters import MaskParameters
@@ -67,7 +68,21 @@ class Status:
 
 
 def parse_status(job_id: str, reply: StatusReply) -> Status:
-    """Build the status of a job from the reply of `lua/read_status.lua`."""
+    """Build the status of a job from the reply of `lua/read_status.lua`.
+
+    Raises `RecordUnreadable`.
+    """
+    try:
+        return build_status(job_id, reply)
+    except Exception as error:  # a wrong number raises half a dozen classes
+        raise RecordUnreadable(
+            f"The record of job {job_id} in Redis cannot be read: {error!r}. Delete the job, and "
+            "submit it again."
+        ) from error
+
+
+def build_status(job_id: str, reply: StatusReply) -> Status:
+    """Build the status of a job. Raises exceptions of many classes for a damaged record."""
     record, queue = reply.record, reply.queue
     counts = parse_counts(record)
     rate = queue.ended / (queue.ended_ms / 1000) if queue and queue.ended_ms else None

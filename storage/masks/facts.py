@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from roadmask.errors import MaskDamaged, MaskNotFound, ObjectNotFound
 from roadmask.hashing import sha256_of
+from roadmask.masks.taxonomy import CITYSCAPES
+from roadmask.schemas.ids import MAX_INDEX
 from roadmask.schemas.jobs import Result
 from roadmask.schemas.mask_parameters import MaskParameters
 from roadmask.schemas.media_types import JSON
 from storage.objects.keys import facts_key
 from storage.objects.store import ObjectStore
 from storage.stored_record import FORMAT
+
+SIZE = len(CITYSCAPES)
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,17 @@ class StoredBytes(BaseModel):
         return self.model_copy(update={"modified": info.modified})
 
 
+Pixels = Annotated[int, Field(ge=0, le=MAX_INDEX)]
+Row = Annotated[list[Pixels], Field(min_length=SIZE, max_length=SIZE)]
+"""A row of a confusion matrix: pixel counts."""
+
+
+def _whole(rows: list[Row]) -> list[Row]:
+    if len(rows) not in (0, SIZE):
+        raise ValueError(f"a confusion matrix has {SIZE} rows")
+    return rows
+
+
 class MaskFacts(MaskParameters):
     """Facts about a stored mask. With them, a later job reads neither the image nor the mask."""
 
@@ -68,7 +84,9 @@ class MaskFacts(MaskParameters):
     """Mean of the confidence, 0 to 1; None where it was not computed."""
     warnings: list[str] = Field(default_factory=list)
     """What makes the mask doubtful, for people."""
-    confusions: dict[str, list[list[int]]] = Field(default_factory=dict)
+    confusions: dict[str, Annotated[list[Row], AfterValidator(_whole)]] = Field(
+        default_factory=dict
+    )
     """Pixel counts by the sha256 of each truth: rows are the truth, columns this mask. The list is
     empty for a truth that cannot be compared."""
     stored_mask: StoredBytes | None = None

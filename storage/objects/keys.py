@@ -17,12 +17,16 @@ from roadmask.schemas.ids import SEGMENT
 
 FOLDERS = ("catalogue", "images", "jobs", "masks", "models", "thumbnails", "truths")
 """First segments of all keys."""
+JOB_FOLDERS = "jobs/"
+"""Prefix of the objects of all jobs."""
 MODELS = "models/"
 """Prefix of all published models."""
 DEPLOYMENTS = f"{MODELS}service!/"
 """Prefix of the deployment history. No model name has an exclamation mark."""
 
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.!-]{1,200}"
+KEY_SEGMENT = re.compile(_SEGMENT, re.ASCII)
+"""What is between two slashes of a key."""
 _PLAIN_ID = re.compile(rf"{SEGMENT}(/{SEGMENT}){{0,7}}", re.ASCII)
 _KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 
@@ -116,7 +120,7 @@ def facts_key(mask_key: str) -> str:
 
 def job_prefix(job_id: str) -> str:
     """Prefix of a job's objects: `job.json`, `manifest/`, `results/`, `done.json`."""
-    return f"jobs/{job_id}/"
+    return f"{JOB_FOLDERS}{job_id}/"
 
 
 def job_file_key(job_id: str) -> str:

@@ -25,7 +25,7 @@ from urllib.parse import quote, urlencode
 from roadmask.atomic import replacing
 from roadmask.errors import LinkExpired, ObjectNotFound, StoreUnavailable
 from roadmask.schemas.media_types import JSON, OCTET_STREAM
-from storage.objects.keys import FOLDERS, check_key, check_prefix
+from storage.objects.keys import FOLDERS, KEY_SEGMENT, check_key, check_prefix
 from storage.objects.store import BLOCK, ObjectInfo
 from storage.telemetry.metrics import STORE_ERRORS
 
@@ -102,10 +102,16 @@ class LocalStore:
                 _sidecar(path).unlink(missing_ok=True)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Iterate over the keys with `prefix`, in order, one folder in memory at once."""
+        """Iterate over the keys with `prefix`, in order, one folder in memory at once.
+
+        A folder that cannot be listed raises behind the keys of all others.
+        """
         folder, _, start = check_prefix(prefix).rpartition("/")
         self._check_root()
-        yield from self._walk(f"{folder}/" if folder else "", start)
+        refused: list[StoreUnavailable] = []
+        yield from self._walk(f"{folder}/" if folder else "", start, refused)
+        if refused:
+            raise refused[0]
 
     def url(self, key: str, ttl: timedelta, *, filename: str | None = None) -> str:
         """Sign a URL of the API's `/v1/objects/{key}`; `StoreUnavailable` without a secret."""
@@ -185,17 +191,20 @@ class LocalStore:
             while block := file.read(BLOCK):
                 yield block
 
-    def _walk(self, folder: str, start: str) -> Iterator[str]:
+    def _walk(self, folder: str, start: str, refused: list[StoreUnavailable]) -> Iterator[str]:
         try:
             with self._found(folder):
                 names = sorted(_names(self._path(folder.rstrip("/")) if folder else self._root))
         except ObjectNotFound:
             return
+        except StoreUnavailable as error:
+            refused.append(error)
+            return
         for name in names:
             if not name.startswith(start):
                 continue
             if name.endswith("/"):
-                yield from self._walk(folder + name, "")
+                yield from self._walk(folder + name, "", refused)
             else:
                 yield folder + name
 
@@ -244,10 +253,13 @@ def _link(path: Path, draft: Path) -> None:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    """Names in a folder. Those of folders end with a slash, so that they sort like whole keys."""
+    """Names in a folder. Those of folders end with a slash, so that they sort like whole keys.
+
+    What no key can have is left out: the store's own files, and `lost+found` or `@eaDir`.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
-            if "~" in entry.name or entry.is_symlink():
+            if not KEY_SEGMENT.fullmatch(entry.name) or entry.is_symlink():
                 continue
             yield f"{entry.name}/" if entry.is_dir() else entry.name
 

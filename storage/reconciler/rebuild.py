@@ -14,7 +14,8 @@ from redis import Redis, WatchError
 from roadmask.errors import ObjectNotFound
 from storage.catalogue.catalogue import Catalogue
 from storage.jobs.keys import EPOCH, JOB_ID
-from storage.objects.keys import job_file_key
+from storage.objects.keys import JOB_FOLDERS, job_file_key
+from storage.objects.listing import listed_keys
 from storage.objects.store import ObjectStore
 from storage.reconciler.restorer import JobRestorer, StoredJob
 from storage.reconciler.unreadable import UnreadableRecords
@@ -87,8 +88,9 @@ class Rebuild:
 
     def _restore_since(self, server: bytes | str | None, seen: bytes | str | None) -> Restored:
         if server is None or seen is None:
-            images = self._catalogue.rebuild(self._unreadable.skip)
-            return Restored(self._restore(self._stored_jobs("jobs/")), images)
+            # Jobs need no catalogue, and an error in it must not keep them from going on.
+            jobs = self._restore(self._stored_jobs(JOB_FOLDERS))
+            return Restored(jobs, self._catalogue.rebuild(self._unreadable.skip))
         if text(server) != self._server():
             return Restored(self._restore(self._recent_jobs(int(seen))), images=0)
         return Restored(jobs=0, images=0)
@@ -107,7 +109,9 @@ class Rebuild:
     def _restore_key(self, key: str) -> None:
         kind, _, rest = key.partition("/")
         try:
-            if kind == "catalogue":
+            if not rest:
+                self._restore_folder(key)
+            elif kind == "catalogue":
                 self._catalogue.restore(key)
             elif kind == "jobs":
                 self._restorer.restore_again(rest.partition("/")[0])
@@ -117,14 +121,26 @@ class Rebuild:
             log.info("%s was deleted", key)
         self._unreadable.forget(key)
 
+    def _restore_folder(self, prefix: str) -> None:
+        """Restore what is under a prefix of which not all could be listed."""
+        for _ in self._store.keys(prefix):
+            pass
+        if prefix == JOB_FOLDERS:
+            self._restore(self._stored_jobs(prefix))
+        else:
+            self._catalogue.rebuild(self._unreadable.skip)
+
     def _recent_jobs(self, seen: int) -> Iterator[StoredJob]:
         """Find the jobs that were accepted since Redis was last seen. Ids begin with their time."""
         first, last = seen - MARGIN_MS, now_ms(self._redis) + MARGIN_MS
         for minute in range(first >> 16, (last >> 16) + 1):
-            yield from self._stored_jobs(f"jobs/{minute:08x}")
+            yield from self._stored_jobs(f"{JOB_FOLDERS}{minute:08x}")
 
     def _stored_jobs(self, prefix: str) -> Iterator[StoredJob]:
-        keys = (key.split("/", 3) for key in self._store.keys(prefix))
+        def skip(_: str, error: Exception) -> None:
+            self._unreadable.skip(JOB_FOLDERS, error)
+
+        keys = (key.split("/", 3) for key in listed_keys(self._store, prefix, skip))
         for job_id, parts in groupby((key for key in keys if len(key) > 2), lambda key: key[1]):
             names = {part[2] for part in parts}
             if JOB_ID.fullmatch(job_id):

@@ -105,7 +105,11 @@ class Reconciler:
         self._leader_ms = int(max(3 * settings.reconcile_s, 1.0) * 1000)
         self._clock = ClockWatch(redis, self._lease_ms)
         self._failing: dict[str, str] = {}
-        """Errors that were logged, by what failed: one line for an outage, not one each round."""
+        """Errors of this round, by what failed."""
+        self._failed: dict[str, str] = {}
+        """Those of the round before, which are logged: one line for an outage, not one a round."""
+        self._store_is_away = False
+        """Whether a check of the store failed in this round. It may take long, so one is enough."""
 
     @records_guard()
     def run(self) -> Repairs:
@@ -118,30 +122,28 @@ class Reconciler:
         step_ms = self._clock.observe()
         if not self._is_leader():
             return repairs
-        if step_ms < 0:
-            self._bring_deliveries_forward(-step_ms)
+        self._failed, self._failing, self._store_is_away = self._failing, {}, False
         unavailable: StoreUnavailable | None = None
-        duties: tuple[Callable[[Repairs], None], ...] = (
-            self._restore_lost,
-            *(partial(self._reconcile, lane) for lane in Lane),
-            self._archive_finalized,
-            self._delete_abandoned,
-            self._drop_old_ids,
-            self._archive_audit,
-        )
-        for duty in duties:
+        duties: dict[str, Callable[[], object]] = {
+            "the webhooks": lambda: self._bring_deliveries_forward(-step_ms),
+            "the rebuild": lambda: self._restore_lost(repairs),
+            "the records that could not be read": self._rebuild.retry_unreadable,
+            **{f"the {lane} lane": partial(self._reconcile, lane, repairs) for lane in Lane},
+            "the archive": lambda: self._archive_finalized(repairs),
+            "the abandoned jobs": lambda: self._delete_abandoned(repairs),
+            "the list of jobs": self._drop_old_ids,
+            "the audit log": self._audit.archive,
+        }
+        for what, duty in duties.items():
             try:
-                duty(repairs)
+                with self._alone(what):
+                    duty()
             except StoreUnavailable as error:
                 unavailable = error
         self._report(repairs, unavailable)
         if unavailable:
             raise unavailable
         return repairs
-
-    def _archive_audit(self, _: Repairs) -> None:
-        with self._alone("the audit log"):
-            self._audit.archive()
 
     def _is_leader(self) -> bool:
         own = self._process.encode()
@@ -163,31 +165,41 @@ class Reconciler:
         """Let what fails in the `with` block fail alone, unless Redis or the store is away."""
         try:
             yield
-            self._failing.pop(what, None)
         except Exception as error:
-            if isinstance(error, StoreUnavailable) or is_outage(error):
+            if is_outage(error):
                 raise
-            if self._failing.get(what) != repr(error):
-                log.error("%s: %r", what, error, exc_info=error)
-            self._failing[what] = repr(error)
+            if isinstance(error, StoreUnavailable):
+                self._check_store(error)
+            # `repr` of redis-py's errors leaves out what Redis said.
+            self._failing[what] = f"{what}: {type(error).__name__}: {error}"
+            if self._failed.get(what) != self._failing[what]:
+                log.error("%s", self._failing[what], exc_info=error)
+
+    def _check_store(self, error: StoreUnavailable) -> None:
+        """Raise the error if it is one of the whole store, and not of a single object."""
+        if self._store_is_away:
+            raise error
+        try:
+            self._store.check()
+        except StoreUnavailable:
+            self._store_is_away = True
+            raise
 
     def _bring_deliveries_forward(self, step_ms: int) -> None:
         """Keep the pauses of webhooks as long as they were before the clock was set back."""
+        if step_ms <= 0:
+            return
         for member in texts(self._redis.zrange(DUE_DELIVERIES, 0, -1)):
             self._redis.zincrby(DUE_DELIVERIES, -step_ms, member)
 
     def _restore_lost(self, repairs: Repairs) -> None:
-        with self._alone("the rebuild"):
-            repairs.rebuilt, repairs.images = self._rebuild.run()
-        with self._alone("the records that could not be read"):
-            self._rebuild.retry_unreadable()
+        repairs.rebuilt, repairs.images = self._rebuild.run()
 
     def _reconcile(self, lane: Lane, repairs: Repairs) -> None:
-        with self._alone(f"the {lane} lane"):
-            budget = LANE_MESSAGES if self._queue.depth(lane) == 0 else 0
-            for job_id, job in self._reconciled(lane):
-                with self._alone(f"job {job_id}"):
-                    budget -= self._reconcile_job(job_id, lane, job, budget, repairs)
+        budget = LANE_MESSAGES if self._queue.depth(lane) == 0 else 0
+        for job_id, job in self._reconciled(lane):
+            with self._alone(f"job {job_id}"):
+                budget -= self._reconcile_job(job_id, lane, job, budget, repairs)
 
     def _reconcile_job(
         self,
@@ -237,7 +249,7 @@ class Reconciler:
                     self._redis.zrem(ACCEPTING, job_id)
                     repairs.abandoned += 1
 
-    def _drop_old_ids(self, _: Repairs) -> None:
+    def _drop_old_ids(self) -> None:
         """Remove the ids of jobs whose records expired from the list of all jobs."""
         oldest = first_job_id(now_ms(self._redis) - self._retention_s * 1000)
         ids = self._redis.zrangebylex(JOBS, "-", f"({oldest}", start=0, num=BATCH)

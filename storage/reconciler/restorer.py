@@ -169,7 +169,7 @@ class JobRestorer:
 
     def _restore_ended(self, job_id: str, final: FinalRecord, file: JobFile | None) -> bool:
         age_s = (now_ms(self._redis) - int(final.record["finished"])) // 1000
-        remaining_s = self._retention_s - age_s
+        remaining_s = min(self._retention_s - age_s, self._retention_s)
         if remaining_s <= 0:
             return False
         file = file or _unknown_job(job_id, int(final.record["total"]))

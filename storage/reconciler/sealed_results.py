@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -13,10 +12,17 @@ from numpy.typing import NDArray
 
 from storage.jobs import item_bytes
 from storage.jobs.job_file import JobFile
-from storage.jobs.results import SIZE, Line, matrix, parse_sealed, results_prefix, sealed_place
+from storage.jobs.results import (
+    SEALED,
+    SIZE,
+    Line,
+    matrix,
+    parse_sealed,
+    results_prefix,
+    sealed_place,
+)
 from storage.objects.store import ObjectStore
 
-_KEY = re.compile(r"/\d+-\d+\.jsonl$")
 log = logging.getLogger(__name__)
 
 
@@ -59,7 +65,7 @@ class SealedResults:
 
 def _lines(store: ObjectStore, file: JobFile) -> Iterator[Line]:
     """The last line of each item. An item whose line is damaged counts as not sealed."""
-    keys = filter(_KEY.search, store.keys(results_prefix(file.id)))
+    keys = filter(SEALED.search, store.keys(results_prefix(file.id)))
     for chunk, rounds in groupby(keys, key=lambda key: sealed_place(key)[0]):
         first = chunk * file.chunk_size
         indices = range(first, min(first + file.chunk_size, file.total))
@@ -87,5 +93,5 @@ def _is_sound(line: Line) -> bool:
 
 def last_sealed_chunk(store: ObjectStore, job_id: str) -> int:
     """Return the number of the last chunk with sealed results, -1 without any."""
-    keys = filter(_KEY.search, store.keys(results_prefix(job_id)))
+    keys = filter(SEALED.search, store.keys(results_prefix(job_id)))
     return max((sealed_place(key)[0] for key in keys), default=-1)

@@ -43,6 +43,11 @@ class UnreadableRecords:
         """Return the keys of up to `limit` skipped records, in random order."""
         return texts(self._redis.hrandfield(UNREADABLE, limit) or [])
 
+    def under(self, prefix: str) -> list[str]:
+        """Return the keys of the skipped records with a prefix, sorted."""
+        keys = texts(self._redis.hkeys(UNREADABLE))
+        return sorted(key for key in keys if key.startswith(prefix))
+
     def count(self) -> int:
         """Return the number of skipped records."""
         return int(self._redis.hlen(UNREADABLE))

@@ -35,11 +35,11 @@ class BackgroundCheck(Generic[T]):
                 return run
             if run is not None and time.monotonic() - self._ended < self._fresh_s:
                 return run
-            self._run, self._begun = Future(), time.monotonic()
-            threading.Thread(
-                target=self._fill, args=(self._run,), name=self._name, daemon=True
-            ).start()
-            return self._run
+            begun: Future[T] = Future()
+            # It may raise: a machine out of threads has none for this run, but for the next one.
+            threading.Thread(target=self._fill, args=(begun,), name=self._name, daemon=True).start()
+            self._run, self._begun = begun, time.monotonic()
+            return begun
 
     @property
     def running_s(self) -> float:

@@ -10,15 +10,15 @@ import logging
 import time
 from typing import NamedTuple
 
-from pydantic import ValidationError
+import httpx
 from redis import Redis
 
 from roadmask.errors import DeliveryNotFound, JobNotFound, ObjectNotFound, StoreUnavailable
 from roadmask.schemas.media_types import JSON
-from roadmask.schemas.webhooks import Delivery, DeliveryState
+from roadmask.schemas.webhooks import Delivery, DeliveryState, webhook_body
 from roadmask.settings import Settings
 from storage.clock_difference import APART_S
-from storage.connections import records_guard
+from storage.connections import is_outage, records_guard
 from storage.jobs.keys import DUE_DELIVERIES, deliveries_key, job_key
 from storage.jobs.scripts import JobScripts
 from storage.objects.keys import job_prefix
@@ -88,8 +88,15 @@ class Deliveries:
         )
         taken = []
         for member in texts(due):
-            job_id, round_ = member.split(" ")
-            data = self._scripts.take_delivery(job_id, int(round_), self._lease_ms)
+            job_id, _, round_ = member.partition(" ")
+            try:
+                data = self._scripts.take_delivery(job_id, int(round_), self._lease_ms)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                log.error("a webhook delivery is dropped: %r: %r", member, error)
+                self._redis.zrem(DUE_DELIVERIES, member)
+                continue
             if data is not None and (delivery := _decode(job_id, data)):
                 taken.append(DueDelivery(job_id, delivery))
         return taken
@@ -124,8 +131,14 @@ class Deliveries:
 def _decode(job_id: str, data: bytes | str) -> Delivery | None:
     """Decode a delivery, perhaps of a newer version; None if it cannot be read."""
     try:
-        return Delivery.model_validate_json(data, extra="ignore")
-    except ValidationError as error:
+        delivery = Delivery.model_validate_json(data, extra="ignore")
+        # What could not be sent would stop the sender.
+        httpx.URL(delivery.url)
+        webhook_body(delivery, "")
+        if delivery.round < 0 or delivery.attempts < 0:
+            raise ValueError("a number is negative")
+        return delivery
+    except (ValueError, httpx.InvalidURL) as error:
         log.error("job %s: a webhook delivery cannot be read: %s", job_id, error)
         return None
 

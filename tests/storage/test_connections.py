@@ -8,7 +8,7 @@ from threading import Timer
 
 import pytest
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import MasterDownError, NoPermissionError, RedisError, ResponseError
 
 from roadmask.errors import RecordsUnavailable
 from roadmask.settings import Settings
@@ -100,3 +100,17 @@ def test_settings_choose_the_store(tmp_path: Path) -> None:
     assert isinstance(open_store(Settings(data_dir=tmp_path)), LocalStore)
     minio = Settings(store="minio", minio_secret_key="secret of a test")
     assert isinstance(open_store(minio), MinioStore)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ResponseError("BUSY Redis is busy running a script."),
+        ResponseError("Error running script: @user_script: 9: -READONLY You can't write."),
+        MasterDownError("Link with MASTER is down."),
+        NoPermissionError("this user has no permissions to run the 'evalsha' command"),
+    ],
+)
+def test_a_redis_that_refuses_every_command_is_away(error: RedisError) -> None:
+    with pytest.raises(RecordsUnavailable), records_guard():
+        raise error

@@ -12,8 +12,10 @@ import threading
 from queue import Empty
 
 from celery import Celery
+from kombu import Message
 
 from roadmask.schemas.jobs import Lane
+from storage.queue import TASK
 from storage.scheduler.periodic import Periodic
 from worker.work.chunks import ChunkRunner
 from worker.work.consumption import Consumption
@@ -54,12 +56,31 @@ class InteractiveConsumer:
             self._app.connection_for_read() as connection,
             connection.SimpleQueue(Lane.INTERACTIVE.value) as messages,
         ):
+            messages.consumer.on_decode_error = _drop
             while not self._stopping.is_set():
                 self._consumption.turn(Lane.INTERACTIVE)
                 try:
                     message = messages.get(timeout=POLL_S)
                 except Empty:
                     continue
-                (job_id, *_), *_ = message.payload
-                run_chunk(self._chunks, self._consumption, job_id, Lane.INTERACTIVE)
-                message.ack()
+                if job_id := _job_of(message):
+                    run_chunk(self._chunks, self._consumption, job_id, Lane.INTERACTIVE)
+                    message.ack()
+
+
+def _job_of(message: Message) -> str | None:
+    """The job that a message is about; None for a message of another kind, which is dropped."""
+    try:
+        if message.headers.get("task", TASK) != TASK:
+            raise ValueError(f"it is of the task {message.headers['task']}")
+        (job_id, *_), *_ = message.payload
+        return str(job_id)
+    except (LookupError, ValueError, TypeError) as error:
+        _drop(message, error)
+        return None
+
+
+def _drop(message: Message, error: Exception) -> None:
+    """Acknowledge a message that nobody can read, as Celery does: it would come back for ever."""
+    log.error("a message of the interactive lane is dropped: %r", error)
+    message.ack()

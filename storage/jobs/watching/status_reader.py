@@ -6,7 +6,9 @@ import asyncio
 from itertools import islice
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
+from storage.connections import is_outage
 from storage.jobs.keys import job_key
 from storage.jobs.scripts import StatusReply, source
 from storage.jobs.status import Status, parse_status
@@ -42,14 +44,24 @@ class StatusReader:
 
     async def _read_waiting(self) -> None:
         while keys := list(islice(self._waiting, BATCH)):
-            statuses = [self._waiting.pop(key) for key in keys]
-            try:
-                replies = await self._script(keys=keys)
-                for key, raw, status in zip(keys, replies, statuses, strict=True):
-                    reply = StatusReply.parse(raw)
-                    status.set_result(reply and parse_status(key.rpartition(":")[2], reply))
-            except Exception as error:
-                for status in statuses:
-                    if not status.done():
-                        status.set_exception(error)
+            await self._answer({key: self._waiting.pop(key) for key in keys})
         self._reading = None
+
+    async def _answer(self, statuses: dict[str, asyncio.Future[Status | None]]) -> None:
+        try:
+            replies = await self._script(keys=list(statuses))
+        except Exception as error:
+            if len(statuses) > 1 and isinstance(error, ResponseError) and not is_outage(error):
+                # The record of one job is damaged, and the others are not.
+                for key, status in statuses.items():
+                    await self._answer({key: status})
+                return
+            for status in statuses.values():
+                status.set_exception(error)
+            return
+        for (key, status), raw in zip(statuses.items(), replies, strict=True):
+            try:
+                reply = StatusReply.parse(raw)
+                status.set_result(reply and parse_status(key.rpartition(":")[2], reply))
+            except Exception as error:
+                status.set_exception(error)

@@ -22,7 +22,7 @@ from storage.jobs.status import Status
 from storage.jobs.watching.event_reader import BATCH, EventReader
 from storage.jobs.watching.status_reader import StatusReader
 from storage.jobs.watching.throttle import Throttle
-from storage.objects.keys import job_file_key
+from storage.objects.keys import JOB_FOLDERS, job_file_key
 from storage.objects.store import ObjectStore
 from storage.redis_text import text
 
@@ -123,8 +123,8 @@ class JobWatcher:
 
     async def _no_record(self, job_id: str) -> RoadmaskError:
         complete = bool(await self._redis.hexists(EPOCH, "server"))
-        unreadable: Any = await self._redis.hget(UNREADABLE, job_file_key(job_id))
-        cause = text(unreadable) if unreadable else None
+        found: Any = await self._redis.hmget(UNREADABLE, [job_file_key(job_id), JOB_FOLDERS])
+        cause = next((text(cause) for cause in found if cause), None)
         return await asyncio.to_thread(no_record_error, self._store, job_id, complete, cause)
 
 

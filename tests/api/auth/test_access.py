@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
+from contextlib import suppress
 
 import httpx
+import pytest
 from redis import Redis
 
-from storage.access.api_key import Scope
+from api.auth import access
+from roadmask.errors import StoreUnavailable
+from roadmask.hashing import sha256_of
+from roadmask.settings import Settings
+from storage.access.api_key import ApiKey, Scope, new_key_text
+from storage.access.api_keys import REVISION
 from storage.access.audit_log import AuditLog
+from storage.connections import connect_async_redis
 from storage.objects.local import LocalStore
 from tests.api.auth.test_keys import operations
 from tests.harness.api.callers import Callers
 from tests.harness.api.server import ApiServer
 from tests.harness.api.submission import submit
 from tests.harness.images.api_images import digest, picture, put
+from tests.harness.latch import Latch
 from tests.harness.worker.fake_worker import FakeWorker
 
 READS = {"GET", "HEAD"}
@@ -226,6 +236,59 @@ def test_owners_outlive_redis(callers: Callers, redis: Redis, worker: FakeWorker
 
 def _ids(callers: Callers) -> list[str]:
     return [key.id for key in callers.storage.api_keys.list()]
+
+
+class HangingKeys:
+    """Keys in a store that answers after the latch is released."""
+
+    def __init__(self, keys: list[ApiKey]) -> None:
+        self.latch = Latch()
+        self.hangs = False
+        self.listings = 0
+        self._keys = keys
+
+    def list(self) -> list[ApiKey]:
+        self.listings += 1
+        if self.hangs:
+            self.latch.hold()
+        return self._keys
+
+
+def test_keys_go_on_to_open_while_the_store_hangs(
+    settings: Settings, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request would wait for the store, also those that need none, as /metrics."""
+    monkeypatch.setattr(access, "LIST_S", 0.05)
+    key_id, text = new_key_text()
+    key = ApiKey(key_id, "camera", sha256_of(text.encode()), (Scope.READ,), 1)
+    keys = HangingKeys([key])
+
+    async def run() -> None:
+        client = connect_async_redis(settings)
+        asked = access.Access(settings, keys, client)  # type: ignore[arg-type]
+        keys.hangs = True
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            await asked.caller(text, "127.0.0.1")
+        keys.latch.release()
+        while keys.listings and asked._known is None:
+            with suppress(StoreUnavailable):
+                await asked.caller(text, "127.0.0.1")
+        keys.latch = Latch()
+        for reason in ("age", "revision"):
+            listings = keys.listings
+            asked._read = float("-inf")
+            if reason == "revision":
+                await client.set(REVISION, "new")
+            begun = time.monotonic()
+            for _ in range(20):
+                asked._checked = float("-inf")
+                assert (await asked.caller(text, "127.0.0.1")).owner == key_id
+            assert keys.listings <= listings + 1, "one listing runs at a time"
+            assert time.monotonic() - begun < 30
+        keys.latch.release()
+        await asked.close()
+
+    asyncio.run(run())
 
 
 def test_the_audit_log_has_what_was_done(callers: Callers, worker: FakeWorker) -> None:

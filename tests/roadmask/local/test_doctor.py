@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from redis import Redis
@@ -72,3 +74,23 @@ def test_a_check_that_hangs_is_left_behind(
     assert not found.ok
     assert "nothing came back for 1 s" in found.detail
     assert time.monotonic() - start < 4
+
+
+@pytest.mark.parametrize("body", [b"null", b"[1]", b"5", b"<html>", b"\xff", b'{"checks": [1]}'])
+def test_another_service_under_the_url_is_a_finding(body: bytes) -> None:
+    class Odd(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((HOST, 0), Odd) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = findings(f"http://{HOST}:{server.server_port}")
+        server.shutdown()
+    assert not all(finding.ok for finding in found.values())
+    assert not [finding for finding in found.values() if "for 0 s" in finding.detail]

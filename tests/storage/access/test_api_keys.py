@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_a_name_is_free_again_after_its_revocation(keys: ApiKeys) -> None:
 def test_a_record_of_a_later_version_is_read() -> None:
     key = ApiKey("0" * 12, "a", "0" * 64, (Scope.READ,), 1)
     later = key.to_json().replace(b"{", b'{"later": 1, ', 1)
-    assert ApiKey.from_json(later) == key
+    assert ApiKey.from_json("0" * 12, later) == key
 
 
 def test_the_scanner_pattern_of_the_docs_finds_keys(keys: ApiKeys) -> None:
@@ -73,6 +74,10 @@ def test_the_scanner_pattern_of_the_docs_finds_keys(keys: ApiKeys) -> None:
     pattern = re.search(r"`(rm_\[0-9a-f\][^`]+)`", page)
     assert pattern
     assert re.fullmatch(pattern[1], keys.create("a", [Scope.READ])[1])
+
+
+def changed(key: ApiKey, **fields: object) -> bytes:
+    return json.dumps(json.loads(key.to_json()) | fields).encode()
 
 
 @pytest.mark.parametrize("damaged", [b"", b"[]", b'{"id": "x"}', b'{"scopes": ["all"]}'])
@@ -85,6 +90,47 @@ def test_a_damaged_key_opens_nothing_and_takes_no_other_key_with_it(
     lost, kept = keys.list()
     assert (lost.id, lost.scopes, lost.opens_with(text)) == (first.id, (), False)
     assert kept == second
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"created_ms": None},
+        {"created_ms": "soon"},
+        {"expires_ms": "never"},
+        {"sha256": 5},
+        {"sha256": "é" * 64},
+        {"scopes": None},
+        {"rate": []},
+        {"quota_bytes": {}},
+    ],
+)
+def test_a_wrong_member_of_a_key_is_that_of_no_other_key(
+    keys: ApiKeys, store: LocalStore, fields: dict[str, object]
+) -> None:
+    first, text = keys.create("first", [Scope.ADMIN])
+    second, _ = keys.create("second", [Scope.READ])
+    store.put(f"keys/{first.id}.json", changed(first, **fields), "application/json")
+    lost, kept = keys.list()
+    assert (lost.id, lost.scopes, lost.opens_with(text)) == (first.id, (), False)
+    assert kept == second
+
+
+def test_a_file_of_another_name_among_the_keys_opens_nothing(
+    keys: ApiKeys, store: LocalStore
+) -> None:
+    key, text = keys.create("first", [Scope.ADMIN])
+    keys.revoke("first")
+    for name in (f"{key.id}.json.bak", "README", f"{'0' * 12}.json"):
+        store.put(f"keys/{name}", key.to_json(), "application/json")
+    found = {one.id: one for one in keys.list()}
+    assert found[key.id].revoked_ms is not None
+    assert [one.id for one in found.values() if one.opens_with(text)] == ["0" * 12, key.id]
+    assert found["README"].scopes == ()
+    deep = b"[" * 100_000
+    store.put(f"keys/{key.id}.json", deep, "application/json")
+    store.put(f"keys/{key.id}.revoked.json", deep, "application/json")
+    assert {one.id: one for one in keys.list()}[key.id].revoked_ms == 1
 
 
 def test_a_damaged_revocation_is_a_revocation(keys: ApiKeys, store: LocalStore) -> None:

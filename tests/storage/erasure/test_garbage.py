@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from roadmask.errors import ModelNotFound
+from roadmask.errors import ModelNotFound, RecordsUnavailable
 from roadmask.images.facts import ImageFacts
 from roadmask.schemas.images import CatalogueEntry
 from roadmask.schemas.jobs import ImageRef, JobCreate
@@ -24,7 +24,13 @@ from roadmask.settings import Settings
 from storage.access.caller import ANYBODY, owner_alone
 from storage.backends import StorageBackends
 from storage.jobs.manifest import ManifestItem
-from storage.objects.keys import DEPLOYMENTS, image_key, model_key, thumbnail_key
+from storage.objects.keys import (
+    DEPLOYMENTS,
+    catalogue_key,
+    image_key,
+    model_key,
+    thumbnail_key,
+)
 from storage.objects.local import LocalStore
 from tests.harness.storage.artifact_folders import write_artifact
 
@@ -51,6 +57,24 @@ def age(settings: Settings, days: float = 2) -> None:
     for folder, _, names in os.walk(settings.objects_dir):
         for name in names:
             os.utime(os.path.join(folder, name), (moment, moment))
+
+
+def test_nothing_is_garbage_while_references_are_unknown(
+    storage: StorageBackends, settings: Settings, redis: Redis, store: LocalStore
+) -> None:
+    """Redis was emptied; then it is rebuilt, but for an entry that cannot be read."""
+    image, lost = stored(storage, b"i"), stored(storage, b"l")
+    for sha256 in (image, lost):
+        storage.catalogue.add_upload(sha256, FACTS, 1)
+    age(settings)
+    redis.flushall()
+    with pytest.raises(RecordsUnavailable, match="Nothing is deleted"):
+        storage.garbage.collect(DAY_S)
+    store.put(catalogue_key(f"sha256-{lost}"), b"", "application/json")
+    storage.reconciler.run()
+    assert storage.garbage.collect(DAY_S) == {}
+    assert store.exists(image_key(image))
+    assert store.exists(image_key(lost))
 
 
 def test_orphans_go_and_what_is_referred_to_stays(

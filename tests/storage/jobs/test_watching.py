@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import pytest
+from redis.exceptions import ResponseError
 
-from roadmask.errors import InvalidRequest, JobNotFound, RecordsUnavailable
+from roadmask.errors import InvalidRequest, JobNotFound, RecordsUnavailable, RecordUnreadable
 from roadmask.schemas.events import Event
 from roadmask.schemas.jobs import Job, JobState
 from storage.backends import open_watcher
@@ -46,6 +47,26 @@ def test_both_readers_see_the_same_job(harness: RecordsHarness) -> None:
     job_id = harness.accept(40)
     harness.work(job_id, damaged=[1])
     assert watched(harness, lambda watch: watch.read(job_id)) == harness.job(job_id)
+
+
+def test_a_damaged_record_is_not_the_error_of_those_who_read_at_the_same_time(
+    harness: RecordsHarness,
+) -> None:
+    typed, damaged, open_job, ended = (harness.accept(4) for _ in range(4))
+    harness.work(ended)
+    harness.redis.delete(f"rm:job:{typed}")
+    harness.redis.lpush(f"rm:job:{typed}", "x")
+    harness.redis.hset(f"rm:job:{damaged}", "created", 10**30)
+
+    async def read(watch: JobWatcher) -> list[Job | BaseException]:
+        ids = (typed, damaged, open_job, ended)
+        return await asyncio.gather(*map(watch.read, ids), return_exceptions=True)
+
+    first, second, *good = watched(harness, read)
+    assert isinstance(first, ResponseError)
+    assert isinstance(second, RecordUnreadable)
+    assert [getattr(job, "state", job) for job in good] == [JobState.QUEUED, JobState.SUCCEEDED]
+    harness.redis.delete(f"rm:job:{typed}")
 
 
 @pytest.mark.parametrize("job_id", [NOBODY, "nope"])

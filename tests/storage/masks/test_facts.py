@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from roadmask.errors import MaskDamaged, MaskNotFound
 from roadmask.schemas.jobs import Result
-from storage.masks.facts import StoredBytes, read_mask
+from storage.masks.facts import MaskFacts, StoredBytes, read_facts, read_mask, write_facts
 from storage.objects.store import ObjectStore
 
 
@@ -57,3 +59,17 @@ def test_a_mask_is_that_of_its_result(every_store: ObjectStore, folder: str) -> 
     every_store.delete(key)
     with pytest.raises(MaskNotFound):
         read_mask(every_store, result)
+
+
+@pytest.mark.parametrize("matrix", [[[1]], [[1] * 8] * 7, [[1] * 9] * 8, [[-1] * 8] * 8])
+def test_facts_with_a_confusion_matrix_of_another_shape_are_damaged(
+    every_store: ObjectStore, folder: str, matrix: list[list[int]]
+) -> None:
+    """It would be added to that of the job, which could not be read any more."""
+    key, now = f"{folder}a.json", datetime.now(UTC)
+    whole = MaskFacts(width=1, height=1, shares={}, artifact="a@1", made_at=now, timings_ms={})
+    whole.confusions = {"a": [[1] * 8] * 8, "b": []}
+    write_facts(every_store, key, whole)
+    assert read_facts(every_store, key) == whole
+    write_facts(every_store, key, whole.model_copy(update={"confusions": {"a": matrix}}))
+    assert read_facts(every_store, key) is None

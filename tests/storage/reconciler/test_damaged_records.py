@@ -255,7 +255,7 @@ def test_without_the_store_leases_expire_and_deadlines_pass(
         raise StoreUnavailable("The store does not answer.")
 
     with monkeypatch.context() as outage:
-        for call in ("get", "put", "keys"):
+        for call in ("get", "put", "keys", "check"):
             outage.setattr(LocalStore, call, down)
         # Redis was emptied of its epoch as well, so the rebuild comes first, and cannot run.
         harness.redis.delete("rm:epoch")

@@ -6,6 +6,7 @@ import asyncio
 import resource
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -206,6 +207,18 @@ def test_a_reconciler_that_is_blocked(settings: Settings, redis: Redis, store: L
     assert detail.endswith("s. The last one failed: TypeError: boom")
     redis.delete(RECONCILED)
     assert "no round yet" in failing(readiness(settings, store))["reconciler"]
+
+
+def test_a_check_without_a_thread_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    check = BackgroundCheck("full", lambda: 1, FRESH_S)
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError, match="new thread"):
+            check.result()
+    assert check.result().result(60) == 1
 
 
 def test_a_check_that_hangs_runs_once_and_results_are_shared() -> None:

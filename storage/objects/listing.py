@@ -1,0 +1,22 @@
+"""Listings that go on behind a folder that cannot be listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from roadmask.errors import StoreUnavailable
+from storage.objects.store import ObjectStore
+
+
+def listed_keys(
+    store: ObjectStore, prefix: str, skip: Callable[[str, Exception], None]
+) -> Iterator[str]:
+    """Iterate over the keys with a prefix, in order, as far as the store lists them.
+
+    `skip` is called with the prefix and the error if it does not list all. It may raise the error
+    again.
+    """
+    try:
+        yield from store.keys(prefix)
+    except StoreUnavailable as error:
+        skip(prefix, error)
