@@ -95,7 +95,7 @@ def _broker_url(redis_url: str) -> str:
     kombu splits an address at semicolons, which a password may have, and takes any certificate
     unless the address says otherwise.
     """
-    known = parse_url(redis_url)
+    known: dict[str, Any] = parse_url(redis_url)  # type: ignore[no-untyped-call]
     user, password = (quote(known.get(part, ""), safe="") for part in ("username", "password"))
     login = f"{user}:{password}@"
     if path := known.get("path"):
