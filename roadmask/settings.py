@@ -342,7 +342,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_hosts(cls, entries: list[str]) -> list[str]:
         for entry in entries:
-            if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", entry):
+            if not re.fullmatch(r"(?=.{1,253}\Z)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*", entry):
                 try:
                     ip_network(entry, strict=False)
                 except ValueError:

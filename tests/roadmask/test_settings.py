@@ -55,6 +55,7 @@ OUT_OF_RANGE = {
     "minio_bucket": ("a.-b", "192.168.1.1", "xn--abc", "abc-s3alias", "abc--ol-s3"),
     "minio_public_url": ("https://host/s3", "https://host:99999"),
     "public_url": ("", " "),
+    "webhook_hosts": ('["h:80"]', '["http://h"]', f'["{"a" * 64}"]', '["h."]'),
 }
 
 
