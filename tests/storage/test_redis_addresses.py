@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from ssl import VerifyMode
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from kombu import Connection
@@ -55,8 +56,10 @@ def test_the_queue_takes_no_certificate_that_the_records_refuse(tmp_path: Path) 
 @pytest.mark.parametrize("url", REDIS)
 def test_kombu_reads_what_redis_py_reads(url: str) -> None:
     broker = Connection(celery_config(Settings(redis_url=url))["broker_url"])
-    told = _Channel(broker)._connparams()
-    meant = {"db": 0, "username": None, "password": None} | parse_url(url)
+    channel: Any = _Channel(broker)
+    told = channel._connparams()
+    meant: dict[str, Any] = {"db": 0, "username": None, "password": None}
+    meant |= parse_url(url)  # type: ignore[no-untyped-call]
     kind = meant.pop("connection_class", None)
     assert kind is None or issubclass(told["connection_class"], kind)
     if "path" not in meant:
@@ -68,11 +71,11 @@ def test_kombu_reads_what_redis_py_reads(url: str) -> None:
     assert {name: told[name] for name in meant} == meant
 
 
-class _Channel(Channel):  # type: ignore[misc]
+class _Channel(Channel):
     """kombu's channel before it connects."""
 
     def __init__(self, client: Connection) -> None:
-        self.connection = SimpleNamespace(client=client, default_port=6379)
+        self.connection: Any = SimpleNamespace(client=client, default_port=6379)
 
 
 async def _watched(settings: Settings) -> object:
