@@ -17,6 +17,8 @@ from roadmask.settings import Settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from storage.objects.store import ObjectStore
+
 log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 5
@@ -51,6 +53,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
 @click.option(
     "--port",
     envvar="PORT",
+    type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
     show_envvar=True,
@@ -65,6 +68,7 @@ def api(host: str, port: int, no_keys: bool) -> None:
     import uvicorn
 
     from api.malloc import tune_malloc
+    from storage.connections import open_store
     from storage.telemetry.logs import configure_logging
 
     tune_malloc()
@@ -74,7 +78,8 @@ def api(host: str, port: int, no_keys: bool) -> None:
     settings = Settings()
     configure_logging(settings.log_format)
     raise_file_limit(settings.max_connections)
-    check_keys(settings, host)
+    # A wrong setting of the store is one sentence here, and a traceback in the server's start.
+    check_keys(settings, host, open_store(settings))
     options = server_options(settings)
     uvicorn.run(_create_app, factory=True, host=host, port=port, **options)
 
@@ -90,19 +95,18 @@ def _create_app() -> FastAPI:
     return app
 
 
-def check_keys(settings: Settings, host: str) -> None:
+def check_keys(settings: Settings, host: str, store: ObjectStore) -> None:
     """Raise `UsageError` when a service without keys would serve other machines.
 
     While the keys cannot be read, the service starts: it refuses requests until it has read them.
     """
     from api.auth.access import is_local
     from storage.access.api_keys import ApiKeys
-    from storage.connections import connect_redis, open_store
+    from storage.connections import connect_redis
 
     if is_local(host) or settings.api_key_hashes:
         return
     try:
-        store = open_store(settings)
         store.check()
         if ApiKeys(connect_redis(settings), store).list():
             return

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar, cast
 import anyio
 from fastapi import Depends, Request
 
+from api.auth.access import Access
 from api.components import Components
 from api.connections.streams import OpenStreams
 from api.links import Links
@@ -72,6 +73,7 @@ SettingsDep = Annotated[Settings, Depends(_part(lambda parts: parts.settings))]
 StoreDep = Annotated[ObjectStore, Depends(_part(lambda parts: parts.storage.store))]
 QueueDep = Annotated[JobQueue, Depends(_part(lambda parts: parts.storage.queue))]
 WorkersDep = Annotated[WorkerRegistry, Depends(_part(lambda parts: parts.storage.workers))]
+AccessDep = Annotated[Access, Depends(_part(lambda parts: parts.access))]
 CallerDep = Annotated[Caller, Depends(caller_of_request)]
 CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]
 ApiKeysDep = Annotated[ApiKeys, Depends(_part(lambda parts: parts.storage.api_keys))]

@@ -102,8 +102,9 @@ def _wrong_settings(error: Exception) -> list[str]:
 
     if isinstance(error, SettingsError):
         field = re.search(r'field "(\w+)"', str(error))
-        name = f"ROADMASK_{field[1].upper()}" if field else "A setting"
-        return [f'{name}: it is not a list in JSON, such as \'["a", "b"]\'.']
+        if field is None:
+            return [f"The settings cannot be read: {error}."]
+        return [f'ROADMASK_{field[1].upper()}: it is not a list in JSON, such as \'["a", "b"]\'.']
     if not isinstance(error, ValidationError) or error.title != "Settings":
         return []
     return [_wrong_setting(one) for one in error.errors()]

@@ -7,12 +7,32 @@ import re
 from base64 import b64decode
 from ipaddress import ip_network
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
+from roadmask.addresses import (
+    base_url,
+    check_bucket,
+    check_endpoint,
+    check_host,
+    check_redis_url,
+)
+from roadmask.errors import InvalidRequest
 from roadmask.hashing import sha256_of
 
 MIN_SECRET = 16
@@ -23,8 +43,27 @@ SAMPLES = frozenset({"change-me-now", "changeme", "minioadmin", "password", "sec
 ED25519 = bytes.fromhex("302a300506032b6570032100")
 """How the DER form of an Ed25519 public key (RFC 8410) begins; 32 bytes follow."""
 
+MANY = 10**9
+"""The largest number of a setting that counts: more would be a slip, and overflows elsewhere."""
+DAY_S = 24 * 3600
+CENTURY_DAYS = 36_500
+
 EngineName = Literal["auto", "keras", "openvino-f32", "openvino-bf16", "openvino-int8"]
 LogFormat = Literal["text", "json"]
+
+
+def secrets_dir() -> Path | None:
+    """The folder with a file for each secret, named like its variable, as containers get them.
+
+    Raises `InvalidRequest` if it is no folder.
+    """
+    folder = os.environ.get("ROADMASK_SECRETS_DIR", "").strip()
+    if folder and not Path(folder).is_dir():
+        raise InvalidRequest(
+            f"ROADMASK_SECRETS_DIR names {folder!r}, which is no folder. Correct it, or leave it "
+            "out."
+        )
+    return Path(folder) if folder else None
 
 
 class Settings(BaseSettings):
@@ -36,11 +75,9 @@ class Settings(BaseSettings):
         extra="ignore",
         use_attribute_docstrings=True,
         hide_input_in_errors=True,
-        # A file for each secret, named like its variable, as containers get them.
-        secrets_dir=os.environ.get("ROADMASK_SECRETS_DIR"),
     )
 
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: Annotated[str, AfterValidator(check_redis_url)] = "redis://127.0.0.1:6379/0"
     """Job records and Celery's queues."""
 
     store: Literal["local", "minio"] = "local"
@@ -50,7 +87,7 @@ class Settings(BaseSettings):
     """The folder of the local store (`objects/` below it), of the embedded Redis, and of a worker's
     copies of published models (`models/`)."""
 
-    minio_endpoint: str = "127.0.0.1:9000"
+    minio_endpoint: Annotated[str, AfterValidator(check_endpoint)] = "127.0.0.1:9000"
     """`host:port` of the S3 server, as this process reaches it."""
 
     minio_public_url: str = ""
@@ -69,7 +106,7 @@ class Settings(BaseSettings):
     minio_region: str = "us-east-1"
     """The region for which requests are signed."""
 
-    minio_bucket: str = "roadmask"
+    minio_bucket: Annotated[str, AfterValidator(check_bucket)] = "roadmask"
     """The bucket of all objects; it is created if it is missing."""
 
     minio_prefix: str = ""
@@ -79,7 +116,7 @@ class Settings(BaseSettings):
     """Where a request names the bucket: in the path, or as a virtual host (`BUCKET.HOST`).
     `auto`: as a virtual host on Amazon and Aliyun, in the path elsewhere."""
 
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: Annotated[str, AfterValidator(base_url)] = "http://127.0.0.1:8000"
     """Base URL of the API, as clients reach it."""
 
     secret: SecretStr = SecretStr("")
@@ -92,38 +129,38 @@ class Settings(BaseSettings):
     """Whether a service without keys answers on other addresses than those of this machine
     (`roadmask api --no-keys`)."""
 
-    url_ttl_s: int = Field(900, ge=10, le=7 * 24 * 3600)
+    url_ttl_s: int = Field(900, ge=10, le=7 * DAY_S)
     """Validity of signed URLs, seconds."""
 
-    max_upload_bytes: int = Field(64 * 2**20, ge=1)
+    max_upload_bytes: int = Field(64 * 2**20, ge=1, le=2**40)
     """Largest file accepted, bytes."""
 
-    max_image_pixels: int = Field(50_000_000, ge=1)
+    max_image_pixels: int = Field(50_000_000, ge=1, le=MANY)
     """Largest image decoded, pixels (width times height)."""
 
-    max_open_items: int = Field(5_000_000, ge=1)
+    max_open_items: int = Field(5_000_000, ge=1, le=MANY)
     """Items in the open jobs of a lane; beyond them its new jobs are refused with `queue_full`."""
 
-    max_open_jobs: int = Field(10_000, ge=1)
+    max_open_jobs: int = Field(10_000, ge=1, le=MANY)
     """Open jobs of a lane; beyond them its new jobs are refused with `queue_full`."""
 
-    max_submissions_per_s: float = Field(50.0, ge=0)
+    max_submissions_per_s: float = Field(50.0, ge=0, le=1_000_000)
     """Jobs that a client (a key, or an address without keys) may send in a second, and at once ten
     times as many; beyond them they are refused with `too_many_requests`. 0: no limit."""
 
-    max_connections: int = Field(4096, ge=1)
+    max_connections: int = Field(4096, ge=1, le=MANY)
     """Open connections of one API process."""
 
-    max_connections_per_address: int = Field(2048, ge=1)
+    max_connections_per_address: int = Field(2048, ge=1, le=MANY)
     """Open connections of one client address. Behind a proxy all connections have its address."""
 
-    max_streams: int = Field(4096, ge=1)
+    max_streams: int = Field(4096, ge=1, le=MANY)
     """Event streams and waiting requests of one API process."""
 
-    max_streams_per_address: int = Field(2048, ge=1)
+    max_streams_per_address: int = Field(2048, ge=1, le=MANY)
     """Event streams and waiting requests of one client address, which a trusted proxy passes on."""
 
-    model: str = "default"
+    model: str = Field("default", min_length=1)
     """The artifact that a worker serves until a version is promoted: a shipped or published one, by
     name or version, or a folder."""
 
@@ -131,7 +168,7 @@ class Settings(BaseSettings):
     """The engine that runs the network; `auto`: the one that `roadmask tune` chose, or a safe
     default."""
 
-    worker_threads: int = Field(4, ge=1)
+    worker_threads: int = Field(4, ge=1, le=1000)
     """Chunks that one worker process works on at once."""
 
     model_public_keys: list[str] = Field(default_factory=list)
@@ -142,19 +179,19 @@ class Settings(BaseSettings):
     """Whether a worker has the process ready in which it decodes suspected images. Without it the
     first such image waits for a second, and the worker takes 50 MB less memory until then."""
 
-    max_batch: int = Field(8, ge=1)
+    max_batch: int = Field(8, ge=1, le=1000)
     """Most images in one micro-batch."""
 
-    lease_s: float = Field(30.0, gt=0)
+    lease_s: float = Field(30.0, ge=0.1, le=DAY_S)
     """How long a worker that renews no lease keeps a claimed chunk, seconds."""
 
-    item_deadline_s: float = Field(60.0, gt=0)
+    item_deadline_s: float = Field(60.0, ge=0.1, le=DAY_S)
     """Longest time for one image once a worker has started it, seconds."""
 
-    max_attempts: int = Field(3, ge=1)
+    max_attempts: int = Field(3, ge=1, le=1000)
     """Attempts at one item; after the last one it fails as `worker_crashed`."""
 
-    reconcile_s: float = Field(2.0, gt=0)
+    reconcile_s: float = Field(2.0, ge=0.01, le=3600)
     """Pause between two runs of the reconciler, seconds."""
 
     allowed_origins: list[str] = Field(default_factory=list)
@@ -168,7 +205,9 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr = SecretStr("")
     """Signs webhooks: `whsec_` and 24 to 64 random bytes in base64, shared with the receivers."""
 
-    webhook_pauses_s: list[float] = [5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600]
+    webhook_pauses_s: list[Annotated[float, Field(ge=0, le=30 * DAY_S)]] = Field(
+        [5, 30, 120, 600, 3600, 6 * 3600, DAY_S], max_length=100
+    )
     """Pauses before a webhook is sent again, seconds; then its delivery has failed."""
 
     log_format: LogFormat = "text"
@@ -178,22 +217,22 @@ class Settings(BaseSettings):
     """The port on which a worker serves its Prometheus metrics; 0: none. The API serves its own at
     `/metrics`."""
 
-    metrics_host: str = "127.0.0.1"
+    metrics_host: Annotated[str, AfterValidator(check_host)] = "127.0.0.1"
     """The address of that port. It has no keys: open it to the monitoring network only."""
 
-    retention_s: int = Field(7 * 24 * 3600, ge=60)
+    retention_s: int = Field(7 * DAY_S, ge=60, le=CENTURY_DAYS * DAY_S)
     """How long the records of an ended job are kept, seconds."""
 
-    keep_uploads_days: int = Field(0, ge=0)
+    keep_uploads_days: int = Field(0, ge=0, le=CENTURY_DAYS)
     """Days after which `roadmask store gc` erases uploads that are in no dataset; 0: never."""
 
-    keep_masks_days: int = Field(0, ge=0)
+    keep_masks_days: int = Field(0, ge=0, le=CENTURY_DAYS)
     """Days after which `roadmask store gc` deletes masks, which can be made again; 0: never."""
 
-    keep_jobs_days: int = Field(0, ge=0)
+    keep_jobs_days: int = Field(0, ge=0, le=CENTURY_DAYS)
     """Days after its end at which `roadmask store gc` deletes what is stored of a job; 0: never."""
 
-    keep_models_days: int = Field(0, ge=0)
+    keep_models_days: int = Field(0, ge=0, le=CENTURY_DAYS)
     """Days after which `roadmask store gc` deletes published models that no job needs and that were
     never in service; 0: never."""
 
@@ -209,48 +248,46 @@ class Settings(BaseSettings):
             )
         return secret
 
-    @field_validator("redis_url")
+    @field_validator("*", mode="before")
     @classmethod
-    def _is_redis_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("redis", "rediss", "unix"):
+    def _without_blanks(cls, value: Any, info: ValidationInfo) -> Any:
+        # Files and secret stores often end with a line break. The name of a folder may have blanks.
+        ends = "\r\n" if info.field_name == "data_dir" else None
+        return value.strip(ends) if isinstance(value, str) else value
+
+    @field_validator("minio_public_url")
+    @classmethod
+    def _is_url_without_path(cls, url: str) -> str:
+        if url and urlsplit(url := base_url(url)).path:
             raise ValueError(
-                "it must begin with redis://, with rediss:// for TLS, or with unix:// for a socket"
+                f"it is {url!r}: give scheme and host alone, like https://masks.example.org, since "
+                "S3 signatures cover the whole path"
             )
-        try:
-            has_place = parts.path if parts.scheme == "unix" else parts.hostname and parts.port != 0
-        except ValueError as error:
-            raise ValueError(f"{error}; write special characters of a password as %XX") from None
-        if not has_place:
-            raise ValueError("it names no server: redis://:PASSWORD@HOST:6379/0 is a whole one")
         return url
 
-    @field_validator("minio_endpoint")
+    @field_validator("minio_access_key")
     @classmethod
-    def _is_endpoint(cls, endpoint: str) -> str:
-        if not re.fullmatch(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?", endpoint):
-            raise ValueError(
-                f"{endpoint!r} is not `host:port`. Leave out http:// and any path; "
-                "ROADMASK_MINIO_SECURE=true chooses HTTPS"
-            )
-        return endpoint
+    def _is_account(cls, name: str) -> str:
+        if not re.fullmatch(r"[!-~]+", name):
+            raise ValueError(f"{name!r} is not an account: it has ASCII characters without blanks")
+        return name
 
-    @field_validator("minio_public_url", "public_url")
+    @field_validator("minio_region")
     @classmethod
-    def _is_base_url(cls, url: str) -> str:
-        if url and not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", url):
-            raise ValueError(f"{url!r} is not a URL with http:// or https:// and a host")
-        return url.rstrip("/")
-
-    @field_validator("minio_bucket")
-    @classmethod
-    def _is_bucket(cls, name: str) -> str:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name) or ".." in name:
+    def _is_region(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", name):
             raise ValueError(
-                f"{name!r} is not a bucket name: it has 3 to 63 lower-case letters, digits, dots "
-                "and dashes"
+                f"{name!r} is not a region: it has letters, digits and dashes, such as eu-west-1. "
+                "Servers without regions take us-east-1"
             )
         return name
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _is_folder(cls, path: Any) -> Any:
+        if path == "":
+            raise ValueError("it is empty. Name a folder; `.` is the one in which you are")
+        return path
 
     @field_validator("minio_prefix")
     @classmethod
@@ -270,6 +307,13 @@ class Settings(BaseSettings):
                 "it is the secret of the account ROADMASK_MINIO_ACCESS_KEY"
             )
         return self
+
+    @field_validator("max_submissions_per_s")
+    @classmethod
+    def _is_rate(cls, rate: float) -> float:
+        if 0 < rate < 0.001:
+            raise ValueError("it must be 0 for no limit, or 0.001 at least")
+        return rate
 
     @field_validator("api_key_hashes")
     @classmethod
@@ -298,7 +342,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_hosts(cls, entries: list[str]) -> list[str]:
         for entry in entries:
-            if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", entry):
+            if not re.fullmatch(r"(?=.{1,253}\Z)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*", entry):
                 try:
                     ip_network(entry, strict=False)
                 except ValueError:
@@ -331,6 +375,14 @@ class Settings(BaseSettings):
         if value and not (value.startswith(prefix) and 24 <= length <= 64):
             raise ValueError("it must be `whsec_` followed by 24 to 64 random bytes in base64")
         return secret
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: Any, init_settings: Any, env_settings: Any, *_: Any, **others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments go before variables, and these before files."""
+        folder = others["file_secret_settings"].secrets_dir or secrets_dir()
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, folder)
 
     @property
     def objects_dir(self) -> Path:

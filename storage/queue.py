@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from redis import Redis
+from redis.connection import parse_url
 from redis.exceptions import RedisError
 
 from roadmask.errors import RecordsUnavailable
@@ -89,14 +90,24 @@ def celery_config(settings: Settings) -> dict[str, Any]:
 
 
 def _broker_url(redis_url: str) -> str:
-    """The address of Redis as kombu writes it: it differs for Unix sockets."""
-    parts = urlsplit(redis_url)
-    if parts.scheme != "unix":
-        return redis_url
-    query = dict(parse_qsl(parts.query))
-    database = query.pop("db", "0")
-    options = urlencode({"virtual_host": database, **query})
-    return f"redis+socket://{parts.netloc}{parts.path}?{options}"
+    """The address of Redis as kombu writes it, with all that redis-py reads in it.
+
+    kombu splits an address at semicolons, which a password may have, and takes any certificate
+    unless the address says otherwise.
+    """
+    known: dict[str, Any] = parse_url(redis_url)  # type: ignore[no-untyped-call]
+    user, password = (quote(known.get(part, ""), safe="") for part in ("username", "password"))
+    login = f"{user}:{password}@"
+    if path := known.get("path"):
+        return f"redis+socket://{login}{quote(path)}?virtual_host={known.get('db', 0)}"
+    host, port = quote(known["host"], safe=":"), known.get("port", 6379)
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if "connection_class" not in known:
+        return f"redis://{login}{place}/{known.get('db', 0)}"
+    tls = {name: value for name, value in known.items() if name.startswith("ssl_")}
+    return f"rediss://{login}{place}/{known.get('db', 0)}?" + urlencode(
+        {"ssl_cert_reqs": "required"} | tls
+    )
 
 
 class JobQueue:

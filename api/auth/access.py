@@ -125,6 +125,19 @@ class Access:
             raise Unauthorized("This key has expired. Ask the service's operator for another one.")
         return caller_of(key)
 
+    async def admits(self, caller: Caller) -> bool:
+        """Whether a caller that was let in may stay: its key was neither revoked nor has expired.
+
+        For answers that go on for long. Raises `StoreUnavailable` while the keys were never read.
+        """
+        if caller.key is None and caller.owner is not None:
+            return True
+        known = await self._current()
+        if caller.key is None:
+            return not known and not self._hashes
+        key = known.get(caller.key.id)
+        return key is not None and key.revoked_ms is None and not key.is_expired()
+
     async def take_request(self, caller: Caller) -> RateWindow | None:
         """Count a request of a key with a rate; None without one."""
         if caller.key is None or caller.key.rate is None:

@@ -11,13 +11,15 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from api.dependencies import StreamsDep, WatcherDep
+from api.auth.access import Access
+from api.dependencies import AccessDep, CallerDep, StreamsDep, WatcherDep
 from api.errors import Responses, problems
 from roadmask.errors import JobNotFound, TooManyRequests, Unavailable
 from roadmask.schemas.events import Event
 from roadmask.schemas.ids import EVENT_ID
 from roadmask.schemas.jobs import Job
 from roadmask.schemas.media_types import EVENT_STREAM
+from storage.access.caller import Caller
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -56,6 +58,8 @@ async def counted_stream(request: Request, streams: StreamsDep) -> AsyncIterator
 async def follow_job(
     job: Annotated[Job, Depends(existing_job)],
     watcher: WatcherDep,
+    access: AccessDep,
+    caller: CallerDep,
     last_event_id: Annotated[
         str | None,
         Header(
@@ -66,19 +70,24 @@ async def follow_job(
     """Server-sent events until the job has ended.
 
     `item`: an item ended. `job`: the job's state changed. After a lost connection, send the id of
-    the last event in `Last-Event-ID` to go on from there.
+    the last event in `Last-Event-ID` to go on from there. The stream also ends when the key is
+    revoked or expires.
     """
     # Neither a cache nor Nginx may hold events back.
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     events = watcher.events(job.id, last_event_id)
-    return EventStream(_encoded(events), headers=headers)
+    return EventStream(_encoded(events, access, caller), headers=headers)
 
 
-async def _encoded(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+async def _encoded(
+    events: AsyncIterator[Event], access: Access, caller: Caller
+) -> AsyncIterator[bytes]:
     yield format_sse_event(retry=RETRY_MS)
     # The status is already sent, so without Redis the stream just ends. Clients then reconnect.
     with suppress(Unavailable):
         async for event in events:
+            if not await access.admits(caller):
+                return
             yield _encode(event)
 
 

@@ -12,9 +12,14 @@ INTRODUCTION = """\
 # Settings
 
 Every process reads its settings once, at its start, from environment variables. All processes of a
-service need the same ones. Lists are written as JSON. [Run the service](operations.md) says when
-to change them. `roadmask config` shows those that are set, and names variables that nothing reads;
-`roadmask config --all` shows all of them with their values.
+service need the same ones. Lists are written as JSON. Blanks and line ends around a value are left
+out. A value that is none ends the process with the name of the setting and the remedy.
+[Run the service](operations.md) says when to change them. `roadmask config` shows those that are
+set, and names variables that nothing reads; `roadmask config --all` shows all of them with their
+values.
+
+`ROADMASK_SECRETS_DIR` names a folder with a file for each secret, named like its variable, as
+containers get them. A variable has precedence over its file.
 
 Commands and clients read two more: `ROADMASK_URL`, the URL of the service (default
 `http://127.0.0.1:8000`), and `ROADMASK_API_KEY`.

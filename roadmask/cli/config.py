@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -20,7 +21,7 @@ CLIENT = {
     "ROADMASK_URL": "URL of the service, for commands and clients.",
     "ROADMASK_API_KEY": "API key, for commands and clients.",
 }
-"""Variables of the client. All others are settings of the service's processes."""
+"""Variables of the client. All others are those of the service's processes."""
 HIDDEN = "(set)"
 COMMANDS = "roadmask.config_commands"
 """The group of entry points."""
@@ -34,7 +35,7 @@ class Variable:
     value: Any
     """JSON-able; secrets are not shown."""
     is_set: bool
-    """Whether it is set in this environment."""
+    """Whether it is set in this environment, or by a file of ROADMASK_SECRETS_DIR."""
     meaning: str
 
 
@@ -109,27 +110,27 @@ def _client_variables() -> Iterator[Variable]:
 
 
 def _settings() -> Iterator[Variable]:
-    """The settings of the service. Raises `InvalidRequest` for a value that is none."""
-    from pydantic import SecretStr, ValidationError
+    """The settings of the service. Raises Pydantic's errors for a value that is none."""
+    from pydantic import SecretStr
 
-    from roadmask.errors import InvalidRequest
-    from roadmask.settings import Settings
+    from roadmask.settings import Settings, secrets_dir
 
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        causes = [
-            f"{PREFIX}{'.'.join(map(str, each['loc'])).upper()}: {each['msg']}"
-            for each in error.errors(include_url=False, include_input=False)
-        ]
-        raise InvalidRequest(f"A setting is not valid. {'; '.join(causes)}.") from None
+    settings = Settings()
     values = settings.model_dump(mode="json")
+    values["redis_url"] = re.sub(r"://.*@", f"://{HIDDEN}@", settings.redis_url)
     for field, facts in Settings.model_json_schema()["properties"].items():
         name, value = f"{PREFIX}{field.upper()}", values[field]
         secret = getattr(settings, field)
         if isinstance(secret, SecretStr) or "hashes" in field:
             value = HIDDEN if value else None
-        yield Variable(name, value, name in os.environ, facts["description"])
+        yield Variable(name, value, field in settings.model_fields_set, _line(facts["description"]))
+    meaning = "A folder with a file for each secret, named like its variable."
+    folder = secrets_dir()
+    yield Variable(f"{PREFIX}SECRETS_DIR", folder and str(folder), folder is not None, meaning)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _text(variable: Variable) -> str:

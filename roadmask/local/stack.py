@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from roadmask.atomic import write_atomically
 from roadmask.client.client import Client
@@ -205,25 +205,30 @@ class Stack:
         return folder / f"{name}.log"
 
     def _environment(self, redis_url: str) -> dict[str, str]:
-        """The environment of the processes: our own, with the settings of a local service."""
-        env = os.environ | {
-            "ROADMASK_REDIS_URL": redis_url,
-            "ROADMASK_STORE": self._store,
-            "ROADMASK_DATA_DIR": str(self.data_dir),
-            "ROADMASK_PUBLIC_URL": self._public_url or self.url,
-            "ROADMASK_SECRET": read_secret(self.data_dir / "secret"),
-            "PYTHONUNBUFFERED": "1",
-        }
-        return env | self._own_key(env)
+        """The environment of the processes: our own, with the settings of a local service.
 
-    def _own_key(self, env: Mapping[str, str]) -> dict[str, str]:
+        A wrong setting raises here, before a process starts.
+        """
+        from roadmask.settings import Settings
+
+        own: dict[str, Any] = {
+            "redis_url": redis_url,
+            "store": self._store,
+            "data_dir": str(self.data_dir),
+            "public_url": self._public_url or self.url,
+            "secret": read_secret(self.data_dir / "secret"),
+        }
+        settings = Settings(**own)
+        variables = {f"ROADMASK_{name.upper()}": str(value) for name, value in own.items()}
+        env = os.environ | variables | {"PYTHONUNBUFFERED": "1"}
+        return env | self._own_key(settings.api_key_hashes)
+
+    def _own_key(self, hashes: Sequence[str]) -> dict[str, str]:
         """If the service requires API keys, a key of our own is added to them."""
-        hashes = json.loads(env.get("ROADMASK_API_KEY_HASHES") or "[]")
         if not hashes and not any((self.data_dir / "objects/keys").glob("*.json")):
             return {}
         self.api_key = secrets.token_urlsafe(32)
-        hashes.append(sha256_of(self.api_key.encode()))
-        return {"ROADMASK_API_KEY_HASHES": json.dumps(hashes)}
+        return {"ROADMASK_API_KEY_HASHES": json.dumps([*hashes, sha256_of(self.api_key.encode())])}
 
     def _until(self, ready: Callable[[], bool], kind: str) -> None:
         """Wait for the processes of a kind. Raises `Unavailable` with the end of a log."""

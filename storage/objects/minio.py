@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 
-from roadmask.errors import ObjectNotFound, RoadmaskError, StoreUnavailable
+from roadmask.errors import InvalidRequest, ObjectNotFound, StoreUnavailable
 from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.settings import Settings
 from storage.objects.keys import check_key, check_prefix
@@ -205,21 +206,29 @@ def _refusal(where: str, error: S3Error) -> str:
 def _client(settings: Settings, endpoint: str, secure: bool) -> Minio:
     # The SDK's default pool waits 5 minutes for each of 6 attempts: a dead store would block a
     # thread for half an hour. With a region the SDK needs no network call to find it.
-    client = Minio(
-        endpoint,
-        access_key=settings.minio_access_key,
-        secret_key=settings.minio_secret_key.get_secret_value(),
-        secure=secure,
-        region=settings.minio_region,
-        http_client=urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-            maxsize=CONNECTIONS,
-            retries=RETRIES,
-            cert_reqs="CERT_REQUIRED",
-            ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
-        ),
-    )
+    try:
+        client = Minio(
+            endpoint,
+            access_key=settings.minio_access_key,
+            secret_key=settings.minio_secret_key.get_secret_value(),
+            secure=secure,
+            region=settings.minio_region,
+            http_client=urllib3.PoolManager(
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
+                maxsize=CONNECTIONS,
+                retries=RETRIES,
+                cert_reqs="CERT_REQUIRED",
+                ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+            ),
+        )
+    except ValueError as error:
+        # What the SDK knows of the hosts of Amazon.
+        raise InvalidRequest(
+            f"ROADMASK_MINIO_ENDPOINT or ROADMASK_MINIO_PUBLIC_URL names {endpoint!r}: {error}. "
+            "Give the endpoint without the bucket, such as s3.eu-central-1.amazonaws.com."
+        ) from None
     if settings.minio_addressing == "virtual":
+        _check_name(endpoint)
         client.enable_virtual_style_endpoint()
     elif settings.minio_addressing == "path":
         client.disable_virtual_style_endpoint()
@@ -230,9 +239,14 @@ def _public_client(settings: Settings) -> Minio:
     if not settings.minio_public_url:
         return _client(settings, settings.minio_endpoint, settings.minio_secure)
     url = urlsplit(settings.minio_public_url)
-    if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/"):
-        raise RoadmaskError(
-            f"ROADMASK_MINIO_PUBLIC_URL is {settings.minio_public_url!r}: give scheme and host "
-            "alone, like https://masks.example.org, since S3 signatures cover the whole path."
-        )
     return _client(settings, url.netloc, url.scheme == "https")
+
+
+def _check_name(endpoint: str) -> None:
+    """Raise `InvalidRequest` for an IP address, which has no virtual hosts."""
+    with suppress(ValueError):
+        ip_address(str(urlsplit(f"//{endpoint}").hostname))
+        raise InvalidRequest(
+            f"ROADMASK_MINIO_ADDRESSING=virtual needs an S3 server with a name, and {endpoint} is "
+            "an IP address. Name the server, or choose `path`."
+        )

@@ -8,6 +8,8 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from roadmask.local.finding import CheckFailed
+
 HANDSHAKE_S = 2.0
 """Longest wait for a TLS handshake, seconds."""
 CLOSED = ("closed by server", "connection aborted", "connection reset", "disconnected without")
@@ -66,6 +68,20 @@ def explain(error: BaseException, address: ServerAddress) -> str | None:
             f"{address} does not answer in time. Check {address.setting} and firewalls on the way."
         )
     return None
+
+
+def check_certificates(file: str, named_by: str) -> None:
+    """Raise `CheckFailed` unless the file has certificates in PEM."""
+    try:
+        ssl.create_default_context(cafile=file)
+    except FileNotFoundError:
+        raise CheckFailed(f"{named_by} names {file}, and there is no such file.") from None
+    except OSError as error:
+        # An `SSLError` is an `OSError`, and says only that it found none.
+        why = "" if isinstance(error, ssl.SSLError) else f" ({error.strerror})"
+        raise CheckFailed(
+            f"{named_by} names {file}, which has no readable certificate in PEM{why}."
+        ) from None
 
 
 def speaks_tls(address: ServerAddress) -> bool:

@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,7 +16,12 @@ from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.settings import Settings
 from storage.connections import open_store
 from storage.objects.store import ObjectStore
-from storage.settings_check.network_fault import ServerAddress, explain, speaks_tls
+from storage.settings_check.network_fault import (
+    ServerAddress,
+    check_certificates,
+    explain,
+    speaks_tls,
+)
 
 PREFIX = "probe!/"
 KEY = f"{PREFIX}settings"
@@ -214,8 +218,8 @@ def _address(settings: Settings, public: bool) -> ServerAddress:
 
 def _authorities() -> str:
     named = os.environ.get("SSL_CERT_FILE")
-    if named and not Path(named).is_file():
-        raise CheckFailed(f"SSL_CERT_FILE names {named}, and there is no such file.")
+    if named:
+        check_certificates(named, "SSL_CERT_FILE")
     return f"authorities of {named}" if named else "authorities of the package certifi"
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from redis import Redis
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    InvalidResponse,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -22,7 +23,7 @@ from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
 from storage.connections import connect_probe
 from storage.queue import JobQueue
-from storage.settings_check.network_fault import ServerAddress, explain
+from storage.settings_check.network_fault import ServerAddress, check_certificates, explain
 from storage.telemetry.service_state import PROBE, PROBE_TTL_S
 
 SETTING = "ROADMASK_REDIS_URL"
@@ -59,7 +60,7 @@ def check_records(settings: Settings) -> Iterator[Finding]:
         return find(name, lambda: _told(check, address))
 
     with connect_probe(settings) as redis:
-        reached = found("Redis", lambda: _reach(redis, address))
+        reached = found("Redis", lambda: _reach(redis, settings.redis_url, address))
         yield reached
         if not reached.ok:
             return
@@ -102,6 +103,8 @@ def _sentence(error: Exception, address: ServerAddress) -> str:
         return f"Redis at {address} still loads its data. Try again in a moment."
     if isinstance(error, AuthenticationError):
         return ADVICE["WRONGPASS" if "invalid" in str(error) else "NOAUTH"]
+    if isinstance(error, InvalidResponse):
+        return f"What answers at {address} is no Redis. Correct {SETTING}."
     if isinstance(error, NoPermissionError):
         return f"{ADVICE['NOPERM']} ({error})"
     if isinstance(error, OutOfMemoryError | ReadOnlyError):
@@ -109,7 +112,10 @@ def _sentence(error: Exception, address: ServerAddress) -> str:
     return explain(error, address) or f"Redis at {address} fails: {type(error).__name__}: {error}."
 
 
-def _reach(redis: Redis, address: ServerAddress) -> str:
+def _reach(redis: Redis, url: str, address: ServerAddress) -> str:
+    for name, file in parse_qsl(urlsplit(url).query):
+        if name in ("ssl_ca_certs", "ssl_certfile"):
+            check_certificates(file, f"{name} in {SETTING}")
     redis.ping()
     return f"answers at {address}{' over TLS' if address.secure else ''}"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from roadmask.errors import InvalidRequest, WebhookNotAllowed
 from roadmask.settings import Settings
+from roadmask.shown import shown
 
 if TYPE_CHECKING:
     import httpx
@@ -58,9 +59,11 @@ class WebhookPolicy:
 
         try:
             parsed = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            raise InvalidRequest(f"The webhook is no URL: {error}.") from None
-        if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
+            # httpx decodes a name of the form xn--… with the first look at it.
+            has_host = bool(parsed.host)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise InvalidRequest(f"The webhook is no URL: {shown(error)}.") from None
+        if parsed.scheme not in ("http", "https") or not has_host or parsed.userinfo:
             raise InvalidRequest("The webhook must be an http or https URL without a password.")
         if parsed.port is not None and not 0 < parsed.port < 2**16:
             raise InvalidRequest(f"The webhook's port {parsed.port} does not exist.")

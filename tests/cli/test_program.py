@@ -121,6 +121,7 @@ def test_config_shows_what_is_set_and_no_secret(tmp_path: Path) -> None:
     )
     told = json.loads(call_roadmask("config", "--json", cwd=tmp_path, **env).stdout)
     values = {each["name"]: each for each in told["variables"]}
+    assert not any("\n" in each["meaning"] for each in told["variables"])
     assert values["ROADMASK_API_KEY"]["value"] == values["ROADMASK_SECRET"]["value"] == "(set)"
     assert values["ROADMASK_LEASE_S"]["is_set"] is False
     assert told["unknown"] == ["ROADMASK_MODLE"]

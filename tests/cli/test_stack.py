@@ -17,7 +17,7 @@ import pytest
 
 from roadmask import Client, JobState, Stack, segment_folder
 from roadmask.images.decoding import encode_jpeg
-from tests.harness.client.program import PROGRAM, Run
+from tests.harness.client.program import PROGRAM, Run, call_roadmask
 from tests.harness.waiting import wait_until
 
 # Each start of a worker loads TensorFlow, which takes long where the cores are busy.
@@ -176,3 +176,18 @@ def test_killed_with_all_it_had_in_hand_and_started_again(tmp_path: Path) -> Non
         assert all(map(_is_over, children))
         assert process.stderr
         assert process.stderr.read().endswith("stopped\n")
+
+
+def test_a_wrong_setting_stops_before_a_process_starts(tmp_path: Path) -> None:
+    done = call_roadmask("up", "--port", "0", cwd=tmp_path, ROADMASK_LEASE_S="inf")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("Error: ROADMASK_LEASE_S: ")
+
+
+def test_keys_of_a_file_go_on_to_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = "0123456789abcdef" * 4
+    (tmp_path / "roadmask_api_key_hashes").write_text(f'["{listed}"]\n')
+    monkeypatch.setenv("ROADMASK_SECRETS_DIR", str(tmp_path))
+    environment = Stack(tmp_path)._environment("redis://h/0")
+    first, own = json.loads(environment["ROADMASK_API_KEY_HASHES"])
+    assert (first, len(own)) == (listed, 64)

@@ -169,7 +169,7 @@ def test_the_policy_names_the_object_store() -> None:
     header = policy(
         Settings(
             store="minio",
-            minio_public_url="https://s3.example.org/roadmask",
+            minio_public_url="https://s3.example.org",
             minio_secret_key="a secret for tests",
         )
     )

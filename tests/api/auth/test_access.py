@@ -157,6 +157,19 @@ def test_a_key_works_at_once_and_a_revoked_one_no_more(callers: Callers) -> None
     assert first.get("/v1/taxonomy").status_code == 401, "the service has keys, if revoked ones"
 
 
+def test_a_stream_ends_with_its_key(callers: Callers) -> None:
+    client, other = callers.client("watcher"), callers.client("other", (Scope.ADMIN,))
+    job_id = submit(client, [put(client, picture(1))])
+    path = f"/v1/jobs/{job_id}/events"
+    with client.stream("GET", path) as response, other.stream("GET", path) as goes_on:
+        lines = response.iter_lines()
+        assert any('"queued"' in line for line in itertools.islice(lines, 8))
+        callers.storage.api_keys.revoke("watcher")
+        other.post(f"/v1/jobs/{job_id}/cancel")
+        assert "canceled" not in "".join(lines)
+        assert "canceled" in "".join(goes_on.iter_lines())
+
+
 def test_an_expired_key_says_so(callers: Callers) -> None:
     client = callers.client("brief", expires_ms=int(time.time() * 1000) - 1)
     assert "expired" in client.get("/v1/taxonomy").json()["detail"]

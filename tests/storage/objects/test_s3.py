@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from roadmask.errors import RoadmaskError, StoreUnavailable
+from roadmask.errors import InvalidRequest, StoreUnavailable
 from roadmask.settings import Settings
 from storage.objects.minio import MinioStore
 from tests.harness.storage.object_stores import S3, SIGNING, STORES
@@ -58,9 +58,18 @@ def test_without_public_endpoint_urls_lead_to_the_internal_one(server: S3) -> No
     assert url.startswith(f"http://{server.endpoint}/")
 
 
-def test_a_public_endpoint_with_a_path_is_refused(server: S3) -> None:
-    with pytest.raises(RoadmaskError, match="scheme and host"):
-        MinioStore(server.settings(minio_public_url="http://host/s3"))
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"minio_endpoint": "bucket.s3.amazonaws.com"}, "without the bucket"),
+        ({"minio_endpoint": "[::1]:9000", "minio_addressing": "virtual"}, "an IP address"),
+        ({"minio_endpoint": "10.0.0.1", "minio_addressing": "virtual"}, "an IP address"),
+    ],
+)
+def test_an_endpoint_that_signs_wrong_links_is_refused(wrong: dict[str, str], why: str) -> None:
+    settings = Settings(store="minio", minio_secret_key="0123456789abcdef", **wrong)
+    with pytest.raises(InvalidRequest, match=f"ROADMASK_MINIO_.*{why}"):
+        MinioStore(settings)
 
 
 def test_a_missing_bucket_is_made_once_by_many(server: S3) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
@@ -62,6 +63,32 @@ def test_what_is_not_reached() -> None:
     assert "Nothing listens at 127.0.0.1" in failure(f"redis://{HOST}:{free_port()}/0")
     assert "has no address" in failure("redis://no-such-host.invalid:6379/0")
     assert "There is no file /no/redis.sock" in failure("unix:///no/redis.sock")
+
+
+def test_what_answers_is_no_redis() -> None:
+    with closing(socket.create_server((HOST, 0))) as door:
+        answering = Thread(target=_answer_in_http, args=(door,))
+        answering.start()
+        told = failure(f"redis://{HOST}:{door.getsockname()[1]}/0")
+        answering.join()
+    assert "is no Redis. Correct ROADMASK_REDIS_URL" in told
+
+
+def _answer_in_http(door: socket.socket) -> None:
+    with door.accept()[0] as connection:
+        connection.recv(100)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_files_of_certificates_are_named(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").touch()
+    url = f"rediss://{HOST}:{free_port()}/0"
+    for option in ("ssl_ca_certs", "ssl_certfile"):
+        missing = failure(f"{url}?{option}={tmp_path}/none.pem")
+        assert f"{option} in ROADMASK_REDIS_URL names {tmp_path}/none.pem" in missing
+        assert "no such file" in missing
+        empty = failure(f"{url}?{option}={tmp_path}/empty.pem")
+        assert "has no readable certificate in PEM" in empty
 
 
 def test_passwords(tls: TlsRedisServer, tmp_path: Path) -> None:

@@ -79,6 +79,8 @@ def test_any_other_host_is_refused(policy: WebhookPolicy, url: str) -> None:
         "http://localhost:65536/",
         "http://[::1/",
         "http://0177.0.0.1/",
+        "http://xn--a/",
+        "http://localhost/\ud800",
         "http://\uff11\uff12\uff17.0.0.1/",
         "http://\u24dbocalhost/",
     ],
