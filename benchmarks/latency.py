@@ -152,7 +152,7 @@ def main(
                 for count in (images, images, backlog)
             )
             decoded = [[decode(data, pictures.MAX_PIXELS)] for data in files]
-            alone = in_turns(
+            engine, sent, idle_ms = in_turns(
                 [
                     (predictor.predict, decoded),
                     (client.segment, files),
@@ -160,7 +160,7 @@ def main(
                 ]
             )
             loaded = under_a_batch(client, interactive, waiting, seconds)
-            measured.append(Repeat(*alone, *loaded))
+            measured.append(Repeat(engine, sent, idle_ms, *loaded))
     table(str(predictor.artifact.model_version), size, measured).publish(out)
 
 

@@ -67,7 +67,8 @@ def test_without_public_endpoint_urls_lead_to_the_internal_one(server: S3) -> No
     ],
 )
 def test_an_endpoint_that_signs_wrong_links_is_refused(wrong: dict[str, str], why: str) -> None:
-    settings = Settings(store="minio", minio_secret_key="0123456789abcdef", **wrong)
+    given = {"store": "minio", "minio_secret_key": "0123456789abcdef", **wrong}
+    settings = Settings.model_validate(given)
     with pytest.raises(InvalidRequest, match=f"ROADMASK_MINIO_.*{why}"):
         MinioStore(settings)
 
