@@ -55,7 +55,7 @@ class RoadmaskError(Exception):
         cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
         cls.title = (cls.__doc__ or "").strip().rstrip(".")
 
-    def __init__(self, detail: str, **extra: Any) -> None:
+    def __init__(self, detail: str, /, **extra: Any) -> None:
         """`detail` is for people; `extra` are further members of the problem object."""
         super().__init__(detail)
         self.detail = detail
