@@ -23,6 +23,7 @@
     ├── RecordUnreadable             a stored record is damaged, or of an unknown format
     ├── IncompatibleService          the client cannot read an answer
     ├── VideoUnavailable             this machine cannot write the video
+    ├── MaskNotWritten               the name or the place of a mask's file is not possible
     ├── TrainingStopped              a training run ended before its last epoch
     └── ItemError               an Item failed; the code says why
         ├── ImageEmpty  ImageUnreadable  ImageTooLarge  ImageAnimated
@@ -303,6 +304,10 @@ class IncompatibleService(RoadmaskError):
 
 class VideoUnavailable(RoadmaskError):
     """The video cannot be written here."""
+
+
+class MaskNotWritten(RoadmaskError):
+    """The mask cannot be written."""
 
 
 class TrainingStopped(RoadmaskError):

@@ -148,7 +148,12 @@ def _segment(client: Client, masks: PhotoMasks, request: dict[str, Any]) -> list
             )
         )
         for photo, item in zip(images, client.results(job), strict=True):
-            results[photo] = _save(client, job, item, photo, masks)
+            try:
+                results[photo] = _save(client, job, item, photo, masks)
+            except SERVICE_ERRORS:
+                raise
+            except RoadmaskError as error:
+                results[photo] = FileResult.of_error(str(photo), None, error)
     return [results[photo] for photo in masks.names]
 
 

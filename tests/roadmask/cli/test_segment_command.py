@@ -116,6 +116,14 @@ def test_a_missing_photo_fails_alone_and_json_tells_all(
     assert (nothing.returncode, "There is no file" in nothing.stderr) == (2, True)
 
 
+def test_a_mask_that_cannot_be_written_fails_alone(run: Segment, x: Path, tmp_path: Path) -> None:
+    photo(tmp_path / "y.png", 2)
+    (tmp_path / "masks/y.png").mkdir(parents=True)
+    done = run("y.png", "x.png", "--force")
+    assert (done.returncode, (tmp_path / "masks/x.png").is_file()) == (1, True)
+    assert "failed: y.png: The mask cannot be written." in done.stderr
+
+
 def test_a_pipe_in_and_out(client: Client, x: Path) -> None:
     done = CliRunner().invoke(segment, ["-", "--url", client.base_url], input=x.read_bytes())
     assert done.exit_code == 0, done.stderr
