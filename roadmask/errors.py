@@ -3,17 +3,15 @@
     RoadmaskError
     ├── InvalidRequest          422  the request is malformed
     │   └── InvalidId  UnknownCategory  ConditionUnclear
-    ├── Unauthorized            401
+    ├── Unauthorized  401  HeadTooLarge  431
     ├── NotFound                404
-    │   ├── ImageNotFound  JobNotFound  ItemNotFound  ModelNotFound
-    │   ├── DatasetNotFound  DatasetNotSegmented  ErasureNotFound
-    │   ├── ObjectNotFound  TruthNotFound  MaskNotFound  MaskDamaged
-    │   └── ConfidenceNotFound  DeliveryNotFound
-    ├── MethodNotAllowed        405
+    │   ├── ImageNotFound  JobNotFound  ItemNotFound  ModelNotFound  DatasetNotFound
+    │   ├── DatasetNotSegmented  ErasureNotFound  ObjectNotFound  TruthNotFound  MaskNotFound
+    │   └── MaskDamaged  ConfidenceNotFound  DeliveryNotFound
     ├── Conflict                409
     │   ├── IdempotencyConflict  HashMismatch  SignatureInvalid  JobClosed
     ├── LinkExpired  WebhookNotAllowed  CrossSiteRequest  InsufficientScope  DatasetTaken     403
-    ├── RequestTooSlow  408  UploadTooLarge  413  RangeUnsatisfiable  416  HeadTooLarge  431
+    ├── MethodNotAllowed  405  RequestTooSlow  408  UploadTooLarge  413  RangeUnsatisfiable  416
     ├── QueueFull  TooManyRequests  QuotaExceeded     429
     ├── NotInTime               504  a call that waits for its mask has timed out
     ├── Unavailable             503  a part of the service does not answer: try again
@@ -22,18 +20,16 @@
     │   └── ServiceUnreachable (raised by the client)
     ├── RecordUnreadable             a stored record is damaged, or of an unknown format
     ├── IncompatibleService          the client cannot read an answer
-    ├── VideoUnavailable             this machine cannot write the video
+    ├── VideoUnavailable  MaskNotWritten    a file cannot be written here
     ├── TrainingStopped              a training run ended before its last epoch
     └── ItemError               an Item failed; the code says why
-        ├── ImageEmpty  ImageUnreadable  ImageTooLarge  ImageAnimated
-        ├── UnsupportedFormat (415)  ImageMissing  ModelFailed  DeadlineExceeded
-        ├── WorkerCrashed  DecoderCrashed  ModelNotLoaded  EngineNotFound
-        ├── ManifestUnreadable  ResultUnreadable
+        ├── ImageEmpty  ImageUnreadable  ImageTooLarge  ImageAnimated  ImageMissing
+        ├── UnsupportedFormat (415)  DeadlineExceeded  WorkerCrashed  DecoderCrashed  ModelFailed
+        └── ModelNotLoaded  EngineNotFound  ManifestUnreadable  ResultUnreadable
 
-Each class has a stable `code` (its name in snake case), a short `title` (its docstring), an HTTP
-`status`, and `retryable`: whether the same request can succeed later. The message (`detail`) says
-what happened and what to do about it. The API sends errors as `application/problem+json` (RFC
-9457); the client raises the same classes.
+Each class has a stable `code` (its name in snake case), a `title` (its docstring), an HTTP `status`
+and `retryable`: whether the same request can succeed later. `detail` says what happened and what to
+do. The API sends errors as `application/problem+json` (RFC 9457); the client raises these classes.
 """
 
 from __future__ import annotations
@@ -55,7 +51,7 @@ class RoadmaskError(Exception):
         cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
         cls.title = (cls.__doc__ or "").strip().rstrip(".")
 
-    def __init__(self, detail: str, **extra: Any) -> None:
+    def __init__(self, detail: str, /, **extra: Any) -> None:
         """`detail` is for people; `extra` are further members of the problem object."""
         super().__init__(detail)
         self.detail = detail
@@ -303,6 +299,10 @@ class IncompatibleService(RoadmaskError):
 
 class VideoUnavailable(RoadmaskError):
     """The video cannot be written here."""
+
+
+class MaskNotWritten(RoadmaskError):
+    """The mask cannot be written."""
 
 
 class TrainingStopped(RoadmaskError):

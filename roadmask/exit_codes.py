@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import sys
 from enum import IntEnum
+from io import StringIO
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -32,10 +34,14 @@ class Exit(IntEnum):
 
 def run(command: click.Command) -> NoReturn:
     """Run a command and exit with its code."""
+    _open_closed_streams()
     try:
         code = command.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        # Names of files and values of options may hold control characters.
+        text = StringIO()
+        error.show(text)
+        say(text.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         say("Interrupted.", err=True)
@@ -43,6 +49,20 @@ def run(command: click.Command) -> NoReturn:
     except Exception as error:
         sys.exit(_explain(error))
     sys.exit(code if isinstance(code, int) else Exit.OK)
+
+
+def _open_closed_streams() -> None:
+    """Open standard streams that the caller has closed (`>&-`), which nothing then needs to check.
+
+    Otherwise the next file that is opened would take the place of one, and get what is printed.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            fd = os.open(os.devnull, os.O_RDWR)
+            if fd != number:
+                os.dup2(fd, number)
+                os.close(fd)
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def exit_code(error: Exception) -> Exit:

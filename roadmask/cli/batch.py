@@ -123,11 +123,14 @@ def batch(
 @contextmanager
 def _summarized(summary: BatchSummary, *, quiet: bool, as_json: bool) -> Iterator[None]:
     """Print the summary at the end, whatever ended the run."""
-    from roadmask.errors import RoadmaskError
+    from roadmask.errors import InvalidRequest, RoadmaskError
 
     try:
         yield
-    except click.ClickException:
+    except click.ClickException as error:
+        if as_json:
+            summary.error = InvalidRequest(error.format_message()).problem()
+            click.echo(summary.json())
         raise
     except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, RoadmaskError | OSError):

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -85,12 +86,14 @@ def segment(
             masks.check(force=force)
         with connect_or_start(url, api_key, local, data_dir) as client:
             results = _segment(client, masks, request)
+        if str(photos[0]) == STANDARD_STREAM:
+            results = [replace(results[0], image=STANDARD_STREAM)]
         if to_stdout and results[0].mask:
             sys.stdout.buffer.write((folder / results[0].mask).read_bytes())
     if as_json:
         click.echo(json.dumps({"out": str(folder), "results": [each.line() for each in results]}))
-    elif not to_stdout:
-        _print(results, folder)
+    else:
+        _print([each for each in results if each.error or not to_stdout], folder)
     ctx.exit(Exit.FAILURES if any(each.error for each in results) else Exit.OK)
 
 
@@ -100,6 +103,10 @@ def _check_streams(photos: tuple[Path, ...], out: str, as_json: bool) -> None:
             raise click.UsageError(
                 f"{photo} is a folder: `roadmask batch {photo} --out {out}` segments all of it."
             )
+        if photo.is_fifo():
+            raise click.UsageError(f"{photo} is a pipe: let `roadmask segment -` read from it.")
+    if out != STANDARD_STREAM and Path(out).exists() and not Path(out).is_dir():
+        raise click.UsageError(f"--out names a folder, or `-`: {out} is a file.")
     if len(photos) > 1 and STANDARD_STREAM in (out, *map(str, photos)):
         raise click.UsageError("`-` stands for one photo and one mask; name no other photo.")
     if out == STANDARD_STREAM and as_json:
@@ -148,7 +155,12 @@ def _segment(client: Client, masks: PhotoMasks, request: dict[str, Any]) -> list
             )
         )
         for photo, item in zip(images, client.results(job), strict=True):
-            results[photo] = _save(client, job, item, photo, masks)
+            try:
+                results[photo] = _save(client, job, item, photo, masks)
+            except SERVICE_ERRORS:
+                raise
+            except RoadmaskError as error:
+                results[photo] = FileResult.of_error(str(photo), None, error)
     return [results[photo] for photo in masks.names]
 
 

@@ -74,7 +74,7 @@ def read_json(response: httpx.Response) -> Any:
     """The JSON of an answer. Raises `IncompatibleService` for anything else."""
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise incompatible(response, "is not JSON") from None
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import Any, TypedDict
-from urllib.parse import quote
 
+from roadmask.schemas.ids import path_part
 from roadmask.schemas.jobs import ImageRef, Job, JobCreate, Lane
 from roadmask.schemas.mask_parameters import Quality
 from roadmask.schemas.media_types import JSON, NDJSON
@@ -41,8 +41,8 @@ def job_body(request: JobCreate) -> tuple[bytes, str]:
 
 
 def job_part(job: Job | str) -> str:
-    """A job's part of a path."""
-    return quote(job if isinstance(job, str) else job.id, safe="")
+    """A job's part of a path. Raises `InvalidId`."""
+    return path_part(job if isinstance(job, str) else job.id)
 
 
 def wait_query(seconds: float) -> dict[str, str | int]:

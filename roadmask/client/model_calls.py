@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 from roadmask.client.answers import AnswerReader
 from roadmask.client.artifact_archive import pack_artifact
 from roadmask.client.transport import Call, Transport
 from roadmask.errors import NotFound
+from roadmask.schemas.ids import path_part
 from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.schemas.model_version import ModelVersion
 from roadmask.schemas.models import Deployment, Model, ModelList
@@ -32,7 +32,7 @@ class ModelCalls:
         """The model version that a new job with this `model` gets, as `name@version`. None while
         no worker is alive, or workers have different versions."""
         try:
-            found = await self._answers.get(Model, f"{PATH}/{quote(model, safe='')}")
+            found = await self._answers.get(Model, f"{PATH}/{path_part(model)}")
         except NotFound:
             return None
         return str(ModelVersion(found.name, found.version))
@@ -57,7 +57,7 @@ class ModelCalls:
         the time is over; then nothing is changed."""
         call = Call(
             "POST",
-            f"{PATH}/{quote(model, safe='')}/promote",
+            f"{PATH}/{path_part(model)}/promote",
             {"wait": str(wait)},
             timeout=self.transport.timeout + wait,
         )

@@ -22,7 +22,7 @@ LONGEST_PAUSE_S = 10.0
 def retry_after(response: httpx.Response) -> float | None:
     """Seconds the server asks to wait: `Retry-After` as a number or a date (RFC 9110, 10.2.3)."""
     value = response.headers.get("Retry-After", "").strip()
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
+from typing import Any
 
 import httpx
 
 from roadmask.client.answers import read_answer
 from roadmask.client.retries import Backoff
 from roadmask.client.transport import Call, Transport, unreachable
-from roadmask.errors import Unavailable
+from roadmask.errors import IncompatibleService, Unavailable
 from roadmask.schemas.events import Event
 from roadmask.schemas.jobs import FINAL_STATES, Job
 from roadmask.schemas.media_types import EVENT_STREAM
@@ -24,7 +25,10 @@ BEGINNING = "0"
 
 
 class EventParser:
-    """Parses the lines of a stream into events; comments are ignored."""
+    """Parses the lines of a stream into events; comments are ignored.
+
+    Raises `IncompatibleService` for an event whose data are not a JSON object.
+    """
 
     def __init__(self) -> None:
         self._id, self._type, self._data = "", "message", list[str]()
@@ -43,8 +47,21 @@ class EventParser:
             event_type, data = self._type, self._data
             self._type, self._data = "message", []
             if data:
-                return Event(self._id, event_type, json.loads("\n".join(data)))
+                return Event(self._id, event_type, _members("\n".join(data)))
         return None
+
+
+def _members(data: str) -> dict[str, Any]:
+    try:
+        members = json.loads(data)
+    except (ValueError, RecursionError):
+        members = None
+    if not isinstance(members, dict):
+        raise IncompatibleService(
+            "The service sent an event that is not a JSON object. Check the address, and install "
+            "the same version of Roadmask on both sides."
+        )
+    return members
 
 
 def parse_events(lines: Iterable[str]) -> Iterator[Event]:
@@ -63,7 +80,7 @@ async def follow(
     """
     backoff = Backoff(transport.patience)
     while True:
-        cause: httpx.TransportError | Unavailable | None = None
+        cause: httpx.RequestError | Unavailable | None = None
         headers = {"Accept": EVENT_STREAM, "Last-Event-ID": last_id}
         call = Call("GET", f"/v1/jobs/{job_id}/events", headers=headers, timeout=SILENCE_S)
         parser = EventParser()
@@ -80,11 +97,11 @@ async def follow(
                         return
             if await _has_ended(transport, job_id):
                 return
-        except (httpx.TransportError, Unavailable) as error:
+        except (httpx.RequestError, Unavailable) as error:
             cause = error
-            transport.disconnected = isinstance(error, httpx.TransportError)
+            transport.disconnected = isinstance(error, httpx.RequestError)
         if not await transport.pause(backoff):
-            if isinstance(cause, httpx.TransportError):
+            if isinstance(cause, httpx.RequestError):
                 raise unreachable(transport.base_url, cause) from cause
             raise cause or Unavailable(f"The events of job {job_id} broke off before its end.")
 

@@ -28,6 +28,7 @@ from roadmask.errors import (
     UploadTooLarge,
     error_classes,
 )
+from roadmask.shown import shown
 
 T = TypeVar("T")
 
@@ -82,10 +83,10 @@ class Call:
 class Transport(ABC):
     """Sends calls to one service.
 
-    Idempotent calls are retried after connection errors and the statuses 429, 502, 503 and 504,
-    with exponential back-off (or after the pause that `Retry-After` asks for), for `patience`
-    seconds in all. Raises the classes of `roadmask.errors`; `ServiceUnreachable` when nothing
-    answers.
+    Idempotent calls are retried after connection errors, damaged responses, and the statuses 429,
+    502, 503 and 504, with exponential back-off (or after the pause that `Retry-After` asks for),
+    for `patience` seconds in all. Raises the classes of `roadmask.errors`; `ServiceUnreachable`
+    when nothing answers.
 
     Subclasses do what touches the network or the clock: `AsyncTransport` suspends there,
     `SyncTransport` blocks and never suspends.
@@ -96,7 +97,7 @@ class Transport(ABC):
     ) -> None:
         url = base_url or os.environ.get("ROADMASK_URL") or DEFAULT_URL
         self.base_url: str = service_url(url)
-        self.api_key = api_key or os.environ.get("ROADMASK_API_KEY")
+        self.api_key: str | None = checked_key(api_key or os.environ.get("ROADMASK_API_KEY"))
         self.timeout = timeout
         self.patience = patience
         self.disconnected = False
@@ -125,7 +126,7 @@ class Transport(ABC):
                     begun = True
                     yield block
                 return
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 if begun or not await self.pause(backoff):
                     raise unreachable(self.base_url, error) from error
             except RoadmaskError as error:
@@ -147,13 +148,15 @@ class Transport(ABC):
             try:
                 response = await attempt()
                 self.disconnected = False
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 self.disconnected = True
                 # A refused connection never carried the request: it can always be retried.
                 again = idempotent or isinstance(error, httpx.ConnectError)
                 if again and await self.pause(backoff):
                     continue
                 raise unreachable(place, error) from error
+            except httpx.InvalidURL as error:
+                raise InvalidRequest(f"{shown(place)[:200]} is not a URL ({error}).") from error
             if response.is_success:
                 return response
             again = idempotent and response.status_code in RETRIED_STATUSES
@@ -170,11 +173,11 @@ class Transport(ABC):
 
     @abstractmethod
     def lines(self, call: Call) -> AsyncGenerator[str]:
-        """The lines of a response as they come, in one try. Raises `httpx.TransportError`."""
+        """The lines of a response as they come, in one try. Raises `httpx.RequestError`."""
 
     @abstractmethod
     def blocks(self, call: Call) -> AsyncGenerator[bytes]:
-        """The bytes of a response as they come, in one try. Raises `httpx.TransportError`."""
+        """The bytes of a response as they come, in one try. Raises `httpx.RequestError`."""
 
     @abstractmethod
     def foreign_blocks(self, url: str) -> AsyncGenerator[bytes]:
@@ -227,6 +230,20 @@ def service_url(text: str) -> str:
     return url.rstrip("/")
 
 
+def checked_key(text: str | None) -> str | None:
+    """An API key, without the line break of its file; None for an empty one.
+
+    Raises `InvalidRequest`, which does not repeat it, for a text that no header can carry.
+    """
+    key = (text or "").strip()
+    if not re.fullmatch(r"[ -~]*", key):
+        raise InvalidRequest(
+            "The API key has a line break or a character that is not ASCII, which no header can "
+            "carry. Check --api-key or ROADMASK_API_KEY."
+        )
+    return key or None
+
+
 def user_agent() -> str:
     """Which client sends a request."""
     return f"roadmask/{version('roadmask')} python/{platform.python_version()}"
@@ -253,9 +270,14 @@ def request_options(call: Call, content: Any = None) -> dict[str, Any]:
     }
 
 
-def unreachable(place: str, error: httpx.TransportError) -> ServiceUnreachable:
-    """The error for an address where nothing answers."""
+def unreachable(place: str, error: httpx.RequestError) -> ServiceUnreachable:
+    """The error for an address where nothing answers, or from which no whole answer comes."""
     cause = str(error) or type(error).__name__
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.DecodingError):
+        return ServiceUnreachable(
+            f"No whole answer comes from {place} ({cause}). Check the address, any proxy on the "
+            "way, and the log of the service."
+        )
     return ServiceUnreachable(
         f"Nothing answers at {place} ({cause}). Start a service with `roadmask up`, "
         "or give the address of a running one with --url or ROADMASK_URL."
@@ -264,12 +286,18 @@ def unreachable(place: str, error: httpx.TransportError) -> ServiceUnreachable:
 
 def problem_error(response: httpx.Response) -> RoadmaskError:
     """The error that a response's problem object (RFC 9457) stands for."""
+    host = response.request.url.host
+    answer = f"{host} answered {response.status_code} {response.reason_phrase}"
+    if response.has_redirect_location:
+        place = shown(response.headers["Location"].partition("?")[0])
+        return IncompatibleService(
+            f"{answer}: {place}. A client sends its key to no other address. If the service has "
+            "moved there, name it with --url or ROADMASK_URL."
+        )
     try:
         problem = response.json()
         cls = error_classes()[problem["code"]]
-    except (ValueError, KeyError, TypeError):
-        cls = BY_STATUS.get(response.status_code, RoadmaskError)
-        host = response.request.url.host
-        return cls(f"{host} answered {response.status_code} {response.reason_phrase}.")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return BY_STATUS.get(response.status_code, RoadmaskError)(f"{answer}.")
     extra = {name: value for name, value in problem.items() if name not in STANDARD_MEMBERS}
     return cls(str(problem.get("detail", cls.title)), **extra)

@@ -113,7 +113,7 @@ class MaskFetcher:
         open_items = set(range(sub_job.job.counts.total))
         for event in self._client.events(sub_job.job):
             index: int = event.data.get("index", -1)
-            ended = event.type == "item" and event.data["state"] in FINAL_ITEM_STATES
+            ended = event.type == "item" and event.data.get("state") in FINAL_ITEM_STATES
             if ended and index in open_items:
                 open_items.remove(index)
                 queue.add([index])

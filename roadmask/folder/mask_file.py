@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
 from roadmask.atomic import write_atomically
-from roadmask.errors import ImageUnreadable
+from roadmask.errors import ImageUnreadable, MaskNotWritten
 from roadmask.folder.output_names import confidence_name
 from roadmask.images.decoding import decode, encode_png
 from roadmask.masks.codec import decode_mask, index_png, overlay
@@ -17,6 +18,20 @@ from roadmask.schemas.pixels import AS_STORED, Pixels
 
 MAX_PIXELS = 2**28
 """Largest photo decoded here. The service has decoded it before, within a limit of its own."""
+PLACE_ERRORS = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EILSEQ,
+        errno.EINVAL,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.EPERM,
+    }
+)
+"""Errors of one file's name or place. All others, such as a full disk, are those of every file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +46,30 @@ class MaskWriter:
     """What the samples of the photos mean, below overlays."""
 
     def write(self, name: str, photo: Path, mask_png: bytes, confidence_png: bytes | None) -> Path:
-        """Write the mask of a photo, and its confidence if given; returns the mask's path."""
+        """Write the mask of a photo, and its confidence if given; returns the mask's path.
+
+        Raises `MaskNotWritten`, `ImageUnreadable` as `convert_mask`, and `OSError`.
+        """
         if self.confidence is not None and confidence_png is not None:
-            write_atomically(self.confidence / confidence_name(name), [confidence_png])
+            write_mask_file(self.confidence / confidence_name(name), confidence_png)
         path = self.out / name
         mask = convert_mask(mask_png, photo, self.format, confidence_png, self.pixels)
-        write_atomically(path, [mask])
+        write_mask_file(path, mask)
         return path
+
+
+def write_mask_file(path: Path, content: bytes) -> None:
+    """Write a file of a mask. Raises `MaskNotWritten` when its name or its place is not possible,
+    and `OSError` when no file can be written."""
+    try:
+        write_atomically(path, [content])
+    except OSError as error:
+        if error.errno not in PLACE_ERRORS:
+            raise
+        raise MaskNotWritten(
+            f"{error.filename or path} cannot be written: {error.strerror}. Rename the image, or "
+            "move away what has the name of its mask, and run the same command again."
+        ) from error
 
 
 def convert_mask(

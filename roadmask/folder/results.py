@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roadmask.errors import RoadmaskError
+from roadmask.errors import RecordUnreadable, RoadmaskError
 from roadmask.schemas.jobs import Item, ItemState, Problem
 
 RESULTS, FAILURES = "results.jsonl", "failures.jsonl"
@@ -131,13 +131,19 @@ class Progress:
 def read_results(out: Path, name: str = RESULTS) -> list[FileResult]:
     """The results that the last run left in the output folder `out`, in the order of names.
 
-    `name` is `RESULTS`, or `FAILURES` for the failed files alone. Empty without such a file.
+    `name` is `RESULTS`, or `FAILURES` for the failed files alone. Empty without such a file. Raises
+    `RecordUnreadable`.
     """
     try:
         lines = (out / name).read_text().splitlines()
+        return [FileResult.of_line(json.loads(line)) for line in lines]
     except FileNotFoundError:
         return []
-    return [FileResult.of_line(json.loads(line)) for line in lines]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecordUnreadable(
+            f"{out / name} is damaged. A run over the whole folder, without --failed, writes it "
+            "again."
+        ) from error
 
 
 def _unfinished(item: Item) -> Problem:

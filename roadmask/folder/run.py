@@ -87,12 +87,11 @@ class FolderRun:
     def run(self, only: Collection[str] | None = None) -> Generator[FileResult]:
         """The result of each file as it ends; `only` names the files, by default all.
 
-        Raises `InvalidRequest` for a folder without images, `Conflict` when another run writes to
-        `out`, and `ServiceUnreachable` when the service stays away.
+        Raises `InvalidRequest` for a folder without images or a selection of none, `Conflict` when
+        another run writes to `out`, and `ServiceUnreachable` when the service stays away.
         """
         names = self._options.image_names()
-        wanted = names if only is None else [name for name in names if name in only]
-        selected = self._selection.of(wanted)
+        selected = _selected(self._selection, names, only)
         file = state_file(self._options.out)
         with (
             FolderLock(file.parent, "lock", "`roadmask batch`"),
@@ -207,6 +206,13 @@ class FolderRun:
             self._messages.put(error)
 
 
+def _selected(selection: Selection, names: list[str], only: Collection[str] | None) -> list[str]:
+    """The selected images. Raises `InvalidRequest` if none of the folder's can be selected."""
+    if only is None:
+        selection.check(names)
+    return selection.of(names if only is None else [name for name in names if name in only])
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Images that a run would segment, and masks that it would find."""
@@ -224,7 +230,7 @@ def plan_run(
 ) -> Plan:
     """What a run would do; nothing is read but names and the state. Raises `InvalidRequest`."""
     names = options.image_names()
-    selected = selection.of(names if only is None else [name for name in names if name in only])
+    selected = _selected(selection, names, only)
     file = state_file(options.out)
     if not file.is_file():
         return Plan(0, selected, [], [])

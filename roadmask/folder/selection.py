@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import PurePosixPath
 
+from roadmask.errors import InvalidRequest
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -22,6 +24,14 @@ class Selection:
     exclude: tuple[str, ...] = ()
     limit: int | None = None
     """Number of images, the first in the order of their names."""
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raise `InvalidRequest` if the patterns leave none of these names."""
+        if names and not self.of(names):
+            raise InvalidRequest(
+                f"None of the {len(names):,} images is left by --include and --exclude. A pattern "
+                "matches a path below the folder, a file name or a folder."
+            )
 
     def of(self, names: Sequence[str]) -> list[str]:
         """The selected names, in their order."""

@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from roadmask.errors import RecordUnreadable
 from roadmask.hashing import sha256_of_file
 
 BLOCK = 500
@@ -216,7 +217,8 @@ class FolderState:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Raises `OSError` with the file's name when its disk is full or fails."""
+        """Raises `OSError` with the file's name when its disk is full or fails, and
+        `RecordUnreadable` when the file is damaged."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -224,6 +226,11 @@ class FolderState:
             number = errno.ENOSPC if full else errno.EIO
             cause = os.strerror(number) if full else str(error)
             raise OSError(number, cause, str(self._path)) from error
+        except sqlite3.DatabaseError as error:
+            raise RecordUnreadable(
+                f"{self._path} is damaged ({error}). Delete the folder {self._path.parent} and run "
+                "the same command again: it fetches all masks again."
+            ) from error
 
 
 def last_format(out: Path) -> str | None:

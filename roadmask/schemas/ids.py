@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import StringConstraints
 
@@ -64,11 +65,28 @@ def uploaded_id(sha256: str) -> str:
     return f"sha256-{sha256}"
 
 
-def _fault(text: str) -> str:
-    """Why the text is not an id; empty when it is one."""
+def path_part(text: str) -> str:
+    """An id or a name as one part of a URL's path. Raises `InvalidId` for a text that is none."""
+    if text in ("", ".", "..") or len(text) > MAX_ID or not _is_unicode(text):
+        raise InvalidId(
+            f"{text[:80]!r} is not an id or a name: it is empty, `.` or `..`, has more than "
+            f"{MAX_ID:,} characters, or is not valid Unicode."
+        )
+    return quote(text, safe="")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether the text has a form in UTF-8; names of files may have none."""
     try:
         text.encode()
     except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _fault(text: str) -> str:
+    """Why the text is not an id; empty when it is one."""
+    if not _is_unicode(text):
         return "it is not valid Unicode (the name of its file is not UTF-8)"
     if len(text) > MAX_ID:
         return f"it has {len(text):,} characters, and {MAX_ID:,} is the limit"

@@ -31,7 +31,7 @@ DAMAGED = {"mask_damaged", "record_unreadable"}
 """Codes of damaged data, which whatever reads them can meet."""
 PROGRAM_ONLY = {
     *("condition_unclear", "incompatible_service", "training_stopped", "unknown_category"),
-    "video_unavailable",
+    *("mask_not_written", "video_unavailable"),
     "signature_invalid",
 }
 """Codes of commands, which talk to a person and not over HTTP."""

@@ -84,6 +84,12 @@ def test_wrong_use_is_2(alone: Run, tmp_path: Path, arguments: tuple[str, ...]) 
     assert "Traceback" not in done.stderr
 
 
+def test_wrong_use_cannot_ring_or_colour_a_terminal(alone: Run) -> None:
+    done = alone("segment", "bell\a\x1b]0;title\a.jpg")
+    assert done.returncode == 2
+    assert "There is no file bell\ufffd\ufffd]0;title\ufffd.jpg." in done.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("batch", "photos", "--out", "masks"), ("segment", "photos/one.jpg"), ("jobs",)],

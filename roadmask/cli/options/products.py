@@ -151,7 +151,7 @@ def _write_document(kind: str, results: Sequence[FileResult], out: Path) -> None
     document = FolderDocument(out, results)
     path = document.write(kind)
     for image in document.left_out:
-        say(f"{image} is not in the document: its mask cannot be read.", err=True)
+        say(f"{image} is not in the document: its file cannot be read or written.", err=True)
     say(f"Document: {path} ({len(results) - len(document.left_out)} images)", err=True)
 
 

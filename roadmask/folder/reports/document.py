@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import quote
 
 from roadmask.atomic import write_atomically
-from roadmask.errors import InvalidRequest
+from roadmask.errors import InvalidRequest, MaskNotWritten
+from roadmask.folder.mask_file import write_mask_file
 from roadmask.folder.results import FileResult
+from roadmask.images.stems import unique_stems
 from roadmask.masks.codec import decode_mask
 from roadmask.masks.formats.masked_image import MaskedImage
 from roadmask.masks.formats.render import document, render
@@ -30,7 +33,7 @@ class FolderDocument:
 
     def __init__(self, out: Path, results: Sequence[FileResult]) -> None:
         self.left_out: list[str] = []
-        """Images whose mask files cannot be read."""
+        """Images whose mask files cannot be read, or whose file here cannot be written."""
         self._out = out
         self._results = results
 
@@ -40,10 +43,12 @@ class FolderDocument:
         if kind != "cityscapes":
             write_atomically(path, document(self._images(), _format(kind)))
             return path
+        names = cityscapes_names([result.image for result in self._results])
         for image in self._images():
-            stem = PurePosixPath(image.filename).with_suffix("").as_posix()
-            name = f"{stem.removesuffix('_leftImg8bit')}_gtFine_labelIds.png"
-            write_atomically(path / name, [render(image, MaskFormat.LABELIDS)])
+            try:
+                write_mask_file(path / names[image.filename], render(image, MaskFormat.LABELIDS))
+            except MaskNotWritten:
+                self.left_out.append(image.filename)
         return path
 
     def _images(self) -> Iterator[MaskedImage]:
@@ -61,6 +66,18 @@ class FolderDocument:
                 filename=result.image,
                 url=LOCAL_FILES + quote(result.image, errors="replace"),
             )
+
+
+def cityscapes_names(images: Sequence[str]) -> dict[str, str]:
+    """The name of each image's label ids: `a/x_gtFine_labelIds.png` for `a/x_leftImg8bit.png`.
+
+    Images that would share one keep the rest of their names.
+    """
+    whole = unique_stems(images)
+    short = {image: stem.removesuffix("_leftImg8bit") for image, stem in whole.items()}
+    counts = Counter(short.values())
+    stems = {image: name if counts[name] == 1 else whole[image] for image, name in short.items()}
+    return {image: f"{stem}_gtFine_labelIds.png" for image, stem in stems.items()}
 
 
 def _format(kind: str) -> DocumentFormat:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
-from urllib.parse import quote
 
-from roadmask.schemas.ids import check_image_id
+from roadmask.schemas.ids import check_image_id, path_part
 from roadmask.schemas.wire import Wire
 
 ErasedKind = Literal["image", "truth", "dataset", "job"]
@@ -34,5 +33,5 @@ def erased_path(kind: ErasedKind, name: str) -> str:
     """The path at which something is deleted. Raises `InvalidId`."""
     if kind == "image":
         return f"/v1/images/{check_image_id(name)}"
-    segment = quote(name, safe="")
+    segment = path_part(name)
     return f"/v1/truths/sha256-{segment}" if kind == "truth" else f"/v1/{kind}s/{segment}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
-from urllib.parse import quote
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from roadmask.schemas.ids import path_part
 from roadmask.schemas.wire import Wire
 
 SharedKind = Literal["job", "dataset"]
@@ -32,5 +32,5 @@ class SharingChange(Sharing):
 
 
 def sharing_path(kind: SharedKind, name: str) -> str:
-    """The path of the sharing of a job or a dataset."""
-    return f"/v1/{kind}s/{quote(name, safe='')}/sharing"
+    """The path of the sharing of a job or a dataset. Raises `InvalidId`."""
+    return f"/v1/{kind}s/{path_part(name)}/sharing"

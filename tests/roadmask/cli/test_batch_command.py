@@ -169,6 +169,34 @@ def test_options_that_cannot_be(batch: Batch, words: tuple[str, ...], cause: str
     assert (done.returncode, cause in done.stderr) == (2, True), done.stderr
 
 
+def test_wrong_use_has_its_cause_in_the_summary_too(batch: Batch) -> None:
+    for words, cause in (
+        (("--failed",), "has no masks of an earlier run"),
+        (("--include", "cam9"), "None of the 4 images is left"),
+        (("--exclude", "*", "--dry-run"), "None of the 4 images is left"),
+    ):
+        done = batch(*words, "--json")
+        assert done.returncode == 2
+        assert cause in json.loads(done.stdout)["error"]["detail"]
+        assert cause in done.stderr
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_damaged_records_are_named_with_what_to_do(batch: Batch, masks: Path) -> None:
+    assert batch().returncode == 0
+    for content in ('{"image": "a.jp', "[]", '{"image": 5}', "\udcff"):
+        (masks / "failures.jsonl").write_text(content, errors="surrogateescape")
+        done = batch("--failed")
+        assert (done.returncode, "without --failed" in done.stderr) == (1, True), done.stderr
+        assert "Traceback" not in done.stderr
+    (masks / ".roadmask/ledger.sqlite").write_bytes(b"no database" * 100)
+    for words in ((), ("--dry-run",)):
+        done = batch(*words)
+        assert done.stderr.count("Error: ") == 1
+        assert "Delete the folder" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def small_files() -> None:
     """No file of the process may grow beyond 100 kB, as on a disk that is full."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

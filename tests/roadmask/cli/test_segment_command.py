@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from roadmask import Client
 from roadmask.cli.segment import segment
 from roadmask.folder.state import FolderState, state_file
 from tests.harness.client.photo_folders import photo, tree
-from tests.harness.client.program import Done, call_roadmask
+from tests.harness.client.program import PROGRAM, Done, call_roadmask
 
 pytestmark = pytest.mark.usefixtures("busy_worker")
 
@@ -116,6 +119,33 @@ def test_a_missing_photo_fails_alone_and_json_tells_all(
     assert (nothing.returncode, "There is no file" in nothing.stderr) == (2, True)
 
 
+def test_a_mask_that_cannot_be_written_fails_alone(run: Segment, x: Path, tmp_path: Path) -> None:
+    photo(tmp_path / "y.png", 2)
+    (tmp_path / "masks/y.png").mkdir(parents=True)
+    done = run("y.png", "x.png", "--force")
+    assert (done.returncode, (tmp_path / "masks/x.png").is_file()) == (1, True)
+    assert "failed: y.png: The mask cannot be written." in done.stderr
+
+
+def test_a_photo_from_stdin_is_called_so_in_its_error(client: Client, tmp_path: Path) -> None:
+    words = [*PROGRAM, "segment", "-", "--url", client.base_url]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("failed: -: The file is empty.")
+
+
+@pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_fault(client: Client, x: Path, stream: str) -> None:
+    command = shlex.join([*PROGRAM, "segment", "x.png", "--force", "--url", client.base_url])
+    done = subprocess.run(
+        f"{command} {stream}", shell=True, cwd=x.parent, capture_output=True, text=True
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    alone = shlex.join([*PROGRAM, "segment", "-", "--out", "-", "--url", client.base_url])
+    done = subprocess.run(f"{alone} {stream}", shell=True, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+
+
 def test_a_pipe_in_and_out(client: Client, x: Path) -> None:
     done = CliRunner().invoke(segment, ["-", "--url", client.base_url], input=x.read_bytes())
     assert done.exit_code == 0, done.stderr
@@ -125,8 +155,16 @@ def test_a_pipe_in_and_out(client: Client, x: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("-", "x.png"), ("x.png", "y.png", "--out", "-"), ("x.png", "--out", "-", "--json")]
+    "words",
+    [
+        ("-", "x.png"),
+        ("x.png", "y.png", "--out", "-"),
+        ("x.png", "--out", "-", "--json"),
+        ("x.png", "--out", "x.png"),
+        ("pipe.png",),
+    ],
 )
 def test_streams_that_cannot_be(run: Segment, x: Path, words: tuple[str, ...]) -> None:
+    os.mkfifo(x.parent / "pipe.png")
     done = run(*words)
     assert (done.returncode, done.stdout) == (2, "")

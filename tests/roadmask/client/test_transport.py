@@ -159,6 +159,76 @@ def test_errors_of_others_are_known_by_their_status(
     assert str(status) in raised.value.detail
 
 
+DEEP = b"[" * 100_000
+ODD = [
+    (StubResponse(body=b"no gzip", headers={"Content-Encoding": "gzip"}), ServiceUnreachable),
+    (StubResponse(body=DEEP), IncompatibleService),
+    (StubResponse(400, DEEP), RoadmaskError),
+    (StubResponse(503, headers={"Retry-After": "\xb2"}), Unavailable),
+    (problem(400, code="invalid_request", detail="No.", self=1), InvalidRequest),
+    (StubResponse(308, headers={"Location": "https://new.example/?s=secret"}), IncompatibleService),
+]
+
+
+@pytest.mark.parametrize(("answer", "cls"), ODD, ids=str)
+def test_an_odd_answer_is_an_error_of_roadmask(
+    connect: Connect, answer: StubResponse, cls: type[RoadmaskError]
+) -> None:
+    with stub_server(answer) as server:
+        client = connect(server.url, patience=0)
+        for ask in (client.service, lambda: list(client.events("job"))):
+            with pytest.raises(cls) as raised:
+                ask()
+            assert type(raised.value) is cls
+            assert "Nothing answers" not in raised.value.detail
+
+
+def test_a_redirect_names_the_new_address_without_its_query(connect: Connect) -> None:
+    answer, _ = ODD[-1]
+    with stub_server(answer) as server, pytest.raises(IncompatibleService) as raised:
+        connect(server.url).get("/v1/service")
+    assert "308 Permanent Redirect: https://new.example/." in raised.value.detail
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("data", [b"<html>", b"[1]", DEEP])
+def test_an_event_that_is_no_json_object(connect: Connect, data: bytes) -> None:
+    with stub_server(StubResponse(body=b"data: " + data + b"\n\n")) as server:
+        client = connect(server.url, patience=0)
+        with pytest.raises(IncompatibleService, match="an event that is not a JSON object"):
+            list(client.events("job"))
+
+
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(connect: Connect) -> None:
+    for key in ("sec\nret", "\u0441ecret", "sec\0ret"):
+        with pytest.raises(InvalidRequest, match="no header can carry") as raised:
+            connect("http://127.0.0.1:9", key)
+        assert "ret" not in raised.value.detail
+    with stub_server(StubResponse()) as server:
+        connect(server.url, " of-a-file\r\n").get("/v1/service")
+    assert server.requests[0].headers["authorization"] == "Bearer of-a-file"
+
+
+@pytest.mark.parametrize("odd", ["", "..", "x" * 100_000, "bad\udcff"])
+def test_what_is_no_id_is_not_sent(connect: Connect, odd: str) -> None:
+    with stub_server(StubResponse()) as server:
+        client = connect(server.url)
+        for ask, words in (
+            (client.job, ()),
+            (client.artifact, ()),
+            (client.sharing, ("dataset",)),
+            (client.erase, ("job",)),
+        ):
+            with pytest.raises(InvalidId):
+                ask(*words, odd)
+    assert server.requests == []
+
+
+def test_a_link_that_is_no_url(connect: Connect) -> None:
+    with pytest.raises(InvalidRequest, match="is not a URL"):
+        connect("http://127.0.0.1:9", patience=0).fetch("http://mask:port/")
+
+
 def test_a_file_is_sent_whole_on_every_try(connect: Connect, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(bytes(range(256)) * 4096)

@@ -22,6 +22,7 @@ from tests.harness.images.api_images import picture
         {"x.jpg": "x.jpg.png", "x.tif": "x.tif.png", "x.y.jpg": "x.y.png"},
         {"x.jpg": "x.png", "x.jpg.png": "x.jpg.png.png"},
         {"x.jpg": "x.jpg.png", "x.tif": "x.tif.png", "x.jpg.png": "x.jpg.png.png"},
+        {"x.jpg": "x.jpg.png", "x.png/y/z.jpg": "x.png/y/z.png"},
     ],
 )
 def test_no_two_images_share_a_mask(names: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from roadmask.folder.results import FileResult, Progress
 from roadmask.folder.run import FolderRun
 from roadmask.settings import Settings
 from storage.objects.local import LocalStore
-from tests.harness.client.photo_folders import read_lines, run
+from tests.harness.client.photo_folders import photo, read_lines, run
 from tests.harness.waiting import wait_until
 from tests.harness.worker.fake_worker import FakeWorker
 
@@ -35,6 +35,31 @@ def test_a_file_that_is_refused_fails_alone(client: Client, photos: Path, masks:
     (photos / "empty.png").unlink()
     assert run(client, photos, masks) == Progress(total=4, kept=4)
     assert read_lines(masks / "failures.jsonl") == []
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_a_mask_whose_name_is_not_possible_fails_alone(
+    client: Client, photos: Path, masks: Path
+) -> None:
+    long = "x" * 250
+    photo(photos / f"{long}.jpg", 5)
+    photo(photos / f"{long}.png", 6)
+    photo(photos / "taken.jpg", 7)
+    photo(photos / "tree.jpg", 8)
+    photo(photos / "tree.png/leaf.jpg", 9)
+    (masks / "taken.png/of the user").mkdir(parents=True)
+    progress = run(client, photos, masks)
+    assert (progress.inferred, progress.failed) == (6, 3)
+    failures = {line["image"]: line["error"] for line in read_lines(masks / "failures.jsonl")}
+    assert failures.keys() == {f"{long}.jpg", f"{long}.png", "taken.jpg"}
+    assert {error["code"] for error in failures.values()} == {"mask_not_written"}
+    assert "File name too long" in failures[f"{long}.jpg"]["detail"]
+    assert (masks / "tree.jpg.png").is_file()
+    assert (masks / "tree.png/leaf.png").is_file()
+    (masks / "taken.png/of the user").rmdir()
+    (masks / "taken.png").rmdir()
+    (photos / f"{long}.png").unlink()
+    assert run(client, photos, masks).failed == 0
 
 
 def test_an_image_that_fails_is_tried_again_by_the_next_run(

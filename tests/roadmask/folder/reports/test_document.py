@@ -18,7 +18,7 @@ from roadmask.folder.results import FileResult
 from roadmask.images.layouts import find_samples, read_truth
 from roadmask.masks.codec import encode_grey, encode_mask
 from tests.harness.api.server import ApiServer
-from tests.harness.client.photo_folders import photo
+from tests.harness.client.photo_folders import photo, tree
 from tests.harness.client.program import call_roadmask
 
 NAMES = ("a/front.jpg", "a/rear 街.png", "x_leftImg8bit.png")
@@ -73,6 +73,18 @@ def test_cityscapes_files_are_read_back(tmp_path: Path, results: list[FileResult
     samples = {sample.filename: sample for sample in find_samples(tmp_path / "leftImg8bit")}
     for number, name in enumerate(NAMES, 1):
         assert (read_truth(samples[name]) == number).all()
+
+
+def test_no_two_images_share_a_cityscapes_file(tmp_path: Path) -> None:
+    (tmp_path / "mask.png").write_bytes(encode_grey(np.ones((2, 3), np.uint8)))
+    long = f"{'l' * 240}.jpg"
+    images = ("x.jpg", "x.png", "y.jpg", "y_leftImg8bit.jpg", "z_leftImg8bit.png", long)
+    results = [FileResult(name, "0" * 64, "mask.png", "own@1", shares={}) for name in images]
+    document = FolderDocument(tmp_path, results)
+    written = document.write("cityscapes")
+    stems = {"x.jpg", "x.png", "y", "y_leftImg8bit", "z"}
+    assert tree(written) == {f"{stem}_gtFine_labelIds.png" for stem in stems}
+    assert document.left_out == [long]
 
 
 def test_a_mask_that_is_gone_leaves_its_image_out(
