@@ -74,11 +74,18 @@ def open_dataset(
 
 def say_labels(folder: Path, reading: Reading) -> None:
     """Print how the masks of a folder are read, and what is left out, on stderr."""
+    from roadmask.images.image_files import examples
     from roadmask.images.layouts import read_folder
 
     found = read_folder(folder, reading)
     names = "; ".join(dict.fromkeys(map(str, found.labels)))
-    for text in ([f"Masks of {folder} are read as {names}."] if names else []) + found.notes():
+    texts = [f"Masks of {folder} are read as {names}."] if names else []
+    if unmasked := [sample.image for sample in found.samples if sample.truth is None]:
+        texts.append(
+            f"{len(unmasked)} images without a mask, which are left out: "
+            f"{examples(unmasked, folder)}."
+        )
+    for text in texts + found.notes():
         say(text, err=True)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.samples import MAX_PIXELS, annotated_samples, dataset_name
-from roadmask.errors import InvalidRequest
+from roadmask.errors import InvalidRequest, ItemError
 from roadmask.images.decoding import decode
 from roadmask.images.layouts import Sample, read_truth
 from roadmask.images.reading import AS_FOUND, Reading
@@ -37,8 +37,14 @@ class AnnotatedImage:
     """What the samples of the image mean."""
 
     def decode(self, data: bytes) -> NDArray[np.uint8]:
-        """The bytes of `read_image` as RGB, uint8 (H, W, 3). Raises the errors of `decode`."""
-        return decode(data, MAX_PIXELS, pixels=self.pixels)
+        """The bytes of `read_image` as RGB, uint8 (H, W, 3).
+
+        Raises the errors of `decode` with the image's name.
+        """
+        try:
+            return decode(data, MAX_PIXELS, pixels=self.pixels)
+        except ItemError as error:
+            raise type(error)(f"{self.name}: {error.detail}") from error
 
     def truth_for(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The truth. Raises `InvalidRequest` if its size is not that of the image (H, W, 3)."""

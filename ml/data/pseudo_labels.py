@@ -18,6 +18,7 @@ from ml.data.partial_labels import RECORD, PartialLabels
 from ml.data.samples import annotated_samples, read_pair
 from ml.inference.segmenter import PLAIN, Segmenter, TtaView
 from ml.inference.tta import predict_views
+from roadmask.errors import InvalidRequest
 from roadmask.images.reading import AS_FOUND, Reading
 from roadmask.masks.codec import encode_mask
 from roadmask.masks.taxonomy import Taxonomy
@@ -54,8 +55,14 @@ def write_pseudo_labels(
 ) -> Iterator[str]:
     """Write the data set as `images/` and `masks/` in `out`; yields the name of each image.
 
-    Raises what `read_pair` raises.
+    The files are named like those of the data set, below its folders. Raises what `read_pair`
+    raises, and `InvalidRequest` if one of the folders is in the other.
     """
+    here, there = data.resolve(), out.resolve()
+    if here.is_relative_to(there) or there.is_relative_to(here):
+        raise InvalidRequest(
+            f"{out} would mix with the images and masks of {data}. Choose a folder outside."
+        )
     for part in ("images", "masks"):
         (out / part).mkdir(parents=True, exist_ok=True)
     (out / RECORD).write_text(rules.model_dump_json(indent=2), encoding="utf-8")
@@ -65,7 +72,13 @@ def write_pseudo_labels(
         labels = np.empty_like(truth)
         for rows, strip in said.probabilities():
             labels[rows] = complete(truth[rows], strip, rules, taxonomy)
-        name = sample.name.replace("/", "_")
-        (out / "images" / f"{name}{sample.image.suffix}").write_bytes(sample.image.read_bytes())
-        (out / "masks" / f"{name}.png").write_bytes(encode_mask(labels))
+        image_file = out / "images" / sample.filename
+        # The whole name: another image may differ in its suffix alone.
+        mask_file = out / "masks" / f"{sample.filename}.png"
+        for file, content in (
+            (image_file, sample.image.read_bytes()),
+            (mask_file, encode_mask(labels)),
+        ):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
         yield sample.name

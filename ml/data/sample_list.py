@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from ml.data.samples import annotated_samples, read_pair
 from roadmask.atomic import replacing
 from roadmask.errors import InvalidRequest, RoadmaskError
 from roadmask.images.layouts import Sample
+
+_log = logging.getLogger(__name__)
 
 _TRIED = 100
 """A folder is refused if this number of its samples, and no other, was tried and is unreadable."""
@@ -32,9 +35,11 @@ class SampleList:
     def __init__(self, sources: Sequence[DataSource], record: Path | None = None) -> None:
         self._sources = sources
         self._record = record
+        self._latest: dict[int, list[Sample]] = {}
+        """The last listing of each source."""
         self._noted: dict[str, Any] = {"length": 0, "epoch": 0, "names": []}
         if record is not None and record.exists():
-            self._noted = json.loads(record.read_text(encoding="utf-8"))
+            self._noted = _read_record(record)
         else:
             self._noted["length"] = sum(round(source.weight * _check(source)) for source in sources)
 
@@ -50,20 +55,51 @@ class SampleList:
         found = {
             f"{number}/{copy}/{sample.image.relative_to(source.folder).as_posix()}": sample
             for number, source in enumerate(self._sources)
-            for copy, sample in _draw(source, np.random.default_rng([number, epoch]))
+            for copy, sample in _draw(
+                source, self._listed(number, source), np.random.default_rng([number, epoch])
+            )
         }
-        if epoch == self._noted["epoch"]:
+        # Without any of them, as in a folder that was filled anew, the epoch has another list.
+        if epoch == self._noted["epoch"] and not found.keys().isdisjoint(self._noted["names"]):
             return [found[name] for name in self._noted["names"] if name in found]
         self._noted |= {"epoch": epoch, "names": list(found)}
         if self._record is not None:
-            with replacing(self._record) as draft:
+            with replacing(self._record, fsync=True) as draft:
                 draft.write_text(json.dumps(self._noted), encoding="utf-8")
         return list(found.values())
 
+    def _listed(self, number: int, source: DataSource) -> list[Sample]:
+        """The samples of a source now.
 
-def _draw(source: DataSource, random: np.random.Generator) -> Iterator[tuple[int, Sample]]:
+        A mask that arrived may make the labels of its whole folder unclear: then the run goes on
+        with those samples of the listing before that are still there.
+        """
+        try:
+            self._latest[number] = annotated_samples(source.folder, source.reading)
+        except InvalidRequest as error:
+            kept = [each for each in self._latest.get(number, []) if each.image.exists()]
+            if not kept:
+                raise
+            _log.warning("New samples of %s are not used. %s", source.folder, error.detail)
+            return kept
+        return self._latest[number]
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        return {"length": int(noted["length"]), "epoch": noted["epoch"], "names": noted["names"]}
+    except (ValueError, KeyError, TypeError):
+        raise InvalidRequest(
+            f"{path} is damaged, and with it the order of the samples is lost. Choose another "
+            "folder for the run, or delete this one to begin anew."
+        ) from None
+
+
+def _draw(
+    source: DataSource, samples: Sequence[Sample], random: np.random.Generator
+) -> Iterator[tuple[int, Sample]]:
     """The samples of a source in one epoch, each with the number of the copy."""
-    samples = annotated_samples(source.folder, source.reading)
     whole = int(source.weight)
     for copy in range(whole):
         yield from ((copy, sample) for sample in samples)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ml.data.annotated import AnnotatedImage
 from ml.engines.engine import BATCH
 from ml.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Severity
+from ml.evaluation.summary import none_if_nan
 from ml.inference.segmenter import PLAIN, Segmenter, TtaView
 from ml.inference.tta import predict_views
 from roadmask.masks.scores import confusion, mean_iou
@@ -50,13 +51,17 @@ class Robustness:
 
     def summarize(self) -> dict[str, Any]:
         """Mean IoU: `clean`, `mean` over all corruptions and severities, and `per_condition` with
-        `mild` and `severe` of each.
+        `mild` and `severe` of each. None where no annotated pixel is left, as a crop may do.
         """
-        values = {key: float(mean_iou(c, self._taxonomy)) for key, c in self._counts.items()}
+        values = {
+            key: none_if_nan(float(mean_iou(counts, self._taxonomy)))
+            for key, counts in self._counts.items()
+        }
         clean = values.pop((CLEAN, None))
+        known = [value for value in values.values() if value is not None]
         return {
             "clean": clean,
-            "mean": fmean(values.values()),
+            "mean": fmean(known) if known else None,
             "per_condition": {
                 name: {level: values[name, level] for level in SEVERITIES} for name in CORRUPTIONS
             },

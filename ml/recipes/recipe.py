@@ -73,6 +73,7 @@ class Recipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        self._check_numbers()
         unknown = [name for name in self.augmentations if name not in AUGMENTATIONS]
         if unknown:
             raise InvalidRequest(
@@ -82,6 +83,18 @@ class Recipe:
             raise InvalidRequest(
                 f"augment_share is {self.augment_share} with {len(self.augmentations)} "
                 "augmentations: give a share from 0 to 1, and name what its images go through."
+            )
+
+    def _check_numbers(self) -> None:
+        least = {"batch": 1, "epochs": 1, "patience": 1, "budget": 1024, "seed": 0}
+        for name, lowest in least.items():
+            if getattr(self, name) < lowest:
+                raise InvalidRequest(f"{name} is {getattr(self, name)}: give {lowest} or more.")
+        if min(self.crop) < 16 or any(side % 16 for side in self.crop):
+            raise InvalidRequest(f"crop is {list(self.crop)}: give multiples of 16 pixels.")
+        if not 0 < self.zoom[0] <= self.zoom[1]:
+            raise InvalidRequest(
+                f"zoom is {list(self.zoom)}: give a range of scales such as [0.7, 1.6]."
             )
 
     def smoke(self) -> Recipe:

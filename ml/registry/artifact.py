@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ml.registry.card import Card
+from roadmask.atomic import write_atomically
 from roadmask.errors import HashMismatch, ModelNotFound
 from roadmask.hashing import sha256_of_file
 from roadmask.masks.taxonomy import Taxonomy
@@ -41,8 +42,11 @@ class Artifact:
                 f"{folder} is not an artifact: it has no {Path(error.filename).name}."
             ) from None
         except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "its text"
             raise ModelNotFound(
-                f"{folder / CARD_FILE} is not a card of this version: {error}"
+                f"{folder / CARD_FILE} is not a card of this version ({place}: {first['msg']}). "
+                "Copy the folder again, or read it with the version that wrote it."
             ) from None
         if actual != card.sha256:
             raise HashMismatch(
@@ -107,5 +111,5 @@ def find_artifact(name: str | Path) -> Artifact:
 
 def write_card(folder: Path, card: Card) -> Artifact:
     """Write the card of an artifact. The folder is complete then."""
-    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n")
+    write_atomically(folder / CARD_FILE, [card.model_dump_json(indent=2).encode(), b"\n"])
     return Artifact.load(folder)

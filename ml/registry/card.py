@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ml.data.partial_labels import PartialLabels
 from ml.registry.input_size import InputSize
@@ -24,6 +25,9 @@ PREPROCESSING = (
 )
 
 
+_Byte = Annotated[int, Field(ge=0, le=255)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(
         frozen=True,
@@ -38,7 +42,7 @@ class Label(_Part):
     """One category of the card's taxonomy."""
 
     name: str
-    color: tuple[int, int, int]
+    color: tuple[_Byte, _Byte, _Byte]
 
 
 class Categories(_Part):
@@ -48,7 +52,15 @@ class Categories(_Part):
     void: int
     void_is_an_answer: bool = False
     """True if masks of this model can hold void."""
-    labels: list[Label]
+    labels: list[Label] = Field(min_length=2, max_length=256)
+
+    @model_validator(mode="after")
+    def _check(self) -> Categories:
+        if not 0 <= self.void < len(self.labels):
+            raise ValueError(f"void is {self.void}, and there are {len(self.labels)} labels")
+        if len({label.name for label in self.labels}) < len(self.labels):
+            raise ValueError("two labels have the same name")
+        return self
 
     @classmethod
     def of(cls, taxonomy: Taxonomy) -> Categories:
@@ -91,11 +103,11 @@ class Robustness(_Part):
 
     dataset: str
     images: int
-    clean: float
-    mean: float
+    clean: float | None
+    mean: float | None
     """Over all corruptions and severities."""
-    per_condition: dict[str, dict[str, float]]
-    """By corruption: `mild` and `severe`."""
+    per_condition: dict[str, dict[str, float | None]]
+    """By corruption: `mild` and `severe`; None where no annotated pixel was left."""
 
 
 class Provenance(_Part):

@@ -37,14 +37,16 @@ def calibrate(
     samples: Sequence[Sample],
     weights: Sequence[float],
     taxonomy: Taxonomy,
-) -> Calibration:
+) -> Calibration | None:
     """Fit on annotated samples and change the model's last layer. `segmenter` runs the same model.
 
     `weights` are those of all categories in the loss. The share of their logarithm that leaves the
     bias is the one with the highest mean IoU, the temperature the one with the lowest negative
-    log-likelihood (Guo et al., ICML 2017).
+    log-likelihood (Guo et al., ICML 2017). Without an annotated pixel nothing is changed: None.
     """
     logits, truth = _pixels(segmenter, samples, taxonomy)
+    if not truth.size:
+        return None
     answers = list(taxonomy.real)
     log_weights = np.log(np.asarray(weights)[answers]).astype(np.float32)
     shares = _SHARES if log_weights.any() else (0.0,)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -58,9 +61,9 @@ def save_checkpoint(
 def read_progress(path: Path, recipe: Recipe | None = None) -> TrainingState:
     """The state of the run of that checkpoint.
 
-    Raises `InvalidRequest` if it is a run of another recipe than `recipe`.
+    Raises `InvalidRequest` if it is a run of another recipe than `recipe`, and for a damaged file.
     """
-    with np.load(path) as stored:
+    with _opened(path) as stored:
         words = json.loads(str(stored["words"]))
     if recipe is not None and (difference := _difference(words["recipe"], recipe.facts())):
         raise InvalidRequest(
@@ -73,9 +76,9 @@ def read_progress(path: Path, recipe: Recipe | None = None) -> TrainingState:
 def restore(path: Path, groups: Mapping[str, Variables]) -> None:
     """Load the run's state into the variables.
 
-    Raises `InvalidRequest` if the network had other weights.
+    Raises `InvalidRequest` if the network had other weights, and for a damaged file.
     """
-    with np.load(path) as stored:
+    with _opened(path) as stored:
         for group, variables in groups.items():
             arrays = [stored[name] for name in sorted(stored.files) if name.startswith(f"{group}/")]
             if [array.shape for array in arrays] != [tuple(each.shape) for each in variables]:
@@ -85,6 +88,18 @@ def restore(path: Path, groups: Mapping[str, Variables]) -> None:
                 )
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        # NumPy leaves a damaged file open that it has opened itself.
+        with path.open("rb") as file, np.load(file) as stored:
+            yield stored
+    except (BadZipFile, EOFError, KeyError, TypeError, ValueError, zlib.error):
+        raise InvalidRequest(
+            f"{path} is damaged or is no checkpoint. Copy it again, or delete it to begin anew."
+        ) from None
 
 
 def _difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

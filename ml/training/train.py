@@ -25,6 +25,7 @@ from ml.training.precision import describe_precision, measure_precisions, resolv
 from ml.training.publish import publish
 from ml.training.tensorboard import TensorBoardLog
 from ml.training.training_run import EpochMetrics, Run, StepCallback, TrainingStep
+from ml.training.validation import check_validation
 from roadmask.errors import InvalidRequest, TrainingStopped
 from roadmask.images.layouts import Sample
 from roadmask.images.reading import Reading
@@ -69,6 +70,8 @@ class _TrainingLoop:
         self._recipe = resolve_precision(run.recipe, self._progress.precision_ms)
         self._batches = Batches(_sample_list(run), self._recipe, run.workers)
         self._held_out = _samples(run.validation, run.reading)
+        if not run.checkpoint.exists():
+            check_validation(self._held_out)
         keras.utils.set_random_seed(self._recipe.seed)
         self._learner = Learner(self._recipe, len(self._batches), run.encoder)
         if run.checkpoint.exists():

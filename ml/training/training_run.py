@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ml.data.data_source import DataSource
 from ml.recipes.recipe import Recipe
+from roadmask.errors import InvalidRequest
 from roadmask.images.reading import AS_FOUND, Reading
+from roadmask.schemas.model_version import is_model_name
 
 EpochMetrics = dict[str, float]
 """Metrics of an epoch: `loss` and `learning_rate`; with validation data also `mean_iou`,
@@ -38,6 +40,14 @@ class Run:
 
     reading: Reading = AS_FOUND
     """How `validation` is read; the sources of `data` have readings of their own."""
+
+    def __post_init__(self) -> None:
+        # After days of training it would be too late to hear that no job can name the model.
+        if not is_model_name(self.name) or "@" in self.name:
+            raise InvalidRequest(
+                f"{self.name[:80]!r} cannot name a model. Use letters of ASCII, digits, `.`, `_` "
+                "and `-`, at most 128, and no `.` or `-` in front."
+            )
 
     @property
     def checkpoint(self) -> Path:

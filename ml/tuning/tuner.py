@@ -13,6 +13,7 @@ from ml.inference.segmenter import resize
 from ml.registry.artifact import Artifact
 from ml.tuning.trials import run_trials
 from ml.tuning.tuning_result import TuningResult, best
+from roadmask.errors import InvalidRequest
 from roadmask.settings import EngineName, Settings
 
 CANDIDATES: tuple[EngineName, ...] = ("keras", "openvino-f32", "openvino-bf16", "openvino-int8")
@@ -37,13 +38,20 @@ class Tuner:
         """Calibrate on every second annotated image and measure on the others.
 
         The result is kept beside the compiled networks, where `auto` finds it. Raises the errors of
-        the float32 conversion.
+        the float32 conversion, and `InvalidRequest` if no pixel is annotated: every engine would
+        seem to lose nothing.
         """
+        measured = pairs[1::2] or pairs
+        void = self._artifact.taxonomy.void
+        if all((truth == void).all() for _, truth in measured):
+            raise InvalidRequest(
+                f"None of the {len(measured)} images of {data} to measure on has an annotated "
+                "pixel. Name others with --data."
+            )
         if find_spec("nncf") is None:
             self._report("int8 is left out: `pip install './server[tune]'` adds it")
         else:
             self._quantise(pairs[::2])
-        measured = pairs[1::2] or pairs
         trials = run_trials(
             self._predictors(), measured, self._artifact.taxonomy, repeats, self._report
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.pool import ThreadPool
 
 from roadmask.client.client import Client
@@ -73,6 +74,8 @@ def _named(sample: Sample, dataset: str) -> Ingested:
     image = Ingested(sample, sample.filename if is_reserved else sample.name)
     try:
         check_image_id(f"{dataset}/{image.name}")
+        # It is longer than the name by its suffix.
+        check_image_id(sample.filename)
     except InvalidId as error:
         image.error = InvalidId(f"{error.detail} Rename the file.")
     return image
@@ -108,33 +111,42 @@ def _check_size(sample: Sample, width: int, height: int) -> None:
 
 
 def _upload(client: Client, pool: ThreadPool, batch: Sequence[Ingested]) -> None:
-    images = {image.sha256: image for image in _good(batch)}
-    truths = {sha256_of(image.truth): image for image in _good(batch) if image.truth is not None}
+    """Send what the service does not have. What is refused fails with all its copies: one that
+    was not marked would have the whole batch refused.
+    """
+    images: dict[str, list[Ingested]] = {}
+    truths: dict[str, list[Ingested]] = {}
+    for image in _good(batch):
+        images.setdefault(image.sha256, []).append(image)
+        if image.truth is not None:
+            truths.setdefault(sha256_of(image.truth), []).append(image)
     missing = client.missing(list(images)) if images else set()
     missing_truths = client.missing(list(truths), "truths") if truths else set()
 
-    def put(image: Ingested) -> None:
+    def put_image(image: Ingested) -> None:
+        client.put_image(image.sha256, image.sample.image)
+        image.sent = True
+
+    def put_truth(image: Ingested) -> None:
+        assert image.truth is not None
+        client.put_truth(image.truth)
+
+    pool.map(partial(_put, put_image), [images[sha256] for sha256 in missing])
+    pool.map(partial(_put, put_truth), [truths[sha256] for sha256 in missing_truths])
+
+
+def _put(put: Callable[[Ingested], None], copies: Sequence[Ingested]) -> None:
+    """Send a file that lies there under several names, until one of these is accepted."""
+    for image in copies:
         try:
-            client.put_image(image.sha256, image.sample.image)
-            image.sent = True
+            put(image)
+            return
         except SERVICE_ERRORS:
             raise
         except RoadmaskError as error:
             image.error = error
         except OSError as error:
             image.error = ImageUnreadable(f"The file cannot be read: {error}.")
-
-    def put_truth(image: Ingested) -> None:
-        assert image.truth is not None
-        try:
-            client.put_truth(image.truth)
-        except SERVICE_ERRORS:
-            raise
-        except RoadmaskError as error:
-            image.error = error
-
-    pool.map(put, [images[sha256] for sha256 in missing])
-    pool.map(put_truth, [truths[sha256] for sha256 in missing_truths])
 
 
 def _entry(image: Ingested) -> CatalogueEntry:

@@ -42,11 +42,13 @@ def match_masks(
 
     In this order a mask is that of an image if it has its name (`a.png` for `a.jpg`), its whole
     name (`a.jpg.png`), its name and a word such as `_mask`, or its name in another folder, if no
-    other image has it. The whole name is needed where two images differ in their suffix alone.
+    other image has it. The whole name is needed where two images differ in their suffix alone, and
+    the case counts where two images differ in it alone.
     """
     found = Matches()
     index = _Index(masks, mask_folder)
     stems = Counter(_stem(image, image_folder) for image in images)
+    exact = Counter(_exact_stem(image, image_folder) for image in images)
     names = Counter(PurePosixPath(_stem(image, image_folder)).name for image in images)
     used: set[Path] = set()
     for image in images:
@@ -55,6 +57,12 @@ def match_masks(
         variants = index.of_full_name(full)
         if not variants and stems[stem] == 1:
             variants = index.of_stem(stem)
+        elif not variants and exact[own := _exact_stem(image, image_folder)] == 1:
+            variants = [
+                mask
+                for mask in index.of_stem(stem)
+                if _exact_stem(mask, mask_folder).startswith(own)
+            ]
         if not variants and names[name] == 1:
             variants = index.of_name(name)
         used.update(variants)
@@ -117,6 +125,10 @@ def _key(path: Path, folder: Path) -> str:
 
 def _stem(image: Path, folder: Path) -> str:
     return _without_suffix(_key(image, folder))
+
+
+def _exact_stem(path: Path, folder: Path) -> str:
+    return _without_suffix(path.relative_to(folder).as_posix())
 
 
 def _without_suffix(name: str) -> str:

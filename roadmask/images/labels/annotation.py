@@ -13,6 +13,8 @@ from PIL import Image
 
 from roadmask.errors import InvalidRequest
 
+_UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
+"""What Pillow raises for damaged files; of AVIF a RuntimeError."""
 _GREY_RAMP = np.repeat(np.arange(256), 3).reshape(256, 3)
 
 
@@ -42,7 +44,7 @@ class Annotation:
                         "PNG."
                     )
                 return cls._of_picture(picture, name)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except _UNREADABLE as error:
             raise InvalidRequest(f"{name} cannot be read ({error}). Copy the file again.") from None
 
     @classmethod

@@ -48,8 +48,10 @@ class MemberNames:
         short = stem(path)
         chosen = path if _hash(short) in self._ambiguous else short
         member = f"masks/{chosen}{self._suffix}"
-        if self._owners.setdefault(_hash(member), hash(image_id)) != hash(image_id):
-            return f"masks/{chosen} ({index}){self._suffix}"
+        # A downloaded copy may be called `a (1).jpg` by its owner.
+        while self._owners.setdefault(_hash(member), hash(image_id)) != hash(image_id):
+            chosen = f"{chosen} ({index})"
+            member = f"masks/{chosen}{self._suffix}"
         return member
 
 

@@ -5,16 +5,22 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from ml.cli.card import card
+from ml.cli.dataset import say_labels
 from ml.cli.evaluate import evaluate
 from ml.cli.progress import TrainingProgress
 from ml.cli.train import train
+from ml.cli.tune import tune
 from ml.data.samples import dataset_name
 from ml.registry.artifact import Artifact
 from ml.training.training_run import TrainingStep
+from roadmask.errors import InvalidRequest
+from roadmask.images.reading import AS_FOUND
+from roadmask.masks.codec import encode_mask
 from tests.harness.ml.street_folder import write_streets
 
 
@@ -90,3 +96,24 @@ def test_progress_on_a_terminal_shows_loss_speed_and_the_best_so_far(
     assert "step 2/2  loss 0.7500" in shown.getvalue()
     assert "best 0.5000 (epoch 1)" in shown.getvalue()
     assert "iou/sky" not in shown.getvalue()
+
+
+def test_images_without_a_mask_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_streets(tmp_path / "data", 3)
+    (folder / "masks/001.png").unlink()
+    say_labels(folder, AS_FOUND)
+    assert "1 images without a mask, which are left out: images/001.png." in capsys.readouterr().err
+
+
+def test_no_engine_is_chosen_by_images_without_an_annotated_pixel(
+    artifact: Artifact, tmp_path: Path
+) -> None:
+    folder = write_streets(tmp_path / "data", 2)
+    for mask in (folder / "masks").iterdir():
+        mask.write_bytes(encode_mask(np.zeros((96, 128), np.uint8)))
+    with pytest.raises(InvalidRequest, match="has an annotated pixel"):
+        CliRunner().invoke(
+            tune, [str(artifact.path), "--data", str(folder)], catch_exceptions=False
+        )

@@ -4,6 +4,7 @@ import multiprocessing
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,6 +164,25 @@ def test_a_recipe_refuses_what_cannot_be_done(
 ) -> None:
     with pytest.raises(InvalidRequest, match=message):
         replace(RECIPE, augmentations=names, augment_share=share)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("batch", 0),
+        ("epochs", 0),
+        ("patience", 0),
+        ("budget", 0),
+        ("seed", -1),
+        ("crop", (30, 48)),
+        ("crop", (0, 0)),
+        ("zoom", (2.0, 1.0)),
+        ("zoom", (0.0, 1.0)),
+    ],
+)
+def test_a_recipe_refuses_numbers_that_train_nothing(key: str, value: Any) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{key} is"):
+        replace(RECIPE, **{key: value})
 
 
 def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ml.data.partial_labels import PartialLabels
 from ml.data.pseudo_labels import complete, write_pseudo_labels
 from ml.data.samples import annotated_samples, read_pair
 from ml.inference.segmenter import Segmenter
 from ml.registry.input_size import InputSize
+from roadmask.errors import InvalidRequest
 from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.ml.street_folder import write_streets
 
@@ -80,3 +82,33 @@ def test_a_completed_data_set_is_one_to_train_on_and_says_how_it_was_made(tmp_pa
         again, labels = read_pair(after)
         np.testing.assert_array_equal(image, again)
         np.testing.assert_array_equal(labels, np.where(truth == HUMAN, HUMAN, FLAT))
+
+
+def test_images_of_like_names_keep_their_own_labels(tmp_path: Path) -> None:
+    data = write_streets(tmp_path / "data", 3)
+    for old, new, mask in (
+        ("000", "a/b.png", "a/b.png.png"),
+        ("001", "a_b.png", "a_b.png"),
+        ("002", "a/b.webp", "a/b.webp.png"),
+    ):
+        for part, name in (("images", new), ("masks", mask)):
+            (data / part / name).parent.mkdir(exist_ok=True)
+            (data / part / f"{old}.png").rename(data / part / name)
+    teacher = Segmenter(SureOfFlat(), InputSize(budget=96 * 128))  # type: ignore[arg-type]
+    rules = PartialLabels(teaches=("human",))
+    names = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
+    assert names == ["a/b.png", "a/b.webp", "a_b"]
+    completed = annotated_samples(tmp_path / "out")
+    assert [sample.name for sample in completed] == names
+    for before, after in zip(annotated_samples(data), completed, strict=True):
+        np.testing.assert_array_equal(read_pair(before)[0], read_pair(after)[0])
+
+
+@pytest.mark.parametrize("out", ["data", "data/out", "."])
+def test_labels_are_not_written_over_the_annotation(tmp_path: Path, out: str) -> None:
+    data = write_streets(tmp_path / "data", 1)
+    teacher = Segmenter(SureOfFlat(), InputSize(budget=96 * 128))  # type: ignore[arg-type]
+    rules = PartialLabels(teaches=("human",))
+    with pytest.raises(InvalidRequest, match="would mix"):
+        list(write_pseudo_labels(teacher, data, tmp_path / out, rules, CITYSCAPES))
+    assert len(list(data.rglob("*.*"))) == 2

@@ -16,6 +16,8 @@ from ml.data.sample_list import SampleList
 from ml.data.samples import annotated_samples
 from ml.recipes.registry import UNET_MINI
 from roadmask.errors import InvalidRequest
+from roadmask.masks.codec import encode_mask
+from roadmask.masks.indexed_png import grey_png
 from tests.harness.ml.street_folder import write_streets
 
 RECIPE = replace(UNET_MINI, crop=(32, 48), batch=1, seed=3, augmentations=())
@@ -127,3 +129,39 @@ def test_a_weight_is_the_share_of_an_epoch_and_the_fraction_is_drawn_anew(tmp_pa
     again = SampleList([DataSource(folder, 1.5)], tmp_path / "samples.json")
     assert [sample.name for sample in again.at(3)] == epochs[2]
     assert len(SampleList([DataSource(folder, 0.25)]).at(1)) == 2
+
+
+def test_a_new_mask_of_unknown_labels_does_not_end_the_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_streets(tmp_path / "data", 3)
+    listed = SampleList([DataSource(folder)])
+    before = listed.at(1)
+    write_more(folder, 1, first=3)
+    (folder / "masks/003.png").write_bytes(grey_png(np.full((96, 128), 200, np.uint8)))
+    with caplog.at_level(logging.WARNING):
+        assert listed.at(2) == before
+    assert "200" in caplog.text
+    (folder / "masks/003.png").write_bytes(encode_mask(np.ones((96, 128), np.uint8)))
+    assert len(listed.at(3)) == 4
+    for path in (folder / "images").iterdir():
+        path.unlink()
+    with pytest.raises(InvalidRequest):
+        listed.at(4)
+
+
+def test_an_epoch_whose_samples_are_all_gone_has_those_that_are_there(tmp_path: Path) -> None:
+    folder, record = write_streets(tmp_path / "data", 2), tmp_path / "samples.json"
+    SampleList([DataSource(folder)], record).at(1)
+    for path in folder.glob("*/*"):
+        path.rename(path.with_stem(f"new-{path.stem}"))
+    again = SampleList([DataSource(folder)], record).at(1)
+    assert [sample.name for sample in again] == ["new-000", "new-001"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"length": 2}'])
+def test_a_damaged_record_is_named(tmp_path: Path, content: str) -> None:
+    record = tmp_path / "samples.json"
+    record.write_text(content)
+    with pytest.raises(InvalidRequest, match=r"samples\.json is damaged"):
+        SampleList([DataSource(write_streets(tmp_path / "data", 2))], record)

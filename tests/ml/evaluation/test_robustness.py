@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ml.cli.conditions import conditions_table
 from ml.data.annotated import from_folder
 from ml.evaluation.corruptions import CORRUPTIONS
 from ml.evaluation.robustness import Robustness
 from ml.inference.segmenter import Segmenter
+from ml.registry.card import Robustness as RobustnessFacts
 from ml.registry.input_size import InputSize
+from roadmask.errors import ItemError
+from roadmask.masks.codec import encode_mask
 from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.ml.street_folder import write_streets
 
@@ -48,3 +52,23 @@ def test_what_depends_on_colour_fails_without_it_and_not_by_a_crop(streets: Path
     assert table["portrait"]["mild"] > 0.8
     every = [value for each in table.values() for value in each.values()]
     assert found["mean"] == pytest.approx(sum(every) / 34)
+
+
+def test_images_without_annotated_pixels_have_no_score_and_a_card_that_can_be_read(
+    streets: Path,
+) -> None:
+    for mask in (streets / "masks").iterdir():
+        mask.write_bytes(encode_mask(np.zeros((96, 128), np.uint8)))
+    robustness = Robustness(Segmenter(ByColour(), InputSize(budget=1024)), CITYSCAPES)
+    images = sum(1 for _ in robustness.run(from_folder(streets).images))
+    facts = RobustnessFacts(dataset="void", images=images, **robustness.summarize())
+    assert (facts.clean, facts.mean) == (None, None)
+    assert RobustnessFacts.model_validate_json(facts.model_dump_json()) == facts
+    conditions_table({"": facts.model_dump()})
+
+
+def test_the_image_that_cannot_be_decoded_is_named(streets: Path) -> None:
+    (streets / "images/001.png").write_bytes(b"no image")
+    robustness = Robustness(Segmenter(ByColour(), InputSize(budget=1024)), CITYSCAPES)
+    with pytest.raises(ItemError, match=r"^001: "):
+        list(robustness.run(from_folder(streets).images))

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from ml.registry.artifact import SHIPPED, Artifact, find_artifact, shipped
+from ml.registry.artifact import SHIPPED, Artifact, find_artifact, shipped, write_card
 from roadmask.errors import HashMismatch, ModelNotFound
+from roadmask.hashing import sha256_of
 from roadmask.masks.taxonomy import CITYSCAPES
 
 
@@ -71,3 +73,42 @@ def test_shipped_artifacts_are_whole_and_say_what_they_are(card: Path) -> None:
 
 def test_the_default_is_one_of_the_shipped() -> None:
     assert find_artifact("default") == find_artifact((SHIPPED / "default").read_text().strip())
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"void": 8}, "void is 8"),
+        ({"void": -1}, "void is -1"),
+        ({"labels": []}, "categories.labels"),
+        ({"labels": [{"name": "road", "color": [0, 0, 0]}] * 2}, "same name"),
+        ({"labels": [{"name": name, "color": [256, 0, 0]} for name in "ab"]}, "color"),
+    ],
+)
+def test_categories_that_no_mask_can_have_are_refused_in_one_line(
+    tmp_path: Path, change: dict[str, object], place: str
+) -> None:
+    words = json.loads(shipped()[0].model_dump_json())
+    words["categories"] |= change
+    (tmp_path / "card.json").write_text(json.dumps(words))
+    with pytest.raises(ModelNotFound, match=place) as caught:
+        Artifact.load(tmp_path)
+    assert "\n" not in caught.value.detail
+
+
+def test_a_card_on_a_full_disk_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.keras").write_bytes(b"model")
+    sha256 = sha256_of(b"model")
+    card = shipped()[0].model_copy(update={"sha256": sha256, "version": sha256[:12]})
+    write_card(tmp_path, card)
+
+    def full(draft: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_card(tmp_path, card.model_copy(update={"choice": "It is small."}))
+    assert Artifact.load(tmp_path).card == card
+    assert len(list(tmp_path.iterdir())) == 2

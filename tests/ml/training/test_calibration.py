@@ -58,8 +58,20 @@ def test_temperature_and_weights_are_found_and_folded(noisy: Path, sureness: flo
     model = brightness_network(sureness, float(np.log(4.0)))
     segmenter = Segmenter(KerasEngine(model, CITYSCAPES.real), size)
     found = calibrate(model, segmenter, annotated_samples(noisy), WEIGHTS, CITYSCAPES)
+    assert found
     assert found.weight_share == 1.0
     assert found.temperature == pytest.approx(sureness, rel=0.06)
     grey = tf.constant(np.full((1, 32, 32, 3), 128, np.uint8))
     logits = model(grey).numpy()[0, 0, 0]
     assert logits[HUMAN] == pytest.approx(logits[FLAT], abs=1e-5)
+
+
+def test_nothing_is_fitted_to_images_without_an_annotated_pixel(noisy: Path) -> None:
+    for mask in (noisy / "masks").iterdir():
+        mask.write_bytes(encode_mask(np.zeros((256, 256), np.uint8)))
+    model = brightness_network(1.0, 0.0)
+    before = model.get_weights()
+    segmenter = Segmenter(KerasEngine(model, CITYSCAPES.real), SIZE)
+    assert calibrate(model, segmenter, annotated_samples(noisy), WEIGHTS, CITYSCAPES) is None
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)

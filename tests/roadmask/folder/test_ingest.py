@@ -102,3 +102,27 @@ def test_a_mask_of_another_size_fails_alone(client: Client, tmp_path: Path) -> N
     assert errors["bad"] is not None
     assert f"{WIDTH + 1}x{HEIGHT} pixels" in errors["bad"].detail
     assert [image.id for image in client.images(dataset="sizes", truth=True)] == ["sizes/good"]
+
+
+def test_copies_of_a_refused_file_fail_and_the_others_are_registered(
+    client: Client, tmp_path: Path
+) -> None:
+    for name, data in (("a", b""), ("b", b""), ("c", b"no image"), ("d", b"no image")):
+        (tmp_path / f"{name}.jpg").write_bytes(data)
+    (tmp_path / "good.jpg").write_bytes(picture(1))
+    errors = {each.name: each.error for each in ingested(client, tmp_path, "copies")}
+    assert [name for name, error in errors.items() if error] == ["a", "b", "c", "d"]
+    assert [image.id for image in client.images(dataset="copies")] == ["copies/good"]
+
+
+def test_a_file_with_a_name_that_is_too_long_is_refused_alone(
+    client: Client, tmp_path: Path
+) -> None:
+    # With the dataset it is an id of 1,024 characters, and the name of the file has more.
+    deep = tmp_path / "/".join(["x" * 203] * 5)
+    deep.mkdir(parents=True)
+    (deep / "y.jpeg").write_bytes(picture(1))
+    (tmp_path / "good.jpg").write_bytes(picture(2))
+    errors = [each.error for each in ingested(client, tmp_path, "d") if each.error]
+    assert len(errors) == 1
+    assert "Rename the file." in errors[0].detail

@@ -51,6 +51,16 @@ def test_two_images_never_share_a_member_and_one_image_does() -> None:
         assert [members.of(*item, index) for index, item in enumerate(items)] == expected
 
 
+@pytest.mark.parametrize(
+    "names", [["a.jpg", "a.jpg", "a (1).jpg"], ["a (2).jpg", "a.jpg", "a.jpg"]]
+)
+def test_a_name_that_looks_like_that_of_a_second_image_is_not_shared(names: list[str]) -> None:
+    members = MemberNames(names, ".png")
+    first, again = ([members.of(n, f"id{i}", i) for i, n in enumerate(names)] for _ in range(2))
+    assert first == again
+    assert len(set(first)) == 3
+
+
 def test_ids_are_members_too() -> None:
     assert member_by_id("camvid/val/0016E5", ".png") == "masks/camvid/val/0016E5.png"
 
