@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 from redis import Redis
@@ -248,7 +249,7 @@ class Reconciler:
 
     def _job_ids(self, lane: Lane) -> list[str]:
         """The open jobs of a lane; what is no id of a job is removed."""
-        members = self._redis.zrange(open_key(lane), 0, -1)
+        members: list[Any] = self._redis.zrange(open_key(lane), 0, -1)
         ids = job_ids(members)
         if len(ids) < len(members):
             noise = [member for member in members if not is_job_id(member)]

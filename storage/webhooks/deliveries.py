@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 from redis import Redis
@@ -83,7 +83,7 @@ class Deliveries:
         latest_ms = now_ms(self._redis)
         if abs(time.time() * 1000 - latest_ms) > APART_S * 1000:
             latest_ms -= LEFT_TO_OTHERS_MS
-        due = self._redis.zrange(
+        due: list[Any] = self._redis.zrange(
             DUE_DELIVERIES, "-inf", latest_ms, byscore=True, offset=0, num=limit
         )
         taken = []
