@@ -128,6 +128,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with open_components(app.state.settings) as components:
         app.state.components = components
+        reading_keys = asyncio.create_task(components.access.read_ahead())
         try:
             # The store may start after this process, or hang: until then /readyz reports it.
             with anyio.move_on_after(STORE_S):
@@ -139,4 +140,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(remove_abandoned_folders)
         warming_up = asyncio.create_task(run_in_threadpool(components.storage.queue.warm_up))
         yield
-        await warming_up
+        await asyncio.gather(warming_up, reading_keys)

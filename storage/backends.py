@@ -132,7 +132,7 @@ class StorageBackends:
             leases=Leases(store, scripts, results, archive, settings),
             deliveries=deliveries,
             reconciler=Reconciler(
-                redis, store, scripts, results, archive, rebuild, queue, audit, settings
+                redis, store, scripts, results, archive, rebuild, restorer, queue, audit, settings
             ),
         )
 

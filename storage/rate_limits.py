@@ -20,9 +20,16 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 -- A clock that was set back must not keep a client out for longer than a full bucket takes.
 local latest = now + burst * interval_ms
-local full_at = math.min(math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now), latest)
+-- A damaged bucket is a full one, and is replaced.
+local stored = redis.pcall('GET', KEYS[1])
+local full_at = type(stored) == 'string' and tonumber(stored) or 0
+local is_too_late = full_at > latest
+full_at = math.min(math.max(now, full_at), latest) -- `now` comes first: it may be no number
 local wait_ms = full_at + interval_ms - latest
 if wait_ms > 0 then
+  if is_too_late then
+    redis.call('SET', KEYS[1], string.format('%.3f', latest), 'PX', math.ceil(latest - now))
+  end
   return math.ceil(wait_ms)
 end
 local lives_ms = math.ceil(full_at + interval_ms - now)

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from redis import Redis
 
 
-def text(reply: object) -> str:
+def text(reply: object, errors: str = "strict") -> str:
     """Decode a reply. The types of redis-py leave open whether it was decoded already."""
-    return reply.decode() if isinstance(reply, bytes) else str(reply)
+    return reply.decode(errors=errors) if isinstance(reply, bytes) else str(reply)
 
 
 def texts(replies: Iterable[object]) -> list[str]:

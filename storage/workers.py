@@ -53,11 +53,20 @@ class WorkerRegistry:
             for worker_id, status, life in zip(ids, statuses, lives, strict=True):
                 if status is None:
                     pipe.srem(WORKERS, worker_id)
-                elif life > TTL_S:
-                    # The clock of Redis was set back.
+                elif not 0 <= life <= TTL_S:
+                    # The clock of Redis was set back, or a copy of the key has no end.
                     pipe.expire(_key(worker_id), TTL_S)
             pipe.execute()
-        return [json.loads(status) for status in statuses if status is not None]
+        return [status for status in map(_parsed, statuses) if status]
+
+
+def _parsed(status: bytes | None) -> dict[str, Any] | None:
+    """The status of a worker; None if it is dead, or what is there is not of a worker."""
+    try:
+        fields = json.loads(status or b"null")
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) and isinstance(fields.get("id"), str) else None
 
 
 def _key(worker_id: str) -> str:

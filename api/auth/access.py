@@ -93,6 +93,15 @@ class Access:
         """Read the keys again with the next request."""
         self._known = None
 
+    async def read_ahead(self) -> None:
+        """Read the keys before the first request, which then waits for no store that hangs."""
+        try:
+            async with self._reading:
+                await self._refresh()
+        except Exception as error:
+            log.warning("the API keys are read with the first request: %s", error)
+        self._checked = float("-inf")
+
     async def caller(self, text: str | None, address: str) -> Caller:
         """The caller with this text of a key, on this address of the service.
 

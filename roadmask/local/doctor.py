@@ -224,11 +224,19 @@ def _noise_image() -> bytes:
 
 
 def is_running(client: Client) -> bool:
-    """Whether anything answers at the client's URL."""
-    try:
-        client.get("/healthz")
-    except ServiceUnreachable:
-        return False
-    except RoadmaskError:
-        return True
-    return True
+    """Whether anything listens at the client's URL, be it one that never answers.
+
+    Takes `CALL_TIMEOUT_S` at most, also with an answer that comes a byte at a time.
+    """
+    absent = threading.Event()
+
+    def call() -> str:
+        try:
+            client.get("/healthz")
+        except ServiceUnreachable as error:
+            if isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
+                absent.set()
+        return ""
+
+    _find("API", call, time.monotonic() + CALL_TIMEOUT_S)
+    return not absent.is_set()

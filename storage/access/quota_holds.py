@@ -21,11 +21,16 @@ _TAKE = """
 -- ARGV: owner, id of the hold, its amount, the quota, seconds for which it lasts.
 -- Returns whether it is held, and what is used and held without it.
 local time = tonumber(redis.call('TIME')[1])
-local others = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0)
+-- A damaged counter, or damaged holds, refuse nobody for good.
+if redis.call('TYPE', KEYS[2]).ok ~= 'hash' then
+  redis.call('DEL', KEYS[2])
+end
+local used = redis.pcall('HGET', KEYS[1], ARGV[1])
+local others = type(used) == 'string' and tonumber(used) or 0
 local holds = redis.call('HGETALL', KEYS[2])
 for i = 1, #holds, 2 do
   local amount, ends = holds[i + 1]:match('^(%d+) (%d+)$')
-  if tonumber(ends) <= time then
+  if tonumber(ends or 0) <= time then
     redis.call('HDEL', KEYS[2], holds[i])
   elseif holds[i] ~= ARGV[2] then
     others = others + tonumber(amount)
@@ -42,7 +47,7 @@ _COUNT = """
 -- Count what is held as used. KEYS: as above. ARGV: owner, id of the hold, its amount, seconds to
 -- keep the counter.
 if redis.call('HDEL', KEYS[2], ARGV[2]) == 1 then
-  redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[3])
+  redis.pcall('HINCRBY', KEYS[1], ARGV[1], ARGV[3])
   redis.call('EXPIRE', KEYS[1], ARGV[4])
 end
 """

@@ -157,6 +157,8 @@ class Eraser:
         """Finish pending erasures, unless another process does; return how many were finished."""
         with records_guard():
             if not self._redis.set(LOCK, b"1", nx=True, ex=LOCK_S):
+                if self._redis.ttl(LOCK) == -1:  # as from a backup: it would never end
+                    self._redis.expire(LOCK, LOCK_S)
                 return 0
         try:
             return sum(map(self._try_to_finish, self.records.pending()))

@@ -14,13 +14,21 @@ from roadmask.errors import ObjectNotFound, RecordUnreadable
 from roadmask.schemas.jobs import FINAL_STATES
 from roadmask.schemas.media_types import JSON
 from roadmask.settings import Settings
-from storage.jobs.keys import FINALIZING, confusion_key, items_key, job_key, unsealed_key
+from storage.jobs.keys import (
+    FINALIZING,
+    confusion_key,
+    items_key,
+    job_ids,
+    job_key,
+    unsealed_key,
+)
 from storage.jobs.results import Results, matrix
-from storage.jobs.scripts import JobScripts, StatusReply
+from storage.jobs.scripts import JobScripts
 from storage.jobs.status import build_status
+from storage.jobs.status_reply import StatusReply
 from storage.objects.keys import job_prefix
 from storage.objects.store import ObjectStore
-from storage.redis_text import mapping, text, texts
+from storage.redis_text import mapping, text
 from storage.stored_record import FORMAT, read_record
 
 
@@ -96,7 +104,7 @@ class JobArchive:
 
     def waiting(self) -> list[str]:
         """Return the finalized jobs that are not archived yet, sorted."""
-        return sorted(texts(self._redis.smembers(FINALIZING)))
+        return sorted(job_ids(self._redis.smembers(FINALIZING)))
 
     def add(self, job_id: str) -> bool:
         """Seal a finalized job's results, write its final record, and let Redis forget it in time.

@@ -1,15 +1,17 @@
-"""Names of the Redis keys of jobs, for Python and for Lua, and the ids of jobs."""
+"""Names of the Redis keys of jobs, and the ids of jobs."""
 
 from __future__ import annotations
 
 import os
 import re
 import time
+from collections.abc import Iterable
 from uuid import UUID
 
 from roadmask.errors import JobNotFound
 from roadmask.hashing import sha256_of
 from roadmask.schemas.jobs import Lane
+from storage.redis_text import text
 
 JOB = "rm:job:"
 """Prefix of a job's record, a hash. The keys of its parts begin with the key of the record."""
@@ -67,40 +69,7 @@ KEPT_PARTS = ("", ITEMS, CONFUSION, EVENTS, DELIVERIES)
 WORK_PARTS = (LEASES, TOKENS, REDO)
 """The parts that only claims and leases need."""
 
-_LUA_NAMES = {
-    "JOB": JOB,
-    "JOBS": JOBS,
-    "OPEN": OPEN,
-    "WAITING": WAITING,
-    "RATE": RATE,
-    "ACCEPTING": ACCEPTING,
-    "DATASET_JOBS": DATASET_JOBS,
-    "FINALIZING": FINALIZING,
-    "DUE_DELIVERIES": DUE_DELIVERIES,
-    "FLIGHT": FLIGHT,
-    "ITEMS": ITEMS,
-    "CONFUSION": CONFUSION,
-    "EVENTS": EVENTS,
-    "DELIVERIES": DELIVERIES,
-    "RESULTS": RESULTS,
-    "UNSEALED": UNSEALED,
-    "LEASES": LEASES,
-    "TOKENS": TOKENS,
-    "REDO": REDO,
-}
-_LUA_LISTS = {"KEPT_PARTS": KEPT_PARTS, "WORK_PARTS": WORK_PARTS, "LANES": tuple(Lane)}
-
 JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-def lua_keys() -> str:
-    """Return the names of this file as Lua constants, for the scripts in `lua/`."""
-    names = [f"local {name} = '{value}'\n" for name, value in _LUA_NAMES.items()]
-    lists = [
-        f"local {name} = {{ {', '.join(map(repr, map(str, values)))} }}\n"
-        for name, values in _LUA_LISTS.items()
-    ]
-    return "".join(names + lists)
 
 
 def new_job_id() -> str:
@@ -118,6 +87,16 @@ def first_job_id(moment_ms: float) -> str:
 def creation_ms(job_id: str) -> int:
     """Return the time (ms since 1970) of a job's creation, by the clock of the API."""
     return UUID(job_id).int >> 80
+
+
+def is_job_id(member: object) -> bool:
+    """Whether a member of an index of jobs is the id of one."""
+    return JOB_ID.fullmatch(text(member, errors="replace")) is not None
+
+
+def job_ids(members: Iterable[object]) -> list[str]:
+    """Decode those members of an index of jobs that are ids of jobs."""
+    return [text(member) for member in members if is_job_id(member)]
 
 
 def job_key(job_id: str) -> str:

@@ -29,7 +29,8 @@ class LaneCapacity:
             pipe.hget(WAITING, lane)
             pipe.exists(known_key or "")
             jobs, waiting, is_known = pipe.execute()
-        items = int(waiting or 0)
+        # The reconciler repairs a damaged count; until then it refuses nobody.
+        items = int(waiting) if isinstance(waiting, bytes) and waiting.isdigit() else 0
         if (jobs >= self.jobs or items >= self.items) and not is_known:
             raise QueueFull(
                 f"The lane {lane} has {jobs} open jobs with {items} open items, which is all that "

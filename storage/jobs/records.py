@@ -64,6 +64,7 @@ from storage.jobs.keys import (
     WAITING,
     creation_ms,
     first_job_id,
+    job_ids,
     job_key,
     new_job_id,
 )
@@ -71,11 +72,12 @@ from storage.jobs.keys import idempotency_key as key_of
 from storage.jobs.lane_capacity import LaneCapacity
 from storage.jobs.manifest import INLINE_ITEMS, ManifestItem, write_manifest
 from storage.jobs.results import matrix
-from storage.jobs.scripts import CreateOutcome, JobScripts, RetryOutcome, StatusReply
+from storage.jobs.scripts import CreateOutcome, JobScripts, RetryOutcome
 from storage.jobs.status import parse_status
+from storage.jobs.status_reply import StatusReply
 from storage.objects.keys import JOB_FOLDERS, job_file_key
 from storage.objects.store import ObjectStore
-from storage.redis_text import text, texts
+from storage.redis_text import text
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +229,7 @@ class JobRecords:
         jobs: list[Job] = []
         end = f"({cursor}" if cursor else "+"
         while ids := self._redis.zrevrangebylex(JOBS, end, "-", start=0, num=SCAN):
-            for job in self._read_many(visible_jobs(self._redis, texts(ids), caller)):
+            for job in self._read_many(visible_jobs(self._redis, job_ids(ids), caller)):
                 if (states is None or job.state in states) and lane in (None, job.lane):
                     if len(jobs) == limit:
                         return JobPage(jobs=jobs, next=jobs[-1].id)

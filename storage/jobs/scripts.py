@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from importlib.resources import files
 from itertools import chain
 from typing import Any, NamedTuple
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
-from storage.jobs.item_bytes import lua_patterns
-from storage.jobs.keys import job_key, lua_keys
-from storage.redis_text import mapping, text, texts
+from roadmask.errors import RecordUnreadable
+from roadmask.schemas.jobs import Lane
+from storage.jobs.keys import job_key, open_key
+from storage.jobs.lua_source import source
+from storage.jobs.status_reply import StatusReply
+from storage.redis_text import text, texts
 
 FLIGHT_MS = 600_000
 """A flight is forgotten after this time; it ends before, with its item or with its lease."""
@@ -31,7 +33,9 @@ NAMES = (
     "cancel_job",
     "claim_chunk",
     "commit_items",
+    "count_waiting",
     "create_job",
+    "index_job",
     "mark_archived",
     "mark_sealed",
     "read_status",
@@ -160,45 +164,6 @@ class Reconciled(NamedTuple):
         return cls(bool(expired), claimable, bool(lost), chunks, texts(leases))
 
 
-class QueueStatus(NamedTuple):
-    """Part of the reply of `read_status`: the place of an open job in its lane."""
-
-    rank: int
-    jobs: int
-    """Open jobs of the lane."""
-    sampled: int
-    """Other jobs that were looked at."""
-    sampled_items: int
-    """Items of the sampled jobs that are done before this job ends."""
-    ended: int
-    """Items of the lane that ended in the last minute."""
-    ended_ms: int
-    """Time in which they ended."""
-
-
-class StatusReply(NamedTuple):
-    """Reply of `read_status` for one job."""
-
-    record: dict[str, str]
-    confusion: dict[str, int]
-    last_event: str
-    queue: QueueStatus | None
-    """None when the job has ended."""
-
-    @classmethod
-    def parse(cls, reply: list[Any] | None) -> StatusReply | None:
-        """Parse the reply for one job; None when Redis has no such job."""
-        if reply is None:
-            return None
-        record, confusion, last_event, queue = reply
-        return cls(
-            record=mapping(_pairs(record)),
-            confusion={cell: int(n) for cell, n in mapping(_pairs(confusion)).items()},
-            last_event=text(last_event),
-            queue=None if queue is None else QueueStatus(*queue),
-        )
-
-
 class JobScripts:
     """The scripts on one Redis. They are sent again when Redis has forgotten them."""
 
@@ -259,6 +224,20 @@ class JobScripts:
                 *_flat(record),
             )
         )
+
+    def index_job(self, job_id: str) -> None:
+        """Enter a job into those indexes of all jobs that lack it.
+
+        Raises `RecordUnreadable` if it is open and its record is damaged.
+        """
+        try:
+            self._run("index_job", job_id)
+        except ResponseError as error:
+            raise _damage(job_id, error) from None
+
+    def count_waiting(self, lane: Lane) -> None:
+        """Count the unfinished items of a lane's open jobs anew."""
+        self._scripts["count_waiting"](keys=[open_key(lane)])
 
     def read_status(self, job_id: str) -> StatusReply | None:
         """Read the status of a job, None when there is no such job."""
@@ -330,15 +309,17 @@ class JobScripts:
     def reconcile_jobs(
         self, job_ids: Sequence[str], lease_ms: int, expected_ms: int
     ) -> list[Reconciled | Exception]:
-        """Reconcile each job; an error in place of a job whose record is damaged.
+        """Reconcile each job; an error in place of one that fails.
 
+        It is `RecordUnreadable` if the job cannot go on, because its record is damaged.
         `expected_ms` is the time that Redis's clock should show; with 0 no lease expires.
         """
         arguments = (lease_ms, expected_ms)
         calls = ((job_id, arguments) for job_id in job_ids)
         replies = self._pipelined("reconcile_job", calls, raise_on_error=False)
         return [
-            reply if isinstance(reply, Exception) else Reconciled.parse(reply) for reply in replies
+            _damage(job_id, reply) if isinstance(reply, Exception) else Reconciled.parse(reply)
+            for job_id, reply in zip(job_ids, replies, strict=True)
         ]
 
     def take_delivery(self, job_id: str, round_: int, lease_ms: int) -> bytes | None:
@@ -369,14 +350,6 @@ class JobScripts:
             return pipe.execute(raise_on_error)
 
 
-@cache
-def source(name: str) -> str:
-    """Return the text of a script, after the constants and functions that all scripts share."""
-    folder = files("storage.jobs") / "lua"
-    shared = lua_keys() + lua_patterns() + (folder / "job_record.lua").read_text()
-    return shared + (folder / f"{name}.lua").read_text()
-
-
 def _parsed(reply: Any) -> StatusReply | Exception | None:
     try:
         return reply if isinstance(reply, Exception) else StatusReply.parse(reply[0])
@@ -384,9 +357,13 @@ def _parsed(reply: Any) -> StatusReply | Exception | None:
         return error
 
 
+def _damage(job_id: str, error: Exception) -> Exception:
+    """The error of a script, as `RecordUnreadable` if it found damage."""
+    _, is_damaged, fault = str(error).partition("DAMAGED ")
+    if not is_damaged:
+        return error
+    return RecordUnreadable(f"The record of job {job_id} in Redis is damaged: {fault}.")
+
+
 def _flat(fields: Mapping[Any, Any]) -> Iterable[Any]:
     return chain.from_iterable(fields.items())
-
-
-def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -10,7 +10,7 @@ from roadmask.masks.scores import scores
 from roadmask.schemas.jobs import FINAL_STATES, OPEN_STATES, Counts, Job, JobState, Lane, Problem
 from roadmask.schemas.mask_parameters import MaskParameters
 from storage.jobs.results import matrix
-from storage.jobs.scripts import QueueStatus, StatusReply
+from storage.jobs.status_reply import QueueStatus, StatusReply
 
 REASONS = {
     "error_threshold": Problem(

@@ -87,7 +87,7 @@ class Rebuild:
                 self._unreadable.skip(key, error)
 
     def _restore_since(self, server: bytes | str | None, seen: bytes | str | None) -> Restored:
-        if server is None or seen is None:
+        if server is None or seen is None or not seen.isdigit():
             # Jobs need no catalogue, and an error in it must not keep them from going on.
             jobs = self._restore(self._stored_jobs(JOB_FOLDERS))
             return Restored(jobs, self._catalogue.rebuild(self._unreadable.skip))

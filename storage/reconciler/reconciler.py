@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
-from roadmask.errors import StoreUnavailable
+from roadmask.errors import RecordUnreadable, StoreUnavailable
 from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
 from storage.access.audit_log import AuditLog
@@ -29,6 +31,8 @@ from storage.jobs.keys import (
     RECONCILED,
     RECONCILER,
     first_job_id,
+    is_job_id,
+    job_ids,
     job_key,
     open_key,
 )
@@ -38,6 +42,8 @@ from storage.objects.store import ObjectStore
 from storage.queue import JobQueue
 from storage.reconciler.clock_watch import ClockWatch
 from storage.reconciler.rebuild import Rebuild
+from storage.reconciler.restorer import JobRestorer
+from storage.reconciler.shared_keys import SharedKeys
 from storage.redis_text import now_ms, texts
 
 log = logging.getLogger(__name__)
@@ -75,8 +81,8 @@ class Repairs:
 class Reconciler:
     """Reconciles all jobs, a round at a time.
 
-    A record that is damaged is skipped and named in the log, and no duty keeps the others from
-    running.
+    A damaged record of an open job is replaced from the object store. What cannot be repaired is
+    skipped and named in the log, and no duty keeps the others from running.
     """
 
     def __init__(
@@ -87,6 +93,7 @@ class Reconciler:
         results: Results,
         archive: JobArchive,
         rebuild: Rebuild,
+        restorer: JobRestorer,
         queue: JobQueue,
         audit: AuditLog,
         settings: Settings,
@@ -97,6 +104,8 @@ class Reconciler:
         self._results = results
         self._archive = archive
         self._rebuild = rebuild
+        self._restorer = restorer
+        self._shared = SharedKeys(redis)
         self._queue = queue
         self._audit = audit
         self._lease_ms = int(settings.lease_s * 1000)
@@ -120,6 +129,7 @@ class Reconciler:
         """
         repairs = Repairs()
         step_ms = self._clock.observe()
+        self._shared.replace_damaged()
         if not self._is_leader():
             return repairs
         self._failed, self._failing, self._store_is_away = self._failing, {}, False
@@ -129,6 +139,7 @@ class Reconciler:
             "the rebuild": lambda: self._restore_lost(repairs),
             "the records that could not be read": self._rebuild.retry_unreadable,
             **{f"the {lane} lane": partial(self._reconcile, lane, repairs) for lane in Lane},
+            "the waiting items": self._count_waiting,
             "the archive": lambda: self._archive_finalized(repairs),
             "the abandoned jobs": lambda: self._delete_abandoned(repairs),
             "the list of jobs": self._drop_old_ids,
@@ -154,7 +165,8 @@ class Reconciler:
             if leader not in (own, None):
                 # Before the clock of Redis was set back, the leader's time ended later than ever
                 # now.
-                if int(self._redis.pttl(RECONCILER)) > self._leader_ms:
+                # A key without an end, as from a backup, would keep every leader out.
+                if not 0 <= int(self._redis.pttl(RECONCILER)) <= self._leader_ms:
                     self._redis.pexpire(RECONCILER, self._leader_ms)
                 return False
             # The leader's time ended between two of these commands.
@@ -210,6 +222,10 @@ class Reconciler:
         repairs: Repairs,
     ) -> int:
         """Do what the job's record calls for; return how many messages were sent."""
+        if isinstance(job, RecordUnreadable):
+            log.error("%s", job.detail)
+            repairs.rebuilt += self._restorer.replace_damaged(job_id)
+            return 0
         if isinstance(job, Exception):
             raise job
         for lease in job.expired_leases:
@@ -225,11 +241,26 @@ class Reconciler:
         return min(messages, budget)
 
     def _reconciled(self, lane: Lane) -> Iterator[tuple[str, Reconciled | Exception]]:
-        ids = texts(self._redis.zrange(open_key(lane), 0, -1))
+        ids = self._job_ids(lane)
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
             jobs = self._scripts.reconcile_jobs(batch, self._lease_ms, self._clock.expected_ms())
             yield from zip(batch, jobs, strict=True)
+
+    def _job_ids(self, lane: Lane) -> list[str]:
+        """The open jobs of a lane; what is no id of a job is removed."""
+        members: list[Any] = self._redis.zrange(open_key(lane), 0, -1)
+        ids = job_ids(members)
+        if len(ids) < len(members):
+            noise = [member for member in members if not is_job_id(member)]
+            log.error("removed from %s, for it is no job: %s", open_key(lane), noise[:9])
+            self._redis.zrem(open_key(lane), *noise)
+        return ids
+
+    def _count_waiting(self) -> None:
+        """Count the items that wait anew: the records of damaged jobs took theirs with them."""
+        for lane in Lane:
+            self._scripts.count_waiting(lane)
 
     def _archive_finalized(self, repairs: Repairs) -> None:
         for job_id in self._archive.waiting():
@@ -268,4 +299,10 @@ class Reconciler:
             error = "; ".join(failures)[:500]
             pipe.hincrby(RECONCILED, "rounds", 1)
             pipe.hset(RECONCILED, mapping={"last_ms": now_ms(self._redis), "error": error})
-            pipe.execute()
+            try:
+                pipe.execute()
+            except ResponseError as fault:
+                if is_outage(fault):
+                    raise
+                log.error("the counts of repairs begin again: %s", fault)
+                self._redis.delete(RECONCILED)

@@ -29,8 +29,13 @@ def read_report(redis: Redis) -> ReconcilerReport:
     fields = {text(name): text(value) for name, value in stored.items()}
     last_ms, error, rounds = (fields.pop(name, "") for name in ("last_ms", "error", "rounds"))
     return ReconcilerReport(
-        age_s=max(0.0, (now_ms(redis) - int(last_ms)) / 1000) if last_ms else None,
+        age_s=max(0.0, (now_ms(redis) - _number(last_ms)) / 1000) if last_ms else None,
         error=error,
-        rounds=int(rounds or 0),
-        repairs={kind: int(count) for kind, count in fields.items()},
+        rounds=_number(rounds),
+        repairs={kind: _number(count) for kind, count in fields.items()},
     )
+
+
+def _number(value: str) -> int:
+    """A count; 0 for a damaged one, which must not hide the others."""
+    return int(value) if value.isascii() and value.isdigit() else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from redis import Redis
@@ -16,10 +17,11 @@ from storage.jobs.archive import FinalRecord, final_record_key, read_final_recor
 from storage.jobs.job_file import JobFile, begin_round, chunk_size, read_job_file
 from storage.jobs.keys import (
     ACCEPTING,
-    KEPT_PARTS,
-    WORK_PARTS,
+    RESULTS,
+    all_parts,
     creation_ms,
     job_key,
+    open_key,
 )
 from storage.jobs.manifest import count_items
 from storage.jobs.results import cells
@@ -62,11 +64,15 @@ class JobRestorer:
         self._retention_s = settings.retention_s
 
     def restore(self, job: StoredJob) -> bool:
-        """Restore a job. False when Redis has it, or when it was never accepted or is forgotten.
+        """Restore a job. False when it was never accepted, or is forgotten.
+
+        A job that Redis has stays, unless it cannot go on with its record, and is in all indexes.
 
         Raises the errors of redis-py and `StoreUnavailable`.
         """
-        if self._redis.exists(job_key(job.id)) or self._is_being_accepted(job.id):
+        if self._redis.exists(job_key(job.id)):
+            return self._index(job.id)
+        if self._is_being_accepted(job.id):
             return False
         try:
             file = read_job_file(self._store, job.id)
@@ -95,9 +101,39 @@ class JobRestorer:
         read_job_file(self._store, job_id)
         reason = self._redis.hget(job_key(job_id), "reason")
         if reason is not None and text(reason) == "job_file_unreadable":
-            parts = {*KEPT_PARTS, *WORK_PARTS}
-            self._redis.delete(*(f"{job_key(job_id)}{part}" for part in parts))
+            self._discard(job_id)
         self.restore(StoredJob(job_id, was_worked_on=True))
+
+    def replace_damaged(self, job_id: str) -> bool:
+        """Replace the record of an open job, with which it cannot go on, by one from its objects.
+
+        Items whose results were not sealed are worked on again. Leases of the damaged record end
+        with it. A job of which nothing is left is no longer open. Raises as `restore` does.
+        """
+        has_record = bool(self._redis.exists(job_key(job_id)))
+        with suppress(ObjectNotFound, RecordUnreadable):
+            read_job_file(self._store, job_id)  # `StoreUnavailable` comes before any change
+        self._discard(job_id)
+        if self.restore(StoredJob(job_id, was_worked_on=has_record)):
+            return True
+        if not self._redis.exists(job_key(job_id)):
+            for lane in Lane:
+                self._redis.zrem(open_key(lane), job_id)
+        return False
+
+    def _index(self, job_id: str) -> bool:
+        """Enter a job into indexes that lack it; whether its record was damaged and replaced."""
+        try:
+            self._scripts.index_job(job_id)
+        except RecordUnreadable as error:
+            log.error("%s", error.detail)
+            return self.replace_damaged(job_id)
+        return False
+
+    def _discard(self, job_id: str) -> None:
+        """Delete the record of a job, with its results that are not sealed."""
+        results = self._redis.scan_iter(f"{job_key(job_id)}{RESULTS}*", count=1000)
+        self._redis.delete(*all_parts(job_id), *results)
 
     def _is_being_accepted(self, job_id: str) -> bool:
         return self._redis.zscore(ACCEPTING, job_id) is not None

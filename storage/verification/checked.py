@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from roadmask.errors import NotFound, RoadmaskError
+from roadmask.errors import NotFound
 from storage.connections import is_outage
 from storage.objects.store import ObjectStore
 
@@ -34,10 +34,10 @@ def check_each(store: ObjectStore, keys: Iterator[str], check: Check) -> Iterato
             checked = check(key)
         except NotFound:
             continue  # It was deleted since it was listed.
-        except (RoadmaskError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # a damaged object raises half a dozen classes
             if is_outage(error):
                 raise
             store.check()
-            checked = Checked(key, f"it cannot be read: {error}")
+            checked = Checked(key, f"it cannot be read: {error or type(error).__name__}")
         if checked is not None:
             yield checked

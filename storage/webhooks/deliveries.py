@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 from redis import Redis
@@ -23,7 +23,7 @@ from storage.jobs.keys import DUE_DELIVERIES, deliveries_key, job_key
 from storage.jobs.scripts import JobScripts
 from storage.objects.keys import job_prefix
 from storage.objects.store import ObjectStore
-from storage.redis_text import now_ms, texts
+from storage.redis_text import now_ms, text
 
 LEFT_TO_OTHERS_MS = 20_000
 """How long a delivery waits for a process whose clock is right, ms."""
@@ -83,12 +83,12 @@ class Deliveries:
         latest_ms = now_ms(self._redis)
         if abs(time.time() * 1000 - latest_ms) > APART_S * 1000:
             latest_ms -= LEFT_TO_OTHERS_MS
-        due = self._redis.zrange(
+        due: list[Any] = self._redis.zrange(
             DUE_DELIVERIES, "-inf", latest_ms, byscore=True, offset=0, num=limit
         )
         taken = []
-        for member in texts(due):
-            job_id, _, round_ = member.partition(" ")
+        for member in due:
+            job_id, _, round_ = text(member, errors="replace").partition(" ")
             try:
                 data = self._scripts.take_delivery(job_id, int(round_), self._lease_ms)
             except Exception as error:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
 from redis import Redis
 
 from roadmask.settings import Settings
@@ -64,5 +65,21 @@ def test_the_keys_expire_and_a_clock_that_was_set_back_locks_nobody_out(
         # As if the clock had been an hour ahead when the bucket was last used.
         redis.set(key, str((time.time() + 3600) * 1000), px=60_000)
         assert await limits.take(LIMIT, "a") <= 2
+
+    run(settings, test)
+
+
+@pytest.mark.parametrize("value", ["x", "", "1e400", "-1e400", "nan", None])
+def test_a_damaged_bucket_is_replaced(settings: Settings, redis: Redis, value: str | None) -> None:
+    async def test(limits: RateLimits, _: RateLimits) -> None:
+        await limits.take(LIMIT, "a")
+        (key,) = redis.keys(f"{RATE_LIMIT}*")
+        redis.delete(key)
+        if value is None:
+            redis.lpush(key, "x")
+        else:
+            redis.set(key, value)
+        assert await limits.take(LIMIT, "a") <= LIMIT.burst / LIMIT.per_s
+        assert redis.pttl(key) > 0
 
     run(settings, test)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from redis import Redis
 
 from storage.workers import WORKERS, WorkerRegistry
@@ -28,3 +31,26 @@ def test_a_worker_without_heartbeats_is_dropped(redis: Redis) -> None:
     redis.delete("rm:worker:dead")
     assert [worker["id"] for worker in workers.list_live()] == ["live"]
     assert redis.smembers(WORKERS) == {b"live"}
+
+
+@pytest.mark.parametrize("value", [b"", b"\xff", b"[1]", b"{}", b'{"id": 5}', None])
+def test_a_heartbeat_that_cannot_be_read_hides_no_worker(redis: Redis, value: bytes | None) -> None:
+    workers = WorkerRegistry(redis)
+    workers.heartbeat("live", {})
+    redis.sadd(WORKERS, "odd")
+    if value is None:
+        redis.lpush("rm:worker:odd", "x")
+    else:
+        redis.set("rm:worker:odd", value)
+    assert [worker["id"] for worker in workers.list_live()] == ["live"]
+    workers.heartbeat("odd", {})
+    assert [worker["id"] for worker in workers.list_live()] == ["live", "odd"]
+
+
+def test_a_heartbeat_without_an_end_gets_one(redis: Redis) -> None:
+    """As a copy from a backup: the worker would live for ever."""
+    workers = WorkerRegistry(redis)
+    redis.sadd(WORKERS, "old")
+    redis.set("rm:worker:old", json.dumps({"id": "old"}))
+    workers.list_live()
+    assert 0 < redis.ttl("rm:worker:old") <= 20

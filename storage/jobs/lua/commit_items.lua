@@ -34,9 +34,9 @@ while at <= #ARGV and is_open() and holds_lease(chunk, token) do
 
     local lane = redis.call('HGET', job, 'lane')
     local rate = rate_key(lane, math.floor(now() / RATE_BUCKET_MS))
-    redis.call('INCR', rate)
+    redis.pcall('INCR', rate)
     redis.call('EXPIRE', rate, 90)
-    redis.call('HINCRBY', WAITING, lane, -1)
+    add_waiting(lane, -1)
     finalize_if_done()
     committed = committed + 1
   end

@@ -24,7 +24,7 @@ end
 redis.call('HSET', job, unpack(ARGV, 7))
 -- Each lane has room of its own: a flood of batch jobs must not keep interactive ones out.
 local lane = redis.call('HGET', job, 'lane')
-local waiting = number('total') + tonumber(redis.call('HGET', WAITING, lane) or 0)
+local waiting = number('total') + count(redis.pcall('HGET', WAITING, lane))
 if waiting > max_open_items or redis.call('ZCARD', OPEN .. lane) >= max_open_jobs then
   redis.call('DEL', job)
   return { 'full' }

@@ -1,6 +1,7 @@
 -- The functions that all scripts share. Python writes the constants before them: the names of keys
--- (keys.py), the states and the patterns of item bytes (item_bytes.py). A script is about the job
--- whose record is KEYS[1]. It derives all other keys, so all records are in one Redis.
+-- and the states of jobs (lua_source.py), the states and patterns of item bytes (item_bytes.py). A
+-- script is about the job whose record is KEYS[1]. It derives all other keys, so all records are in
+-- one Redis.
 local job = KEYS[1]
 local job_id = string.sub(job, #JOB + 1)
 local RATE_BUCKET_MS = 10000 -- one counter of ended items for each span of this length
@@ -24,6 +25,31 @@ end
 local function is_open()
   local state = redis.call('HGET', job, 'state')
   return state == 'queued' or state == 'running'
+end
+
+local function contains(list, value)
+  for _, member in ipairs(list) do
+    if member == value then
+      return true
+    end
+  end
+  return false
+end
+
+-- A number that may be damaged or missing; then 0. So what all jobs share breaks none of them.
+local function count(value)
+  return tonumber(value or 0) or 0
+end
+
+-- The items of another job that have not ended; 0 if its record is damaged.
+local function remaining_items_of(other)
+  local counts = redis.pcall('HMGET', JOB .. other, 'total', 'succeeded', 'failed')
+  return math.max(count(counts[1]) - count(counts[2]) - count(counts[3]), 0)
+end
+
+-- Change the number of items that wait in a lane. The reconciler counts them anew in each round.
+local function add_waiting(lane, items)
+  redis.pcall('HINCRBY', WAITING, lane, items)
 end
 
 -- The items that have not ended.
@@ -124,10 +150,10 @@ end
 -- ended holds no flight, so a dead worker blocks nobody for longer than its leases last.
 local function take_flight(flight, chunk, life_ms)
   local key, own = FLIGHT .. flight, lease_text(chunk)
-  local held = redis.call('GET', key)
-  if held then
+  local held = redis.pcall('GET', key)
+  if type(held) == 'string' then
     local other_chunk, holder, other_job = string.match(held, '^(%S+) (.+) (%S+)$')
-    if redis.call('HGET', JOB .. other_job .. TOKENS, other_chunk) == holder then
+    if other_job and redis.call('HGET', JOB .. other_job .. TOKENS, other_chunk) == holder then
       -- The threads of one worker share the result among themselves.
       return string.match(holder, ' .*') == string.match(own, '^%S+ %S+( .*) %S+$')
     end
@@ -139,7 +165,7 @@ end
 -- End a flight of this lease.
 local function end_flight(flight, chunk)
   local key = FLIGHT .. flight
-  if redis.call('GET', key) == lease_text(chunk) then
+  if redis.pcall('GET', key) == lease_text(chunk) then
     redis.call('DEL', key)
   end
 end
@@ -211,7 +237,7 @@ end
 local function enqueue(time)
   local lane = redis.call('HGET', job, 'lane')
   redis.call('ZADD', OPEN .. lane, integer(time), job_id)
-  redis.call('HINCRBY', WAITING, lane, remaining_items())
+  add_waiting(lane, remaining_items())
 end
 
 -- The job runs from its first begun item on.
@@ -229,7 +255,7 @@ local function finalize(state, reason)
   local lane, remaining = redis.call('HGET', job, 'lane'), remaining_items()
   redis.call('HSET', job, 'state', state, 'reason', reason, 'running', 0, 'finished', integer(now()))
   redis.call('ZREM', OPEN .. lane, job_id)
-  redis.call('HINCRBY', WAITING, lane, 0 - remaining) -- not -remaining: Lua would write -0
+  add_waiting(lane, 0 - remaining) -- not -remaining: Lua would write -0
   redis.call('DEL', job .. REDO)
   redis.call('SADD', FINALIZING, job_id)
   publish_job()
@@ -250,5 +276,58 @@ local function finalize_if_done()
     finalize('failed', 'all_items_failed')
   else
     finalize('completed_with_errors', '')
+  end
+end
+
+--
+-- Damage
+--
+
+local PART_TYPES = {
+  [''] = 'hash', [ITEMS] = 'string', [CONFUSION] = 'hash', [EVENTS] = 'stream',
+  [DELIVERIES] = 'hash', [UNSEALED] = 'set', [LEASES] = 'zset', [TOKENS] = 'hash', [REDO] = 'set',
+}
+
+local function is_of_type(key, expected)
+  local found = redis.call('TYPE', key).ok
+  return found == expected or found == 'none'
+end
+
+-- What keeps an open job from going on, as a text; nothing if its record is sound, or has ended.
+local function record_fault()
+  for part, expected in pairs(PART_TYPES) do
+    if not is_of_type(job .. part, expected) then
+      return job .. part .. ' is no ' .. expected
+    end
+  end
+  local state = redis.call('HGET', job, 'state')
+  if state and contains(FINAL_STATES, state) then
+    return
+  elseif not is_open() then
+    return redis.call('EXISTS', job) == 1 and 'it has no state' or 'it has no record'
+  end
+  for _, field in ipairs({ 'total', 'chunk_size', 'chunks', 'created', 'token' }) do
+    if count(redis.call('HGET', job, field)) < 1 then
+      return 'its ' .. field .. ' is missing or wrong'
+    end
+  end
+  for _, field in ipairs({
+    'succeeded', 'failed', 'cached', 'running', 'scored', 'cursor', 'touched', 'patience',
+    'lease_ms', 'deadline', 'error_threshold',
+  }) do
+    if not number(field) then
+      return 'its ' .. field .. ' is no number'
+    end
+  end
+  local fields = redis.call('HMGET', job, 'model', 'round', 'lane')
+  if not (fields[1] and tonumber(fields[2] or '') and contains(LANES, fields[3])) then
+    return 'its model, round or lane is missing or wrong'
+  elseif redis.call('STRLEN', job .. ITEMS) ~= number('total') then
+    return 'the states of its items are missing'
+  end
+  for _, chunk in ipairs(redis.call('SMEMBERS', job .. UNSEALED)) do
+    if not is_of_type(job .. RESULTS .. chunk, 'hash') then
+      return 'the results of its chunk ' .. chunk .. ' are no hash'
+    end
   end
 end

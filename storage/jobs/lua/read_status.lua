@@ -1,10 +1,6 @@
 -- Read the status of jobs, one reply for each of KEYS, or false where there is no such job:
 -- {record, confusion, id of the last event, queue}, where `queue` of an ended job is false.
 
-local function count(value)
-  return tonumber(value or 0) or 0
-end
-
 -- The place of an open job in its lane, and what the estimate of its end needs:
 -- {rank, jobs of the lane, other jobs that were sampled, their items that come before the job's end,
 --  items of the lane that ended in the last minute, ms in which they ended}.
@@ -15,17 +11,14 @@ local function read_queue()
   local sampled, ahead = 0, 0
   for _, other in ipairs(redis.call('ZRANGE', OPEN .. lane, 0, SAMPLE)) do
     if other ~= job_id and sampled < SAMPLE then
-      -- A damaged record of another job counts as one without items.
-      local counts = redis.pcall('HMGET', JOB .. other, 'total', 'succeeded', 'failed')
-      local items = count(counts[1]) - count(counts[2]) - count(counts[3])
-      sampled, ahead = sampled + 1, ahead + math.min(items, own)
+      sampled, ahead = sampled + 1, ahead + math.min(remaining_items_of(other), own)
     end
   end
   local time = now()
   local ended, since = 0, time
   local bucket = math.floor(time / RATE_BUCKET_MS)
   for earlier = bucket, bucket - 6, -1 do
-    local items = tonumber(redis.call('GET', rate_key(lane, earlier)) or 0)
+    local items = count(redis.pcall('GET', rate_key(lane, earlier)))
     if items > 0 then
       ended, since = ended + items, earlier * RATE_BUCKET_MS
     end

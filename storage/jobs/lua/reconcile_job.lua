@@ -1,10 +1,15 @@
 -- Reconcile an open job. ARGV: lease in ms, time in ms that Redis's clock should show, 0 if no lease
 -- may expire now.
--- Returns {expired 0 or 1, claimable chunks, message presumed lost 0 or 1, chunks to seal,
+-- Returns the error DAMAGED if the job cannot go on with the record that it has, else
+-- {expired 0 or 1, claimable chunks, message presumed lost 0 or 1, chunks to seal,
 --          "chunk token worker" of each expired lease}.
 local STEP_MS = 2000 -- a difference from the expected time that is a step of the clock
 local LONGEST_PATIENCE = 16 -- leases
 local lease_ms, expected = tonumber(ARGV[1]), tonumber(ARGV[2])
+local fault = record_fault()
+if fault then
+  return redis.error_reply('DAMAGED ' .. fault)
+end
 if not is_open() then
   for _, lane in ipairs(LANES) do
     redis.call('ZREM', OPEN .. lane, job_id)
@@ -35,7 +40,12 @@ end
 -- queue. Each message that is sent for this reason doubles the wait for the next one, so that the
 -- messages do not fill the queue.
 local message_lost, chunks = 0, claimable_chunks()
-if chunks > 0 and redis.call('ZCARD', job .. LEASES) == 0 then
+local is_leased = redis.call('ZCARD', job .. LEASES) > 0
+if chunks == 0 and not is_leased then
+  -- Its counts are wrong: a step that commits the last item also finalizes the job.
+  return redis.error_reply('DAMAGED it has no chunk to claim, and has not ended')
+end
+if not is_leased then
   local touched = number('touched')
   if touched == 0 then
     touched = number('created')

@@ -304,6 +304,30 @@ def test_keys_go_on_to_open_while_the_store_hangs(
     asyncio.run(run())
 
 
+def test_the_first_request_waits_for_no_store_that_hung_at_the_start(
+    settings: Settings, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "LIST_S", 1.0)
+    keys = HangingKeys([])
+    keys.hangs = True
+
+    async def run() -> None:
+        asked = access.Access(settings, keys, connect_async_redis(settings))  # type: ignore[arg-type]
+        await asked.read_ahead()
+        listing = asked._listing
+        assert listing is not None
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            await asked.caller("key", "127.0.0.1")
+        assert asked._listing is listing, "it waits for the reading that began before it"
+        keys.latch.release()
+        await listing.task
+        assert (await asked.caller(None, "127.0.0.1")).key is None
+        assert keys.listings == 1
+        await asked.close()
+
+    asyncio.run(run())
+
+
 def test_the_audit_log_has_what_was_done(callers: Callers, worker: FakeWorker) -> None:
     client = callers.client("camera")
     job_id = submit(client, [put(client, picture())])

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -74,6 +75,36 @@ def test_a_check_that_hangs_is_left_behind(
     assert not found.ok
     assert "nothing came back for 1 s" in found.detail
     assert time.monotonic() - start < 4
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n"])
+def test_what_listens_and_never_answers_is_no_missing_service(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    """It is silent, or sends a byte now and then, so that no read takes long."""
+    monkeypatch.setattr(doctor, "CALL_TIMEOUT_S", 0.5)
+    over = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(answer)
+            while answer and not over.wait(0.1):
+                connection.sendall(b"X")
+            over.wait()
+
+    with socket.create_server((HOST, 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread.start()
+        url = f"http://{HOST}:{server.getsockname()[1]}"
+        start = time.monotonic()
+        with Client(url, timeout=doctor.CALL_TIMEOUT_S, patience=0) as client:
+            assert doctor.is_running(client)
+        assert time.monotonic() - start < 4
+        over.set()
+        thread.join()
+    with Client(url, timeout=doctor.CALL_TIMEOUT_S, patience=0) as client:
+        assert not doctor.is_running(client)
 
 
 @pytest.mark.parametrize("body", [b"null", b"[1]", b"5", b"<html>", b"\xff", b'{"checks": [1]}'])

@@ -17,7 +17,7 @@ from storage.access.ownership import DATASET_OWNERS, OWNERS, UPLOADS_OF
 from storage.backends import StorageBackends
 from storage.jobs.archive import final_record_key
 from storage.jobs.job_file import read_job_file
-from storage.jobs.keys import DUE_DELIVERIES, FINALIZING, JOBS, UNREADABLE, job_key
+from storage.jobs.keys import DUE_DELIVERIES, UNREADABLE, job_key
 from storage.jobs.results import read_sealed, sealed_key
 from storage.objects import local
 from storage.objects.keys import job_file_key, job_prefix
@@ -128,31 +128,6 @@ def test_each_wrong_key_of_redis_stays_with_its_job(harness: RecordsHarness) -> 
         harness.work(good)
         harness.check_succeeded(good, 2)
     harness.redis.delete(*harness.keys(bad))
-
-
-@pytest.mark.parametrize("key", [JOBS, FINALIZING, "rm:accepting", "rm:open:batch", "rm:audit"])
-def test_an_index_of_the_wrong_type_keeps_no_other_duty_back(
-    harness: RecordsHarness, key: str
-) -> None:
-    harness.reconciler.run()
-    harness.redis.delete(key)
-    harness.redis.hset(key, "a", "b")
-    harness.reconciler.run()
-    assert rounds(harness) == 2
-    assert "WRONGTYPE" in failing(harness)
-    harness.redis.delete(key)
-    harness.reconciler.run()
-    assert failing(harness) == ""
-
-
-def test_an_error_of_a_job_that_is_gone_is_forgotten(harness: RecordsHarness) -> None:
-    job_id = harness.accept(2)
-    harness.redis.hset(job_key(job_id), "deadline", "soon")
-    harness.reconciler.run()
-    assert job_id in failing(harness)
-    harness.redis.delete(*harness.keys(job_id))
-    harness.reconciler.run()
-    assert failing(harness) == ""
 
 
 def test_an_object_that_the_disk_refuses_stops_no_other_archive(

@@ -1,0 +1,76 @@
+"""The keys that all jobs share: one that is not of its type is deleted, and made again."""
+
+from __future__ import annotations
+
+import logging
+
+from redis import Redis
+
+from roadmask.schemas.jobs import Lane
+from storage.access.api_keys import REVISION as KEYS_REVISION
+from storage.access.audit_log import STREAM
+from storage.jobs.keys import (
+    ACCEPTING,
+    DATASET_JOBS,
+    DUE_DELIVERIES,
+    EPOCH,
+    FINALIZING,
+    JOBS,
+    RECONCILED,
+    RECONCILER,
+    UNREADABLE,
+    WAITING,
+    open_key,
+)
+from storage.models.deployments import PRELOAD, REVISION
+from storage.redis_text import text
+from storage.workers import WORKERS
+
+REBUILT = {
+    JOBS: "zset",
+    **{open_key(lane): "zset" for lane in Lane},
+    DATASET_JOBS: "hash",
+    FINALIZING: "set",
+    DUE_DELIVERIES: "zset",
+    EPOCH: "hash",
+    UNREADABLE: "hash",
+}
+"""Types of the keys that the rebuild makes again."""
+TYPES = REBUILT | {
+    ACCEPTING: "zset",
+    WAITING: "hash",
+    RECONCILER: "string",
+    RECONCILED: "hash",
+    WORKERS: "set",
+    STREAM: "stream",
+    KEYS_REVISION: "string",
+    REVISION: "string",
+    PRELOAD: "string",
+}
+"""These, and those that their next writer makes again."""
+
+log = logging.getLogger(__name__)
+
+
+class SharedKeys:
+    """The keys of Redis in which one wrong value would keep all jobs, workers or clients back."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def replace_damaged(self) -> None:
+        """Delete each key of a wrong type. The rebuild that follows makes the indexes again."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for key in TYPES:
+                pipe.type(key)
+            found = dict(zip(TYPES, map(text, pipe.execute()), strict=True))
+        damaged = [key for key, kind in found.items() if kind not in (TYPES[key], "none")]
+        if not damaged:
+            return
+        for key in damaged:
+            log.error("%s is made again: it is no %s, but a %s", key, TYPES[key], found[key])
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(*damaged)
+            if REBUILT.keys() & damaged:
+                pipe.hdel(EPOCH, "server")
+            pipe.execute()
