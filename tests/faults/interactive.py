@@ -40,8 +40,10 @@ def measure_round(service: FaultyService, waits: Waits) -> None:
         workload = Workload(service)
         job = workload.submit([Sample.make() for _ in range(BATCH)])
         workload.wait_for_share(0.2)
+        before = _consuming(client)
         worker.kill_with_children()
-        wait_until(lambda: _is_consuming(client, worker.pid), START_S)
+        # The entry of the dead worker stays for some seconds.
+        wait_until(lambda: _consuming(client) - before, START_S)
         during = []
         while client.job(job.id).finished_at is None:
             begun = time.time()
@@ -62,8 +64,9 @@ def _segment(client: Client) -> float:
     return time.monotonic() - begun
 
 
-def _is_consuming(client: Client, pid: int) -> bool:
-    return any(worker.pid == pid and worker.consuming for worker in client.service().workers)
+def _consuming(client: Client) -> set[int | None]:
+    """Process ids of the workers that consume."""
+    return {worker.pid for worker in client.service().workers if worker.consuming}
 
 
 def _ends(service: FaultyService, job_id: str) -> dict[int, float]:
