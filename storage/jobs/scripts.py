@@ -18,7 +18,7 @@ from redis.exceptions import ResponseError
 from roadmask.errors import RecordUnreadable
 from roadmask.schemas.jobs import Lane
 from storage.jobs.keys import job_key, open_key
-from storage.jobs.lua_source import source
+from storage.jobs.lua.source import source
 from storage.jobs.status_reply import StatusReply
 from storage.redis_text import text, texts
 

@@ -1,5 +1,5 @@
 -- The functions that all scripts share. Python writes the constants before them: the names of keys
--- and the states of jobs (lua_source.py), the states and patterns of item bytes (item_bytes.py). A
+-- and the states of jobs (source.py), the states and patterns of item bytes (item_bytes.py). A
 -- script is about the job whose record is KEYS[1]. It derives all other keys, so all records are in
 -- one Redis.
 local job = KEYS[1]

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from storage.connections import is_outage
 from storage.jobs.keys import job_key
-from storage.jobs.lua_source import source
+from storage.jobs.lua.source import source
 from storage.jobs.status import Status, parse_status
 from storage.jobs.status_reply import StatusReply
 

@@ -15,7 +15,8 @@ from tests.harness.storage.records_harness import RecordsHarness
 
 FILES = {
     file.name.removesuffix(".lua"): file.read_text()
-    for file in (files("storage.jobs") / "lua").iterdir()
+    for file in files("storage.jobs.lua").iterdir()
+    if file.name.endswith(".lua")
 }
 
 

@@ -63,7 +63,7 @@ _LUA_LISTS = {
 @cache
 def source(name: str) -> str:
     """Return the text of a script, after the constants and functions that all scripts share."""
-    folder = files("storage.jobs") / "lua"
+    folder = files("storage.jobs.lua")
     shared = _constants() + lua_patterns() + (folder / "job_record.lua").read_text()
     return shared + (folder / f"{name}.lua").read_text()
 

@@ -1,0 +1,1 @@
+"""The Lua scripts of the job records, and how their text is put together."""
