@@ -22,10 +22,10 @@ from storage.jobs.keys import (
     job_key,
     unsealed_key,
 )
+from storage.jobs.lua.status_reply import StatusReply
 from storage.jobs.results import Results, matrix
 from storage.jobs.scripts import JobScripts
 from storage.jobs.status import build_status
-from storage.jobs.status_reply import StatusReply
 from storage.objects.keys import job_prefix
 from storage.objects.store import ObjectStore
 from storage.redis_text import mapping, text

@@ -70,11 +70,11 @@ from storage.jobs.keys import (
 )
 from storage.jobs.keys import idempotency_key as key_of
 from storage.jobs.lane_capacity import LaneCapacity
+from storage.jobs.lua.status_reply import StatusReply
 from storage.jobs.manifest import INLINE_ITEMS, ManifestItem, write_manifest
 from storage.jobs.results import matrix
 from storage.jobs.scripts import CreateOutcome, JobScripts, RetryOutcome
 from storage.jobs.status import parse_status
-from storage.jobs.status_reply import StatusReply
 from storage.objects.keys import JOB_FOLDERS, job_file_key
 from storage.objects.store import ObjectStore
 from storage.redis_text import text

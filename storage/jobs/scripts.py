@@ -19,7 +19,7 @@ from roadmask.errors import RecordUnreadable
 from roadmask.schemas.jobs import Lane
 from storage.jobs.keys import job_key, open_key
 from storage.jobs.lua.source import source
-from storage.jobs.status_reply import StatusReply
+from storage.jobs.lua.status_reply import StatusReply
 from storage.redis_text import text, texts
 
 FLIGHT_MS = 600_000

@@ -9,8 +9,8 @@ from roadmask.errors import RecordUnreadable
 from roadmask.masks.scores import scores
 from roadmask.schemas.jobs import FINAL_STATES, OPEN_STATES, Counts, Job, JobState, Lane, Problem
 from roadmask.schemas.mask_parameters import MaskParameters
+from storage.jobs.lua.status_reply import QueueStatus, StatusReply
 from storage.jobs.results import matrix
-from storage.jobs.status_reply import QueueStatus, StatusReply
 
 REASONS = {
     "error_threshold": Problem(

@@ -1,1 +1,1 @@
-"""The Lua scripts of the job records, and how their text is put together."""
+"""The Lua scripts of the job records, how their text is put together, and the reply of one."""

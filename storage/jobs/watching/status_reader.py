@@ -11,8 +11,8 @@ from redis.exceptions import ResponseError
 from storage.connections import is_outage
 from storage.jobs.keys import job_key
 from storage.jobs.lua.source import source
+from storage.jobs.lua.status_reply import StatusReply
 from storage.jobs.status import Status, parse_status
-from storage.jobs.status_reply import StatusReply
 
 BATCH = 32
 """Jobs in one call at most: Redis does nothing else meanwhile."""

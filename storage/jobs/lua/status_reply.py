@@ -1,4 +1,4 @@
-"""What `lua/read_status.lua` replies of a job."""
+"""What the script `read_status` replies of a job."""
 
 from __future__ import annotations
 
