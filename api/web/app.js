@@ -5,13 +5,14 @@ import { installKeyHelp, openKeyHelp } from './key_help.js';
 import { fill, fillKeepingFocus, h } from './lib/element.js';
 import { language, languages, setLanguage, t } from './lib/i18n.js';
 import { failureNote } from './lib/recovery.js';
-import { readRoute } from './lib/route.js';
+import { acceptRoute, readRoute, rejectRoute } from './lib/route.js';
 import { openSegment } from './segment/view.js';
 import { openService } from './service/view.js';
 
 /**
- * A page view. `update` shows another link to the same view.
- * @typedef {{update: (query: URLSearchParams) => void, close: () => void}} View
+ * A page view. `update` shows another link to the same view; `mayLeave` says whether nothing would be
+ * lost by that link, or by another view (null), or whether the user agrees to lose it.
+ * @typedef {{update: (query: URLSearchParams) => void, close: () => void, mayLeave?: (query: URLSearchParams | null) => boolean}} View
  */
 
 /** @typedef {'segment' | 'jobs' | 'service'} ViewName */
@@ -21,6 +22,8 @@ const OPEN = { segment: openSegment, jobs: openJobs, service: openService };
 /** @type {ViewName[]} */
 const VIEWS = ['segment', 'jobs', 'service'];
 const DEFAULT_VIEW = 'segment';
+/** A view that takes longer to open says that it waits for the service. */
+const SLOW_MS = 2000;
 const THEMES = /** @type {const} */ (['auto', 'light', 'dark']);
 const THEME_STORAGE_KEY = 'roadmask-theme';
 
@@ -32,7 +35,13 @@ let shown = { name: null, view: null };
 async function showRoute() {
   const { view: wanted, query } = readRoute();
   const name = VIEWS.find((each) => each === wanted) ?? DEFAULT_VIEW;
-  if (name === shown.name && shown.view) {
+  const isOfView = name === shown.name;
+  if (shown.view?.mayLeave && !shown.view.mayLeave(isOfView ? query : null)) {
+    rejectRoute();
+    return;
+  }
+  acceptRoute();
+  if (isOfView && shown.view) {
     shown.view.update(query);
     return;
   }
@@ -43,6 +52,9 @@ async function showRoute() {
   shown = opening;
   markCurrentLink(name);
   document.title = `${t(`nav.${name}`)} · Roadmask`;
+  const waiting = h('p', { class: 'failed-view note', role: 'status' });
+  root.append(waiting);
+  const slow = setTimeout(() => fill(waiting, t('view.waiting')), SLOW_MS);
   try {
     const view = await OPEN[name](root, query);
     if (shown === opening) shown.view = view;
@@ -51,6 +63,8 @@ async function showRoute() {
     if (shown === opening)
       fill(root, h('div', { class: 'failed-view' }, failureNote(error, reopen)));
   }
+  clearTimeout(slow);
+  waiting.remove();
 }
 
 function reopen() {
@@ -124,6 +138,11 @@ function languageSelect() {
     ),
   );
   select.addEventListener('change', () => {
+    // The view is opened again in the other language.
+    if (shown.view?.mayLeave && !shown.view.mayLeave(null)) {
+      select.value = language;
+      return;
+    }
     setLanguage(select.value);
     drawFrame();
     reopen();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import numpy as np
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from roadmask.masks.codec import decode_mask
 from tests.web.canvas import Picture, wait_for_prediction
@@ -69,3 +69,29 @@ def test_a_correction_becomes_the_truth(window: Open, service: str) -> None:
     assert image["earlier_truths"] == []
     page.get_by_role("button", name="Annotated").click()
     assert Picture(page, "truth").shows_mask(truth)
+
+
+def test_corrections_are_not_lost_without_a_question(window: Open) -> None:
+    page = correct(window, "streets/05")
+    page.get_by_role("radio", name="human").click()
+    drag(page, (10, 20), (30, 20))
+    questions: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        questions.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    shown = page.url
+    page.get_by_role("link", name="Jobs").click()
+    page.evaluate("() => { location.hash = '#/segment?image=streets/06'; }")
+    page.get_by_label("Language").select_option("fr")
+    page.wait_for_timeout(300)
+    assert len(questions) == 3
+    assert page.url == shown
+    expect(page.get_by_label("Language")).to_have_value("en")
+    assert Picture(page, "prediction").at(20, 20) == HUMAN
+    page.remove_listener("dialog", stay)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("link", name="Jobs").click()
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()

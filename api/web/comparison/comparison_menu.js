@@ -8,6 +8,7 @@ import { t } from '../lib/i18n.js';
 import { fullName } from '../lib/names.js';
 import { notify } from '../lib/notice.js';
 import { explain } from '../lib/problem.js';
+import { untilAnswered } from '../lib/recovery.js';
 import { requestOther } from './other_job.js';
 
 /** @typedef {import('../lib/api/schemas.js').Job} Job */
@@ -15,7 +16,7 @@ import { requestOther } from './other_job.js';
 /** @extends {Emitter<{open: [other: string]}>} `open`: the id of the job with the second model */
 export class ComparisonMenu extends Emitter {
   #isLoaded = false;
-  #isClosed = false;
+  #closing = new AbortController();
 
   constructor() {
     super();
@@ -23,7 +24,7 @@ export class ComparisonMenu extends Emitter {
   }
 
   close() {
-    this.#isClosed = true;
+    this.#closing.abort();
   }
 
   /** @param {Job} job which is shown */
@@ -32,7 +33,10 @@ export class ComparisonMenu extends Emitter {
     this.element.hidden = job.finished_at === null || this.element.length < 2;
     if (this.#isLoaded || job.finished_at === null) return;
     this.#isLoaded = true;
-    const { models } = await listModels().catch(() => ({ models: [] }));
+    const { signal } = this.#closing;
+    const { models } = await untilAnswered(() => listModels(signal), signal).catch(() => ({
+      models: [],
+    }));
     const others = models.filter((model) => fullName(model) !== job.model);
     fill(this.element, h('option', { value: '' }, t('compare.with')), modelOptions(others));
     this.element.hidden = others.length === 0;
@@ -48,7 +52,7 @@ export class ComparisonMenu extends Emitter {
     try {
       const other = await requestOther(job, model);
       // The user may have gone elsewhere meanwhile, and stays there.
-      if (!this.#isClosed) this.emit('open', other);
+      if (!this.#closing.signal.aborted) this.emit('open', other);
     } catch (error) {
       notify(explain(error));
     }

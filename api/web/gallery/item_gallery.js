@@ -90,6 +90,7 @@ export class ItemGallery extends Emitter {
     const pages = this.#rows.pages;
     for (let row = 0; pages && row < pages.count; row += 1) {
       const item = await pages.fetch(row);
+      if (pages !== this.#rows.pages) return;
       if (item) this.#selected.set(item.index, item);
     }
     this.#selectionChanged();

@@ -13,6 +13,9 @@ import { drawMask } from '../segment/viewer/raster.js';
 
 /** Cells that leave the view within this time are not loaded. */
 const SETTLE_MS = 60;
+/** A picture that fails is tried again: the network or the service may be back. */
+const ATTEMPTS = 4;
+const RETRY_MS = 3000;
 const CACHE_SIZE = 400;
 /** @type {Map<string, Promise<Picture>>} the least recently used first */
 const cache = new Map();
@@ -24,14 +27,20 @@ const cache = new Map();
  */
 export function overlayCell(job, item, ink) {
   const canvas = h('canvas', { class: 'overlay', width: 1, height: 1 });
-  setTimeout(async () => {
+  let attempts = 0;
+  const show = async () => {
     if (!canvas.isConnected) return;
+    attempts += 1;
     try {
       draw(canvas, await cachedPicture(job, item), ink());
+      canvas.classList.remove('missing');
     } catch {
       canvas.classList.add('missing');
+      if (attempts < ATTEMPTS) setTimeout(show, RETRY_MS * attempts);
+      else addEventListener('online', show, { once: true });
     }
-  }, SETTLE_MS);
+  };
+  setTimeout(show, SETTLE_MS);
   return canvas;
 }
 

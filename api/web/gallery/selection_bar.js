@@ -4,6 +4,7 @@ import { waitForJob } from '../comparison/other_job.js';
 import { exportLinks } from '../jobs/export_links.js';
 import { jobName } from '../jobs/job_list.js';
 import { createJob, erase, getImage, registerImages } from '../lib/api/client.js';
+import { isAbort } from '../lib/api/http.js';
 import { fill, h } from '../lib/element.js';
 import { Emitter } from '../lib/emitter.js';
 import { downloadMenu } from '../lib/files/download.js';
@@ -32,7 +33,10 @@ export class SelectionBar extends Emitter {
     super();
     this.#gallery = gallery;
     const all = async () => {
-      await gallery.selectAll().catch((error) => notify(explain(error)));
+      await gallery.selectAll().catch((error) => {
+        // The list was left meanwhile.
+        if (!isAbort(error)) notify(explain(error));
+      });
     };
     this.all = h('button', { type: 'button', onclick: all }, t('selection.all'));
     const batch = this.#button('selection.batch', () => this.#openBatch());
@@ -94,7 +98,11 @@ export class SelectionBar extends Emitter {
   }
 
   async #openBatch() {
-    navigate(link('jobs', { job: (await this.#createBatch()).id }));
+    const made = await this.#createBatch();
+    const to = link('jobs', { job: made.id });
+    // The user may have gone elsewhere meanwhile, and stays there.
+    if (this.element.isConnected) navigate(to);
+    else notify(jobName(made), to);
   }
 
   /** The exports of a batch of the selection. */

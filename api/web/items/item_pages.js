@@ -1,6 +1,7 @@
 /** The items of a job that match a query, by their place in the list. A page is loaded when it comes into view. */
 
 import { listItems } from '../lib/api/client.js';
+import { isAbort } from '../lib/api/http.js';
 import { Emitter } from '../lib/emitter.js';
 import { apiQuery, isPlain } from './item_query.js';
 
@@ -19,11 +20,15 @@ export class ItemPages extends Emitter {
   #pages = new Map();
   /** @type {Set<number>} */
   #loading = new Set();
+  /** Counts the loads, whose answers may overtake each other. */
+  #loads = 0;
+  /** @type {Map<number, number>} the load that each page is from */
+  #answered = new Map();
   /** @type {Set<number>} */
   #stale = new Set();
   #visible = { first: 0, last: 0 };
   #timer = 0;
-  #isClosed = false;
+  #closing = new AbortController();
   #job;
   #query;
   #isPlain;
@@ -43,7 +48,7 @@ export class ItemPages extends Emitter {
 
   close() {
     clearTimeout(this.#timer);
-    this.#isClosed = true;
+    this.#closing.abort();
   }
 
   /** The number of items known so far. */
@@ -80,7 +85,8 @@ export class ItemPages extends Emitter {
       if (at >= 0) return page * PAGE_SIZE + at;
     }
     try {
-      const { offset } = await listItems(this.#job, { ...this.#query, at: index, limit: 1 });
+      const query = { ...this.#query, at: index, limit: 1 };
+      const { offset } = await listItems(this.#job, query, this.#closing.signal);
       return offset ?? -1;
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'item_not_found') return -1;
@@ -136,7 +142,7 @@ export class ItemPages extends Emitter {
 
   /** @param {number} delay milliseconds */
   #reloadSoon(delay) {
-    if (this.#isClosed) return;
+    if (this.#closing.signal.aborted) return;
     this.#timer ||= setTimeout(() => this.#reload(), delay);
   }
 
@@ -155,6 +161,7 @@ export class ItemPages extends Emitter {
       else this.#pages.delete(page);
     }
     this.#stale.clear();
+    this.#loadVisible();
   }
 
   /** @param {number} page */
@@ -162,18 +169,21 @@ export class ItemPages extends Emitter {
     try {
       await this.#load(page);
     } catch (error) {
-      if (!this.#isClosed) this.emit('failure', error);
+      if (!isAbort(error)) this.emit('failure', error);
     }
   }
 
   /** @param {number} page */
   async #load(page) {
+    this.#loads += 1;
+    const load = this.#loads;
     this.#loading.add(page);
     try {
       const place = this.#isPlain ? 'cursor' : 'offset';
       const query = { ...this.#query, [place]: page * PAGE_SIZE, limit: PAGE_SIZE };
-      const { items, total } = await listItems(this.#job, query);
-      if (this.#isClosed) return;
+      const { items, total } = await listItems(this.#job, query, this.#closing.signal);
+      if (load < (this.#answered.get(page) ?? 0)) return;
+      this.#answered.set(page, load);
       this.#pages.set(page, items);
       if (!this.#isPlain) this.total = total;
       this.emit('change');

@@ -77,6 +77,7 @@ export class ItemRows {
     this.element.scrollTop = 0;
     pages.on('change', () => this.#update(pages));
     pages.on('failure', (error) => {
+      this.note.hidden = false;
       this.note.replaceChildren(failureNote(error, () => pages.reload()));
     });
     pages.jobChanged(job);

@@ -1,11 +1,11 @@
 /** The list of a job beside one of its items: thumbnails in the order in which the list was left. */
 
-import { imagePath } from '../lib/api/client.js';
+import { getJob, imagePath } from '../lib/api/client.js';
 import { h } from '../lib/element.js';
 import { Emitter } from '../lib/emitter.js';
 import { number, t } from '../lib/i18n.js';
 import { shortName } from '../lib/names.js';
-import { failureNote } from '../lib/recovery.js';
+import { failureNote, untilAnswered } from '../lib/recovery.js';
 import { thumbnail } from '../lib/thumbnail.js';
 import { VirtualRows } from '../lib/virtual_rows.js';
 import { ItemPages } from './item_pages.js';
@@ -27,6 +27,7 @@ export class ItemStrip extends Emitter {
     onVisible: (first, end) => this.#pages.setVisible(first, end),
   });
   #note = h('div', { class: 'note', role: 'status' });
+  #closing = new AbortController();
 
   /**
    * @param {string} job
@@ -44,9 +45,11 @@ export class ItemStrip extends Emitter {
     this.#pages.on('failure', (error) => {
       this.#note.replaceChildren(failureNote(error, () => this.#pages.reload()));
     });
+    this.#loadJob();
   }
 
   close() {
+    this.#closing.abort();
     this.#pages.close();
     this.#rows.close();
   }
@@ -56,15 +59,26 @@ export class ItemStrip extends Emitter {
     return this.#pages.total;
   }
 
-  /** @param {import('../lib/api/schemas.js').Job} job */
-  jobChanged(job) {
-    this.#pages.jobChanged(job);
-  }
-
   /** @param {number} index of the item that is shown */
   async setCurrent(index) {
     this.#index = index;
-    const place = await this.#pages.locate(index).catch(() => -1);
+    await this.#locate().catch(() => {}); // A step asks again.
+  }
+
+  /** The job says how many items there are. */
+  async #loadJob() {
+    const { signal } = this.#closing;
+    try {
+      this.#pages.jobChanged(await untilAnswered(() => getJob(this.job, {}, signal), signal));
+    } catch {
+      // The list of its items shows why.
+    }
+  }
+
+  /** Find the place of the current item. Throws Problem. */
+  async #locate() {
+    const index = this.#index;
+    const place = await this.#pages.locate(index);
     if (index !== this.#index) return;
     this.position = place;
     this.#update();
@@ -77,6 +91,8 @@ export class ItemStrip extends Emitter {
    * @returns {Promise<number | undefined>}
    */
   async neighbour(steps) {
+    // The place is unknown after an outage.
+    if (this.position < 0) await this.#locate();
     // From an item that is not in the list, one step leads into it.
     const target = this.position < 0 ? 0 : this.position + steps;
     return (await this.#pages.fetch(target))?.index;

@@ -5,6 +5,7 @@ import { fill, h } from '../lib/element.js';
 import { t } from '../lib/i18n.js';
 import { shortName } from '../lib/names.js';
 import { explain } from '../lib/problem.js';
+import { failureNote } from '../lib/recovery.js';
 import { link } from '../lib/route.js';
 
 /** @typedef {import('../lib/api/schemas.js').Item} Item */
@@ -15,6 +16,8 @@ const LOAD_DELAY_MS = 500;
 export class FailureList {
   #count = 0;
   #timer = 0;
+  /** Counts the loads, whose answers may overtake each other. */
+  #loads = 0;
   #job;
   #title = h('h2');
   #list = h('ul');
@@ -46,11 +49,20 @@ export class FailureList {
   async #load() {
     this.#timer = 0;
     const query = { state: 'failed', limit: SHOWN };
-    const { items } = await listItems(this.#job, query).catch(() => ({ items: [] }));
-    fill(
-      this.#list,
-      items.map((item) => this.#row(item)),
-    );
+    this.#loads += 1;
+    const load = this.#loads;
+    try {
+      const { items } = await listItems(this.#job, query);
+      if (load < this.#loads) return;
+      fill(
+        this.#list,
+        items.map((item) => this.#row(item)),
+      );
+    } catch (error) {
+      if (load < this.#loads) return;
+      const note = failureNote(error, () => this.reload());
+      fill(this.#list, h('li', {}, note));
+    }
   }
 
   /** @param {Item} item */

@@ -8,11 +8,13 @@ import { acceptDrops, dropzone } from '../lib/files/dropzone.js';
 import { uploadFiles, uploadSelected } from '../lib/files/upload.js';
 import { number, t } from '../lib/i18n.js';
 import { fullName, shortModel } from '../lib/names.js';
+import { notify } from '../lib/notice.js';
 import { PixelsFields } from '../lib/pixels/pixels_fields.js';
 import { pixelsText } from '../lib/pixels/pixels_text.js';
 import { explain, problemNote } from '../lib/problem.js';
 import { failureNote } from '../lib/recovery.js';
 import { link, navigate } from '../lib/route.js';
+import { jobName } from './job_list.js';
 
 /** @typedef {import('../lib/api/schemas.js').ImageRef} ImageRef */
 /** @typedef {import('../lib/api/schemas.js').Quality} Quality */
@@ -188,7 +190,10 @@ export class JobForm {
         confidence: this.#confidence.checked,
         error_threshold: this.#threshold.value ? Number(this.#threshold.value) / 100 : null,
       });
-      navigate(link('jobs', { job: job.id }));
+      const made = link('jobs', { job: job.id });
+      // The user may have gone elsewhere meanwhile, and stays there.
+      if (this.#closing.signal.aborted) notify(jobName(job), made);
+      else navigate(made);
     } catch (error) {
       if (!isAbort(error)) this.#rejected.append(h('li', {}, problemNote(error)));
     } finally {

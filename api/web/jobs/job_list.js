@@ -3,7 +3,7 @@
 import { listJobs } from '../lib/api/client.js';
 import { fill, h } from '../lib/element.js';
 import { dateTime, t } from '../lib/i18n.js';
-import { explain } from '../lib/problem.js';
+import { failureNote } from '../lib/recovery.js';
 import { link } from '../lib/route.js';
 import { progressBar } from './job_progress.js';
 import { stateBadge } from './state_badge.js';
@@ -17,6 +17,8 @@ const LANES = /** @type {const} */ (['batch', 'interactive', 'all']);
 export class JobList {
   /** @type {Job[]} */
   #jobs = [];
+  /** @type {Set<string>} ids of jobs that were deleted, which late answers still list */
+  #removed = new Set();
   /** @type {string | null} */
   #nextCursor = null;
   #currentId = '';
@@ -24,7 +26,7 @@ export class JobList {
   #isClosed = false;
   #lane;
   #list = h('ul', { class: 'job-list' });
-  #note = h('p', { class: 'note', role: 'status' });
+  #note = h('div', { class: 'note', role: 'status' });
   #more = h(
     'button',
     { type: 'button', hidden: true, onclick: () => this.#load(this.#nextCursor) },
@@ -70,6 +72,7 @@ export class JobList {
 
   /** @param {string} id of a job that was deleted */
   remove(id) {
+    this.#removed.add(id);
     this.#jobs = this.#jobs.filter((job) => job.id !== id);
     this.#draw();
   }
@@ -95,14 +98,16 @@ export class JobList {
       const filter = lane === 'all' ? {} : { lane };
       const page = await listJobs({ ...filter, limit: PAGE_SIZE, cursor });
       if (lane !== this.#lane.value) return;
-      const loaded = new Set(page.jobs.map(({ id }) => id));
+      const found = page.jobs.filter(({ id }) => !this.#removed.has(id));
+      const loaded = new Set(found.map(({ id }) => id));
       const others = this.#jobs.filter(({ id }) => !loaded.has(id));
-      this.#jobs = cursor ? [...others, ...page.jobs] : [...page.jobs, ...others];
+      this.#jobs = cursor ? [...others, ...found] : [...found, ...others];
       if (cursor || others.length === 0) this.#nextCursor = page.next;
       fill(this.#note, this.#jobs.length ? '' : t('jobs.none'));
       this.#draw();
     } catch (error) {
-      fill(this.#note, explain(error));
+      const retry = () => this.#load(cursor);
+      if (lane === this.#lane.value) fill(this.#note, failureNote(error, retry));
     }
     clearTimeout(this.#timer);
     if (!this.#isClosed) this.#timer = setTimeout(() => this.#load(null), POLL_MS);

@@ -3,6 +3,7 @@
 import { getJob } from '../lib/api/client.js';
 import { isAbort } from '../lib/api/http.js';
 import { Emitter } from '../lib/emitter.js';
+import { untilAnswered } from '../lib/recovery.js';
 import { followEvents } from './event_stream.js';
 
 /** @typedef {import('../lib/api/schemas.js').Job} Job */
@@ -24,6 +25,10 @@ export class JobWatcher extends Emitter {
   #closing = new AbortController();
   #timer = 0;
   #isFollowing = false;
+  /** Counts the reads, whose answers may overtake each other. */
+  #reads = 0;
+  /** The read whose answer was told last. */
+  #told = 0;
   #id;
 
   /** @param {string} id */
@@ -55,7 +60,8 @@ export class JobWatcher extends Emitter {
       );
       clearTimeout(this.#timer);
       this.#timer = 0;
-      if (!signal.aborted) await this.#read();
+      // No event follows that would read it again.
+      if (!signal.aborted) await untilAnswered(() => this.#read(), signal);
     } catch (error) {
       if (!isAbort(error)) this.emit('failure', error);
     } finally {
@@ -78,8 +84,13 @@ export class JobWatcher extends Emitter {
   }
 
   async #read() {
+    this.#reads += 1;
+    const read = this.#reads;
     const job = await getJob(this.#id, {}, this.#closing.signal);
-    this.emit('job', job);
+    if (read > this.#told) {
+      this.#told = read;
+      this.emit('job', job);
+    }
     return job;
   }
 }

@@ -4,6 +4,7 @@ import { getScores } from '../lib/api/client.js';
 import { fill, h } from '../lib/element.js';
 import { Emitter } from '../lib/emitter.js';
 import { number, percent, t } from '../lib/i18n.js';
+import { failureNote } from '../lib/recovery.js';
 import { categoryColor, categoryName, swatch } from '../lib/taxonomy.js';
 
 /** @typedef {import('../lib/api/schemas.js').Job} Job */
@@ -21,6 +22,8 @@ export class ScoreReport extends Emitter {
   #taxonomy;
   #timer = 0;
   #succeeded = -1;
+  /** Counts the loads, whose answers may overtake each other. */
+  #loads = 0;
   #scores = h('tbody');
   #matrix = h('div', { class: 'table-scroll', tabIndex: 0, role: 'group' });
 
@@ -102,13 +105,21 @@ export class ScoreReport extends Emitter {
 
   async #load() {
     this.#timer = 0;
+    this.#loads += 1;
+    const load = this.#loads;
     try {
-      this.report = await getScores(this.#job);
-    } catch {
-      return; // The next change of the job loads it again.
+      const report = await getScores(this.#job);
+      if (load < this.#loads) return;
+      this.report = report;
+      fill(this.#matrix, this.#table(report.confusion));
+      this.emit('change', report);
+    } catch (error) {
+      if (load < this.#loads) return;
+      fill(
+        this.#matrix,
+        failureNote(error, () => this.#load()),
+      );
     }
-    fill(this.#matrix, this.#table(this.report.confusion));
-    this.emit('change', this.report);
   }
 
   /** @param {number[][]} confusion pixels: rows are the truth, columns the prediction */

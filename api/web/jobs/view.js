@@ -43,6 +43,7 @@ class JobsView {
 
   close() {
     this.#panel?.close();
+    this.#panel = null;
     this.#list.close();
   }
 
@@ -77,7 +78,8 @@ class JobsView {
     panel.on('job', (changed) => this.#list.update(changed));
     panel.on('erased', () => {
       this.#list.remove(job);
-      navigate(link('jobs'));
+      // The user may look at another job by now.
+      if (panel === this.#panel) navigate(link('jobs'));
     });
     panel.on('query', (items, shown) => replaceLink(listLink(job, items, shown, null, other)));
     // Back returns to the row that was left.

@@ -37,6 +37,25 @@ export function failureNote(error, retry) {
   return note;
 }
 
+/**
+ * What `load` gives. While it fails with what passes by itself, it is tried again. Throws Problem.
+ * @template T
+ * @param {() => Promise<T>} load
+ * @param {AbortSignal} signal ends the attempts
+ * @returns {Promise<T>}
+ */
+export async function untilAnswered(load, signal) {
+  for (;;) {
+    try {
+      return await load();
+    } catch (error) {
+      if (!passes(error)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    signal.throwIfAborted();
+  }
+}
+
 /** @param {unknown} error */
 function passes(error) {
   return !isAbort(error) && error instanceof Problem && PASSING.includes(error.code);

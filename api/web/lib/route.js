@@ -2,14 +2,23 @@
 
 import { queryString } from './query_string.js';
 
-/** The address that was read last. */
+/** The address of what is shown. */
 let current = '';
 
 /** @returns {{view: string, query: URLSearchParams}} */
 export function readRoute() {
-  current = location.hash;
   const [view, query] = location.hash.replace(/^#\/?/, '').split('?');
   return { view: view || 'segment', query: new URLSearchParams(query ?? '') };
+}
+
+/** What the address names is shown from now on. */
+export function acceptRoute() {
+  current = location.hash;
+}
+
+/** Return to the address of what is shown: the user stays. */
+export function rejectRoute() {
+  history.pushState(null, '', current);
 }
 
 /**

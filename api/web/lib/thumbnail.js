@@ -36,9 +36,8 @@ export function thumbnail(path) {
   };
   const onFailure = () => {
     image.src = BLANK;
-    if (attempts >= ATTEMPTS) return;
     const again = () => image.isConnected && load();
-    if (navigator.onLine) setTimeout(again, RETRY_MS * attempts);
+    if (navigator.onLine && attempts < ATTEMPTS) setTimeout(again, RETRY_MS * attempts);
     else addEventListener('online', again, { once: true });
   };
   image.addEventListener('error', onFailure);

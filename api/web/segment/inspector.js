@@ -19,6 +19,7 @@ import { PixelInfo } from './pixel_info.js';
 import { ConfidenceLoader } from './prediction/confidence_loader.js';
 import { loadPhoto, loadPrediction, loadTruth } from './prediction/image_data.js';
 import { requestMask, takeSegmented, waitForItem } from './prediction/mask_job.js';
+import { ModelList } from './prediction/model_list.js';
 import { ModelSelect } from './prediction/model_select.js';
 import { OtherPrediction } from './prediction/other_prediction.js';
 import { waitingText } from './prediction/status_text.js';
@@ -71,10 +72,11 @@ export class Inspector extends Emitter {
     this.options = new DisplayOptions();
     this.options.restore(query);
     this.#viewport.parse(query.get('at') ?? '');
-    this.models = new ModelSelect(query.get('model') ?? '');
+    const list = new ModelList();
+    this.models = new ModelSelect(query.get('model') ?? '', list);
     this.pixels = new PixelsMenu(query.get('pixels') ?? '');
     this.#viewer = new Viewer(taxonomy, this.options, this.#viewport);
-    this.other = new OtherPrediction(query.get('with') ?? '', this.#viewer);
+    this.other = new OtherPrediction(query.get('with') ?? '', this.#viewer, list);
     this.#confidence = new ConfidenceLoader(this.#viewer, this.options, (finished, signal) =>
       this.#showFinished(finished, signal),
     );
@@ -86,9 +88,8 @@ export class Inspector extends Emitter {
     const downloads = inspectorDownloads(() => ({ image: this.#image, finished: this.#finished }));
     this.correction = new Correction(taxonomy, this.#viewer, this.options, () => this.#image);
     this.correction.on('saved', () => this.emit('corrected'));
-    const menus = [this.models.element, this.other.element, this.pixels.element];
-    const tools = [...menus, this.correction.start, downloads, ...actions];
-    this.#heading = new Heading(walk, tools);
+    const menus = [this.models.menu.element, this.other.menu.element, this.pixels.element];
+    this.#heading = new Heading(walk, [...menus, this.correction.start, downloads, ...actions]);
     this.element = h(
       'div',
       { class: 'inspector' },
@@ -105,8 +106,8 @@ export class Inspector extends Emitter {
       ),
       this.#legend.element,
     );
-    for (const menu of [this.models, this.pixels]) menu.on('change', () => this.emit('model'));
-    this.other.on('change', () => this.#changeOther());
+    for (const menu of [this.models.menu, this.pixels]) menu.on('change', () => this.emit('model'));
+    this.other.menu.on('change', () => this.#changeOther());
     this.other.on('mask', (mask) => this.#addFigures({ other: this.#shares(mask) }));
     this.#unsubscribe = palette.on('change', () => this.options.emit('change'));
     this.options.on('change', () => {
@@ -127,6 +128,7 @@ export class Inspector extends Emitter {
     this.#unsubscribe();
     clearTimeout(this.#linkTimer);
     this.#loading.abort();
+    this.correction.stop();
     this.options.close();
     this.#viewer.close();
   }
@@ -136,7 +138,7 @@ export class Inspector extends Emitter {
     this.models.value = query.get('model') ?? '';
     this.pixels.text = query.get('pixels') ?? '';
     if (this.other.value !== (query.get('with') ?? '')) {
-      this.other.restore(query.get('with') ?? '');
+      this.other.value = query.get('with') ?? '';
       this.#changeOther();
     }
     this.#viewport.parse(query.get('at') ?? '');
@@ -144,10 +146,7 @@ export class Inspector extends Emitter {
   }
 
   toQuery() {
-    return {
-      ...this.choices(),
-      at: this.#viewport.toString(),
-    };
+    return { ...this.choices(), at: this.#viewport.toString() };
   }
 
   /** What stays chosen from image to image, for a link. */
@@ -162,7 +161,8 @@ export class Inspector extends Emitter {
     this.correction.stop();
     this.#image = null;
     this.#finished = null;
-    this.models.element.hidden = Boolean(target.job) || !this.models.hasChoice;
+    this.#clear();
+    this.models.offer(!target.job);
     this.#loading.abort();
     this.#loading = new AbortController();
     const { signal } = this.#loading;
@@ -191,11 +191,17 @@ export class Inspector extends Emitter {
     this.emit('named', baseName(name));
   }
 
+  /** Show nothing of the image before under the name of the next one. */
+  #clear() {
+    this.#heading.setImage(null);
+    this.#figures = {};
+    this.#addFigures({});
+    this.#viewer.clear();
+  }
+
   /** @param {Image} image */
   #reset(image) {
     this.#heading.setImage(image);
-    this.#figures = {};
-    this.#addFigures({});
     this.#setLayers(image, this.#layersOf(image));
     this.#viewer.panes.prediction.setMessage(t('predict.requesting'));
   }
@@ -235,9 +241,6 @@ export class Inspector extends Emitter {
    * @param {() => void} retry
    */
   #showFailure(error, retry) {
-    this.#heading.setImage(null);
-    this.#figures = {};
-    this.#addFigures({});
     this.#setLayers({ width: 4, height: 3 }, BASE_LAYERS);
     const note = failureNote(error, retry);
     // One pane is enough for the message, the one that every layout shows.

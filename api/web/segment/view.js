@@ -2,7 +2,8 @@
 
 import { isSameQuery, linkQuery, orderText, readItemQuery } from '../items/item_query.js';
 import { ItemStrip } from '../items/item_strip.js';
-import { getJob, listImages } from '../lib/api/client.js';
+import { listImages } from '../lib/api/client.js';
+import { isAbort } from '../lib/api/http.js';
 import { eraseButton } from '../lib/controls/erase_button.js';
 import { fill, h } from '../lib/element.js';
 import { acceptDrops, dropzone } from '../lib/files/dropzone.js';
@@ -15,6 +16,7 @@ import { shareMenu } from '../lib/share/share_menu.js';
 import { imageSnippets, jobSnippets } from '../lib/share/snippets.js';
 import { loadTaxonomy } from '../lib/taxonomy.js';
 import { Catalogue } from './catalogue/catalogue.js';
+import { readFilter } from './catalogue/image_pages.js';
 import { ownFiles } from './catalogue/own_files.js';
 import { UploadList } from './catalogue/upload_list.js';
 import { Inspector } from './inspector.js';
@@ -82,7 +84,7 @@ class SegmentView {
     this.#query = query;
     this.#isEmpty = isEmpty;
     this.#target = targetOf(query);
-    this.#catalogue = new Catalogue(filterOf(query));
+    this.#catalogue = new Catalogue(readFilter(query));
     this.#erase = eraseButton(
       () => this.#erasable(),
       ({ id }) => this.#forget(id),
@@ -144,17 +146,31 @@ class SegmentView {
 
   /** @param {URLSearchParams} query of another link to this view */
   update(query) {
-    const before = this.#query;
+    const isShown = this.#isShown(query);
     const target = targetOf(query);
-    const isSame =
-      JSON.stringify(target) === JSON.stringify(this.#target) &&
-      ['model', 'pixels'].every((name) => (query.get(name) ?? '') === (before.get(name) ?? '')) &&
-      isSameQuery(readItemQuery(query), readItemQuery(before));
     this.#query = query;
     this.#target = target;
-    if (target?.image) this.#catalogue.setFilter(filterOf(query));
+    if (target?.image) this.#catalogue.setFilter(readFilter(query));
     this.#inspector.restore(query);
-    if (!isSame) this.#show();
+    if (!isShown) this.#show();
+  }
+
+  /** @param {URLSearchParams | null} query of another link to this view; null for another view */
+  mayLeave(query) {
+    return (query !== null && this.#isShown(query)) || this.#inspector.correction.mayStop();
+  }
+
+  /**
+   * Whether a link changes no more than the look of what is shown.
+   * @param {URLSearchParams} query
+   */
+  #isShown(query) {
+    const shown = this.#query;
+    return (
+      JSON.stringify(targetOf(query)) === JSON.stringify(this.#target) &&
+      ['model', 'pixels'].every((name) => (query.get(name) ?? '') === (shown.get(name) ?? '')) &&
+      isSameQuery(readItemQuery(query), readItemQuery(shown))
+    );
   }
 
   #show() {
@@ -215,10 +231,6 @@ class SegmentView {
     const strip = new ItemStrip(job, query);
     strip.on('open', (item) => this.#openItem(job, item));
     strip.on('change', () => this.#showPlace());
-    getJob(job).then(
-      (found) => strip.jobChanged(found),
-      () => {}, // The strip shows its own failure.
-    );
     return strip;
   }
 
@@ -260,7 +272,8 @@ class SegmentView {
     const { value: model } = this.#inspector.models;
     const count = await ownFiles.add(files, model, (image) => {
       this.#isEmpty = false;
-      const isFree = !this.#isClosed && this.#opened === before;
+      const isFree =
+        !this.#isClosed && this.#opened === before && !this.#inspector.correction.isActive;
       if (isFree) this.#open({ image, list: OWN_FILES });
     });
     if (this.#isClosed && count) {
@@ -271,7 +284,6 @@ class SegmentView {
 
   /** @param {{image: string, list?: string}} target */
   #open({ image, list = '' }) {
-    if (!this.#inspector.correction.mayStop()) return;
     const { filter } = this.#catalogue;
     navigate(link('segment', { image, list, ...filter, ...this.#inspector.choices() }));
   }
@@ -281,7 +293,6 @@ class SegmentView {
    * @param {number} item
    */
   #openItem(job, item) {
-    if (!this.#inspector.correction.mayStop()) return;
     const query = linkQuery(readItemQuery(this.#query));
     navigate(link('segment', { job, item, ...query, ...this.#inspector.choices() }));
   }
@@ -300,6 +311,7 @@ class SegmentView {
   }
 
   #updateLink() {
+    if (this.#isClosed) return;
     const shown = this.#currentLink();
     replaceLink(shown);
     this.#query = new URLSearchParams(shown.split('?')[1] ?? '');
@@ -314,8 +326,10 @@ class SegmentView {
   /** @param {string} image which was deleted */
   #forget(image) {
     ownFiles.forget(image);
+    if (this.#isClosed) return;
     this.#catalogue.reload();
-    navigate(link('segment', this.#catalogue.filter));
+    // The user may look at another image by now.
+    if (this.#target?.image === image) navigate(link('segment', this.#catalogue.filter));
   }
 
   #snippets() {
@@ -334,7 +348,7 @@ class SegmentView {
         const item = await this.#strip.neighbour(steps);
         if (item !== undefined && target === this.#target) this.#openItem(target.job, item);
       } catch (error) {
-        notify(explain(error));
+        if (!isAbort(error)) notify(explain(error));
       }
     } else if (target.image !== undefined && this.#walksOwnFiles) {
       const image = ownFiles.neighbour(target.image, steps);
@@ -374,18 +388,4 @@ class SegmentView {
     };
     actions[key.toLowerCase()]?.();
   }
-}
-
-/** @param {URLSearchParams} query */
-function filterOf(query) {
-  /** @param {string} name */
-  const read = (name) => query.get(name) ?? '';
-  return {
-    dataset: read('dataset'),
-    q: read('q'),
-    truth: read('truth'),
-    // Without a dataset they are of the items of a job.
-    where: read('dataset') && read('where'),
-    sort: read('dataset') && read('sort'),
-  };
 }

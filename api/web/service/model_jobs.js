@@ -6,6 +6,7 @@ import { ScoreReport } from '../jobs/score_report.js';
 import { listJobs } from '../lib/api/client.js';
 import { fill, h } from '../lib/element.js';
 import { number, percent, t } from '../lib/i18n.js';
+import { failureNote } from '../lib/recovery.js';
 import { link } from '../lib/route.js';
 import { loadTaxonomy } from '../lib/taxonomy.js';
 import { table } from './table.js';
@@ -19,6 +20,7 @@ const SHOWN = 5;
 export class ModelJobs {
   /** @type {ScoreReport | null} */
   #report = null;
+  #isClosed = false;
 
   /** @param {string} model `name@version` */
   constructor(model) {
@@ -27,13 +29,31 @@ export class ModelJobs {
   }
 
   close() {
+    this.#isClosed = true;
     this.#report?.close();
   }
 
   /** @param {string} model */
   async #load(model) {
-    const taxonomy = await loadTaxonomy();
-    const { jobs } = await listJobs({ lane: 'batch', limit: JOBS });
+    try {
+      const taxonomy = await loadTaxonomy();
+      const { jobs } = await listJobs({ lane: 'batch', limit: JOBS });
+      if (!this.#isClosed) this.#show(model, jobs, taxonomy);
+    } catch (error) {
+      fill(
+        this.element,
+        failureNote(error, () => this.#load(model)),
+      );
+    }
+  }
+
+  /**
+   * @param {string} model
+   * @param {Job[]} jobs
+   * @param {import('../lib/taxonomy.js').Taxonomy} taxonomy
+   */
+  #show(model, jobs, taxonomy) {
+    fill(this.element);
     const ended = jobs.filter((job) => job.model === model && job.finished_at !== null);
     if (!ended.length) return;
     const scored = ended.find(({ scores }) => scores !== null);

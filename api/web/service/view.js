@@ -6,6 +6,7 @@ import { fill, fillKeepingFocus, h } from '../lib/element.js';
 import { bytes, dateTime, duration, number, percent, t } from '../lib/i18n.js';
 import { shortModel } from '../lib/names.js';
 import { problemNote } from '../lib/problem.js';
+import { failureNote } from '../lib/recovery.js';
 import { ModelPage, modelLink } from './model_page.js';
 import { Sparkline } from './sparkline.js';
 import { table } from './table.js';
@@ -113,8 +114,12 @@ class ServiceView {
       fill(this.#models, modelTable(models.models));
     } catch (error) {
       this.#state.dataset.kind = 'bad';
-      fill(this.#state, problemNote(error));
+      fill(
+        this.#state,
+        failureNote(error, () => this.refresh()),
+      );
     }
+    clearTimeout(this.#timer);
     if (!this.#isClosed) this.#timer = setTimeout(() => this.refresh(), POLL_MS);
   }
 

@@ -18,6 +18,7 @@ export default {
   'nav.jobs': 'Jobs',
   'nav.service': 'Service',
   retry: 'Try again',
+  'view.waiting': 'Waiting for the service…',
 
   'key.title': 'API key required',
   'key.help': 'The operator of this service issues keys.',

@@ -19,6 +19,7 @@ export default {
   'nav.jobs': 'Travaux',
   'nav.service': 'Service',
   retry: 'Réessayer',
+  'view.waiting': 'En attente du service…',
 
   'key.title': 'Clé d’API requise',
   'key.help': 'L’exploitant de ce service délivre les clés.',

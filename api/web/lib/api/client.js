@@ -1,7 +1,7 @@
 /** The endpoints of the API that the page uses, with their types. Each call throws Problem. */
 
 import { queryString } from '../query_string.js';
-import { getJson, Problem, readBlob, request } from './http.js';
+import { getJson, Problem, readBlob, readJson, request } from './http.js';
 
 /** @import {CatalogueEntry, Dataset, DisagreementPage, Image, ImagePage, Item, ItemPage, Job, JobCreate, JobPage, Model, ModelList, ScoreReport, ServiceStatus, TaxonomyInfo} from './schemas.js' */
 /** @import {Query} from '../query_string.js' */
@@ -11,9 +11,12 @@ export function getTaxonomy() {
   return getJson('v1/taxonomy');
 }
 
-/** @returns {Promise<Dataset[]>} */
-export function listDatasets() {
-  return getJson('v1/datasets');
+/**
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Dataset[]>}
+ */
+export function listDatasets(signal) {
+  return getJson('v1/datasets', {}, signal);
 }
 
 /**
@@ -96,7 +99,7 @@ export async function uploadTruth(file, labels, signal) {
 async function sendFile(path, file, name, signal) {
   const body = new FormData();
   body.append('files', file, name);
-  return (await request(path, { method: 'POST', body, signal })).json();
+  return readJson(await request(path, { method: 'POST', body, signal }));
 }
 
 /**
@@ -149,7 +152,7 @@ export async function createJob(json, { idempotencyKey, signal } = {}) {
     signal: signal ?? null,
   });
   return {
-    job: await response.json(),
+    job: await readJson(response),
     isReplayed: response.headers.has('Idempotency-Replayed'),
   };
 }
@@ -175,10 +178,11 @@ export async function erase(kind, name) {
 /**
  * @param {string} job
  * @param {Query} query
+ * @param {AbortSignal} [signal]
  * @returns {Promise<ItemPage>}
  */
-export function listItems(job, query) {
-  return getJson(`v1/jobs/${job}/items`, query);
+export function listItems(job, query, signal) {
+  return getJson(`v1/jobs/${job}/items`, query, signal);
 }
 
 /**

@@ -4,6 +4,10 @@ import { queryString } from '../query_string.js';
 import { currentKey, promptForKey } from './key.js';
 
 const BASE = new URL('.', document.baseURI);
+/** Statuses of a proxy whose service is away. */
+const GATEWAY_STATUSES = [502, 503, 504];
+/** Whether the last request had no answer. */
+let isAway = false;
 
 /** Why a request or an item failed. */
 export class Problem extends Error {
@@ -72,7 +76,15 @@ export async function request(path, { json, ...options } = {}) {
  */
 export async function getJson(path, query = {}, signal) {
   const text = queryString(query);
-  const response = await request(text ? `${path}?${text}` : path, withSignal(signal));
+  return readJson(await request(text ? `${path}?${text}` : path, withSignal(signal)));
+}
+
+/**
+ * The JSON body of an answer. Throws Problem.
+ * @param {Response} response
+ * @returns {Promise<any>}
+ */
+export function readJson(response) {
   return orUnreachable(response.json());
 }
 
@@ -105,27 +117,45 @@ function withSignal(signal) {
  * @param {string} url
  * @param {RequestInit} options
  */
-function send(url, options) {
-  return orUnreachable(fetch(url, options));
+async function send(url, options) {
+  const response = await orUnreachable(fetch(url, options));
+  if (isAway && response.ok) {
+    isAway = false;
+    // All that failed meanwhile is tried again, as when the network is back.
+    dispatchEvent(new Event('online'));
+  }
+  return response;
 }
 
 /**
- * A connection may be lost before an answer or within its body.
+ * What was received. A connection may be lost before an answer or within its body. Throws Problem.
  * @template T
  * @param {Promise<T>} received
  */
-async function orUnreachable(received) {
+export async function orUnreachable(received) {
   try {
     return await received;
   } catch (error) {
     if (isAbort(error)) throw error;
-    throw new Problem({ code: 'unreachable', retryable: true });
+    throw unreachable();
   }
 }
 
 /** @param {Response} response */
 async function checkStatus(response) {
   if (response.ok) return response;
-  const body = await response.json().catch(() => ({}));
-  throw new Problem(body.code ? body : { code: 'internal_error' });
+  const body = await response.json().catch((error) => {
+    // An answer that nobody waits for any more is no failure.
+    if (isAbort(error)) throw error;
+    return null;
+  });
+  if (body?.code) throw new Problem(body);
+  throw GATEWAY_STATUSES.includes(response.status)
+    ? unreachable()
+    : new Problem({ code: 'internal_error' });
+}
+
+function unreachable() {
+  isAway = true;
+  return new Problem({ code: 'unreachable', retryable: true });
 }

@@ -1,6 +1,6 @@
 /** Downloads: plain links, or a script where a key must be sent along. */
 
-import { apiUrl, isAbort, request } from '../api/http.js';
+import { apiUrl, isAbort, orUnreachable, request } from '../api/http.js';
 import { currentKey } from '../api/key.js';
 import { h } from '../element.js';
 import { bytes, t } from '../i18n.js';
@@ -49,11 +49,18 @@ export function downloadMenu(label, loadLinks) {
   list.addEventListener('click', () => {
     menu.open = false;
   });
+  let openings = 0;
   menu.addEventListener('toggle', async () => {
+    // What the menu offered before may be of another image.
+    list.replaceChildren();
+    openings += 1;
+    const opening = openings;
     if (!menu.open) return;
     try {
-      list.replaceChildren(...(await loadLinks()));
+      const links = await loadLinks();
+      if (opening === openings) list.replaceChildren(...links);
     } catch (error) {
+      if (opening === openings) menu.open = false;
       notify(explain(error));
     }
   });
@@ -83,11 +90,11 @@ async function saveWithProgress(event, path, filename) {
   try {
     const response = await request(path, { signal: stop.signal });
     const size = Number(response.headers.get('Content-Length') ?? 0);
-    const blob = await receive(response, (received) => {
+    const onProgress = (/** @type {number} */ received) => {
       const values = { name: filename, received: bytes(received), size: bytes(size) };
       text.textContent = t(size ? 'download.progress' : 'download.received', values);
-    });
-    saveAs(blob, filename);
+    };
+    saveAs(await orUnreachable(receive(response, onProgress)), filename);
   } catch (error) {
     if (!isAbort(error)) notify(explain(error));
   }

@@ -1,14 +1,14 @@
 /** The catalogue: search, dataset filter, and a virtual grid of thumbnails. */
 
-import { listDatasets } from '../../lib/api/client.js';
 import { eraseButton } from '../../lib/controls/erase_button.js';
 import { fill, h } from '../../lib/element.js';
 import { Emitter } from '../../lib/emitter.js';
-import { number, t } from '../../lib/i18n.js';
+import { t } from '../../lib/i18n.js';
 import { failureNote } from '../../lib/recovery.js';
 import { VirtualRows } from '../../lib/virtual_rows.js';
 import { ContentFilter } from './content_filter.js';
 import { openDatasetForm } from './dataset_form.js';
+import { DatasetSelect } from './dataset_select.js';
 import { imageCell } from './image_cell.js';
 import { ImagePages, isByContent, UPLOADS } from './image_pages.js';
 import { ownFiles } from './own_files.js';
@@ -23,8 +23,6 @@ const SEARCH_DELAY_MS = 200;
 export class Catalogue extends Emitter {
   #filter;
   #content;
-  /** @type {import('../../lib/api/schemas.js').Dataset[]} */
-  #known = [];
   /** @type {ImagePages} */
   #images;
   /** The image that is inspected. */
@@ -43,10 +41,7 @@ export class Catalogue extends Emitter {
       this.#searchTimer = setTimeout(() => this.#filterChanged(), SEARCH_DELAY_MS);
     },
   });
-  #datasets = h('select', {
-    'aria-label': t('catalogue.dataset'),
-    onchange: () => this.#filterChanged(),
-  });
+  #datasets;
   #truth = h(
     'select',
     { 'aria-label': t('catalogue.truth'), onchange: () => this.#filterChanged() },
@@ -56,10 +51,13 @@ export class Catalogue extends Emitter {
   );
   #erase = eraseButton(
     () => ({ kind: 'datasets', id: this.#filter.dataset, name: this.#filter.dataset }),
-    () => {
-      this.#datasets.value = '';
-      this.#filterChanged();
-      this.#fillDatasets();
+    ({ id }) => {
+      // The user may have chosen another one meanwhile.
+      if (this.#filter.dataset === id) {
+        this.#datasets.value = '';
+        this.#filterChanged();
+      }
+      this.#datasets.load();
     },
   );
   #count = h('div', { class: 'note', role: 'status' });
@@ -75,6 +73,9 @@ export class Catalogue extends Emitter {
   constructor(filter) {
     super();
     this.#filter = filter;
+    this.#datasets = new DatasetSelect(filter.dataset);
+    this.#datasets.on('change', () => this.#filterChanged());
+    this.#datasets.on('known', () => this.#offerContent());
     this.#content = new ContentFilter(filter);
     this.#content.on('change', () => this.#filterChanged());
     this.#search.value = filter.q;
@@ -99,7 +100,7 @@ export class Catalogue extends Emitter {
         'div',
         { class: 'filters' },
         this.#search,
-        this.#datasets,
+        this.#datasets.element,
         this.#truth,
         this.#content.element,
       ),
@@ -109,10 +110,11 @@ export class Catalogue extends Emitter {
     );
     this.#images = this.#openPages();
     this.#resizeObserver.observe(this.#grid);
-    this.#fillDatasets();
   }
 
   close() {
+    clearTimeout(this.#searchTimer);
+    this.#datasets.close();
     this.#resizeObserver.disconnect();
     this.#content.close();
     this.#rows.close();
@@ -169,37 +171,15 @@ export class Catalogue extends Emitter {
     }
   }
 
-  async #fillDatasets() {
-    const datasets = await listDatasets().catch(() => []);
-    this.#known = datasets;
-    this.#offerContent();
-    fill(
-      this.#datasets,
-      h('option', { value: '' }, t('catalogue.all')),
-      h(
-        'option',
-        { value: UPLOADS, selected: this.#filter.dataset === UPLOADS },
-        t('catalogue.uploads'),
-      ),
-      datasets.map(({ name, images }) =>
-        h(
-          'option',
-          { value: name, selected: name === this.#filter.dataset },
-          `${name} (${number(images)})`,
-        ),
-      ),
-    );
-  }
-
   #offerContent() {
-    this.#content.offer(this.#known.find(({ name }) => name === this.#filter.dataset));
+    this.#content.offer(this.#datasets.dataset);
   }
 
   #addDataset() {
     openDatasetForm((name) => {
       this.setFilter({ dataset: name, q: '', truth: '', where: '', sort: '' });
       this.emit('filter');
-      this.#fillDatasets();
+      this.#datasets.load();
     });
   }
 
@@ -218,7 +198,7 @@ export class Catalogue extends Emitter {
 
   /** Load the list again: images were added, or a failure may be over. */
   reload() {
-    this.#fillDatasets();
+    this.#datasets.load();
     this.#reload();
   }
 

@@ -172,6 +172,23 @@ export class ImagePages extends Emitter {
   }
 }
 
+/**
+ * @param {URLSearchParams} query of a link
+ * @returns {Filter}
+ */
+export function readFilter(query) {
+  /** @param {string} name */
+  const read = (name) => query.get(name) ?? '';
+  return {
+    dataset: read('dataset'),
+    q: read('q'),
+    truth: read('truth'),
+    // Without a dataset they are of the items of a job.
+    where: read('dataset') && read('where'),
+    sort: read('dataset') && read('sort'),
+  };
+}
+
 /** @param {{where: string, sort: string}} filter */
 export function isByContent({ where, sort }) {
   return Boolean(where || sort);

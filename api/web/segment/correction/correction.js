@@ -51,8 +51,12 @@ export class Correction extends Emitter {
     oninput: () => this.#showRadius(),
   });
   #radiusValue = h('output', { for: 'brush' });
-  #undo = h('button', { type: 'button', onclick: () => this.#revert('undo') }, t('correct.undo'));
-  #redo = h('button', { type: 'button', onclick: () => this.#revert('redo') }, t('correct.redo'));
+  #undo = this.#revertButton('undo', '↶');
+  /** @param {BeforeUnloadEvent} event */
+  #beforeUnload = (event) => {
+    if (this.#edits?.canUndo) event.preventDefault();
+  };
+  #redo = this.#revertButton('redo', '↷');
   #save = h(
     'button',
     { type: 'button', class: 'primary', onclick: () => this.#store() },
@@ -81,7 +85,7 @@ export class Correction extends Emitter {
     this.element = h(
       'div',
       { class: 'correction', role: 'group', 'aria-label': t('correct.title'), hidden: true },
-      this.#tools.element,
+      h('div', { class: 'tool' }, this.#tools.element, this.#undo, this.#redo),
       this.#categories,
       h(
         'div',
@@ -90,8 +94,6 @@ export class Correction extends Emitter {
         this.#radius,
         this.#radiusValue,
       ),
-      this.#undo,
-      this.#redo,
       this.#save,
       h('button', { type: 'button', onclick: () => this.stop() }, t('correct.cancel')),
     );
@@ -112,6 +114,7 @@ export class Correction extends Emitter {
   stop() {
     if (!this.#edits) return;
     this.#edits = null;
+    removeEventListener('beforeunload', this.#beforeUnload);
     this.#viewer.panes.prediction.setBrush(null);
     this.element.hidden = true;
     this.start.hidden = false;
@@ -133,11 +136,13 @@ export class Correction extends Emitter {
   #begin() {
     const { prediction, truth } = this.#viewer.masks;
     const mask = prediction ?? truth;
-    if (!mask) {
+    // While another image is being loaded, the masks are still those of the one before.
+    if (!mask || !this.#image()) {
       notify(t('download.none'));
       return;
     }
     this.#edits = new MaskEdits(mask);
+    addEventListener('beforeunload', this.#beforeUnload);
     this.element.hidden = false;
     this.start.hidden = true;
     this.#options.showPrediction();
@@ -170,10 +175,10 @@ export class Correction extends Emitter {
     this.#viewer.panes.prediction.redraw();
   }
 
-  /** @param {boolean} isKept not when it became a gesture of two fingers */
+  /** @param {boolean} isKept not when it was the beginning of a gesture, or of a palm */
   #endStroke(isKept) {
-    this.#edits?.end();
-    if (!isKept) this.#edits?.undo();
+    if (isKept) this.#edits?.end();
+    else this.#edits?.cancel();
     this.#showEdits();
   }
 
@@ -181,6 +186,16 @@ export class Correction extends Emitter {
   #revert(action) {
     this.#edits?.[action]();
     this.#showEdits();
+  }
+
+  /**
+   * @param {'undo' | 'redo'} action
+   * @param {string} sign
+   */
+  #revertButton(action, sign) {
+    const label = t(`correct.${action}`);
+    const props = { class: 'icon', title: label, 'aria-label': label };
+    return h('button', { type: 'button', ...props, onclick: () => this.#revert(action) }, sign);
   }
 
   #showEdits() {
@@ -197,9 +212,12 @@ export class Correction extends Emitter {
     this.#save.disabled = true;
     try {
       await putTruth(image.id, await encodeGreyPng(edits.mask));
-      this.stop();
       notify(t('correct.saved'));
-      this.emit('saved');
+      // The user may correct another image by now.
+      if (edits === this.#edits) {
+        this.stop();
+        this.emit('saved');
+      }
     } catch (error) {
       // The changes stay, so that they can be saved when the service is back.
       notify(explain(error));

@@ -2,14 +2,14 @@
 
 /** @typedef {import('../viewer/mask_png.js').Mask} Mask */
 /** @typedef {import('../viewer/pane.js').Pixel} Pixel */
-/** @typedef {{at: number[], before: number[], after: number}} Edit pixels that changed, and their indices */
+/** @typedef {{at: Uint32Array, before: Uint8Array, after: number}} Edit pixels that changed, and their indices */
 
 export class MaskEdits {
   /** @type {Edit[]} */
   #done = [];
   /** @type {Edit[]} */
   #undone = [];
-  /** @type {Edit | null} the stroke that is being painted */
+  /** @type {{at: number[], before: number[], after: number} | null} that is being painted */
   #stroke = null;
 
   /** @param {Mask} mask which is copied */
@@ -33,10 +33,18 @@ export class MaskEdits {
 
   /** End the stroke. One that changed nothing is forgotten. */
   end() {
-    if (this.#stroke?.at.length) {
-      this.#done.push(this.#stroke);
-      this.#undone = [];
-    }
+    const stroke = this.#stroke;
+    this.#stroke = null;
+    if (!stroke?.at.length) return;
+    // A fill may have millions of pixels, and each edit is kept.
+    const [at, before] = [Uint32Array.from(stroke.at), Uint8Array.from(stroke.before)];
+    this.#done.push({ at, before, after: stroke.after });
+    this.#undone = [];
+  }
+
+  /** Take the stroke back that is being painted, as if it had not begun. */
+  cancel() {
+    if (this.#stroke) this.#restore(this.#stroke);
     this.#stroke = null;
   }
 
@@ -75,18 +83,25 @@ export class MaskEdits {
     }
   }
 
+  /** Undo the last stroke, but none while another is being painted. */
   undo() {
-    const edit = this.#done.pop();
+    const edit = this.#stroke ? undefined : this.#done.pop();
     if (!edit) return;
-    for (const [n, at] of edit.at.entries()) this.mask.indices[at] = edit.before[n] ?? 0;
+    this.#restore(edit);
     this.#undone.push(edit);
   }
 
+  /** Paint what was undone again, but not while a stroke is being painted. */
   redo() {
-    const edit = this.#undone.pop();
+    const edit = this.#stroke ? undefined : this.#undone.pop();
     if (!edit) return;
     for (const at of edit.at) this.mask.indices[at] = edit.after;
     this.#done.push(edit);
+  }
+
+  /** @param {{at: ArrayLike<number>, before: ArrayLike<number>}} edit */
+  #restore({ at, before }) {
+    for (let n = 0; n < at.length; n += 1) this.mask.indices[at[n] ?? 0] = before[n] ?? 0;
   }
 
   /**

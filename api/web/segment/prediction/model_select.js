@@ -1,82 +1,50 @@
-/** The menu of models: the one in service, or another version. */
+/** The choice of the model: the one in service, or another version. */
 
-import { listModels } from '../../lib/api/client.js';
-import { modelOptions } from '../../lib/controls/model_options.js';
-import { fill, h } from '../../lib/element.js';
-import { Emitter } from '../../lib/emitter.js';
 import { t } from '../../lib/i18n.js';
 import { fullName, shortModel } from '../../lib/names.js';
+import { ModelMenu } from './model_menu.js';
 
-/** @typedef {import('../../lib/api/schemas.js').Model} Model */
-
-/** @extends {Emitter<{change: []}>} */
-export class ModelSelect extends Emitter {
-  /** `name@version`; empty for the model in service. */
-  #value;
-  /** @type {Promise<void> | null} */
-  #list = null;
-  #inService = '';
-  /** @type {Model[]} besides the one in service */
-  #models = [];
+export class ModelSelect {
+  #list;
+  /** Whether there is more than one model. */
   #hasChoice = false;
+  #isOffered = true;
 
-  /** @param {string} value `name@version`; empty for the model in service */
-  constructor(value) {
-    super();
-    this.#value = value;
-    this.element = h('select', { 'aria-label': t('batch.model'), hidden: true });
-    this.element.addEventListener('change', () => {
-      this.#value = this.element.value;
-      this.emit('change');
-    });
+  /**
+   * @param {string} value `name@version`; empty for the model in service
+   * @param {import('./model_list.js').ModelList} list
+   */
+  constructor(value, list) {
+    this.#list = list;
+    this.menu = new ModelMenu(t('batch.model'), value);
   }
 
   get value() {
-    return this.#value;
+    return this.menu.value;
   }
 
   set value(value) {
-    this.#value = value;
-    this.#draw();
+    this.menu.value = value;
   }
 
-  /** Whether there is more than one model. */
-  get hasChoice() {
-    return this.#hasChoice;
+  /** @param {boolean} isOffered not for an item of a job, whose model is known */
+  offer(isOffered) {
+    this.#isOffered = isOffered;
+    this.menu.element.hidden = !isOffered || !(this.#hasChoice || this.value);
   }
 
   /**
-   * The model to request, by its full name; `default` when that is unknown.
+   * The model to request, by its full name; `default` when that is unknown. Throws Problem.
    * @param {AbortSignal} signal
    */
   async resolve(signal) {
-    this.#list ??= this.#load(signal);
-    try {
-      await this.#list;
-    } catch (error) {
-      this.#list = null;
-      throw error;
-    }
-    return this.#value || this.#inService || 'default';
-  }
-
-  /** @param {AbortSignal} signal */
-  async #load(signal) {
-    const { models, in_service: inService } = await listModels(signal);
-    this.#inService = inService ?? '';
-    this.#models = models.filter((model) => fullName(model) !== inService);
-    this.#hasChoice = this.#models.length > 0;
-    this.element.hidden = !this.#hasChoice && !this.#value;
-    this.#draw();
-  }
-
-  #draw() {
-    const model = this.#inService ? shortModel(this.#inService) : '–';
-    fill(
-      this.element,
-      h('option', { value: '' }, t('batch.default', { model })),
-      modelOptions(this.#models, this.#value),
-    );
-    this.element.value = this.#value;
+    const { models, in_service: inService } = await this.#list.load();
+    signal.throwIfAborted();
+    const others = models.filter((model) => fullName(model) !== inService);
+    const model = inService ? shortModel(inService) : '–';
+    this.#hasChoice = others.length > 0;
+    this.menu.offer(t('batch.default', { model }), others);
+    this.offer(this.#isOffered);
+    return this.value || inService || 'default';
   }
 }

@@ -1,100 +1,74 @@
 /** The mask of a second model beside that of the first: the menu that chooses it, and its request. */
 
-import { listModels } from '../../lib/api/client.js';
 import { isAbort } from '../../lib/api/http.js';
-import { modelOptions } from '../../lib/controls/model_options.js';
-import { fill, h } from '../../lib/element.js';
 import { Emitter } from '../../lib/emitter.js';
 import { t } from '../../lib/i18n.js';
 import { shortModel } from '../../lib/names.js';
 import { failureNote } from '../../lib/recovery.js';
 import { loadPrediction } from './image_data.js';
 import { requestMask, waitForItem } from './mask_job.js';
+import { ModelMenu } from './model_menu.js';
 import { waitingText } from './status_text.js';
 
 /** @typedef {import('../../lib/api/schemas.js').Image} Image */
+/** @typedef {import('../../lib/api/schemas.js').Job} Job */
 /** @typedef {import('../viewer/mask_png.js').Mask} Mask */
 
-/** @extends {Emitter<{change: [], mask: [mask: Mask]}>} `change`: another model, or none, was chosen; `mask`: its mask is shown */
+/** @extends {Emitter<{mask: [mask: Mask]}>} `mask`: the mask of the second model is shown */
 export class OtherPrediction extends Emitter {
-  /** `name@version`; empty for none. */
-  #value;
   #viewer;
-  /** @type {Promise<void> | null} */
-  #list = null;
-  /** @type {import('../../lib/api/schemas.js').Model[]} */
-  #models = [];
+  #list;
+  #choosing = new AbortController();
 
   /**
    * @param {string} value `name@version`; empty for none
    * @param {import('../viewer/viewer.js').Viewer} viewer
+   * @param {import('./model_list.js').ModelList} list
    */
-  constructor(value, viewer) {
+  constructor(value, viewer, list) {
     super();
-    this.#value = value;
     this.#viewer = viewer;
-    this.element = h('select', { 'aria-label': t('compare.with'), hidden: true });
-    this.element.addEventListener('change', () => {
-      this.#value = this.element.value;
-      this.emit('change');
-    });
-    this.#draw();
+    this.#list = list;
+    this.menu = new ModelMenu(t('compare.with'), value);
   }
 
   get value() {
-    return this.#value;
+    return this.menu.value;
   }
 
-  /** @param {string} value of a link */
-  restore(value) {
-    this.#value = value;
-    this.#draw();
+  set value(value) {
+    this.menu.value = value;
   }
 
   /**
-   * Show the mask of the chosen model, if one is chosen.
+   * Show the mask of the chosen model, if one is chosen. What an earlier call waits for is given up.
    * @param {Image} image
    * @param {{name: string, pixels: import('../../lib/api/schemas.js').Pixels | null}} options of the
    * request: `name` of the image, for people
-   * @param {AbortSignal} signal
+   * @param {AbortSignal} ofImage ends with the image
    */
-  async show(image, options, signal) {
-    this.#list ??= this.#load(signal);
-    const model = this.#value;
+  async show(image, options, ofImage) {
+    this.#choosing.abort();
+    this.#choosing = new AbortController();
+    const signal = AbortSignal.any([ofImage, this.#choosing.signal]);
     const pane = this.#viewer.panes.other;
     try {
-      await this.#list;
+      const { models } = await this.#list.load();
+      signal.throwIfAborted();
+      const model = this.value;
+      this.menu.offer(t('compare.with'), models);
+      this.menu.element.hidden = models.length < 2 && !model;
       if (!model) return;
       pane.setTitle(shortModel(model));
       pane.setMessage(t('predict.requesting'));
       const id = await requestMask(image, model, options, signal);
-      const onProgress = (/** @type {import('../../lib/api/schemas.js').Job} */ job) =>
-        pane.setMessage(waitingText(job, null));
+      const onProgress = (/** @type {Job} */ job) => pane.setMessage(waitingText(job, null));
       const mask = await loadPrediction(await waitForItem(id, 0, onProgress, signal), signal);
-      if (model !== this.#value) return;
       this.#viewer.setMask('other', mask);
       this.emit('mask', mask);
     } catch (error) {
       if (isAbort(error)) return;
-      this.#list = null;
-      pane.setMessage(failureNote(error, () => this.show(image, options, signal)));
+      pane.setMessage(failureNote(error, () => this.show(image, options, ofImage)));
     }
-  }
-
-  /** @param {AbortSignal} signal */
-  async #load(signal) {
-    const { models } = await listModels(signal);
-    this.#models = models;
-    this.#draw();
-  }
-
-  #draw() {
-    fill(
-      this.element,
-      h('option', { value: '' }, t('compare.with')),
-      modelOptions(this.#models, this.#value),
-    );
-    this.element.value = this.#value;
-    this.element.hidden = this.#models.length < 2 && !this.#value;
   }
 }

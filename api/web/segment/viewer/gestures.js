@@ -6,6 +6,8 @@ const PAN_STEP = 40;
 const ZOOM_STEP = 1.25;
 /** Pixels that a finger moves sideways to go to another image. */
 const FLICK_DISTANCE = 60;
+/** A touch this soon after the pen is that of the palm. */
+const PALM_MS = 500;
 /** Wheel pixels that double the zoom. */
 const WHEEL_DOUBLING = 300;
 
@@ -19,19 +21,44 @@ export function addGestures(pane) {
   const pressed = new Map();
   /** @type {PointerEvent | null} the finger that may flick: alone, over a whole image */
   let flicking = null;
-  let isPainting = false;
+  /** @type {number | null} the pointer that paints */
+  let painter = null;
+  /** When the pen was last seen, pressed or above the canvas. */
+  let penSeen = -Infinity;
+
+  /** @param {boolean} isKept */
+  const endStroke = (isKept) => {
+    if (painter === null) return;
+    painter = null;
+    pane.brush?.end(isKept);
+  };
+  const isPenPressed = () => [...pressed.values()].some(isPen);
+  /** @param {PointerEvent} event */
+  const isPalm = ({ pointerType, timeStamp }) =>
+    pointerType === 'touch' && (isPenPressed() || timeStamp - penSeen < PALM_MS);
+  /** The pen has come down beside the palm that rests already. */
+  const releaseTouches = () => {
+    for (const { pointerId, pointerType } of pressed.values()) {
+      if (pointerType !== 'touch') continue;
+      if (painter === pointerId) endStroke(false);
+      pressed.delete(pointerId);
+    }
+  };
 
   canvas.addEventListener('pointerdown', (event) => {
+    if (isPalm(event)) return;
+    if (isPen(event)) {
+      penSeen = event.timeStamp;
+      releaseTouches();
+    }
     pressed.set(event.pointerId, event);
     const isAlone = pressed.size === 1 && event.pointerType === 'touch';
     flicking = isAlone && viewport.showsWholeImage && !pane.brush ? event : null;
     canvas.setPointerCapture(event.pointerId);
-    if (pressed.size === 1 && event.button === 0) {
-      isPainting = pane.brush !== null;
-      pane.brush?.begin(pane.pixelAt(event.clientX, event.clientY));
-    } else if (isPainting) {
-      isPainting = false;
-      pane.brush?.end(false);
+    if (pressed.size > 1) endStroke(false);
+    else if (pane.brush && event.button === 0) {
+      painter = event.pointerId;
+      pane.brush.begin(pane.pixelAt(event.clientX, event.clientY));
     }
     pointAt(pane, event.clientX, event.clientY, false);
   });
@@ -44,14 +71,16 @@ export function addGestures(pane) {
   for (const end of /** @type {const} */ (['pointerup', 'pointercancel'])) {
     canvas.addEventListener(end, (event) => {
       pressed.delete(event.pointerId);
-      if (!isPainting) return;
-      isPainting = false;
-      pane.brush?.end(true);
+      if (isPen(event)) penSeen = event.timeStamp;
+      // The system cancels what it takes for a palm, or for a gesture of its own.
+      if (painter === event.pointerId) endStroke(end === 'pointerup');
     });
   }
   canvas.addEventListener('pointermove', (event) => {
     const before = pressed.get(event.pointerId);
-    if (before && isPainting) {
+    if (isPen(event)) penSeen = event.timeStamp;
+    if (!before && event.pointerType === 'touch') return; // a palm
+    if (painter === event.pointerId) {
       // The browser joins moves; a quick stroke needs all of them.
       for (const each of event.getCoalescedEvents?.() ?? [event]) {
         pane.brush?.move(pane.pixelAt(each.clientX, each.clientY));
@@ -135,6 +164,11 @@ function drag(pane, pressed, before, event) {
     if (start > 0) viewport.zoomAt(distance(event, other) / start, box, x, y);
   }
   pressed.set(event.pointerId, event);
+}
+
+/** @param {PointerEvent} event */
+function isPen({ pointerType }) {
+  return pointerType === 'pen';
 }
 
 /**

@@ -9,7 +9,7 @@ import { drawMask } from './raster.js';
 /** @typedef {{x: number, y: number}} Pixel of the image */
 /** @typedef {{mask: import('./mask_png.js').Mask, ink: import('./raster.js').Ink}} MaskLayer */
 /** @typedef {import('./viewport.js').Placement} Placement */
-/** @typedef {{begin: (pixel: Pixel) => void, move: (pixel: Pixel) => void, end: (isKept: boolean) => void}} Brush `isKept`: false when the stroke became a gesture of two fingers */
+/** @typedef {{begin: (pixel: Pixel) => void, move: (pixel: Pixel) => void, end: (isKept: boolean) => void}} Brush `isKept`: false when the stroke was the beginning of a gesture of two fingers, or a palm */
 
 /** @extends {Emitter<{point: [pixel: Pixel | null, byKeyboard: boolean], flick: [steps: number]}>} `flick`: a finger went across the whole image, to the next (1) or previous (-1) one */
 export class Pane extends Emitter {

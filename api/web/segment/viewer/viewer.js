@@ -22,7 +22,7 @@ const [MIN_ASPECT, MAX_ASPECT] = [0.8, 2.4];
 export class Viewer extends Emitter {
   /** @type {Masks} */
   #masks = {};
-  /** @type {import('./pane.js').MaskLayer | null} */
+  /** @type {Mask | null} that is being corrected */
   #edited = null;
   #layers = BASE_LAYERS;
   #taxonomy;
@@ -101,6 +101,11 @@ export class Viewer extends Emitter {
     this.update();
   }
 
+  /** Show nothing until the next image is known. */
+  clear() {
+    this.reset(this.#viewport, this.#layers);
+  }
+
   /**
    * A second model was chosen, or none: its mask is another one.
    * @param {Layer[]} layers that the image has now
@@ -152,8 +157,8 @@ export class Viewer extends Emitter {
     };
     this.panes.truth.setMaskLayer(truth ? { mask: truth, ink } : null);
     this.panes.other.setMaskLayer(other ? { mask: other, ink } : null);
-    const layer = mask ? { mask, ink: inks[shown]() } : null;
-    this.panes.prediction.setMaskLayer(this.#edited ?? layer);
+    if (this.#edited) this.panes.prediction.setMaskLayer(this.#editedLayer(this.#edited));
+    else this.panes.prediction.setMaskLayer(mask ? { mask, ink: inks[shown]() } : null);
     this.panes.prediction.setTitle(t(`pane.${shown}`));
     this.#confidenceLegend.show(shown === 'confidence' ? mask : undefined);
     const isDifference = shown === 'difference' || shown === 'disagreement';
@@ -166,15 +171,19 @@ export class Viewer extends Emitter {
    * @param {Mask} mask
    */
   showEdited(mask) {
-    const { opacity, outlines } = this.#options;
-    const ink = categoryInk(this.#taxonomy.categories, {
-      opacity: opacity / 100,
-      outlines,
-      hidden: new Set(),
-      highlighted: null,
-    });
-    this.#edited = { mask, ink };
-    this.panes.prediction.setMaskLayer(this.#edited);
+    this.#edited = mask;
+    this.panes.prediction.setMaskLayer(this.#editedLayer(mask));
+  }
+
+  /**
+   * All categories are shown while one is painted.
+   * @param {Mask} mask
+   */
+  #editedLayer(mask) {
+    const { outlines, highlighted } = this.#options;
+    const opacity = this.#options.opacity / 100;
+    const shown = { opacity, outlines, highlighted, hidden: new Set() };
+    return { mask, ink: categoryInk(this.#taxonomy.categories, shown) };
   }
 
   /** Show the prediction again. */
