@@ -14,7 +14,7 @@ export class DatasetSelect extends Emitter {
   #value;
   /** @type {Dataset[]} */
   #known = [];
-  #closing = new AbortController();
+  #loading = new AbortController();
 
   /** @param {string} value name of a dataset, `UPLOADS`, or empty for all */
   constructor(value) {
@@ -30,7 +30,7 @@ export class DatasetSelect extends Emitter {
   }
 
   close() {
-    this.#closing.abort();
+    this.#loading.abort();
   }
 
   get value() {
@@ -49,7 +49,9 @@ export class DatasetSelect extends Emitter {
 
   /** Load the datasets: some may have come or gone. */
   async load() {
-    const { signal } = this.#closing;
+    this.#loading.abort();
+    this.#loading = new AbortController();
+    const { signal } = this.#loading;
     try {
       this.#known = await untilAnswered(() => listDatasets(signal), signal);
     } catch {
