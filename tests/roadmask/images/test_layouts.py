@@ -381,30 +381,3 @@ def test_cvats_labels_are_read_from_its_file(tmp_path: Path) -> None:
     (tmp_path / "labelmap.txt").write_text("# label:color\nbackground:0,0,0::\ncar:1,2,3::\n")
     (sample,) = find_samples(tmp_path)
     assert read_truth(sample).tolist() == [[7, 0]]
-
-
-def test_images_that_differ_by_case_alone_keep_their_own_masks(tmp_path: Path) -> None:
-    for value, name in enumerate(("A", "a", "b"), 1):
-        picture(tmp_path / f"images/{name}.png")
-        save(tmp_path / f"masks/{name}_mask.png", np.full((2, 4), value, np.uint8))
-    if len(find_images(tmp_path / "images")) < 3:
-        pytest.skip("The file system does not tell names apart by case.")
-    samples = find_samples(tmp_path, Reading(LabelOption("roadmask")))
-    truths = {sample.name: int(read_truth(sample).max()) for sample in samples}
-    assert truths == {"A": 1, "a": 2, "b": 3}
-
-
-def test_a_damaged_avif_mask_fails_alone(tmp_path: Path) -> None:
-    for name in ("bad", "good"):
-        picture(tmp_path / f"images/{name}.png")
-        (tmp_path / "masks").mkdir(exist_ok=True)
-    save(tmp_path / "masks/good.png", MASK)
-    bad = tmp_path / "masks/bad.avif"
-    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(bad)
-    data = bad.read_bytes()
-    place = data.index(b"mdat") + 4
-    bad.write_bytes(data[:place] + bytes(len(data) - place))
-    damaged, sample = find_samples(tmp_path)
-    assert (read_truth(sample) == MASK).all()
-    with pytest.raises(InvalidRequest, match=r"bad\.avif cannot be read"):
-        read_truth(damaged)
