@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def read_model(path: Path) -> Any:
     """The Keras model that `write_model` wrote: float32 weights, float32 computation.
 
     Raises `InvalidRequest` for a file that would run other code than that of Keras and of our
-    networks.
+    networks, and for one that is not a model in Keras' format.
     """
     import keras
 
@@ -67,10 +68,16 @@ def check_classes(path: Path, known: Container[str]) -> None:
     """Check that a file names classes of Keras only, or such that are `known` by a registered name.
 
     A configuration names the module and the class of each layer, and Keras would import them.
-    Raises `InvalidRequest`.
+    Raises `InvalidRequest`, also if the file has no configuration.
     """
-    with zipfile.ZipFile(path) as file:
-        config = json.loads(file.read("config.json"))
+    try:
+        with zipfile.ZipFile(path) as file:
+            config = json.loads(file.read("config.json"))
+    except (zipfile.BadZipFile, zlib.error, LookupError, ValueError, RecursionError) as error:
+        raise InvalidRequest(
+            f"{path} is not a model in Keras' format ({error}). Save it with `model.save` in Keras "
+            "3, or copy the artifact again."
+        ) from error
     for module, name, registered in _classes(config):
         is_of_keras = module == "keras" or module.startswith("keras.")
         if name in UNSAFE or not (registered in known or is_of_keras):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -12,6 +13,7 @@ from ml.networks.unet import UNetMini
 from ml.registry.artifact import SHIPPED, Artifact
 from ml.registry.input_size import InputSize
 from ml.registry.model_file import read_model, write_model
+from roadmask.errors import InvalidRequest
 from roadmask.masks.scores import confusion, scores
 from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.ml.street_folder import draw_street
@@ -74,3 +76,17 @@ def test_the_same_weights_make_the_same_bytes_and_few(tmp_path: Path) -> None:
 def test_shipped_models_load(folder: Path) -> None:
     artifact = Artifact.load(folder)
     assert artifact.load_model().count_params() == artifact.card.parameters
+
+
+@pytest.mark.parametrize("data", [b"", b"HDF", b"PK\3\4" + bytes(60)])
+def test_a_file_that_is_no_model_is_named(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "model.keras").write_bytes(data)
+    with pytest.raises(InvalidRequest, match=r"model\.keras is not a model in Keras' format"):
+        read_model(tmp_path / "model.keras")
+
+
+def test_a_model_without_its_configuration_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as file:
+        file.writestr("metadata.json", "{}")
+    with pytest.raises(InvalidRequest, match=r"is not a model in Keras' format .*config\.json"):
+        read_model(tmp_path / "model.keras")
