@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.harness.images.worker_images import BAD, png
 from tests.harness.waiting import wait_until
+from tests.web.catalogue import run_job
 from tests.web.conftest import Open
 
 HOSTILE = (
@@ -56,6 +57,19 @@ def check(page: Page) -> None:
     """The name is on the page, as it was given, and did nothing."""
     expect(page.locator("body")).to_contain_text("<img src=x onerror=window.pwned=1>")
     assert page.evaluate(TRACES) == []
+
+
+def test_a_long_name_of_a_job_leaves_the_page_of_its_model_in_place(
+    window: Open, service: str
+) -> None:
+    body = {"images": [{"id": "streets/01"}], "model": "brightness@1", "lane": "batch"}
+    job = run_job(service, {**body, "name": "long" * 50})
+    page = window("#/service?model=brightness@1", viewport={"width": 390, "height": 844})
+    expect(page.locator(".model-jobs")).to_contain_text("longlong")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    main = page.locator("main")
+    assert main.evaluate("main => main.scrollWidth - main.clientWidth") == 0
+    assert httpx.delete(f"{service}/v1/jobs/{job}").status_code == 202
 
 
 @pytest.mark.parametrize("language", ["en-GB", "fr-FR"])

@@ -170,6 +170,8 @@ def test_n_and_p_stop_at_the_ends_of_a_job(window: Open, service: str) -> None:
     page.goto(page.url.replace("item=0", "item=7"))
     expect(page.locator("[data-pane=image] .message")).to_contain_text("has no item 7")
     expect(title).to_have_text("Image 8")
+    # It has no place among the two.
+    expect(place).to_have_text("")
     expect(page.locator(".legend")).not_to_contain_text("%")
 
 

@@ -27,6 +27,24 @@ def page(window: Open) -> Page:
     return page
 
 
+def test_the_tab_that_is_shown_is_in_view_on_a_phone(window: Open) -> None:
+    page = window("#/segment?image=streets/06&show=difference", **PHONE)
+    wait_for_prediction(page)
+    expect(page.get_by_role("button", name="Difference").first).to_be_in_viewport(ratio=1)
+
+
+def test_menus_and_legend_are_large_enough_for_a_finger(window: Open) -> None:
+    screen = {**PHONE, "viewport": {"width": 360, "height": 740}}
+    page = window("#/segment?image=streets/06", **screen)
+    wait_for_prediction(page)
+    for target in ("select", ".legend tbody tr", ".legend .solo", "input[type=range]"):
+        for each in page.locator(f".inspector {target}:visible").all():
+            box = each.bounding_box()
+            assert box
+            assert box["height"] >= 44
+            assert box["width"] >= 44
+
+
 def painted(page: Page) -> list[int]:
     """Columns of row 20 that are painted."""
     picture = Picture(page, "prediction")

@@ -17,8 +17,7 @@ const ROW_HEIGHT = 56;
 
 /** @extends {Emitter<{open: [index: number], change: []}>} `change`: the position or the count may have changed */
 export class ItemStrip extends Emitter {
-  /** The place of the current item in the list; -1 when it is not there or not known. */
-  position = -1;
+  #position = -1;
   #index = -1;
   #pages;
   #rows = new VirtualRows({
@@ -54,6 +53,13 @@ export class ItemStrip extends Emitter {
     this.#rows.close();
   }
 
+  /** The place of the current item in the list; -1 when it is not there or not known. */
+  get position() {
+    // A link may name an item that the job does not have.
+    const end = this.count ?? Infinity;
+    return this.#position < end ? this.#position : -1;
+  }
+
   /** The number of items in the list; null until it is known. */
   get count() {
     return this.#pages.total;
@@ -80,7 +86,7 @@ export class ItemStrip extends Emitter {
     const index = this.#index;
     const place = await this.#pages.locate(index);
     if (index !== this.#index) return;
-    this.position = place;
+    this.#position = place;
     this.#update();
     if (place >= 0) this.#rows.reveal(place);
   }

@@ -31,6 +31,8 @@ export class Toolbar {
   #right = h('select', { 'aria-label': t('tool.right') });
   #pair = h('div', { class: 'tool pair' }, this.#left, this.#right);
   #zoomValue = h('output', { class: 'zoom' });
+  /** The tab that was shown last. */
+  #tab = '';
 
   /**
    * @param {DisplayOptions} options
@@ -137,7 +139,8 @@ export class Toolbar {
     this.#thirdPane.offer('difference', hasTruth);
     this.#thirdPane.offer('disagreement', hasOther);
     this.#thirdPane.element.hidden = isSingle;
-    this.#tabs.set(layer === 'prediction' ? shown : layer);
+    const tab = layer === 'prediction' ? shown : layer;
+    this.#tabs.set(tab);
     this.#tabs.offer('truth', hasTruth);
     this.#tabs.offer('difference', hasTruth);
     this.#tabs.offer('other', hasOther);
@@ -150,6 +153,17 @@ export class Toolbar {
     const [left, right] = this.#options.swipePair(this.#layers);
     fill(this.#left, this.#layerOptions(left, right, shown));
     fill(this.#right, this.#layerOptions(right, left, shown));
+    if (isSingle && tab !== this.#tab) this.#revealTab();
+    this.#tab = tab;
+  }
+
+  /** On small screens the toolbar scrolls sideways. */
+  #revealTab() {
+    const pressed = this.#tabs.element.querySelector('[aria-pressed=true]');
+    if (!(pressed instanceof HTMLElement)) return;
+    const { left, width } = pressed.getBoundingClientRect();
+    const box = this.element.getBoundingClientRect();
+    this.element.scrollLeft += left + width / 2 - (box.left + box.width / 2);
   }
 
   /**

@@ -57,7 +57,7 @@ export class ModelPage {
     const measured = card.metrics?.[0];
     fill(
       this.#content,
-      h('p', {}, card.choice ?? ''),
+      h('p', { lang: 'en' }, card.choice ?? ''),
       facts(model, card),
       !model.card && h('p', { class: 'note' }, t('model.nocard')),
       measured && scoreCard(measured),

@@ -144,7 +144,7 @@ class ServiceView {
   #showAbout(service, models) {
     fill(
       this.#about,
-      fact(t('service.inservice'), models.in_service ?? t('service.differ')),
+      fact(t('service.inservice'), shortModel(models.in_service ?? t('service.differ'))),
       fact(t('service.version'), service.version),
       fact(t('service.store'), service.store),
       fact(t('service.maxbytes'), bytes(service.max_upload_bytes)),

@@ -21,6 +21,7 @@ export default {
   'dataset.add': 'Add a dataset',
   'dataset.title': 'Add a dataset',
   'dataset.images': 'Images: drop a folder or files',
+  'dataset.choose': 'Choose masks',
   'dataset.truths': 'Annotated masks of the same names, if there are any',
   'dataset.labels': 'Labels of the masks',
   'dataset.labels.own': 'Categories 0 to 7 of Roadmask',

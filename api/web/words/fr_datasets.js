@@ -21,6 +21,7 @@ export default {
   'dataset.add': 'Ajouter un jeu',
   'dataset.title': 'Ajouter un jeu de données',
   'dataset.images': 'Images : déposez un dossier ou des fichiers',
+  'dataset.choose': 'Choisir des masques',
   'dataset.truths': 'Masques annotés de mêmes noms, s’il y en a',
   'dataset.labels': 'Étiquettes des masques',
   'dataset.labels.own': 'Catégories 0 à 7 de Roadmask',

@@ -7,10 +7,10 @@ import { droppedFiles, selectedFiles } from './upload.js';
 /** @typedef {(files: import('./upload.js').SelectedFile[]) => void} OnFiles */
 
 /**
- * @param {{label: string, withFolder: boolean, onFiles: OnFiles}} options `withFolder`: whether a
- * button selects a whole folder
+ * @param {{label: string, choose?: string, withFolder: boolean, onFiles: OnFiles}} options `choose`: text
+ * of the button that selects files; `withFolder`: whether another one selects a whole folder
  */
-export function dropzone({ label, withFolder, onFiles }) {
+export function dropzone({ label, choose = photoText(), withFolder, onFiles }) {
   const files = fileInput(onFiles);
   files.accept =
     'image/jpeg,image/png,image/webp,image/tiff,image/bmp,image/heic,image/heif,image/avif';
@@ -23,12 +23,7 @@ export function dropzone({ label, withFolder, onFiles }) {
     h(
       'div',
       { class: 'choices' },
-      h(
-        'button',
-        { type: 'button', class: 'primary', onclick: () => files.click() },
-        // Phones offer their camera for a field of images.
-        t(matchMedia('(pointer: coarse)').matches ? 'drop.photo' : 'drop.files'),
-      ),
+      h('button', { type: 'button', class: 'primary', onclick: () => files.click() }, choose),
       withFolder &&
         h('button', { type: 'button', onclick: () => folder.click() }, t('drop.folder')),
     ),
@@ -60,6 +55,11 @@ export function acceptDrops(element, onFiles) {
     highlight(false)(event);
     if (!isTaken && event.dataTransfer) onFiles(await droppedFiles(event.dataTransfer));
   });
+}
+
+/** Phones offer their camera for a field of images. */
+function photoText() {
+  return t(matchMedia('(pointer: coarse)').matches ? 'drop.photo' : 'drop.files');
 }
 
 /** @param {OnFiles} onFiles */

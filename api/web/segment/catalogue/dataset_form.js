@@ -62,11 +62,13 @@ class DatasetForm {
       h('h2', { id: 'dataset-title' }, t('dataset.title')),
       dropzone({
         label: t('dataset.images'),
+        choose: t('drop.files'),
         withFolder: true,
         onFiles: (files) => this.#take(files),
       }),
       dropzone({
         label: t('dataset.truths'),
+        choose: t('dataset.choose'),
         withFolder: true,
         onFiles: (files) => {
           this.#truths = files;
