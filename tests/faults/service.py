@@ -37,8 +37,8 @@ ROOT = Path(__file__).parents[2]
 CLIENT_S = 300.0
 """Longest silence of one request, and of the service, seconds."""
 POLL_S = 0.5
-RETENTION_S = 900
-"""So short that the records of a soak do not grow for hours."""
+RETENTION_S = 3600
+"""So short that the records of a soak do not grow for hours, and longer than a clock is set."""
 
 
 @dataclass(frozen=True)
