@@ -64,7 +64,7 @@ def tune(
 
 
 def _pairs(data: Path | None, count: int, reading: Reading) -> tuple[list[Pair], str]:
-    from ml.data.annotated import AnnotatedDataset, from_samples
+    from ml.data.annotated import from_samples
     from ml.data.samples import annotated_samples, dataset_name
     from ml.scenes import render
 
@@ -72,7 +72,7 @@ def _pairs(data: Path | None, count: int, reading: Reading) -> tuple[list[Pair],
         # Spread over the whole folder: neighbours are often frames of one video.
         samples = annotated_samples(data, reading)
         chosen = samples[:: -(-len(samples) // count)]
-        found = AnnotatedDataset(dataset_name(data), len(chosen), from_samples(chosen))
+        found = from_samples(chosen, dataset_name(data))
         pairs = [(each.image, each.truth) for each in found.load()]
         say_left_out(found.left_out)
         return pairs, found.name

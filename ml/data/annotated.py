@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -127,15 +127,18 @@ class AnnotatedDataset:
 def from_folder(folder: Path, reading: Reading = AS_FOUND) -> AnnotatedDataset:
     """The annotated images of a folder in any layout. Raises `InvalidRequest` if there are none."""
     samples = annotated_samples(folder, reading)
-    return AnnotatedDataset(dataset_name(folder), len(samples), from_samples(samples))
+    return from_samples(samples, dataset_name(folder))
 
 
-def from_samples(samples: Iterable[Sample]) -> Iterator[AnnotatedImage]:
+def from_samples(samples: Sequence[Sample], name: str) -> AnnotatedDataset:
     """The images of annotated samples, in their order."""
-    for sample in samples:
-        yield AnnotatedImage(
+    images = (
+        AnnotatedImage(
             sample.name, sample.image.read_bytes, partial(read_truth, sample), sample.pixels
         )
+        for sample in samples
+    )
+    return AnnotatedDataset(name, len(samples), images)
 
 
 def from_service(client: Client, dataset: str, pixels: Pixels = AS_STORED) -> AnnotatedDataset:

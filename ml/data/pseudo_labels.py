@@ -69,7 +69,7 @@ def write_pseudo_labels(
         (out / part).mkdir(parents=True, exist_ok=True)
     (out / RECORD).write_text(rules.model_dump_json(indent=2), encoding="utf-8")
     samples = annotated_samples(data, reading)
-    for sample, each in zip(samples, from_samples(samples), strict=True):
+    for sample, each in zip(samples, from_samples(samples, data.name).images, strict=True):
         loaded = each.load()
         if isinstance(loaded, LeftOut):
             yield loaded
