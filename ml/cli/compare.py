@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import click
 
 from ml.cli.breakdown import breakdown_table
 from ml.cli.conditions import conditions_option, conditions_table, measure_conditions
-from ml.cli.dataset import dataset_options, meter, open_dataset
+from ml.cli.dataset import dataset_options, meter, open_dataset, say_left_out
 from roadmask.errors import InvalidRequest
 from roadmask.exit_codes import Exit
 from roadmask.settings import Settings
@@ -66,6 +67,9 @@ def compare(
 
     A report holds pictures of the data: pass it on only to those who may see them. Its images are
     those on which A and B differ most; --worst 0 makes one without pictures.
+
+    Images that cannot be read, or whose masks cannot, are named and left out; the exit code is
+    then 1 too.
     """
     from ml.registry.artifact import find_artifact
 
@@ -85,9 +89,10 @@ def compare(
     comparison = Comparison(predictors["a"], predictors["b"], first.taxonomy)
     gallery = WorstImages(worst if report else 0)
     with open_dataset(dataset, url, api_key, reading) as data:
-        for each in meter("comparing", comparison.run(data.images), data.total):
+        for each in meter("comparing", comparison.run(data.load()), data.total):
             gallery.offer(-each.share, partial(gallery_image, each, first.taxonomy))
-    summary = _about(first, second, data.name) | comparison.summarize(tolerance)
+    left_out = {"left_out": [asdict(each) for each in data.left_out]}
+    summary = _about(first, second, data.name) | comparison.summarize(tolerance) | left_out
     for letter, predictor in predictors.items() if conditions else ():
         with open_dataset(dataset, url, api_key, reading) as data:
             summary["conditions"][letter] = measure_conditions(predictor, data)
@@ -98,7 +103,8 @@ def compare(
         click.echo(json.dumps(summary, indent=2))
     else:
         _print(summary)
-    ctx.exit(Exit.FAILURES if summary["fallen"] else Exit.OK)
+    say_left_out(data.left_out)
+    ctx.exit(Exit.FAILURES if summary["fallen"] or data.left_out else Exit.OK)
 
 
 def _about(first: Artifact, second: Artifact, dataset: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def measure_conditions(
     from ml.inference.segmenter import PLAIN
 
     robustness = Robustness(predictor, predictor.artifact.taxonomy, views or (PLAIN,))
-    for _ in meter("corrupting", robustness.run(data.images), data.total):
+    for _ in meter("corrupting", robustness.run(data.load()), data.total):
         pass
     return robustness.summarize()
 

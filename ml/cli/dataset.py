@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,10 +16,13 @@ from roadmask.cli.options.reading import reading_options
 from roadmask.errors import InvalidRequest, ServiceUnreachable
 
 if TYPE_CHECKING:
-    from ml.data.annotated import AnnotatedDataset
+    from ml.data.annotated import AnnotatedDataset, LeftOut
     from roadmask.images.reading import Reading
 
 T = TypeVar("T")
+
+NAMED = 10
+"""Number of images that are named when they are left out."""
 
 
 def dataset_options(command: Command) -> Command:
@@ -87,6 +90,17 @@ def say_labels(folder: Path, reading: Reading) -> None:
         )
     for text in texts + found.notes():
         say(text, err=True)
+
+
+def say_left_out(left_out: Sequence[LeftOut]) -> None:
+    """Print which images could not be read and why, on stderr."""
+    if not left_out:
+        return
+    say(f"Left out, because they cannot be read: {len(left_out)}", err=True)
+    for each in left_out[:NAMED]:
+        say(f"  {each.name}: {each.detail}", err=True)
+    if len(left_out) > NAMED:
+        say(f"  and {len(left_out) - NAMED} more.", err=True)
 
 
 def meter(what: str, steps: Iterable[T], total: int) -> Iterator[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -11,7 +12,8 @@ import click
 
 from ml.cli.breakdown import breakdown_table
 from ml.cli.conditions import conditions_option, conditions_table, measure_conditions
-from ml.cli.dataset import Scales, dataset_options, meter, open_dataset
+from ml.cli.dataset import Scales, dataset_options, meter, open_dataset, say_left_out
+from roadmask.exit_codes import Exit
 from roadmask.schemas.mask_parameters import Quality
 from roadmask.settings import EngineName, Settings
 
@@ -48,7 +50,9 @@ if TYPE_CHECKING:
 )
 @conditions_option
 @dataset_options
+@click.pass_context
 def evaluate(
+    ctx: click.Context,
     artifact: str,
     dataset: str,
     as_json: bool,
@@ -77,6 +81,9 @@ def evaluate(
 
     A report holds pictures of the data: pass it on only to those who may see them. Its images are
     those with the lowest mean IoU; --worst 0 makes one without pictures.
+
+    Images that cannot be read, or whose masks cannot, are named and left out; the exit code is
+    then 1.
     """
     from ml.registry.artifact import find_artifact
 
@@ -94,10 +101,11 @@ def evaluate(
         predictor, views = _predictor_and_views(found, choice, scales, mirror, quality)
         gallery = WorstImages(worst if report else 0)
         evaluation = Evaluation(predictor, found.taxonomy, views)
-        for seen in meter("evaluating", evaluation.run(data.images), data.total):
+        for seen in meter("evaluating", evaluation.run(data.load()), data.total):
             offer_worst(gallery, seen, found.taxonomy)
     about = {"artifact": str(found.model_version), "engine": choice.engine, "dataset": data.name}
-    summary = about | summarize(evaluation, views) | {"conditions": None}
+    left_out = {"left_out": [asdict(each) for each in data.left_out]}
+    summary = about | summarize(evaluation, views) | left_out | {"conditions": None}
     if conditions:
         with open_dataset(dataset, url, api_key, reading) as data:
             summary["conditions"] = measure_conditions(predictor, data, views)
@@ -108,6 +116,8 @@ def evaluate(
         click.echo(json.dumps(summary, indent=2))
     else:
         _print(summary, with_confusion)
+    say_left_out(data.left_out)
+    ctx.exit(Exit.FAILURES if data.left_out else Exit.OK)
 
 
 def _predictor_and_views(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ml.cli.dataset import Scales, meter, say_labels
+from ml.cli.dataset import Scales, meter, say_labels, say_left_out
 from roadmask.cli.options.reading import reading_options
+from roadmask.exit_codes import Exit
 from roadmask.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 )
 @click.option("--scales", type=Scales(), default="0.75,1,1.25", show_default=True, help="Of views.")
 @reading_options
+@click.pass_context
 def pseudo_label(
+    ctx: click.Context,
     artifact: str,
     data: Path,
     out: Path,
@@ -51,7 +54,8 @@ def pseudo_label(
     """Complete the partial annotation of DATA with ARTIFACT, and write it to OUT to train on.
 
     OUT gets images/, masks/ and labels.json, which says how the labels were made. What is neither
-    annotated nor sure is void. Every view is also shown mirrored.
+    annotated nor sure is void. Every view is also shown mirrored. Images that cannot be read, or
+    whose masks cannot, are named and left out; the exit code is then 1.
     """
     from ml.registry.artifact import find_artifact
     from roadmask.errors import InvalidRequest
@@ -60,6 +64,7 @@ def pseudo_label(
     names = [found.taxonomy.names[index] for index in found.taxonomy.real]
     if unknown := [name for name in teaches if name not in names]:
         raise InvalidRequest(f"No category {unknown[0]!r}; choose from {', '.join(names)}.")
+    from ml.data.annotated import LeftOut
     from ml.data.partial_labels import PartialLabels
     from ml.data.pseudo_labels import write_pseudo_labels
     from ml.data.samples import annotated_samples
@@ -72,6 +77,8 @@ def pseudo_label(
     views = tta_views(scales, mirror=True)
     say_labels(data, reading)
     steps = write_pseudo_labels(teacher, data, out, rules, found.taxonomy, views, reading)
-    for _ in meter("labelling", steps, len(annotated_samples(data, reading))):
-        pass
+    done = meter("labelling", steps, len(annotated_samples(data, reading)))
+    left_out = [each for each in done if isinstance(each, LeftOut)]
     click.echo(f"The labels are in {out}.")
+    say_left_out(left_out)
+    ctx.exit(Exit.FAILURES if left_out else Exit.OK)

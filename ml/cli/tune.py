@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ml.cli.dataset import say_left_out
 from roadmask.cli.options.reading import reading_options
 from roadmask.settings import Settings
 
@@ -63,14 +64,18 @@ def tune(
 
 
 def _pairs(data: Path | None, count: int, reading: Reading) -> tuple[list[Pair], str]:
-    from ml.data.samples import annotated_samples, dataset_name, read_pair
+    from ml.data.annotated import from_samples
+    from ml.data.samples import annotated_samples, dataset_name
     from ml.scenes import render
 
     if data is not None:
         # Spread over the whole folder: neighbours are often frames of one video.
         samples = annotated_samples(data, reading)
-        step = -(-len(samples) // count)
-        return [read_pair(sample) for sample in samples[::step]], dataset_name(data)
+        chosen = samples[:: -(-len(samples) // count)]
+        found = from_samples(chosen, dataset_name(data))
+        pairs = [(each.image, each.truth) for each in found.load()]
+        say_left_out(found.left_out)
+        return pairs, found.name
     click.echo("rendering scenes", err=True)
     scenes = islice(map(render, range(1_000_000, 2_000_000)), count)
     return [(scene.image, scene.truth) for scene in scenes], "rendered scenes"

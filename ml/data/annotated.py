@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.samples import MAX_PIXELS, annotated_samples, dataset_name
-from roadmask.errors import InvalidRequest, ItemError
+from roadmask.errors import InvalidRequest, ItemError, NotFound
 from roadmask.images.decoding import decode
 from roadmask.images.layouts import Sample, read_truth
 from roadmask.images.reading import AS_FOUND, Reading
@@ -22,6 +23,27 @@ from roadmask.schemas.pixels import AS_STORED, Pixels
 
 if TYPE_CHECKING:
     from roadmask.client.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedImage:
+    """An image and its truth, decoded."""
+
+    name: str
+    image: NDArray[np.uint8]
+    """RGB, uint8 (H, W, 3)."""
+    truth: NDArray[np.uint8]
+    """Categories, uint8 (H, W)."""
+    decode_s: float
+    """Time of decoding the image, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An annotated image that cannot be read, or whose truth cannot, and why."""
+
+    name: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,50 +58,87 @@ class AnnotatedImage:
     pixels: Pixels = AS_STORED
     """What the samples of the image mean."""
 
-    def decode(self, data: bytes) -> NDArray[np.uint8]:
-        """The bytes of `read_image` as RGB, uint8 (H, W, 3).
+    def load(self) -> LoadedImage | LeftOut:
+        """The image and its truth; or why this image has to be left out.
 
-        Raises the errors of `decode` with the image's name.
+        Raises what concerns other images too, such as `ServiceUnreachable`.
         """
         try:
-            return decode(data, MAX_PIXELS, pixels=self.pixels)
-        except ItemError as error:
-            raise type(error)(f"{self.name}: {error.detail}") from error
-
-    def truth_for(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The truth. Raises `InvalidRequest` if its size is not that of the image (H, W, 3)."""
-        truth = self.read_truth()
+            data = self.read_image()
+            began = time.perf_counter()
+            image = decode(data, MAX_PIXELS, pixels=self.pixels)
+            decode_s = time.perf_counter() - began
+            truth = self.read_truth()
+        except OSError as error:
+            return LeftOut(self.name, f"The file cannot be read: {error.strerror or error}.")
+        except (ItemError, InvalidRequest, NotFound) as error:
+            return LeftOut(self.name, error.detail)
         if image.shape[:2] != truth.shape:
-            raise InvalidRequest(
-                f"{self.name} is {image.shape[1]}x{image.shape[0]} pixels, but its mask is "
-                f"{truth.shape[1]}x{truth.shape[0]}. Annotate the image at its own size."
+            return LeftOut(
+                self.name,
+                f"The image is {image.shape[1]}x{image.shape[0]} pixels, but its mask is "
+                f"{truth.shape[1]}x{truth.shape[0]}. Annotate the image at its own size.",
             )
-        return truth
+        return LoadedImage(self.name, image, truth, decode_s)
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedDataset:
-    """The annotated images of a dataset, in the order of their names. `images` can be iterated
-    once.
-    """
+    """The annotated images of a dataset, in the order of their names. They can be loaded once."""
 
     name: str
     total: int
     images: Iterable[AnnotatedImage]
+    left_out: list[LeftOut] = field(default_factory=list)
+    """The images that could not be read so far."""
+
+    def load(self) -> Iterator[LoadedImage]:
+        """The images that can be read. The others are noted in `left_out`.
+
+        Raises `InvalidRequest` if none can be read.
+        """
+        loaded = 0
+        for each in self.images:
+            match each.load():
+                case LoadedImage() as image:
+                    loaded += 1
+                    yield image
+                case LeftOut() as gap:
+                    self.left_out.append(gap)
+        if not loaded:
+            first = self.left_out[0]
+            raise InvalidRequest(
+                f"None of the {self.total} annotated images of {self.name} can be read, such as "
+                f"{first.name}: {first.detail}"
+            )
+
+    def load_all(self) -> Iterator[LoadedImage]:
+        """The images. Raises `InvalidRequest` at the first that cannot be read, because what is
+        published is measured on the whole dataset.
+        """
+        for each in self.images:
+            match each.load():
+                case LoadedImage() as image:
+                    yield image
+                case LeftOut() as gap:
+                    raise InvalidRequest(f"{gap.name} of {self.name}: {gap.detail}")
 
 
 def from_folder(folder: Path, reading: Reading = AS_FOUND) -> AnnotatedDataset:
     """The annotated images of a folder in any layout. Raises `InvalidRequest` if there are none."""
     samples = annotated_samples(folder, reading)
-    return AnnotatedDataset(dataset_name(folder), len(samples), from_samples(samples))
+    return from_samples(samples, dataset_name(folder))
 
 
-def from_samples(samples: Iterable[Sample]) -> Iterator[AnnotatedImage]:
+def from_samples(samples: Sequence[Sample], name: str) -> AnnotatedDataset:
     """The images of annotated samples, in their order."""
-    for sample in samples:
-        yield AnnotatedImage(
+    images = (
+        AnnotatedImage(
             sample.name, sample.image.read_bytes, partial(read_truth, sample), sample.pixels
         )
+        for sample in samples
+    )
+    return AnnotatedDataset(name, len(samples), images)
 
 
 def from_service(client: Client, dataset: str, pixels: Pixels = AS_STORED) -> AnnotatedDataset:

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.data.annotated import LeftOut, LoadedImage, from_samples
 from ml.data.partial_labels import RECORD, PartialLabels
-from ml.data.samples import annotated_samples, read_pair
+from ml.data.samples import annotated_samples
 from ml.inference.segmenter import PLAIN, Segmenter, TtaView
 from ml.inference.tta import predict_views
 from roadmask.errors import InvalidRequest
@@ -52,11 +53,12 @@ def write_pseudo_labels(
     taxonomy: Taxonomy,
     views: Collection[TtaView] = (PLAIN,),
     reading: Reading = AS_FOUND,
-) -> Iterator[str]:
-    """Write the data set as `images/` and `masks/` in `out`; yields the name of each image.
+) -> Iterator[LoadedImage | LeftOut]:
+    """Write the data set as `images/` and `masks/` in `out`; yields each image when it is written,
+    and those that cannot be read and are left out.
 
-    The files are named like those of the data set, below its folders. Raises what `read_pair`
-    raises, and `InvalidRequest` if one of the folders is in the other.
+    The files are named like those of the data set, below its folders. Raises `InvalidRequest` if
+    one of the folders is in the other.
     """
     here, there = data.resolve(), out.resolve()
     if here.is_relative_to(there) or there.is_relative_to(here):
@@ -66,12 +68,16 @@ def write_pseudo_labels(
     for part in ("images", "masks"):
         (out / part).mkdir(parents=True, exist_ok=True)
     (out / RECORD).write_text(rules.model_dump_json(indent=2), encoding="utf-8")
-    for sample in annotated_samples(data, reading):
-        image, truth = read_pair(sample)
-        (said,) = predict_views(teacher, [image], tuple(views))
-        labels = np.empty_like(truth)
+    samples = annotated_samples(data, reading)
+    for sample, each in zip(samples, from_samples(samples, data.name).images, strict=True):
+        loaded = each.load()
+        if isinstance(loaded, LeftOut):
+            yield loaded
+            continue
+        (said,) = predict_views(teacher, [loaded.image], tuple(views))
+        labels = np.empty_like(loaded.truth)
         for rows, strip in said.probabilities():
-            labels[rows] = complete(truth[rows], strip, rules, taxonomy)
+            labels[rows] = complete(loaded.truth[rows], strip, rules, taxonomy)
         image_file = out / "images" / sample.filename
         # The whole name: another image may differ in its suffix alone.
         mask_file = out / "masks" / f"{sample.filename}.png"
@@ -81,4 +87,4 @@ def write_pseudo_labels(
         ):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        yield sample.name
+        yield loaded

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.annotated import AnnotatedImage
+from ml.data.annotated import LoadedImage
 from ml.engines.engine import BATCH
 from ml.evaluation.gallery import (
     RIGHTED,
@@ -71,17 +71,14 @@ class Comparison:
         self._triples = np.zeros((size, size, size), np.int64)
         self._breakdowns = Breakdown(taxonomy), Breakdown(taxonomy)
 
-    def run(self, images: Iterable[AnnotatedImage]) -> Iterator[Compared]:
-        """Compare on the images, and yield each one when it is counted.
-
-        Raises the errors of `Evaluation.run`.
-        """
+    def run(self, images: Iterable[LoadedImage]) -> Iterator[Compared]:
+        """Compare on the images, and yield each one when it is counted."""
         rest = iter(images)
         while batch := list(islice(rest, BATCH)):
-            pictures = [each.decode(each.read_image()) for each in batch]
+            pictures = [each.image for each in batch]
             masks = (segmenter.predict(pictures) for segmenter in self._segmenters)
-            for each, image, before, after in zip(batch, pictures, *masks, strict=True):
-                yield self._count(each.name, image, each.truth_for(image), before, after)
+            for each, before, after in zip(batch, *masks, strict=True):
+                yield self._count(each.name, each.image, each.truth, before, after)
 
     def summarize(self, tolerance: float = 0.0) -> dict[str, Any]:
         """Scores of both, their changes with paired intervals, and their disagreement.

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.annotated import AnnotatedImage, from_folder
+from ml.data.annotated import LoadedImage, from_folder
 from ml.data.samples import dataset_name, read_pair
 from ml.engines.engine import BATCH
 from ml.evaluation.measures.breakdown import Breakdown
@@ -48,7 +48,7 @@ def measure(
     measurements = []
     for folder in folders:
         evaluation = Evaluation(segmenter, taxonomy)
-        for _ in evaluation.run(from_folder(folder, reading).images):
+        for _ in evaluation.run(from_folder(folder, reading).load_all()):
             pass
         measurements.append(
             Measurement(
@@ -109,27 +109,13 @@ class Evaluation:
         """The scores of all images so far, with pooled pixels."""
         return scores(self.confusions.sum(axis=0), len(self._counts), self.taxonomy)
 
-    def run(self, images: Iterable[AnnotatedImage]) -> Iterator[Seen]:
-        """Measure the images, and yield each one when it is counted.
-
-        Raises `InvalidRequest` if the sizes of an image and its truth differ, and the errors of
-        decoding.
-        """
+    def run(self, images: Iterable[LoadedImage]) -> Iterator[Seen]:
+        """Measure the images, and yield each one when it is counted."""
         rest = iter(images)
         while batch := list(islice(rest, BATCH)):
-            pictures = [self._decode(each) for each in batch]
-            for each, image, predictions in zip(
-                batch, pictures, self._predict(pictures), strict=True
-            ):
-                yield self._count(each.name, image, each.truth_for(image), *predictions)
-
-    def _decode(self, each: AnnotatedImage) -> NDArray[np.uint8]:
-        data = each.read_image()
-        began = time.perf_counter()
-        image = each.decode(data)
-        self.decode_s += time.perf_counter() - began
-        self.sizes.add(self._segmenter.input_size(*image.shape[:2]))
-        return image
+            predictions = self._predict([each.image for each in batch])
+            for each, (views, mask) in zip(batch, predictions, strict=True):
+                yield self._count(each, views, mask)
 
     def _predict(
         self, images: list[NDArray[np.uint8]]
@@ -145,17 +131,15 @@ class Evaluation:
         return predictions
 
     def _count(
-        self,
-        name: str,
-        image: NDArray[np.uint8],
-        truth: NDArray[np.uint8],
-        predictions: TtaPrediction,
-        mask: NDArray[np.uint8],
+        self, loaded: LoadedImage, predictions: TtaPrediction, mask: NDArray[np.uint8]
     ) -> Seen:
+        image, truth = loaded.image, loaded.truth
+        self.decode_s += loaded.decode_s
+        self.sizes.add(self._segmenter.input_size(*image.shape[:2]))
         counts = confusion(truth, mask, len(self.taxonomy))
         self._counts.append(counts)
         self.breakdown.add(truth, mask)
         for rows, strip in predictions.probabilities():
             self.soft.add(truth[rows], strip)
             self.calibration.add(truth[rows], mask[rows], strip.max(axis=0))
-        return Seen(name, image, truth, mask, counts)
+        return Seen(loaded.name, image, truth, mask, counts)

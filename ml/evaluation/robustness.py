@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.annotated import AnnotatedImage
+from ml.data.annotated import LoadedImage
 from ml.engines.engine import BATCH
 from ml.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Severity
 from ml.evaluation.summary import none_if_nan
@@ -34,20 +34,13 @@ class Robustness:
         size = len(taxonomy)
         self._counts = {key: np.zeros((size, size), np.int64) for key in keys}
 
-    def run(self, images: Iterable[AnnotatedImage]) -> Iterator[str]:
-        """Measure the images in every condition, and yield the name of each one when it is done.
-
-        Raises the errors of `Evaluation.run`.
-        """
+    def run(self, images: Iterable[LoadedImage]) -> Iterator[str]:
+        """Measure the images in every condition, and yield the name of each one when it is done."""
         rest = iter(images)
         while batch := list(islice(rest, BATCH)):
-            clean = []
-            for each in batch:
-                image = each.decode(each.read_image())
-                clean.append((each.name, image, each.truth_for(image)))
             for key, counts in self._counts.items():
-                counts += self._count(key, clean)
-            yield from (name for name, _, _ in clean)
+                counts += self._count(key, batch)
+            yield from (each.name for each in batch)
 
     def summarize(self) -> dict[str, Any]:
         """Mean IoU: `clean`, `mean` over all corruptions and severities, and `per_condition` with
@@ -67,15 +60,13 @@ class Robustness:
             },
         }
 
-    def _count(
-        self, key: _Key, clean: Sequence[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]
-    ) -> NDArray[np.int64]:
+    def _count(self, key: _Key, clean: Sequence[LoadedImage]) -> NDArray[np.int64]:
         name, severity = key
         pairs = [
-            (image, truth)
+            (each.image, each.truth)
             if severity is None
-            else CORRUPTIONS[name].apply(image, truth, severity, image_name)
-            for image_name, image, truth in clean
+            else CORRUPTIONS[name].apply(each.image, each.truth, severity, each.name)
+            for each in clean
         ]
         predictions = predict_views(self._segmenter, [image for image, _ in pairs], self._views)
         size = len(self._taxonomy)

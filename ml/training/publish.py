@@ -93,7 +93,7 @@ def add_measurements(
 def add_robustness(artifact: Artifact, folder: Path, reading: Reading = AS_FOUND) -> Artifact:
     """Measure an artifact on corrupted images of a folder and write that into its card."""
     robustness = Robustness(Predictor(artifact), artifact.taxonomy)
-    images = sum(1 for _ in robustness.run(from_folder(folder, reading).images))
+    images = sum(1 for _ in robustness.run(from_folder(folder, reading).load_all()))
     facts = {"dataset": dataset_name(folder), "images": images, **robustness.summarize()}
     card = artifact.card.model_copy(update={"robustness": RobustnessFacts.model_validate(facts)})
     return write_card(artifact.path, card)

@@ -121,7 +121,7 @@ class _TrainingLoop:
         if not self._held_out:
             return values
         evaluation = Evaluation(self._learner.segmenter, CITYSCAPES)
-        for _ in evaluation.run(from_samples(self._held_out)):
+        for _ in evaluation.run(from_samples(self._held_out, "validation").load_all()):
             pass
         scores = evaluation.scores
         values |= {"mean_iou": scores.mean_iou or 0.0, "accuracy": scores.accuracy or 0.0}

@@ -22,6 +22,7 @@ from roadmask.masks.scores import mean_iou
 from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.api.fixtures import api, empty_api, settings, store
 from tests.harness.api.server import ApiServer
+from tests.harness.ml.street_folder import write_streets
 from tests.servers.process import free_port
 
 __all__ = ["api", "empty_api", "settings", "store"]
@@ -81,7 +82,7 @@ def test_a_report_shows_the_worst_images_first(
     invoke(artifact.path, streets, "--report", place, "--worst", 2)
     page = place.read_text()
     evaluation = Evaluation(Predictor(artifact), CITYSCAPES)
-    seen = evaluation.run(from_folder(streets).images)
+    seen = evaluation.run(from_folder(streets).load())
     values = {each.name: float(mean_iou(each.counts)) for each in seen}
     worst = sorted(values, key=lambda name: values[name])[:2]
     assert re.findall(r"<h3>\d\. (\S+)</h3>", page) == worst
@@ -119,6 +120,23 @@ def test_a_dataset_of_a_service_scores_as_its_folder(
 def test_what_is_neither_folder_nor_dataset_is_said_to_be_so(artifact: Artifact) -> None:
     with pytest.raises(ServiceUnreachable, match="roads is not a folder here"):
         invoke(artifact.path, "roads", "--url", f"http://127.0.0.1:{free_port()}")
+
+
+def test_a_broken_image_is_named_and_left_out_and_the_others_are_measured(
+    artifact: Artifact, tmp_path: Path
+) -> None:
+    whole = write_streets(tmp_path / "whole", 3)
+    broken = write_streets(tmp_path / "broken", 4)
+    (broken / "images/003.png").write_bytes(b"no image")
+    expected = json.loads(invoke(artifact.path, whole, "--json").stdout)
+    done = invoke(artifact.path, broken, "--json", "--conditions")
+    found = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (found["images"], found["mean_iou"]) == (3, expected["mean_iou"])
+    assert found["conditions"]["clean"] == pytest.approx(expected["mean_iou"])
+    assert [each["name"] for each in found["left_out"]] == ["003"]
+    assert "Left out, because they cannot be read: 1\n  003: " in done.stderr
+    assert (expected["left_out"], invoke(artifact.path, whole).exit_code) == ([], 0)
 
 
 def test_conditions_are_measured_on_demand(artifact: Artifact, streets: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.data.annotated import LeftOut, LoadedImage
 from ml.data.partial_labels import PartialLabels
 from ml.data.pseudo_labels import complete, write_pseudo_labels
 from ml.data.samples import annotated_samples, read_pair
@@ -70,8 +71,8 @@ def test_a_completed_data_set_is_one_to_train_on_and_says_how_it_was_made(tmp_pa
     data = write_streets(tmp_path / "data", 2)
     teacher = Segmenter(SureOfFlat(), InputSize(budget=96 * 128))  # type: ignore[arg-type]
     rules = PartialLabels(teaches=("human",), teacher="flat@0")
-    names = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
-    assert names == ["000", "001"]
+    done = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
+    assert [each.name for each in done] == ["000", "001"]
     record = json.loads((tmp_path / "out" / "labels.json").read_text())
     assert record["teaches"] == ["human"]
     assert record["teacher"] == "flat@0"
@@ -96,12 +97,23 @@ def test_images_of_like_names_keep_their_own_labels(tmp_path: Path) -> None:
             (data / part / f"{old}.png").rename(data / part / name)
     teacher = Segmenter(SureOfFlat(), InputSize(budget=96 * 128))  # type: ignore[arg-type]
     rules = PartialLabels(teaches=("human",))
-    names = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
+    done = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
+    names = [each.name for each in done]
     assert names == ["a/b.png", "a/b.webp", "a_b"]
     completed = annotated_samples(tmp_path / "out")
     assert [sample.name for sample in completed] == names
     for before, after in zip(annotated_samples(data), completed, strict=True):
         np.testing.assert_array_equal(read_pair(before)[0], read_pair(after)[0])
+
+
+def test_an_image_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None:
+    data = write_streets(tmp_path / "data", 3)
+    (data / "images/001.png").write_bytes(b"no image")
+    teacher = Segmenter(SureOfFlat(), InputSize(budget=96 * 128))  # type: ignore[arg-type]
+    rules = PartialLabels(teaches=("human",))
+    done = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
+    assert [type(each) for each in done] == [LoadedImage, LeftOut, LoadedImage]
+    assert [sample.name for sample in annotated_samples(tmp_path / "out")] == ["000", "002"]
 
 
 @pytest.mark.parametrize("out", ["data", "data/out", "."])

@@ -38,7 +38,7 @@ def comparison(before: Segmenter, after: Segmenter) -> Comparison:
 
 @pytest.fixture(scope="module")
 def compared(comparison: Comparison, streets: Path) -> list[Compared]:
-    return list(comparison.run(from_folder(streets).images))
+    return list(comparison.run(from_folder(streets).load()))
 
 
 def run(*arguments: object) -> Result:
@@ -56,7 +56,7 @@ def test_both_score_as_they_do_alone(
     assert found["images"] == len(compared) == 6
     for letter, segmenter in (("a", before), ("b", after)):
         alone = Evaluation(segmenter, CITYSCAPES)
-        list(alone.run(from_folder(streets).images))
+        list(alone.run(from_folder(streets).load()))
         told = summarize(alone, (PLAIN,))
         assert found["mean_iou"][letter] == pytest.approx(told["mean_iou"])
         assert found["accuracy"][letter] == pytest.approx(told["accuracy"])

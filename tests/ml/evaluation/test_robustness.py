@@ -14,7 +14,6 @@ from ml.evaluation.robustness import Robustness
 from ml.inference.segmenter import Segmenter
 from ml.registry.card import Robustness as RobustnessFacts
 from ml.registry.input_size import InputSize
-from roadmask.errors import ItemError
 from roadmask.masks.codec import encode_mask
 from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.ml.street_folder import write_streets
@@ -43,7 +42,7 @@ def streets(tmp_path: Path) -> Path:
 def test_what_depends_on_colour_fails_without_it_and_not_by_a_crop(streets: Path) -> None:
     segmenter = Segmenter(ByColour(), InputSize(budget=96 * 128))
     robustness = Robustness(segmenter, CITYSCAPES)
-    assert list(robustness.run(from_folder(streets).images)) == ["000", "001", "002"]
+    assert list(robustness.run(from_folder(streets).load())) == ["000", "001", "002"]
     found = robustness.summarize()
     table = found["per_condition"]
     assert list(table) == list(CORRUPTIONS)
@@ -60,15 +59,8 @@ def test_images_without_annotated_pixels_have_no_score_and_a_card_that_can_be_re
     for mask in (streets / "masks").iterdir():
         mask.write_bytes(encode_mask(np.zeros((96, 128), np.uint8)))
     robustness = Robustness(Segmenter(ByColour(), InputSize(budget=1024)), CITYSCAPES)
-    images = sum(1 for _ in robustness.run(from_folder(streets).images))
+    images = sum(1 for _ in robustness.run(from_folder(streets).load()))
     facts = RobustnessFacts(dataset="void", images=images, **robustness.summarize())
     assert (facts.clean, facts.mean) == (None, None)
     assert RobustnessFacts.model_validate_json(facts.model_dump_json()) == facts
     conditions_table({"": facts.model_dump()})
-
-
-def test_the_image_that_cannot_be_decoded_is_named(streets: Path) -> None:
-    (streets / "images/001.png").write_bytes(b"no image")
-    robustness = Robustness(Segmenter(ByColour(), InputSize(budget=1024)), CITYSCAPES)
-    with pytest.raises(ItemError, match=r"^001: "):
-        list(robustness.run(from_folder(streets).images))
