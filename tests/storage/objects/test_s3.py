@@ -76,8 +76,6 @@ def test_an_endpoint_that_signs_wrong_links_is_refused(wrong: dict[str, str], wh
 def test_a_missing_bucket_is_made_once_by_many(server: S3) -> None:
     settings = server.settings()
     first, second = MinioStore(settings), MinioStore(settings)
-    with pytest.raises(StoreUnavailable, match="NoSuchBucket"):
-        first.put("a", b"x", "text/plain")
     first.check()
     second.check()
     first.put("a", b"x", "text/plain")
@@ -106,6 +104,12 @@ def test_a_prefix_is_before_all_keys_and_in_none(server: S3) -> None:
 
 
 if minio.available():
+
+    def test_a_missing_bucket_is_told(s3_server: Callable[[str], S3]) -> None:
+        """SeaweedFS makes the bucket of the first object by itself."""
+        store = MinioStore(s3_server("minio").settings())
+        with pytest.raises(StoreUnavailable, match="NoSuchBucket"):
+            store.put("a", b"x", "text/plain")
 
     def test_a_bucket_may_be_named_by_the_host(s3_server: Callable[[str], S3]) -> None:
         settings = s3_server("minio/virtual").settings()
