@@ -47,8 +47,6 @@ HEAD = (
     "MinIO ms/image",
     "kB to and from the store/image",
 )
-THREADS = 2 * (os.cpu_count() or 1)
-"""Threads of a worker that call its model."""
 
 
 class OpenRedis(RedisServer):
@@ -150,7 +148,7 @@ def rows(
         for number in _doubled(most):
             while count < number:
                 worker = PacedWorker(
-                    work / f"worker-{count}", settings, namespaces[count], THREADS / rate
+                    work / f"worker-{count}", settings, namespaces[count], 1 / rate
                 )
                 running.enter_context(worker)
                 count += 1

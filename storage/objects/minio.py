@@ -39,7 +39,9 @@ RETRIES = urllib3.Retry(
     total=3, connect=2, read=1, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504)
 )
 MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
-REFUSED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
+UNKNOWN_ACCOUNT = frozenset({"InvalidAccessKeyId", "XAdminUserNotFound"})
+"""That of Amazon and that of VersityGW."""
+REFUSED = UNKNOWN_ACCOUNT | {"AccessDenied", "SignatureDoesNotMatch"}
 BUCKET_EXISTS = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
 

@@ -15,6 +15,7 @@ from roadmask.local.finding import CheckFailed, Finding, Remark, find
 from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.settings import Settings
 from storage.connections import open_store
+from storage.objects.minio import UNKNOWN_ACCOUNT
 from storage.objects.store import ObjectStore
 from storage.settings_check.network_fault import (
     ServerAddress,
@@ -29,8 +30,10 @@ LINK_TTL = timedelta(minutes=1)
 LINK_TIMEOUT_S = 5.0
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "Forbidden"})
 ADVICE = {
-    "InvalidAccessKeyId": "The S3 server knows no account {account!r}. Correct "
-    "ROADMASK_MINIO_ACCESS_KEY.",
+    **dict.fromkeys(
+        UNKNOWN_ACCOUNT,
+        "The S3 server knows no account {account!r}. Correct ROADMASK_MINIO_ACCESS_KEY.",
+    ),
     "SignatureDoesNotMatch": "The secret of the account {account!r} is wrong. Correct "
     "ROADMASK_MINIO_SECRET_KEY. If it is right, a proxy before the server changes the header Host.",
     "RequestTimeTooSkewed": "The clocks of this machine and of the S3 server differ by more than "
