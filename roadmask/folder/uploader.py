@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
@@ -24,6 +25,9 @@ from roadmask.shown import shown
 FIRST_SIZE, MAX_SIZE = 16, 1024
 """Files of a sub-job. The first is small so that inference begins at once. Each is 2 times as large
 as the one before, or 8 times if that needed no upload."""
+GATHER_S = 0.5
+"""Seconds in which a sub-job grows at once, as long as the service has the bytes of all its files:
+then it probably has their masks as well, and those of one large job take less time."""
 MAX_OPEN = 2
 """Sub-jobs open at once: one runs while the next uploads."""
 FULL_PAUSE_S = 5.0
@@ -83,6 +87,8 @@ class Uploader:
         self._publish = publish
         self._free_slots = threading.Semaphore(MAX_OPEN)
         self._stop = threading.Event()
+        self._present: set[str] = set()
+        """The sha256s of bytes that the service had when the next sub-job's files were gathered."""
         self._threads = ThreadPool(CONCURRENCY)
 
     def close(self) -> None:
@@ -99,17 +105,22 @@ class Uploader:
         """Submit all these files. Raises `Stopped` after `close`."""
         resumed = self._resume(set(names))
         files: dict[str, str] = {}
-        size = FIRST_SIZE
+        size, begun = FIRST_SIZE, time.monotonic()
         for start in range(0, len(names), BLOCK):
             kept: list[FileResult] = []
             for name, sha256 in self._changed(names[start : start + BLOCK], resumed, kept):
                 files[name] = sha256
-                if len(files) == size:
-                    self._publish_all(kept)
-                    before = self._progress.uploaded
-                    self._submit_files(files)
-                    growth = 2 if self._progress.uploaded > before else 8
-                    files, size = {}, min(growth * size, MAX_SIZE)
+                if len(files) < size:
+                    continue
+                self._publish_all(kept)
+                in_time = time.monotonic() - begun < GATHER_S
+                if in_time and size < MAX_SIZE and not self._missing(files):
+                    size = min(8 * size, MAX_SIZE)
+                    continue
+                before = self._progress.uploaded
+                self._submit_files(files)
+                growth = 2 if self._progress.uploaded > before else 8
+                files, size, begun = {}, min(growth * size, MAX_SIZE), time.monotonic()
             self._publish_all(kept)
         if files:
             self._submit_files(files)
@@ -169,6 +180,7 @@ class Uploader:
             if self._stop.is_set():
                 raise Stopped
         uploaded = self._upload(files)
+        self._present.clear()
         if not uploaded:
             self._free_slots.release()
             return
@@ -179,7 +191,7 @@ class Uploader:
     def _upload(self, files: dict[str, str]) -> dict[str, str]:
         """Upload what the service lacks; the files whose bytes it then has."""
         names = {sha256: name for name, sha256 in files.items()}
-        missing = self._client.missing(list(names))
+        missing = self._missing(files)
         refused: dict[str, RoadmaskError] = {}
         tasks = [(sha256, self._options.folder / names[sha256]) for sha256 in missing]
         for sha256, error in self._threads.imap_unordered(self._put, tasks):
@@ -193,6 +205,13 @@ class Uploader:
         ]
         self._publish_all(results)
         return {name: sha256 for name, sha256 in files.items() if sha256 not in refused}
+
+    def _missing(self, files: dict[str, str]) -> set[str]:
+        """The sha256s of files whose bytes the service lacks; it is asked once for each."""
+        unknown = set(files.values()) - self._present
+        missing = self._client.missing(sorted(unknown)) if unknown else set()
+        self._present |= unknown - missing
+        return missing
 
     def _put(self, task: tuple[str, Path]) -> tuple[str, RoadmaskError | None]:
         sha256, path = task
