@@ -87,8 +87,6 @@ class Uploader:
         self._publish = publish
         self._free_slots = threading.Semaphore(MAX_OPEN)
         self._stop = threading.Event()
-        self._present: set[str] = set()
-        """The sha256s of bytes that the service had when the next sub-job's files were gathered."""
         self._threads = ThreadPool(CONCURRENCY)
 
     def close(self) -> None:
@@ -113,8 +111,7 @@ class Uploader:
                 if len(files) < size:
                     continue
                 self._publish_all(kept)
-                in_time = time.monotonic() - begun < GATHER_S
-                if in_time and size < MAX_SIZE and not self._missing(files):
+                if size < MAX_SIZE and self._gathers(files, begun):
                     size = min(8 * size, MAX_SIZE)
                     continue
                 before = self._progress.uploaded
@@ -124,6 +121,11 @@ class Uploader:
             self._publish_all(kept)
         if files:
             self._submit_files(files)
+
+    def _gathers(self, files: dict[str, str], begun: float) -> bool:
+        """Whether more files join these, whose gathering began at a time of `time.monotonic`."""
+        in_time = time.monotonic() - begun < GATHER_S
+        return in_time and not self._client.missing(list(set(files.values())))
 
     def _publish_all(self, results: list[FileResult]) -> None:
         """Publish the results, and empty the list."""
@@ -142,7 +144,7 @@ class Uploader:
             if name in resumed:
                 continue
             try:
-                sha256 = self._state.sha256(name, self._options.folder / name, known.get(name))
+                sha256 = self._state.sha256_of(name, self._options.folder / name, known.get(name))
             except OSError as error:
                 if error.errno == errno.ENOSPC:
                     # The disk of the state is full, and the image is well.
@@ -180,7 +182,6 @@ class Uploader:
             if self._stop.is_set():
                 raise Stopped
         uploaded = self._upload(files)
-        self._present.clear()
         if not uploaded:
             self._free_slots.release()
             return
@@ -191,7 +192,7 @@ class Uploader:
     def _upload(self, files: dict[str, str]) -> dict[str, str]:
         """Upload what the service lacks; the files whose bytes it then has."""
         names = {sha256: name for name, sha256 in files.items()}
-        missing = self._missing(files)
+        missing = self._client.missing(list(names))
         refused: dict[str, RoadmaskError] = {}
         tasks = [(sha256, self._options.folder / names[sha256]) for sha256 in missing]
         for sha256, error in self._threads.imap_unordered(self._put, tasks):
@@ -205,13 +206,6 @@ class Uploader:
         ]
         self._publish_all(results)
         return {name: sha256 for name, sha256 in files.items() if sha256 not in refused}
-
-    def _missing(self, files: dict[str, str]) -> set[str]:
-        """The sha256s of files whose bytes the service lacks; it is asked once for each."""
-        unknown = set(files.values()) - self._present
-        missing = self._client.missing(sorted(unknown)) if unknown else set()
-        self._present |= unknown - missing
-        return missing
 
     def _put(self, task: tuple[str, Path]) -> tuple[str, RoadmaskError | None]:
         sha256, path = task

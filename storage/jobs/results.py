@@ -191,12 +191,14 @@ class Results:
             pipe.hgetall(key)
             pipe.getrange(items_key(job_id), first, first + chunk_size - 1)
             fresh, data = pipe.execute()
-        lines = read_sealed(self._store, job_id, chunk, round_)
-        lines |= {int(index): json.loads(line) for index, line in fresh.items()}
+        ended = {first + offset: byte for offset, byte in enumerate(data) if is_final(byte)}
+        lines: dict[int, Line] = {int(index): json.loads(line) for index, line in fresh.items()}
+        if not ended.keys() <= lines.keys():
+            lines = read_sealed(self._store, job_id, chunk, round_) | lines
         sealed = [
-            _json({**lines[first + offset], "index": first + offset, "byte": byte})
-            for offset, byte in enumerate(data)
-            if is_final(byte) and first + offset in lines
+            _json({**lines[index], "index": index, "byte": byte})
+            for index, byte in ended.items()
+            if index in lines
         ]
         if fresh and sealed:
             self._store.put(sealed_key(job_id, chunk, round_), b"\n".join(sealed), JSONL)
