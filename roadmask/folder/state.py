@@ -115,10 +115,13 @@ class FolderState:
         rows = self._rows(query, options, *map(os.fsencode, names))
         return {os.fsdecode(path): KnownFile(*columns) for path, *columns in rows}
 
-    def sha256(self, name: str, path: Path, known: KnownFile | None = None) -> str:
+    def sha256(self, name: str, path: Path) -> str:
         """The sha256 of a file, which is read only if it changed. Raises `OSError`."""
+        return self.sha256_of(name, path, self.known([name], "").get(name))
+
+    def sha256_of(self, name: str, path: Path, known: KnownFile | None) -> str:
+        """The same for a file of which `known` is all that is saved."""
         state = FileState.of(path)
-        known = known or self.known([name], "").get(name)
         if known and state == (known.size, known.changed):
             return known.sha256
         sha256 = sha256_of_file(path)

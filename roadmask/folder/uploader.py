@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
@@ -24,6 +25,9 @@ from roadmask.shown import shown
 FIRST_SIZE, MAX_SIZE = 16, 1024
 """Files of a sub-job. The first is small so that inference begins at once. Each is 2 times as large
 as the one before, or 8 times if that needed no upload."""
+GATHER_S = 0.5
+"""Seconds in which a sub-job grows at once, as long as the service has the bytes of all its files:
+then it probably has their masks as well, and those of one large job take less time."""
 MAX_OPEN = 2
 """Sub-jobs open at once: one runs while the next uploads."""
 FULL_PAUSE_S = 5.0
@@ -99,20 +103,29 @@ class Uploader:
         """Submit all these files. Raises `Stopped` after `close`."""
         resumed = self._resume(set(names))
         files: dict[str, str] = {}
-        size = FIRST_SIZE
+        size, begun = FIRST_SIZE, time.monotonic()
         for start in range(0, len(names), BLOCK):
             kept: list[FileResult] = []
             for name, sha256 in self._changed(names[start : start + BLOCK], resumed, kept):
                 files[name] = sha256
-                if len(files) == size:
-                    self._publish_all(kept)
-                    before = self._progress.uploaded
-                    self._submit_files(files)
-                    growth = 2 if self._progress.uploaded > before else 8
-                    files, size = {}, min(growth * size, MAX_SIZE)
+                if len(files) < size:
+                    continue
+                self._publish_all(kept)
+                if size < MAX_SIZE and self._gathers(files, begun):
+                    size = min(8 * size, MAX_SIZE)
+                    continue
+                before = self._progress.uploaded
+                self._submit_files(files)
+                growth = 2 if self._progress.uploaded > before else 8
+                files, size, begun = {}, min(growth * size, MAX_SIZE), time.monotonic()
             self._publish_all(kept)
         if files:
             self._submit_files(files)
+
+    def _gathers(self, files: dict[str, str], begun: float) -> bool:
+        """Whether more files join these, whose gathering began at a time of `time.monotonic`."""
+        in_time = time.monotonic() - begun < GATHER_S
+        return in_time and not self._client.missing(list(set(files.values())))
 
     def _publish_all(self, results: list[FileResult]) -> None:
         """Publish the results, and empty the list."""
@@ -131,7 +144,7 @@ class Uploader:
             if name in resumed:
                 continue
             try:
-                sha256 = self._state.sha256(name, self._options.folder / name, known.get(name))
+                sha256 = self._state.sha256_of(name, self._options.folder / name, known.get(name))
             except OSError as error:
                 if error.errno == errno.ENOSPC:
                     # The disk of the state is full, and the image is well.

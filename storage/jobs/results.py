@@ -163,10 +163,21 @@ class Results:
         chunks: dict[int, list[int]] = {}
         for index in indices:
             chunks.setdefault(index // chunk_size, []).append(index)
+        if not chunks:
+            return {}
+        with self._redis.pipeline(transaction=False) as pipe:
+            for chunk, members in chunks.items():
+                pipe.hmget(results_key(job_id, chunk), [str(index) for index in members])
+            fresh = pipe.execute()
         found: dict[int, Line] = {}
-        for chunk, members in chunks.items():
-            found.update(self._read_chunk(job_id, chunk, members))
-        return found
+        sealed: dict[int, list[int]] = {}
+        for (chunk, members), lines in zip(chunks.items(), fresh, strict=True):
+            for index, line in zip(members, lines, strict=True):
+                if line is None:
+                    sealed.setdefault(chunk, []).append(index)
+                else:
+                    found[index] = json.loads(line)
+        return found | self._read_sealed(job_id, sealed)
 
     def seal(self, job_id: str, chunk: int) -> None:
         """Move the results of a chunk to the object store once all its items have ended.
@@ -180,31 +191,29 @@ class Results:
             pipe.hgetall(key)
             pipe.getrange(items_key(job_id), first, first + chunk_size - 1)
             fresh, data = pipe.execute()
-        lines = read_sealed(self._store, job_id, chunk, round_)
-        lines |= {int(index): json.loads(line) for index, line in fresh.items()}
+        ended = {first + offset: byte for offset, byte in enumerate(data) if is_final(byte)}
+        lines: dict[int, Line] = {int(index): json.loads(line) for index, line in fresh.items()}
+        if not ended.keys() <= lines.keys():
+            lines = read_sealed(self._store, job_id, chunk, round_) | lines
         sealed = [
-            _json({**lines[first + offset], "index": first + offset, "byte": byte})
-            for offset, byte in enumerate(data)
-            if is_final(byte) and first + offset in lines
+            _json({**lines[index], "index": index, "byte": byte})
+            for index, byte in ended.items()
+            if index in lines
         ]
         if fresh and sealed:
             self._store.put(sealed_key(job_id, chunk, round_), b"\n".join(sealed), JSONL)
         self._scripts.mark_sealed(job_id, chunk, round_)
 
-    def _read_chunk(
-        self, job_id: str, chunk: int, members: list[int]
-    ) -> Iterator[tuple[int, Line]]:
-        fresh = self._redis.hmget(results_key(job_id, chunk), [str(index) for index in members])
-        missing = []
-        for index, line in zip(members, fresh, strict=True):
-            if line is None:
-                missing.append(index)
-            else:
-                yield index, json.loads(line)
-        if missing:
-            round_, _ = self._header(job_id)
-            sealed = read_sealed(self._store, job_id, chunk, round_)
-            yield from ((index, sealed[index]) for index in missing if index in sealed)
+    def _read_sealed(self, job_id: str, chunks: dict[int, list[int]]) -> dict[int, Line]:
+        """The results that Redis no longer has: `chunks` maps a chunk to indices of its items."""
+        if not chunks:
+            return {}
+        round_, _ = self._header(job_id)
+        found: dict[int, Line] = {}
+        for chunk, members in chunks.items():
+            lines = read_sealed(self._store, job_id, chunk, round_)
+            found |= {index: lines[index] for index in members if index in lines}
+        return found
 
     def _header(self, job_id: str) -> tuple[int, int]:
         round_, chunk_size = self._redis.hmget(job_key(job_id), ["round", "chunk_size"])

@@ -71,8 +71,10 @@ class JobWatcher:
                 await asyncio.sleep(min(pause, max(until - time.monotonic(), 0)))
         return status.job if status.has_ended else await self.read(job_id)
 
-    async def events(self, job_id: str, last_id: str | None = None) -> AsyncIterator[Event]:
+    async def events(self, job_id: str, last_id: str | None = None) -> AsyncIterator[list[Event]]:
         """Stream the events of a job until it ends, with a `ping` after 10 seconds of silence.
+
+        Events that happened since the last read come together.
 
         Without `last_id` the first event is `job`, with the current state and counts, and only new
         events follow. With it, the stream repeats all events after that one which Redis still has
@@ -85,7 +87,7 @@ class JobWatcher:
         if last_id is None:
             last_id = status.last_event
             if not status.has_ended:
-                yield job_event(last_id, status.job)
+                yield [job_event(last_id, status.job)]
         end, remaining = _end(status), status.remaining
         throttle = Throttle()
         del status  # Thousands of clients may wait below, and a job takes 2 KB.
@@ -95,17 +97,18 @@ class JobWatcher:
                     events = await self._events.read(job_id, last_id, end.last_event)
                 else:
                     events = await self._events.wait(job_id, last_id, PING_S)
-            for event in events:
-                last_id = event.id
-                # A retry may have undone an earlier end. The current end is sent below.
-                if not event.is_last:
-                    yield event
+            if events:
+                last_id = events[-1].id
+            # A retry may have undone an earlier end. The current end is sent with the last events.
+            told = [event for event in events if not event.is_last]
             if end and len(events) < BATCH:
-                yield job_event(end.last_event, end.job)
+                yield [*told, job_event(end.last_event, end.job)]
                 return
+            if told:
+                yield told
             if not _only_items(events):
                 if not events:
-                    yield Event(last_id, "ping", {})
+                    yield [Event(last_id, "ping", {})]
                 status = await self._status(job_id)
                 end, remaining = _end(status), status.remaining
                 del status

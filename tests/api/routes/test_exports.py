@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 from zipfile import ZipFile
 
@@ -13,9 +14,11 @@ import pytest
 from label_studio_converter.brush import decode_rle
 from pycocotools.coco import COCO
 
+from api.routes import exports
 from roadmask.masks.codec import decode_mask
-from roadmask.schemas.jobs import Item
+from roadmask.schemas.jobs import Item, ItemPage
 from roadmask.schemas.mask_formats import MaskFormat
+from storage.jobs.item_reader import ItemReader
 from storage.objects.keys import image_key
 from storage.objects.local import LocalStore
 from tests.harness.api.submission import submit
@@ -162,6 +165,32 @@ def test_a_part_of_the_job_is_an_archive_too(client: httpx.Client, worker: FakeW
         with ZipFile(io.BytesIO(answer.content)) as file:
             assert file.namelist() == ["results.jsonl"]
             assert file.read("results.jsonl") == b""
+
+
+def test_the_items_of_a_part_are_read_once(
+    client: httpx.Client, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = submit(client, put_many(client, 3))
+    worker.finish(job_id)
+    pages = []
+    page = ItemReader.page
+
+    def counted(reader: ItemReader, *arguments: Any) -> ItemPage:
+        pages.append(arguments)
+        return page(reader, *arguments)
+
+    monkeypatch.setattr(ItemReader, "page", counted)
+    answer = client.get(f"/v1/jobs/{job_id}/archive.zip", params={"start": 0, "stop": 3})
+    assert len(ZipFile(io.BytesIO(answer.content)).namelist()) == 4
+    assert len(pages) == 1
+
+
+def test_small_blocks_are_sent_together() -> None:
+    blocks = [b"a" * 1000] * 300
+    sent = list(exports._gathered(iter(blocks)))
+    assert b"".join(sent) == b"".join(blocks)
+    assert len(sent) == 3
+    assert list(exports._gathered(iter([]))) == []
 
 
 def test_an_image_that_comes_twice_is_in_the_archive_once(

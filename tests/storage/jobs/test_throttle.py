@@ -11,7 +11,7 @@ from storage.jobs.watching.throttle import LONGEST_PAUSE_S, PAUSE_S, SHARE, Thro
     ("seconds", "ended", "left", "pause"),
     [
         (1.0, 20, 100, SHARE * 100 / 20),
-        (1.0, 20, 30, PAUSE_S),
+        (1.0, 20, 10, PAUSE_S),
         (0.1, 100, 1000, PAUSE_S),
         (60.0, 1, 1000, LONGEST_PAUSE_S),
     ],

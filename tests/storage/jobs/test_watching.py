@@ -39,8 +39,14 @@ def script_calls(harness: RecordsHarness) -> int:
     return int(harness.redis.info("commandstats")["cmdstat_evalsha"]["calls"])
 
 
-async def collect(events: AsyncIterator[Event]) -> list[Event]:
-    return [event async for event in events]
+async def collect(events: AsyncIterator[list[Event]]) -> list[Event]:
+    return [event async for batch in events for event in batch]
+
+
+async def next_event(events: AsyncIterator[list[Event]]) -> Event:
+    """The one event that happened since the last read."""
+    [event] = await anext(events)
+    return event
 
 
 def test_both_readers_see_the_same_job(harness: RecordsHarness) -> None:
@@ -173,9 +179,9 @@ def test_the_end_of_the_last_item_is_told_at_once(
     async def follow(watch: JobWatcher) -> JobState:
         waiting = asyncio.create_task(watch.wait(job_id, 60))
         events = watch.events(job_id)
-        assert (await anext(events)).data["state"] == "queued"
+        assert (await next_event(events)).data["state"] == "queued"
         claim = await asyncio.to_thread(harness.begin, job_id)
-        assert (await anext(events)).data["state"] == "running"
+        assert (await next_event(events)).data["state"] == "running"
         following = asyncio.create_task(collect(events))
         await asyncio.to_thread(harness.succeed, claim, 0)
         assert [event.type for event in await asyncio.wait_for(following, 20)] == ["item", "job"]
@@ -190,9 +196,9 @@ def test_events_begin_with_the_job_and_end_with_its_end(harness: RecordsHarness)
 
     async def follow(watch: JobWatcher) -> list[Event]:
         events = watch.events(job_id)
-        first = await anext(events)
+        first = await next_event(events)
         await asyncio.to_thread(harness.work, job_id, [19])
-        return [first, *[event async for event in events]]
+        return [first, *await collect(events)]
 
     first, *items, last = watched(harness, follow)
     assert (first.type, first.data["state"], first.data["counts"]["succeeded"]) == (
@@ -227,6 +233,18 @@ def test_a_lost_connection_goes_on_after_the_last_event(harness: RecordsHarness)
     assert now == told[-1]
 
 
+def test_events_that_happened_together_are_told_together(harness: RecordsHarness) -> None:
+    job_id = harness.accept(30)
+    harness.work(job_id)
+
+    async def follow(watch: JobWatcher) -> list[list[Event]]:
+        return [batch async for batch in watch.events(job_id, "0")]
+
+    [told] = watched(harness, follow)
+    assert [event.type for event in told].count("item") == 30
+    assert told[-1].is_last
+
+
 def test_an_end_that_a_retry_undid_is_not_told_as_one(harness: RecordsHarness) -> None:
     job_id = harness.accept(3)
     harness.work(job_id, damaged=[1])
@@ -246,7 +264,7 @@ def test_a_silent_stream_tells_that_it_lives(
 
     async def follow(watch: JobWatcher) -> list[Event]:
         events = watch.events(job_id)
-        return [await anext(events) for _ in range(3)]
+        return [await next_event(events) for _ in range(3)]
 
     first, *pings = watched(harness, follow)
     assert [ping.type for ping in pings] == ["ping", "ping"]
