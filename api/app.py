@@ -23,6 +23,7 @@ from api.components import open_components
 from api.connections.event_stream import EventStreamMiddleware
 from api.connections.heads import HeadMiddleware
 from api.connections.ranges import RangeMiddleware
+from api.connections.thread_limit import adapt_thread_limit
 from api.dependencies import check_access
 from api.docs import install_docs
 from api.errors import install_error_handlers
@@ -47,7 +48,6 @@ from api.routes import (
 )
 from api.routes.ownership import erasures, sharing
 from api.routes.page import install_page
-from api.thread_limit import adapt_thread_limit
 from roadmask.errors import StoreUnavailable
 from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.settings import Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.thread_limit import LATE_S, LEAST, MOST, next_limit
+from api.connections.thread_limit import LATE_S, LEAST, MOST, next_limit
 
 
 @pytest.mark.parametrize(
