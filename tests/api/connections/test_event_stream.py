@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -27,7 +27,7 @@ class Streams:
             await EventStream(self._events(), counted.pop_all(), {})(scope, receive, send)
 
     @contextlib.contextmanager
-    def _noted(self, name: str) -> Any:
+    def _noted(self, name: str) -> Iterator[None]:
         self.open.add(name)
         try:
             yield
