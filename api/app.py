@@ -20,8 +20,10 @@ from api.bodies.limits import BodyLimitMiddleware
 from api.bodies.uploads import remove_abandoned_folders
 from api.compat import label_studio, rest
 from api.components import open_components
+from api.connections.event_stream import EventStreamMiddleware
 from api.connections.heads import HeadMiddleware
 from api.connections.ranges import RangeMiddleware
+from api.connections.thread_limit import adapt_thread_limit
 from api.dependencies import check_access
 from api.docs import install_docs
 from api.errors import install_error_handlers
@@ -114,6 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET"]
         )
+    app.add_middleware(EventStreamMiddleware)
     app.add_middleware(RequestLogMiddleware)
     install_error_handlers(app)
     for router in ROUTERS:
@@ -138,6 +141,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         except StoreUnavailable as error:
             log.warning("%s", error.detail)
         await run_in_threadpool(remove_abandoned_folders)
+        adapting = asyncio.create_task(adapt_thread_limit())
         warming_up = asyncio.create_task(run_in_threadpool(components.storage.queue.warm_up))
         yield
+        adapting.cancel()
         await asyncio.gather(warming_up, reading_keys)

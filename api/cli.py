@@ -23,9 +23,10 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 5
 """Seconds that open requests, such as event streams, get to end at shutdown."""
-SWITCH_S = 0.001
+SWITCH_S = 0.0002
 """Longest time for which a thread that computes keeps the interpreter's lock while the event loop
-waits for it, seconds: Python's own 5 ms for each such thread would add up for all clients."""
+waits for it, seconds. The loop takes the lock again for each socket that is ready, and each thread
+may come before it: with Python's own 5 ms, 4 threads would delay 10 sockets by 200 ms."""
 GC_THRESHOLDS = (700, 10, 10_000)
 """Python's own, but for the last: it searches all objects a thousand times less often. With 1,000
 event streams that takes 180 ms, long bodies caused it twice a second, and it found nothing."""

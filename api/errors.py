@@ -122,10 +122,12 @@ def install_error_handlers(app: FastAPI) -> None:
 
 def invalid_request(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
     """Pydantic's errors as one error; the values that were sent are not repeated."""
-    listed = [{"where": _where(error), "what": error["msg"]} for error in errors]
+    listed = [
+        {"where": _where(error), "what": error["msg"]} for error in errors[:MAX_VALIDATION_ERRORS]
+    ]
     first = f"{listed[0]['where'] or 'body'}: {listed[0]['what']}"
-    others = f" (and {len(listed) - 1} more)" if len(listed) > 1 else ""
-    return InvalidRequest(f"{first}{others}.", errors=listed[:MAX_VALIDATION_ERRORS])
+    others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return InvalidRequest(f"{first}{others}.", errors=listed)
 
 
 def _where(error: Mapping[str, Any]) -> str:

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
 
 from api.errors import problem_response
 from api.headers import SECURITY_HEADERS
 from api.metrics import observe_request
 from roadmask.errors import RoadmaskError
+from storage.telemetry.log_context import bound
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are asked every few seconds: their successes are not logged."""
@@ -53,7 +53,7 @@ class RequestLogMiddleware:
                 message["headers"] = [*message["headers"], header]
             await send(message)
 
-        with bound_contextvars(request_id=request_id):
+        with bound(request_id=request_id):
             error: Exception | None = None
             try:
                 await self._app(scope, receive, send_with_id)

@@ -171,8 +171,9 @@ FLOODS: dict[str, tuple[Flood, int]] = {
 """Each flood, and its number of connections."""
 
 
-def drive(target: Target, names: list[str], seconds: float) -> None:
+def drive(target: Target, names: list[str], seconds: float, niceness: int) -> None:
     """Send floods. It runs in a process of its own."""
+    os.nice(niceness)
     asyncio.run(_drive(target, names, seconds))
 
 
@@ -259,10 +260,10 @@ def process(function: Callable[..., None], *arguments: object) -> Iterator[None]
         child.join()
 
 
-def measure(target: Target, names: list[str], seconds: float) -> Load:
+def measure(target: Target, names: list[str], seconds: float, niceness: int) -> Load:
     if not names:
         return probe(target.url, seconds)
-    with process(drive, target, names, seconds + 60):
+    with process(drive, target, names, seconds + 60, niceness):
         time.sleep(2)  # it imports, and begins
         return probe(target.url, seconds)
 
@@ -271,9 +272,21 @@ def measure(target: Target, names: list[str], seconds: float) -> Load:
 @click.option("--streams", default=1000, show_default=True)
 @click.option("--seconds", default=10.0, show_default=True, help="Of each flood.")
 @click.option("--only", multiple=True, type=click.Choice([*FLOODS, "all"]))
+@click.option(
+    "--niceness",
+    type=click.IntRange(0, 19),
+    default=0,
+    show_default=True,
+    help="Of the process that sends the floods: with 19 it gives way, as another machine would.",
+)
 @options
 def main(
-    streams: int, seconds: float, only: tuple[str, ...], smoke: bool, out: Path | None
+    streams: int,
+    seconds: float,
+    only: tuple[str, ...],
+    niceness: int,
+    smoke: bool,
+    out: Path | None,
 ) -> None:
     """Measure each flood alone, and all of them together."""
     if smoke:
@@ -297,7 +310,7 @@ def main(
             for name, names in plans.items():
                 wanted = "all" if len(names) > 1 else name
                 if not only or not names or wanted in only:
-                    load = measure(target, names, seconds)
+                    load = measure(target, names, seconds, niceness)
                     rows.append(row(name, load, peak_mb(pid)))
                     print(*rows[-1], sep=" | ", flush=True)
     head = ("", "median", "p99", "longest", "memory")

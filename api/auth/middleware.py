@@ -16,7 +16,6 @@ from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars
 
 from api.auth.access import Access, check_rate, check_scope
 from api.auth.cross_site import refuse_cross_site
@@ -25,6 +24,7 @@ from roadmask.errors import RoadmaskError
 from roadmask.settings import Settings
 from storage.access.caller import Caller
 from storage.access.key_usage import RateWindow
+from storage.telemetry.log_context import bind
 
 PUBLIC_PATHS = ("/healthz", "/readyz", "/docs", "/openapi.json", "/page", "/v1/objects")
 """Paths that need no key, with all paths below them, and the page's document at `/`. Objects of the
@@ -99,7 +99,7 @@ class ApiKeyMiddleware:
         if caller.owner is None:
             refuse_cross_site(scope["method"], headers, self._public_url)
         else:
-            bind_contextvars(key=caller.name, key_id=caller.owner)
+            bind(key=caller.name, key_id=caller.owner)
         check_scope(caller, scope["method"], scope["path"])
         return caller
 

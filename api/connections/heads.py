@@ -6,6 +6,8 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.connections.event_stream import HANDED_OVER
+
 
 class HeadMiddleware:
     """ASGI middleware that answers HEAD like GET. The server leaves out the body.
@@ -22,6 +24,8 @@ class HeadMiddleware:
             await self._app(scope, receive, send)
             return
         begun = asyncio.Event()
+        as_get = {**scope, "method": "GET"}
+        as_get.pop(HANDED_OVER, None)  # The first event of a stream has to end it here.
 
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -29,7 +33,7 @@ class HeadMiddleware:
             else:
                 begun.set()
 
-        route = asyncio.ensure_future(self._app({**scope, "method": "GET"}, receive, send_head))
+        route = asyncio.ensure_future(self._app(as_get, receive, send_head))
         body = asyncio.ensure_future(begun.wait())
         try:
             await asyncio.wait([route, body], return_when=asyncio.FIRST_COMPLETED)

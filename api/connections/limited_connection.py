@@ -26,6 +26,9 @@ from roadmask.settings import Settings
 
 MAX_HEAD_BYTES = 64 * 2**10
 """Longest request line with all headers."""
+MAX_HEADERS = 256
+"""Most headers of a request. Each costs time, and 64 KiB could have 11,000 of them. Browsers send
+about 20."""
 HEAD_S = 10.0
 """Longest time for a request head, from its first byte or from the start of the connection."""
 FRAMING = 8
@@ -113,6 +116,14 @@ class LimitedConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Trailers are headers to the parser as well.
+        if len(self.headers) >= MAX_HEADERS:
+            self._refusal = HeadTooLarge(f"The request has more than {MAX_HEADERS} headers.")
+            # The parser stops, and `send_400_response` answers.
+            raise ValueError
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head_bytes = False, 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from fastapi import Request
 
@@ -21,13 +21,15 @@ class OpenStreams:
         self._open = 0
         self._addresses: Counter[str] = Counter()
 
-    @contextmanager
-    def one_of(self, request: Request) -> Iterator[None]:
-        """Count a stream while the context is open.
+    def one_of(self, request: Request) -> AbstractContextManager[None]:
+        """Count a stream while the context is open. It keeps nothing of the request.
 
         Raises `TooManyRequests` for a client that has too many, and `Unavailable` for the process.
         """
-        address = request.client.host if request.client else ""
+        return self._counted(request.client.host if request.client else "")
+
+    @contextmanager
+    def _counted(self, address: str) -> Iterator[None]:
         if self._addresses[address] >= self._limit_per_address:
             raise TooManyRequests(
                 f"{address} has {self._limit_per_address} streams and waiting requests open, which "

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack, suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
-from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from api.auth.access import Access
+from api.connections.event_stream import EventStream
 from api.dependencies import AccessDep, CallerDep, StreamsDep, WatcherDep
 from api.errors import Responses, problems
 from roadmask.errors import JobNotFound, TooManyRequests, Unavailable
@@ -28,24 +28,16 @@ EVENTS: Responses = {200: {"content": {EVENT_STREAM: {"schema": {"type": "object
 """Each event is an object, whose member `data` is JSON."""
 
 
-class EventStream(StreamingResponse):
-    """Encoded server-sent events.
-
-    FastAPI's own class runs two more tasks and two more queues for every client.
-    """
-
-    media_type = EVENT_STREAM
-
-
 async def existing_job(job_id: str, watcher: WatcherDep) -> Job:
     """The job, read before the stream begins, because a begun stream cannot answer 404."""
     return await watcher.read(job_id)
 
 
-async def counted_stream(request: Request, streams: StreamsDep) -> AsyncIterator[None]:
-    """Count the stream until it ends. Raises `TooManyRequests`."""
-    with streams.one_of(request):
-        yield
+async def counted_stream(request: Request, streams: StreamsDep) -> AsyncIterator[ExitStack]:
+    """Count the stream until what is yielded is closed. Raises `TooManyRequests`."""
+    with ExitStack() as counted:
+        counted.enter_context(streams.one_of(request))
+        yield counted
 
 
 @router.get(
@@ -53,13 +45,13 @@ async def counted_stream(request: Request, streams: StreamsDep) -> AsyncIterator
     response_class=EventStream,
     summary="Follow a job",
     responses=EVENTS | problems(JobNotFound, TooManyRequests),
-    dependencies=[Depends(counted_stream)],
 )
 async def follow_job(
     job: Annotated[Job, Depends(existing_job)],
     watcher: WatcherDep,
     access: AccessDep,
     caller: CallerDep,
+    counted: Annotated[ExitStack, Depends(counted_stream)],
     last_event_id: Annotated[
         str | None,
         Header(
@@ -76,12 +68,12 @@ async def follow_job(
     # Neither a cache nor Nginx may hold events back.
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     events = watcher.events(job.id, last_event_id)
-    return EventStream(_encoded(events, access, caller), headers=headers)
+    return EventStream(_encoded(events, access, caller), counted.pop_all(), headers)
 
 
 async def _encoded(
     events: AsyncIterator[list[Event]], access: Access, caller: Caller
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     yield format_sse_event(retry=RETRY_MS)
     # The status is already sent, so without Redis the stream just ends. Clients then reconnect.
     with suppress(Unavailable):

@@ -10,7 +10,6 @@ from time import time
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
-from structlog.contextvars import get_contextvars
 
 from roadmask.errors import JobNotFound, RecordsUnavailable
 from roadmask.hashing import sha256_of
@@ -22,6 +21,7 @@ from storage.jobs.manifest import Items, ManifestItem, inline_items
 from storage.objects.keys import JOB_FOLDERS, job_file_key, job_prefix
 from storage.objects.store import ObjectStore
 from storage.stored_record import FORMAT, check_fields, parse_fields
+from storage.telemetry.log_context import log_context
 
 LARGEST_CHUNK = 64
 CHUNKS = 16
@@ -131,7 +131,7 @@ def new_job_file(
         items=items,
         owner=owner,
         dataset=request.dataset,
-        request_id=get_contextvars().get("request_id"),
+        request_id=log_context().get("request_id"),
     )
 
 

@@ -10,15 +10,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_der_public_key,
-    load_pem_private_key,
-)
+from typing import TYPE_CHECKING
 
 from roadmask.errors import InvalidRequest, SignatureInvalid
 from roadmask.hashing import sha256_of_file
@@ -30,6 +22,13 @@ from roadmask.schemas.model_version import (
     ModelVersion,
 )
 
+if TYPE_CHECKING:
+    # Only what signs or verifies loads it: it takes 7 MB.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+
 PURPOSE = "roadmask model"
 """First member of each statement, so that no other use of a key makes a valid one."""
 SIGNED_FILES = (MODEL_FILE, CARD_FILE, COMPILED_FILE)
@@ -40,6 +39,9 @@ def read_signing_key(path: Path, password: str | None = None) -> Ed25519PrivateK
 
     Raises `InvalidRequest`.
     """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         key = load_pem_private_key(path.read_bytes(), password.encode() if password else None)
     except OSError as error:
@@ -58,6 +60,8 @@ def read_signing_key(path: Path, password: str | None = None) -> Ed25519PrivateK
 
 def public_key_text(key: Ed25519PublicKey) -> str:
     """A public key as the setting has it: DER in base64."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return b64encode(der).decode()
 
@@ -125,6 +129,10 @@ def _statement(content: bytes, trusted: Sequence[str]) -> dict[str, object] | No
 
 
 def _has_signed(public_key: str, statement: bytes, signature: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
     key = load_der_public_key(b64decode(public_key))
     assert isinstance(key, Ed25519PublicKey)
     try:

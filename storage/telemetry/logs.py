@@ -1,20 +1,22 @@
 """Logs of the service's processes: one line for each event, with the ids of what it is about.
 
-All code logs through `logging`. The formatter adds the ids that the thread or task has bound with
-`structlog.contextvars.bound_contextvars` (`request_id`, `key_id`, `job_id`, `item`), and the
-`extra=` of the call.
+All code logs through `logging`. The formatter adds the ids that the thread or task has bound
+(`request_id`, `key_id`, `job_id`, `item`; see `storage.telemetry.log_context`), and the `extra=` of
+the call.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
-
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 from roadmask.settings import LogFormat
+from storage.telemetry.log_context import log_context
 
 QUIETER = {
     # Celery logs each message; our line for each chunk says more.
@@ -26,6 +28,8 @@ QUIETER = {
 """Least level of libraries that log too much at INFO."""
 IDS = ("request_id", "key_id", "job_id", "item", "image")
 """What a text line names first."""
+_OF_EVERY_RECORD = {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message"}
+"""Attributes that are no `extra=`: uvicorn adds the message once more, with escape codes."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -40,28 +44,32 @@ def configure_logging(log_format: LogFormat) -> None:
 
 def log_formatter(log_format: LogFormat) -> logging.Formatter:
     """The formatter of one handler."""
-    with_ids: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
-        _drop_colours,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        structlog.processors.format_exc_info,
-    ]
-    renderer = structlog.processors.JSONRenderer() if log_format == "json" else _render_text
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=with_ids,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-    )
+    return LogFormatter(_render_json if log_format == "json" else _render_text)
 
 
-def _drop_colours(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    event.pop("color_message", None)  # of uvicorn: the same message again, with escape codes
-    return event
+class LogFormatter(logging.Formatter):
+    """Writes what is bound and what a record says, with its `extra=`, as one event."""
+
+    def __init__(self, render: Callable[[dict[str, Any]], str]) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record; a traceback may add others."""
+        event = {**log_context(), "event": record.getMessage()}
+        event |= {"level": record.levelname.lower(), "logger": record.name}
+        event |= {k: v for k, v in vars(record).items() if k not in _OF_EVERY_RECORD}
+        event["time"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        if record.exc_info:
+            event["exception"] = self.formatException(record.exc_info)
+        return self._render(event)
 
 
-def _render_text(_: WrappedLogger, __: str, event: EventDict) -> str:
+def _render_json(event: dict[str, Any]) -> str:
+    return json.dumps(event, default=repr)
+
+
+def _render_text(event: dict[str, Any]) -> str:
     """`TIME LEVEL LOGGER: EVENT name=value …`, then the traceback in lines of its own."""
     time, level, logger = (event.pop(name) for name in ("time", "level", "logger"))
     message, exception = event.pop("event"), event.pop("exception", None)

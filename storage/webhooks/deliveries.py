@@ -10,7 +10,6 @@ import logging
 import time
 from typing import Any, NamedTuple
 
-import httpx
 from redis import Redis
 
 from roadmask.errors import DeliveryNotFound, JobNotFound, ObjectNotFound, StoreUnavailable
@@ -130,6 +129,8 @@ class Deliveries:
 
 def _decode(job_id: str, data: bytes | str) -> Delivery | None:
     """Decode a delivery, perhaps of a newer version; None if it cannot be read."""
+    import httpx
+
     try:
         delivery = Delivery.model_validate_json(data, extra="ignore")
         # What could not be sent would stop the sender.

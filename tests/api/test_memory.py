@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import itertools
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import cv2
 import httpx
@@ -22,7 +25,7 @@ from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.settings import Settings
 from storage.objects.local import LocalStore
 from tests.harness.api.submission import submit
-from tests.harness.images.api_images import put
+from tests.harness.images.api_images import picture, put
 from tests.harness.worker.fake_worker import FakeWorker
 from tests.servers.redis import RedisServer
 from tests.servers.service import Api
@@ -32,6 +35,8 @@ pytestmark = pytest.mark.timeout(300)
 LIMIT_MB = 150
 WIDTH, HEIGHT = 2048, 1024
 IMAGES = 4
+STREAMS, STREAM_KB = 300, 33
+"""A stream takes 24 kB, and 47 kB with the frames of its request."""
 
 
 @pytest.fixture
@@ -128,6 +133,24 @@ def test_refused_forms_are_not_kept(process: Api) -> None:
         for _ in range(100):
             assert client.post("/v1/jobs", content=form, headers=headers).status_code == 422
     assert resident_mb(process, "VmHWM") < LIMIT_MB
+
+
+def test_an_event_stream_is_small(process: Api) -> None:
+    where = urlsplit(process.url)
+    with httpx.Client(base_url=process.url, timeout=60) as client, ExitStack() as exits:
+        job_id = submit(client, [put(client, picture())])
+        request = f"GET /v1/jobs/{job_id}/events HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n"
+
+        def follow(streams: int) -> float:
+            for _ in range(streams):
+                connection = socket.create_connection((where.hostname, where.port), timeout=60)
+                exits.enter_context(connection)
+                connection.sendall(request.encode())
+                assert connection.recv(2**16).startswith(b"HTTP/1.1 200 ")
+            return resident_mb(process)
+
+        few, many = follow(50), follow(STREAMS)
+    assert (many - few) * 1024 / STREAMS < STREAM_KB
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])

@@ -13,7 +13,6 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from structlog.contextvars import bound_contextvars
 
 from roadmask.errors import (
     DeadlineExceeded,
@@ -26,6 +25,7 @@ from roadmask.errors import (
 )
 from roadmask.schemas.jobs import Problem, Result
 from storage.jobs.leases import Claim, ClaimedItem, Leases
+from storage.telemetry.log_context import bound
 from worker.metrics import ATTEMPTS, ITEMS, observe_stages
 from worker.pipeline.image_task import ImageTask
 from worker.pipeline.pipeline import Pipeline, Segmentation
@@ -149,7 +149,7 @@ class AttemptRunner:
     def run(self, claim: Claim, item: ClaimedItem, *, isolated: bool = False) -> Verdict:
         """Make an attempt that the records have counted; `isolated` if the item is a suspect."""
         about = {"job_id": claim.job_id, "item": item.index, "image": item.item.image}
-        with bound_contextvars(**claim.origin, **about):
+        with bound(**claim.origin, **about):
             verdict = self._run(claim, item, isolated)
         ATTEMPTS.labels(claim.lane, verdict).inc()
         self._consumption.progress(claim.lane)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 
 from celery import Celery, Task
-from structlog.contextvars import bound_contextvars
 
 from roadmask.schemas.jobs import Lane
 from storage.queue import TASK
+from storage.telemetry.log_context import bound
 from worker.work.chunks import ChunkRunner
 from worker.work.consumption import Consumption
 
@@ -26,7 +26,7 @@ def add_tasks(app: Celery, chunks: ChunkRunner, consumption: Consumption) -> Non
 
 def run_chunk(chunks: ChunkRunner, consumption: Consumption, job_id: str, lane: Lane) -> None:
     """Work on a chunk of the job. Never raises."""
-    with consumption.chunk(lane), bound_contextvars(job_id=job_id):
+    with consumption.chunk(lane), bound(job_id=job_id):
         try:
             chunks.run(job_id, lane)
         except BaseException:

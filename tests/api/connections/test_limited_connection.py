@@ -12,7 +12,7 @@ import pytest
 
 from api.bodies.limits import MAX_JSON_BYTES
 from api.connections import limited_connection
-from api.connections.limited_connection import MAX_HEAD_BYTES
+from api.connections.limited_connection import MAX_HEAD_BYTES, MAX_HEADERS
 from roadmask.settings import Settings
 from tests.harness.waiting import wait_until
 
@@ -60,6 +60,7 @@ def answer_of(connection: socket.socket) -> bytes:
         b"GET / HTTP/1.1\r\nA: " + b"a" * (2 * MAX_HEAD_BYTES),
         b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000,
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * MAX_HEADERS + b"\r\n",
         b"GET /" + b"a" * (2 * MAX_HEAD_BYTES),
     ],
 )
@@ -74,6 +75,13 @@ def test_a_head_has_a_limit(client: httpx.Client, head: bytes) -> None:
 
 def test_a_long_head_within_the_limit_is_read(client: httpx.Client) -> None:
     assert client.get("/healthz", headers={"A": "a" * (MAX_HEAD_BYTES - 2000)}).is_success
+
+
+def test_as_many_headers_as_the_limit_are_read(client: httpx.Client) -> None:
+    head = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+    with connected(client) as connection:
+        connection.sendall(head + b"A: b\r\n" * (MAX_HEADERS - 2) + b"\r\n")
+        assert answer_of(connection).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n", b"\r\n"])

@@ -6,16 +6,16 @@ import json
 import logging
 
 import pytest
-from structlog.contextvars import bound_contextvars
 
 from roadmask.settings import LogFormat
+from storage.telemetry.log_context import bound
 from storage.telemetry.logs import log_formatter
 
 
 def line(log_format: LogFormat, message: str, *args: object, **extra: object) -> str:
     record = logging.LogRecord("worker.work", logging.INFO, __file__, 1, message, args, None)
     vars(record).update(extra)
-    with bound_contextvars(job_id="j1", item=3):
+    with bound(job_id="j1", item=3):
         return log_formatter(log_format).format(record)
 
 

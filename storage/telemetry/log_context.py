@@ -1,0 +1,30 @@
+"""The log context: what the current thread or task works on, named in each of its log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+_bound: ContextVar[Mapping[str, Any] | None] = ContextVar("log_context", default=None)
+
+
+def log_context() -> Mapping[str, Any]:
+    """The names and values that are bound."""
+    return _bound.get() or {}
+
+
+def bind(**facts: Any) -> None:
+    """Bind names and values until the task or the surrounding `bound` ends."""
+    _bound.set({**log_context(), **facts})
+
+
+@contextmanager
+def bound(**facts: Any) -> Iterator[None]:
+    """Bind names and values while the context is open."""
+    token = _bound.set({**log_context(), **facts})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
