@@ -98,6 +98,7 @@ class WorkerProcess:
             *periodic_duties(storage, self._webhooks, settings),
             Periodic("rollout", POLL_S, self._rollout.poll),
             Periodic("heartbeat", CHECK_S, self._heartbeat.send),
+            Periodic("idle memory", CHECK_S, models.release_memory),
             Periodic("stall check", CHECK_S, stall.check),
         ]
 
