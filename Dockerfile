@@ -82,6 +82,8 @@ CMD ["roadmask", "api", "--host", "0.0.0.0", "--port", "8000"]
 FROM base AS worker
 COPY --from=worker-environment /opt/roadmask /opt/roadmask
 COPY --from=compiled /compiled /opt/roadmask/lib/python3.11/site-packages/ml/weights
+# The sandbox starts with the first image that needs it, which saves 50 MB until then.
+ENV ROADMASK_WARM_SANDBOX=false
 USER roadmask
 CMD ["roadmask", "worker"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +21,11 @@ from roadmask.images.decoding import encode_jpeg
 from roadmask.settings import Settings
 
 EXPLANATION = """
-Megabytes (`Pss`: what processes share counts in part) of one worker and its child processes, with
-the local store. `ready`: at the end of the start, with the CPU time that all of them took for it.
-Each row after it follows a batch job over {images} images of that size, which is the size of those
-of the row before or another one; `rest`: a pause of {rest:g} s at the end. `CPU ms` is the CPU time
-of the worker for each image.
+Megabytes of one worker and its child processes, with the local store: what they have allocated, and
+their parts of files (libraries and weights), each once, as in a container of their own. `ready`: at
+the end of the start, with the CPU time that all of them took for it. Each row after it follows a
+batch job over {images} images of that size; `rest`: a pause of {rest:g} s at the end. `CPU ms` is
+the CPU time of the worker for each image, with the kernels of a new size.
 """
 BLOCK = 24
 """Width and height of the areas of one colour in an image, pixels."""
@@ -48,16 +49,29 @@ def processes(worker: int) -> list[int]:
     return found
 
 
-def proportional_mb(pid: int) -> float:
-    """The memory of a process, megabytes."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
+def megabytes(pids: list[int]) -> float:
+    """The memory of processes that share files with nobody else, as those of a container."""
+    own, files = 0, dict[str, int]()
+    for pid in pids:
+        mapped: Counter[str] = Counter()
+        for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+            name, *values = line.split()
+            if not name.endswith(":"):  # the header of a mapping, with its file if it has one
+                file = values[-1] if len(values) == 5 else ""
+            elif name == "Rss:":
+                mapped[file] += int(values[0])
+            elif name == "Anonymous:":
+                own += int(values[0])
+                mapped[file] -= int(values[0])
+        # What several processes map of a file counts once.
+        files |= {name: max(kb, files.get(name, 0)) for name, kb in mapped.items()}
+    return (own + sum(files.values())) / 1000
 
 
 def row(step: str, worker: int, cpu_ms: float) -> tuple[str, ...]:
     """One row of the table."""
-    own, *children = (proportional_mb(pid) for pid in processes(worker))
-    return (step, f"{own + sum(children):.0f}", f"{own:.0f}", f"{cpu_ms:.0f}")
+    pids = processes(worker)
+    return (step, f"{megabytes(pids):.0f}", f"{megabytes(pids[:1]):.0f}", f"{cpu_ms:.0f}")
 
 
 def measure(

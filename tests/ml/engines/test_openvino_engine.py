@@ -13,7 +13,7 @@ from openvino import opset13 as op
 
 from ml.engines import openvino_engine
 from ml.engines.compiled import save_compiled
-from ml.engines.openvino_engine import OTHER_BYTES, SIZE_BYTES, OpenVINOEngine
+from ml.engines.openvino_engine import OTHER_BYTES, SIZE_BYTES, Compiled, OpenVINOEngine
 
 CHANNELS = 64
 """Of the layer in the middle: 16 MB for an image of 256x256."""
@@ -97,9 +97,12 @@ def test_the_size_that_was_used_longest_ago_leaves(
     engine = OpenVINOEngine(network, "f32", range(1, 8))
     compiled: list[int] = []
     compile_size = engine._compile
-    monkeypatch.setattr(
-        engine, "_compile", lambda *size: compiled.append(size[1]) or compile_size(*size)
-    )
+
+    def compile_counted(height: int, width: int) -> Compiled:
+        compiled.append(width)
+        return compile_size(height, width)
+
+    monkeypatch.setattr(engine, "_compile", compile_counted)
     for width in (32, 64, 32, 96, 32, 64):
         for _ in engine.logits(images(1, 32, width)):
             pass
