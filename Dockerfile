@@ -3,12 +3,15 @@
 # them; what they depend on is installed before the sources, which change more often.
 FROM python:3.11-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/opt/roadmask/bin:$PATH
+# Containers keep no bytecode, and this image comes without: each process would compile Python again.
+RUN python -m compileall -q -x 'site-packages|dist-packages|idlelib|lib2to3|/tests?/' \
+    "$(python -c "import sysconfig; print(sysconfig.get_path('stdlib'))")"
 RUN useradd --create-home --uid 10001 roadmask && mkdir /data && chown roadmask /data
 
 # uv checks the hash of each package against the lock; pip checks that of uv.
 FROM base AS environment
 ENV UV_CONSTRAINT=/source/requirements.lock UV_BUILD_CONSTRAINT=/source/requirements.lock \
-    UV_NO_CACHE=1 UV_NO_SOURCES=1 VIRTUAL_ENV=/opt/roadmask
+    UV_NO_CACHE=1 UV_NO_SOURCES=1 UV_COMPILE_BYTECODE=1 VIRTUAL_ENV=/opt/roadmask
 WORKDIR /source
 COPY deploy/uv.lock deploy/
 RUN python -m venv /opt/uv \
@@ -79,6 +82,8 @@ CMD ["roadmask", "api", "--host", "0.0.0.0", "--port", "8000"]
 FROM base AS worker
 COPY --from=worker-environment /opt/roadmask /opt/roadmask
 COPY --from=compiled /compiled /opt/roadmask/lib/python3.11/site-packages/ml/weights
+# The sandbox starts with the first image that needs it, which saves 50 MB until then.
+ENV ROADMASK_WARM_SANDBOX=false
 USER roadmask
 CMD ["roadmask", "worker"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 from contextlib import suppress
@@ -9,6 +10,8 @@ from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
 """Control groups of Linux: the second version has its files here, the first in folders below."""
+M_ARENA_MAX = -8
+"""The parameter of glibc's `mallopt` that limits the heaps of a process."""
 
 
 def cores() -> int:
@@ -29,6 +32,26 @@ def memory_bytes() -> int | None:
         found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     found += _numbers("memory.max") or _numbers("memory/memory.limit_in_bytes")
     return min(found, default=None)
+
+
+def share_heap() -> None:
+    """Let all threads of this process use one heap, where the C library is glibc.
+
+    By default each thread has its own, which keeps what the thread has freed. `MALLOC_ARENA_MAX`
+    in the environment wins.
+    """
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        _call_libc("mallopt", M_ARENA_MAX, 1)
+
+
+def trim_heap() -> None:
+    """Give freed memory back to the system, where the C library is glibc."""
+    _call_libc("malloc_trim", 0)
+
+
+def _call_libc(function: str, *arguments: int) -> None:
+    with suppress(AttributeError, OSError, TypeError):  # TypeError: Windows has no such library
+        getattr(ctypes.CDLL(None), function)(*arguments)
 
 
 def _numbers(*names: str) -> list[int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from roadmask.images.facts import ImageFacts
+from roadmask.machine import trim_heap
 
 FIXED_BYTES = 64 * 2**20
 """Memory that decoding may take beside that for each pixel."""
@@ -46,6 +46,5 @@ def limited_for(facts: ImageFacts) -> Iterator[None]:
 
 def free() -> None:
     """Give freed memory back to the system, in a process that is limited."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if _is_on else None
-    if trim is not None:
-        trim(0)
+    if _is_on:
+        trim_heap()

@@ -10,6 +10,7 @@ import sys
 import click
 
 from roadmask.errors import RoadmaskError
+from roadmask.machine import share_heap
 from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
 from storage.telemetry.logs import configure_logging
@@ -93,11 +94,15 @@ def _serve(settings: Settings, lanes: list[Lane]) -> int:
     except RoadmaskError as error:
         sys.exit(f"The worker cannot start: {error.detail}")
     predictors = PredictorLoader(settings)
+    engine = predictors.choice(repository.own).engine
+    if engine != "keras":
+        # A worker has many threads, which allocate little at once. Those of TensorFlow do.
+        share_heap()
     log.info(
         "worker starts model=%s sha256=%s engine=%s lanes=%s threads=%d",
         repository.own.model_version,
         repository.own.sha256[:12],
-        predictors.choice(repository.own).engine,
+        engine,
         ",".join(lanes),
         settings.worker_threads,
     )

@@ -48,8 +48,7 @@ class WorkerProcess:
         table = self._watchdog_process.table
         watchdog = Watchdog(settings.item_deadline_s, table=table)
 
-        self._settings = settings
-        self._models = models
+        self._settings, self._models = settings, models
         self._rollout = ModelRollout(storage.deployments, models)
 
         batch_sizer = BatchSizer(settings.max_batch, minimum=core_count)
@@ -98,6 +97,7 @@ class WorkerProcess:
             *periodic_duties(storage, self._webhooks, settings),
             Periodic("rollout", POLL_S, self._rollout.poll),
             Periodic("heartbeat", CHECK_S, self._heartbeat.send),
+            Periodic("idle memory", CHECK_S, models.release_memory),
             Periodic("stall check", CHECK_S, stall.check),
         ]
 

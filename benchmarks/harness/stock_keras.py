@@ -26,6 +26,9 @@ class StockKeras:
         for _ in self.logits(np.zeros((1, height, width, 3), np.uint8)):
             pass
 
+    def release_memory(self, rest_s: float) -> None:
+        pass
+
     def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
         found = self._model.predict(batch, batch_size=len(batch), verbose=0)
         yield from found[..., self.answers].transpose(0, 3, 1, 2)

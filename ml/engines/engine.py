@@ -28,6 +28,10 @@ class Engine(Protocol):
     def warm(self, height: int, width: int) -> None:
         """Compile kernels for images of that size, so that the first image does not wait for it."""
 
+    def release_memory(self, rest_s: float) -> None:
+        """Give back memory that no image has needed for so many seconds, and that the next image
+        for which it is needed takes again."""
+
     def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
         """Logits float32 (n, H, W) of each of at most `BATCH` RGB images uint8 (B, H, W, 3).
 

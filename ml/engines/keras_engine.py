@@ -37,6 +37,9 @@ class KerasEngine:
         for size in BATCH_SIZES:
             self._run(np.zeros((size, height, width, 3), np.uint8))
 
+    def release_memory(self, rest_s: float) -> None:
+        """TensorFlow keeps its memory for the next image."""
+
     def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
         """See `Engine`."""
         missing = next(n for n in BATCH_SIZES if n >= len(batch)) - len(batch)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+import time
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ml.engines.engine import BATCH
-from roadmask.machine import cores, memory_bytes
+from roadmask.machine import cores, memory_bytes, trim_heap
 
 STREAM_BYTES = 2**29
 """Memory for each stream: with its two images and their masks it takes some 150 MB, with photos of
@@ -21,7 +22,7 @@ many megapixels more."""
 SIZES = 8
 """Most input sizes whose kernels are kept. Each holds its own copy of the weights."""
 SIZE_BYTES, OTHER_BYTES = 2**27, 3 * 2**27
-"""Memory for the kernels of each size, and for all else of a worker or a small service."""
+"""Memory for the kernels and layers of each size, and for all else of a worker or small service."""
 
 
 class Compiled:
@@ -29,17 +30,55 @@ class Compiled:
 
     def __init__(self, model: ov.CompiledModel) -> None:
         self._model = model
-        self.idle: deque[ov.InferRequest] = deque()
+        self._shape = tuple(model.output().shape)
+        self._idle: deque[ov.InferRequest] = deque()
         """Requests are kept, because making one beside running ones waits for a stream."""
+        self._lock = threading.Lock()
+        self._running = 0
+        """Images that are computed, or will be."""
+        self._rests_since: float | None = None
+        """When the last of them ended, monotonic seconds; None: it holds no memory for layers."""
 
-    def begin(self, image: NDArray[np.uint8]) -> ov.InferRequest:
-        """The running request for the image, uint8 (1, H, W, 3)."""
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keeps its memory until the `with` block ends; all its requests are complete by then."""
+        with self._lock:
+            self._running += 1
         try:
-            request = self.idle.pop()
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+                self._rests_since = time.monotonic()
+
+    def begin(self, image: NDArray[np.uint8]) -> tuple[ov.InferRequest, NDArray[np.float32]]:
+        """The running request for the image, uint8 (1, H, W, 3), and the logits that it fills."""
+        try:
+            request = self._idle.pop()
         except IndexError:
             request = self._model.create_infer_request()
+        # Not in memory of the request, which would keep it, and the logits would have to be copied.
+        logits = np.empty(self._shape, np.float32)
+        request.set_output_tensor(ov.Tensor(logits, shared_memory=True))
         request.start_async([image])
-        return request
+        return request, logits[0]
+
+    def end(self, requests: Sequence[ov.InferRequest]) -> None:
+        """Keep requests that are complete."""
+        self._idle.extend(requests)
+
+    def release_memory(self, rest_s: float) -> bool:
+        """Give back the memory for layers if it has not been used for so long; whether it did.
+
+        The next image takes it again, which costs some 20 ms.
+        """
+        with self._lock:
+            since = self._rests_since
+            if self._running or since is None or time.monotonic() - since < rest_s:
+                return False
+            self._model.release_memory()
+            self._rests_since = None
+            return True
 
 
 class OpenVINOEngine:
@@ -68,30 +107,49 @@ class OpenVINOEngine:
             # Workers that share a machine would all be pinned to its first cores.
             "ENABLE_CPU_PINNING": False,
         }
-        self._compiled = lru_cache(maxsize=sizes)(self._compile)
+        self._sizes = sizes
+        self._compiled: OrderedDict[tuple[int, int], Compiled] = OrderedDict()
+        """By size, the last used at the end."""
         self._compiling = threading.Lock()
+        """Guards `_compiled`."""
 
     def warm(self, height: int, width: int) -> None:
         """Compile the kernels for that size and run them once."""
-        # No more requests than can run: each keeps its own output, many megabytes of memory.
+        # No more images than the streams take: the logits of each are many megabytes.
         images = min(BATCH, self.max_concurrency)
         for _ in self.logits(np.zeros((images, height, width, 3), np.uint8)):
             pass
 
     def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
         """See `Engine`."""
+        compiled = self._compiled_for(*batch.shape[1:3])
+        with compiled.in_use():
+            begun = [compiled.begin(image[None]) for image in batch]
+            try:
+                for request, logits in begun:
+                    request.wait()
+                    yield logits
+            finally:
+                for request, _ in begun:
+                    request.wait()
+                compiled.end([request for request, _ in begun])
+
+    def release_memory(self, rest_s: float) -> None:
+        """See `Engine`."""
         with self._compiling:
-            compiled = self._compiled(*batch.shape[1:3])
-        begun = [compiled.begin(image[None]) for image in batch]
-        try:
-            for request in begun:
-                request.wait()
-                # Another image will be computed into the same memory.
-                yield request.get_output_tensor().data[0].copy()
-        finally:
-            for request in begun:
-                request.wait()
-            compiled.idle.extend(begun)
+            kept = list(self._compiled.values())
+        released = [compiled.release_memory(rest_s) for compiled in kept]
+        if any(released):
+            trim_heap()
+
+    def _compiled_for(self, height: int, width: int) -> Compiled:
+        with self._compiling:
+            if (height, width) not in self._compiled:
+                while len(self._compiled) >= self._sizes:
+                    self._compiled.popitem(last=False)
+                self._compiled[height, width] = self._compile(height, width)
+            self._compiled.move_to_end((height, width))
+            return self._compiled[height, width]
 
     def _compile(self, height: int, width: int) -> Compiled:
         network = self._network.clone()

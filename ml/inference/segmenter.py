@@ -57,6 +57,10 @@ class Segmenter:
         """Compile the engine's kernels for the size of a wide street image."""
         self._engine.warm(*self._input_size.size(1024, 2048))
 
+    def release_memory(self, rest_s: float) -> None:
+        """See `Engine`."""
+        self._engine.release_memory(rest_s)
+
     @property
     def answers(self) -> NDArray[np.uint8]:
         """The categories of the planes that `logits` and `probabilities` give, uint8 (n,)."""

@@ -91,6 +91,15 @@ def test_the_settings_pass_their_check(running: Running) -> None:
     assert "store: delete" in done
 
 
+def test_no_process_compiles_python_at_its_start(running: Running) -> None:
+    script = """
+import importlib.util as find, pathlib
+for name in ("json", "celery", "openvino", "roadmask", "worker.process"):
+    assert pathlib.Path(find.find_spec(name).cached).exists(), name
+"""
+    engine("exec", running.project.container("worker"), "python", "-c", script)
+
+
 def test_memory_stays_within_its_bounds(running: Running) -> None:
     project = running.project
     used = {

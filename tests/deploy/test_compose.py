@@ -59,6 +59,13 @@ def test_the_targets_that_services_build_are_in_the_dockerfile() -> None:
     assert dockerfile.count("USER roadmask") == 4
 
 
+def test_images_have_bytecode_because_their_containers_write_none() -> None:
+    base, environment, *_ = (ROOT / "Dockerfile").read_text().split("\nFROM ")[1:]
+    assert "PYTHONDONTWRITEBYTECODE=1" in (ROOT / "Dockerfile").read_text()
+    assert "python -m compileall" in base, "of the standard library"
+    assert "UV_COMPILE_BYTECODE=1" in environment, "of all packages"
+
+
 if shutil.which("go"):
 
     @pytest.mark.timeout(300)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,34 @@ def test_the_first_version_of_control_groups_is_read(cgroup: Path) -> None:
     assert (cores(), memory_bytes()) == (ALL, 2**29)
     (cgroup / "cpu/cpu.cfs_quota_us").write_text("50000\n")
     assert cores() == 1
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has several heaps")
+@pytest.mark.parametrize(
+    ("call", "environment", "has_one"),
+    [
+        ("share_heap", {}, True),
+        ("trim_heap", {}, False),
+        ("share_heap", {"MALLOC_ARENA_MAX": "3"}, False),
+    ],
+)
+def test_threads_share_one_heap(call: str, environment: dict[str, str], has_one: bool) -> None:
+    script = f"""
+import ctypes, threading
+from roadmask.machine import {call}
+{call}()
+libc, meet = ctypes.CDLL(None), threading.Barrier(4)
+def allocate():
+    libc.malloc(1000)
+    meet.wait()
+threads = [threading.Thread(target=allocate) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc.fdopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+    env = {k: v for k, v in os.environ.items() if k != "MALLOC_ARENA_MAX"} | environment
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=True)
+    assert (done.stdout.count(b"<heap nr=") == 1) == has_one, done.stdout

@@ -46,6 +46,9 @@ class Predictor(Protocol):
     def warm(self) -> None:
         """Run every batch size once, so that no image waits for compilation."""
 
+    def release_memory(self, rest_s: float) -> None:
+        """Give back memory that no image has needed for so many seconds."""
+
     def input_size(self, height: int, width: int) -> tuple[int, int]:
         """The smallest (height, width) to decode an image of this height and width at."""
         ...

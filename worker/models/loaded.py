@@ -20,6 +20,10 @@ MAX_LOADED = 2
 """Predictors in memory at once: the one in service, and one for jobs that are pinned to another."""
 
 
+REST_S = 3.0
+"""How long a network keeps the memory for its layers after an image of a size, seconds."""
+
+
 class LoadedModels:
     """Keeps predictors in memory, and resolves the model names of jobs.
 
@@ -84,6 +88,13 @@ class LoadedModels:
         if predictor is None:
             predictor, _ = self._single_flight.run(artifact.sha256, lambda: self._load(artifact))
         return predictor
+
+    def release_memory(self) -> None:
+        """Give back what the predictors have not needed for `REST_S`; to be called often."""
+        with self._lock:
+            predictors = [predictor for _, predictor in self._loaded.values()]
+        for predictor in predictors:
+            predictor.release_memory(REST_S)
 
     def serve(self, name: str | None) -> None:
         """Load a version, then put it into service; None is this worker's own.

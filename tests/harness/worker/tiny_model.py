@@ -85,6 +85,8 @@ class Brightness:
     qualities: list[Quality] = field(default_factory=list)
     """Those asked for since `warm`."""
     max_concurrency: int = 1
+    rest_s: float | None = None
+    """What `release_memory` was called with last."""
 
     def at(self, quality: Quality) -> Brightness:
         """The same masks in every quality."""
@@ -94,6 +96,9 @@ class Brightness:
     def warm(self) -> None:
         self.batches.clear()
         self.qualities.clear()
+
+    def release_memory(self, rest_s: float) -> None:
+        self.rest_s = rest_s
 
     def input_size(self, height: int, width: int) -> tuple[int, int]:
         return height, width

@@ -61,6 +61,9 @@ class SureOfFlat:
     def warm(self, height: int, width: int) -> None:
         pass
 
+    def release_memory(self, rest_s: float) -> None:
+        pass
+
     def logits(self, batch: np.ndarray) -> list[np.ndarray]:
         planes = np.zeros((7, *batch.shape[1:3]), np.float32)
         planes[CITYSCAPES.real.index(FLAT)] = 20

@@ -26,6 +26,7 @@ from tests.harness.worker.service_harness import ServiceHarness
 from tests.harness.worker.tiny_model import Brightness, Images, expected_mask
 from worker.background.watchdog import Watchdog
 from worker.background.watchdog_process import WatchdogProcess
+from worker.models.loaded import REST_S
 from worker.pipeline.sandbox import Sandbox
 from worker.process import WorkerProcess
 
@@ -88,6 +89,12 @@ def test_each_bad_image_of_a_job_fails_with_its_error_code(
     job = service.job(job_id)
     assert job.state is JobState.COMPLETED_WITH_ERRORS
     assert (job.counts.succeeded, job.counts.failed) == (len(GOOD), len(BAD))
+
+
+def test_a_worker_lets_its_models_give_back_memory(start: Start) -> None:
+    model = Brightness()
+    start(model)
+    wait_until(lambda: model.rest_s == REST_S, 10)
 
 
 def test_scores_are_pooled_over_the_job(start: Start, service: ServiceHarness) -> None:
