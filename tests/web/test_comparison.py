@@ -23,6 +23,8 @@ from tests.web.catalogue import run_job
 from tests.web.conftest import Open
 
 IMAGE = "#/segment?image=streets/03&dataset=streets&opacity=100&outlines=off"
+REQUEST_OTHER = """async (job) =>
+  (await import('./page/comparison/other_job.js')).requestOther(job, job.model)"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,6 +89,13 @@ def test_two_models_over_a_job(window: Open, service: str, job: str, darkness: s
     page.wait_for_url(f"**with={other}")
     comparison.locator(".disagreements a").first.click()
     expect(page.locator(".difference-legend")).to_contain_text("Different100.0%")
+
+
+def test_users_of_both_languages_compare_the_same_job(window: Open, service: str, job: str) -> None:
+    record = httpx.get(f"{service}/v1/jobs/{job}").json()
+    for locale in ("en-GB", "fr-FR"):
+        other = window(locale=locale).evaluate(REQUEST_OTHER, record)
+        assert httpx.get(f"{service}/v1/jobs/{other}").json()["dataset"] == "streets"
 
 
 def test_the_page_of_a_model_has_its_jobs(window: Open, job: str) -> None:

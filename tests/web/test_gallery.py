@@ -64,6 +64,17 @@ def test_all_that_match_are_selected(window: Open, many: str) -> None:
     expect(page.locator(".selection")).to_be_hidden()
 
 
+def test_a_range_has_the_images_that_were_never_in_view(window: Open, service: str) -> None:
+    job = run_job(service, {"dataset": "many", "lane": "batch"})
+    page = window(f"#/jobs?job={job}&layout=gallery")
+    page.locator(".gallery-cell input").first.click()
+    with page.expect_response(re.compile("cursor=200")):
+        page.locator(".gallery-rows").evaluate("e => { e.scrollTop = e.scrollHeight; }")
+    last = page.locator(".gallery-cell", has_text="239").locator("input")
+    last.click(modifiers=["Shift"])
+    expect(page.locator(".selection [role=status]")).to_have_text("240 selected")
+
+
 def jobs(service: str) -> int:
     listed: int = len(httpx.get(f"{service}/v1/jobs", params={"limit": 100}).json()["jobs"])
     return listed

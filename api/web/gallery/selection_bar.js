@@ -35,10 +35,12 @@ export class SelectionBar extends Emitter {
     super();
     this.#gallery = gallery;
     const all = async () => {
+      this.all.disabled = true;
       await gallery.selectAll().catch((error) => {
         // The list was left meanwhile.
         if (!isAbort(error)) notify(explain(error));
       });
+      this.all.disabled = false;
     };
     this.all = h('button', { type: 'button', onclick: all }, t('selection.all'));
     const batch = this.#button('selection.batch', () => this.#openBatch());
