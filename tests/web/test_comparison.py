@@ -101,7 +101,8 @@ def test_users_of_both_languages_compare_the_same_job(window: Open, service: str
 def test_the_page_of_a_model_has_its_jobs(window: Open, job: str) -> None:
     page = window("#/service?model=brightness@1")
     found = page.locator(".model-jobs")
-    expect(found.get_by_role("link", name="Streets")).to_have_attribute("href", f"#/jobs?job={job}")
+    link = found.get_by_role("link", name="Streets", exact=True)
+    expect(link).to_have_attribute("href", f"#/jobs?job={job}")
     expect(found.locator(".confusion tbody tr")).to_have_count(7)
 
 

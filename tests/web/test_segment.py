@@ -32,7 +32,7 @@ def item_of(service: str, image_id: str) -> str:
 
     Other tests may have made hundreds of jobs since, and have deleted images of theirs.
     """
-    query = {"lane": "interactive", "limit": 1000}
+    query: dict[str, str | int] = {"lane": "interactive", "limit": 1000}
     jobs = httpx.get(f"{service}/v1/jobs", params=query, timeout=PATIENCE_S).json()["jobs"]
     return next(f"{service}/v1/jobs/{job['id']}/items/0" for job in jobs if job["name"] == image_id)
 
