@@ -71,7 +71,7 @@ class Dataset(Wire):
     images: int
     with_truth: int
     latest_job: str | None = None
-    """The latest job over it, by whose results `GET /v1/images` filters and sorts it."""
+    """The latest job that went through it, by whose results `GET /v1/images` filters and sorts."""
 
 
 class Hashes(Wire):

@@ -50,6 +50,8 @@ OPEN_STATES = frozenset({JobState.QUEUED, JobState.RUNNING})
 """States of a job whose items have not all ended."""
 FINAL_STATES = frozenset(JobState) - OPEN_STATES
 """States of a job that has ended."""
+COMPLETE_STATES = frozenset({JobState.SUCCEEDED, JobState.COMPLETED_WITH_ERRORS})
+"""States of a job whose items have all ended, and not all failed."""
 
 
 class ItemState(StrEnum):

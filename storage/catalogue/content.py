@@ -1,7 +1,8 @@
 """Datasets by what is in their images: by the figures of the latest job over each.
 
-A job that was requested for a dataset is noted when it is accepted (`note_dataset` in
-`storage/jobs/lua/job_record.lua`), so the list of its items is the index of the dataset.
+A job that was requested for a dataset is noted once it has segmented it; until one has, when it
+is accepted (`note_dataset` in `storage/jobs/lua/job_record.lua`). The list of its items is the
+index of the dataset: a job that waits, or was stopped, must not hide an index that is whole.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ ACCEPTING = "rm:accepting"
 """Sorted set of jobs that are being accepted by the time (ms) at which that began; 0 if they were
 abandoned. No client was promised these jobs yet."""
 DATASET_JOBS = "rm:datasets:jobs"
-"""Hash from `OWNER/DATASET` (the owner may be empty) to the latest job over that dataset."""
+"""Hash from `OWNER/DATASET` (the owner may be empty) to the job that says what is in that
+dataset."""
 FINALIZING = "rm:closing"
 """Set of jobs that have a final state and are not archived yet."""
 DUE_DELIVERIES = "rm:deliveries"

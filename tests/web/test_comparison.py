@@ -23,6 +23,8 @@ from tests.web.catalogue import run_job
 from tests.web.conftest import Open
 
 IMAGE = "#/segment?image=streets/03&dataset=streets&opacity=100&outlines=off"
+REQUEST_OTHER = """async (job) =>
+  (await import('./page/comparison/other_job.js')).requestOther(job, job.model)"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -89,10 +91,18 @@ def test_two_models_over_a_job(window: Open, service: str, job: str, darkness: s
     expect(page.locator(".difference-legend")).to_contain_text("Different100.0%")
 
 
+def test_users_of_both_languages_compare_the_same_job(window: Open, service: str, job: str) -> None:
+    record = httpx.get(f"{service}/v1/jobs/{job}").json()
+    for locale in ("en-GB", "fr-FR"):
+        other = window(locale=locale).evaluate(REQUEST_OTHER, record)
+        assert httpx.get(f"{service}/v1/jobs/{other}").json()["dataset"] == "streets"
+
+
 def test_the_page_of_a_model_has_its_jobs(window: Open, job: str) -> None:
     page = window("#/service?model=brightness@1")
     found = page.locator(".model-jobs")
-    expect(found.get_by_role("link", name="Streets")).to_have_attribute("href", f"#/jobs?job={job}")
+    link = found.get_by_role("link", name="Streets", exact=True)
+    expect(link).to_have_attribute("href", f"#/jobs?job={job}")
     expect(found.locator(".confusion tbody tr")).to_have_count(7)
 
 

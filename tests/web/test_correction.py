@@ -48,6 +48,10 @@ def test_a_stroke_is_painted_undone_and_redone(window: Open) -> None:
     page.get_by_role("radio", name="flat").click()
     drag(page, (20, 20), (20, 20))
     assert Picture(page, "prediction").at(12, 20) == FLAT
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_role("button", name="Cancel").click()
+    assert Picture(page, "prediction").at(20, 20) == FLAT, "strokes are not lost without a question"
+    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Cancel").click()
     assert Picture(page, "prediction").at(20, 20) == before
 
@@ -67,7 +71,10 @@ def test_a_correction_becomes_the_truth(window: Open, service: str) -> None:
     assert (truth[5, 5:41] == 6).all()
     assert np.count_nonzero(truth == 6) < 40
     assert image["earlier_truths"] == []
-    page.get_by_role("button", name="Annotated").click()
+    expect(page.get_by_role("button", name="Side by side")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    wait_for_prediction(page)
     assert Picture(page, "truth").shows_mask(truth)
 
 

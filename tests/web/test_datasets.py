@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from roadmask.masks.codec import decode_mask, encode_mask
 from tests.harness.images.worker_images import png
@@ -87,6 +87,26 @@ def test_a_dataset_is_filtered_by_what_is_in_it(window: Open, service: str) -> N
     expect(page.locator(".catalogue .note").first).to_have_text("12 images")
     link = page.get_by_role("link", name="Gallery")
     expect(link).to_have_attribute("href", f"#/jobs?job={job}&layout=gallery")
+
+
+def test_the_condition_of_a_link_stays_while_the_datasets_are_loaded(
+    window: Open, service: str
+) -> None:
+    run_job(service, {"dataset": "streets", "lane": "batch"})
+    page = window()
+    waiting: list[Route] = []
+    page.route("**/v1/datasets", lambda route: waiting.append(route))
+    page.goto("about:blank")
+    page.goto(f"{service}/#/segment?dataset=streets&where=flat >= 0%25&sort=-sky")
+    expect(page.locator(".catalogue .note").first).to_have_text("12 images")
+    page.get_by_label("Search names").fill("0")
+    page.wait_for_url("**q=0*")
+    assert "where=" in page.url
+    assert "sort=-sky" in page.url
+    for route in waiting:
+        route.continue_()
+    expect(page.locator(".catalogue").get_by_label("Condition")).to_have_value("flat >= 0%")
+    expect(page.locator(".catalogue").get_by_label("Order")).to_have_value("-sky")
 
 
 def test_a_dataset_without_a_job_offers_to_segment_it(window: Open, service: str) -> None:

@@ -92,6 +92,20 @@ def test_a_phone_shows_everything(window: Open, job_path: str, view: str) -> Non
     assert page.evaluate(CUT_BUTTONS) == []
 
 
+def test_filters_and_menus_are_within_a_phone(window: Open, service: str) -> None:
+    job = run_job(service, {"dataset": "streets", "lane": "batch", "confidence": True})
+    page = window(f"#/jobs?job={job}&layout=gallery", locale="fr-FR", **PHONE)
+    unsure = page.get_by_role("button", name="Les moins sûres d’abord")
+    expect(unsure).to_be_attached()
+    page.locator("summary", has_text="Exporter").click()
+    expect(page.locator(".menu a").nth(1)).to_be_in_viewport(ratio=1)
+    for part in (".item-filters .where", "details[open] .menu"):
+        box = page.locator(part).bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_buttons_show_their_whole_text(window: Open, job_path: str, view: str) -> None:
     """In French, on a screen where the sidebar and the panes share the width."""

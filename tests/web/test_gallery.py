@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
@@ -60,6 +62,40 @@ def test_all_that_match_are_selected(window: Open, many: str) -> None:
     expect(page.locator(".selection [role=status]")).to_have_text("10 selected")
     page.get_by_role("button", name="Clear", exact=True).click()
     expect(page.locator(".selection")).to_be_hidden()
+
+
+def test_a_range_has_the_images_that_were_never_in_view(window: Open, service: str) -> None:
+    job = run_job(service, {"dataset": "many", "lane": "batch"})
+    page = window(f"#/jobs?job={job}&layout=gallery")
+    page.locator(".gallery-cell input").first.click()
+    with page.expect_response(re.compile("cursor=200")):
+        page.locator(".gallery-rows").evaluate("e => { e.scrollTop = e.scrollHeight; }")
+    last = page.locator(".gallery-cell", has_text="239").locator("input")
+    last.click(modifiers=["Shift"])
+    expect(page.locator(".selection [role=status]")).to_have_text("240 selected")
+
+
+def jobs(service: str) -> int:
+    listed: int = len(httpx.get(f"{service}/v1/jobs", params={"limit": 100}).json()["jobs"])
+    return listed
+
+
+def test_a_selection_is_downloaded_from_one_batch(window: Open, service: str, many: str) -> None:
+    page = window(f"#/jobs?job={many}&layout=gallery")
+    page.locator(".gallery-cell input").nth(2).click()
+    menu = page.locator(".selection details")
+    before = jobs(service)
+    for _ in range(2):
+        menu.locator("summary").click()
+        expect(menu.get_by_role("link", name="COCO data")).to_be_visible()
+        menu.locator("summary").click()
+    assert jobs(service) == before + 1
+    page.get_by_role("button", name="Select all").click()
+    expect(page.locator(".selection [role=status]")).to_have_text("60 selected")
+    menu.locator("summary").click()
+    whole = menu.get_by_role("link", name="COCO data")
+    expect(whole).to_have_attribute("href", re.compile(f"/v1/jobs/{many}/"))
+    assert jobs(service) == before + 1, "all images of a job are in the job"
 
 
 def export(page: Page, label: str) -> str:

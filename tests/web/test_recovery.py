@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.browser import Window
 from tests.web.canvas import wait_for_prediction
@@ -128,6 +128,16 @@ def test_a_view_that_waits_for_the_service_says_so(page: Page) -> None:
     page.route("**/v1/taxonomy", lambda route: None)
     go(page, "#/jobs")
     expect(page.locator("main")).to_contain_text("Waiting for the service…")
+
+
+def test_an_image_that_waits_for_the_service_says_so_in_the_pane_that_is_shown(page: Page) -> None:
+    asked: list[Route] = []
+    page.route("**/v1/images/streets/02", lambda route: asked.append(route))
+    go(page, "#/segment?image=streets/02&layout=single&layer=image")
+    pane = page.locator("[data-pane=image]")
+    expect(pane).to_contain_text("Waiting for the service…")
+    asked.pop().abort()
+    expect(pane.get_by_role("button", name="Try again")).to_be_visible()
 
 
 def test_a_search_without_a_hit_differs_from_no_data(window: Open) -> None:

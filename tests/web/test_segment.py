@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from roadmask.masks.codec import decode_mask
 from tests.harness.images.worker_images import BAD, encoded, gradient, png
+from tests.harness.waiting import PATIENCE_S
 from tests.harness.worker.tiny_model import expected_mask
 from tests.web.canvas import PANES, Picture, wait_for_prediction
 from tests.web.catalogue import HEIGHT, WIDTH, truth
@@ -27,10 +28,13 @@ def pick(page: Page, image_id: str) -> None:
 
 
 def item_of(service: str, image_id: str) -> str:
-    """The URL of the item by which the page requested an image's mask."""
-    jobs = httpx.get(f"{service}/v1/jobs", params={"lane": "interactive"}).json()["jobs"]
-    items = (f"{service}/v1/jobs/{job['id']}/items/0" for job in jobs)
-    return next(item for item in items if httpx.get(item).json()["image_id"] == image_id)
+    """The URL of the item by which the page requested an image's mask: its job has that name.
+
+    Other tests may have made hundreds of jobs since, and have deleted images of theirs.
+    """
+    query: dict[str, str | int] = {"lane": "interactive", "limit": 1000}
+    jobs = httpx.get(f"{service}/v1/jobs", params=query, timeout=PATIENCE_S).json()["jobs"]
+    return next(f"{service}/v1/jobs/{job['id']}/items/0" for job in jobs if job["name"] == image_id)
 
 
 def drop(page: Page, target: str, name: str, data: bytes) -> None:
@@ -58,7 +62,8 @@ def test_a_selected_image_is_shown_with_the_right_pixels(window: Open, service: 
     for x, y in [(0, 0), (WIDTH - 1, 0), (20, 11), (WIDTH - 1, HEIGHT - 1)]:
         assert shown.at(x, y) == tuple(photo[y, x])
     assert Picture(page, "truth").shows_mask(truth(2))
-    mask = httpx.get(f"{item_of(service, 'streets/03')}/mask").content
+    mask_url = f"{item_of(service, 'streets/03')}/mask"
+    mask = httpx.get(mask_url, timeout=PATIENCE_S).content
     assert Picture(page, "prediction").shows_mask(decode_mask(mask))
     assert (decode_mask(mask) == expected_mask(photo)).all()
 
@@ -66,7 +71,8 @@ def test_a_selected_image_is_shown_with_the_right_pixels(window: Open, service: 
 def test_scores_and_shares_match_the_api(window: Open, service: str) -> None:
     page = window(PICK.format("02"))
     wait_for_prediction(page)
-    scores = httpx.get(item_of(service, "streets/02")).json()["result"]["scores"]
+    item = httpx.get(item_of(service, "streets/02"), timeout=PATIENCE_S).json()
+    scores = item["result"]["scores"]
     flat = page.get_by_role("row", name="flat").locator("td")
     annotated = (truth(1) == 1).mean()
     assert flat.nth(0).inner_text().strip() == f"{annotated:.1%}"

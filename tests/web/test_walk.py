@@ -66,6 +66,7 @@ def test_the_worst_are_walked_in_order(window: Open, job: str, worst: list[str])
     expect(heading).to_have_text(worst[5])
     page.get_by_role("link", name="Back to the job").click()
     expect(page.get_by_role("button", name="Worst first")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_label("Order")).to_have_value("iou")
     expect(page.locator(".items .rows .item-row a").first).to_have_text(worst[0])
 
 

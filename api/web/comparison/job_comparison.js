@@ -138,7 +138,7 @@ export class JobComparison {
     ];
     return h(
       'table',
-      {},
+      { class: hasScores ? 'scored' : '' },
       h(
         'thead',
         {},

@@ -2,7 +2,7 @@
 
 import { jobName } from '../jobs/job_list.js';
 import { createJob, getJob, listItems } from '../lib/api/client.js';
-import { t } from '../lib/i18n.js';
+import { language, t } from '../lib/i18n.js';
 import { shortModel } from '../lib/names.js';
 
 /** @typedef {import('../lib/api/schemas.js').ImageRef} ImageRef */
@@ -27,7 +27,8 @@ export async function requestOther(job, model) {
   const lane = /** @type {const} */ ('batch');
   const made = await createJob(
     { ...images, name: name.slice(0, MAX_JOB_NAME), model, pixels, lane, confidence: false },
-    { idempotencyKey: `compare ${job.id} ${model}`.slice(0, 256) },
+    // The name of the job is in the user's language.
+    { idempotencyKey: `compare ${language} ${job.id} ${model}`.slice(0, 256) },
   );
   return made.job.id;
 }

@@ -2,11 +2,14 @@
 
 import { linkQuery } from '../items/item_query.js';
 import { ItemRows } from '../items/item_rows.js';
+import { isAbort } from '../lib/api/http.js';
 import { h } from '../lib/element.js';
 import { Emitter } from '../lib/emitter.js';
 import { percent, t } from '../lib/i18n.js';
 import { baseName } from '../lib/names.js';
+import { notify } from '../lib/notice.js';
 import { palette } from '../lib/palette.js';
+import { explain } from '../lib/problem.js';
 import { link } from '../lib/route.js';
 import { categoryInk } from '../segment/viewer/raster.js';
 import { overlayCell } from './overlay_cell.js';
@@ -21,6 +24,8 @@ const OPACITY = 0.55;
 /** Height of a cell over its width, and what its caption adds. */
 const ASPECT = 0.66;
 const CAPTION_PX = 32;
+/** What is selected is counted after this many items, while a long range is loaded. */
+const COUNTED = 1000;
 
 /** @extends {Emitter<{open: [index: number], select: [items: Item[]]}>} */
 export class ItemGallery extends Emitter {
@@ -87,13 +92,7 @@ export class ItemGallery extends Emitter {
 
   /** Select all items of the list. Throws Problem. */
   async selectAll() {
-    const pages = this.#rows.pages;
-    for (let row = 0; pages && row < pages.count; row += 1) {
-      const item = await pages.fetch(row);
-      if (pages !== this.#rows.pages) return;
-      if (item) this.#selected.set(item.index, item);
-    }
-    this.#selectionChanged();
+    await this.#selectRange(0, this.#rows.count - 1, true);
   }
 
   clearSelection() {
@@ -176,18 +175,33 @@ export class ItemGallery extends Emitter {
    * @param {boolean} isSelected
    * @param {boolean} isRange from the place that was selected before
    */
-  #select(place, isSelected, isRange) {
-    const [first, last] = isRange
-      ? [Math.min(place, this.#anchor), Math.max(place, this.#anchor)]
-      : [place, place];
-    for (let at = first; at <= last; at += 1) {
-      const item = this.#rows.item(at);
-      if (!item) continue;
-      if (isSelected) this.#selected.set(item.index, item);
-      else this.#selected.delete(item.index);
-    }
+  async #select(place, isSelected, isRange) {
+    const from = isRange ? this.#anchor : place;
     this.#anchor = place;
-    this.#selectionChanged(isRange);
+    try {
+      await this.#selectRange(Math.min(from, place), Math.max(from, place), isSelected);
+    } catch (error) {
+      if (!isAbort(error)) notify(explain(error));
+    }
+  }
+
+  /**
+   * Select all items from one place to another, or none of them. Those that were not in view are
+   * loaded, and counted as they come. Throws Problem.
+   * @param {number} first
+   * @param {number} last
+   * @param {boolean} isSelected
+   */
+  async #selectRange(first, last, isSelected) {
+    const pages = this.#rows.pages;
+    for (let at = first; pages && at <= last; at += 1) {
+      const item = pages.item(at) ?? (await pages.fetch(at));
+      if (pages !== this.#rows.pages) return;
+      if (item && isSelected) this.#selected.set(item.index, item);
+      else if (item) this.#selected.delete(item.index);
+      if (at % COUNTED === COUNTED - 1) this.emit('select', [...this.#selected.values()]);
+    }
+    this.#selectionChanged(last > first);
   }
 
   /** @param {boolean} [isRedrawn] whether other cells changed, too */

@@ -25,6 +25,8 @@ export class SelectionBar extends Emitter {
   /** @type {Job | null} */
   #job = null;
   #gallery;
+  /** @type {Map<string, string>} ids of the batches that were made for downloads, by what was selected */
+  #downloads = new Map();
   #count = h('span', { role: 'status' });
   #buttons;
 
@@ -33,10 +35,12 @@ export class SelectionBar extends Emitter {
     super();
     this.#gallery = gallery;
     const all = async () => {
+      this.all.disabled = true;
       await gallery.selectAll().catch((error) => {
         // The list was left meanwhile.
         if (!isAbort(error)) notify(explain(error));
       });
+      this.all.disabled = false;
     };
     this.all = h('button', { type: 'button', onclick: all }, t('selection.all'));
     const batch = this.#button('selection.batch', () => this.#openBatch());
@@ -105,16 +109,31 @@ export class SelectionBar extends Emitter {
     else notify(jobName(made), to);
   }
 
-  /** The exports of a batch of the selection. */
+  /** The exports of the job when all of it is selected, else of a batch of the selection. */
   async #exportLinks() {
-    const made = await this.#createBatch();
-    const status = h('span', {}, t('download.begins', { name: jobName(made) }));
-    const close = showNotice(status);
+    const [job, count] = [this.#job, this.#items.length];
+    if (!job) return [];
+    if (job.finished_at && count === job.counts.total) return exportLinks(job.id, job);
+    const name = t('selection.name', { name: jobName(job), n: count });
+    const close = showNotice(h('span', {}, t('download.begins', { name })));
     try {
-      const job = await waitForJob(made.id, () => {}, new AbortController().signal);
-      return await exportLinks(job.id, job);
+      const made = await this.#downloadBatch();
+      return await exportLinks(made.id, made);
     } finally {
       close();
+    }
+  }
+
+  /** A batch of the selection that has ended. The same selection has one, however often it is downloaded. */
+  async #downloadBatch() {
+    const selected = JSON.stringify([this.#job?.id, this.#items.map(({ index }) => index)]);
+    const id = this.#downloads.get(selected) ?? (await this.#createBatch()).id;
+    this.#downloads.set(selected, id);
+    try {
+      return await waitForJob(id, () => {}, new AbortController().signal);
+    } catch (error) {
+      this.#downloads.delete(selected); // It may have been deleted meanwhile.
+      throw error;
     }
   }
 

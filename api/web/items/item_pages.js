@@ -185,8 +185,11 @@ export class ItemPages extends Emitter {
       if (load < (this.#answered.get(page) ?? 0)) return;
       this.#answered.set(page, load);
       this.#pages.set(page, items);
-      if (!this.#isPlain) this.total = total;
-      this.emit('change');
+      const { first, last } = this.#visible;
+      const isCounted = !this.#isPlain && this.total !== total;
+      if (isCounted) this.total = total;
+      // What is selected out of view, 100 pages of a large job, is drawn when it comes into view.
+      if (isCounted || (page >= first && page <= last)) this.emit('change');
     } finally {
       this.#loading.delete(page);
     }

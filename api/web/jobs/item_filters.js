@@ -1,6 +1,6 @@
 /** The tools above the items of a job: presets, order, condition, words of a name. */
 
-import { ALL_ITEMS, isPlain, isSameQuery, sortName } from '../items/item_query.js';
+import { ALL_ITEMS, apiQuery, isPlain, isSameQuery, sortName } from '../items/item_query.js';
 import { SegmentedControl } from '../lib/controls/segmented_control.js';
 import { fill, h } from '../lib/element.js';
 import { Emitter } from '../lib/emitter.js';
@@ -128,9 +128,10 @@ export class ItemFilters extends Emitter {
   }
 
   #show() {
-    const { preset, sort, where, find } = this.#query;
+    const { preset, where, find } = this.#query;
     this.#presets.set(preset);
-    this.#sort.value = sort;
+    // That of a preset, too: "Worst first" is no order of the job.
+    this.#sort.value = apiQuery(this.#query).sort ?? '';
     if (document.activeElement !== this.#where) this.#where.value = where;
     if (document.activeElement !== this.#find) this.#find.value = find;
     this.#clear.hidden = isPlain(this.#query);

@@ -105,7 +105,7 @@ function listLink(job, items, layout, at, other) {
 function welcome() {
   return h(
     'div',
-    { class: 'welcome' },
+    { class: 'no-job' },
     h('h1', {}, t('jobs.title')),
     h('p', {}, t('jobs.text')),
     h('a', { class: 'button primary', href: link('jobs', { new: 1 }) }, t('jobs.new')),

@@ -53,7 +53,7 @@ export function hasText(key) {
  * @param {number} [digits] after the decimal point, at most
  */
 export function number(value, digits = 0) {
-  return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value);
 }
 
 /**
@@ -63,7 +63,7 @@ export function number(value, digits = 0) {
  */
 export function percent(share, digits = 1) {
   if (share === null || share === undefined) return '–';
-  return new Intl.NumberFormat(language, {
+  return new Intl.NumberFormat(locale(), {
     style: 'percent',
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
@@ -92,7 +92,7 @@ export function duration(seconds) {
 
 /** @param {string} timestamp ISO 8601 */
 export function dateTime(timestamp) {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(
     new Date(timestamp),
   );
 }
@@ -100,9 +100,14 @@ export function dateTime(timestamp) {
 /** @param {number} value */
 export function bytes(value) {
   const [size, unit] = value < 1e6 ? [value / 1e3, 'kilobyte'] : [value / 1e6, 'megabyte'];
-  return new Intl.NumberFormat(language, { style: 'unit', unit, maximumFractionDigits: 1 }).format(
+  return new Intl.NumberFormat(locale(), { style: 'unit', unit, maximumFractionDigits: 1 }).format(
     size,
   );
+}
+
+/** The user's own form of the language, such as `en-GB`: dates differ between countries. */
+function locale() {
+  return navigator.languages.find((code) => code.split('-')[0] === language) ?? language;
 }
 
 function preferredLanguage() {

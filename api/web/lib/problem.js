@@ -24,11 +24,14 @@ export function explain(error) {
  */
 export function problemNote(error) {
   const { title } = toProblem(error);
+  // Below the text of a malformed condition stands where it is malformed.
+  const [text, ...lines] = explain(error).split('\n');
   return h(
     'div',
     { class: 'problem' },
     h('strong', {}, language === 'en' && title ? title : t('error.title')),
-    h('span', {}, explain(error)),
+    h('span', {}, text),
+    lines.length > 0 && h('pre', {}, lines.join('\n')),
   );
 }
 

@@ -6,6 +6,8 @@ import { t } from './i18n.js';
 import { problemNote } from './problem.js';
 
 const RETRY_MS = 4000;
+/** Longer than this, nobody waits without a word. */
+const SLOW_MS = 2000;
 /** Failures that pass without anything that the user does. */
 const PASSING = ['unreachable', 'unavailable', 'records_unavailable', 'store_unavailable'];
 
@@ -54,6 +56,18 @@ export async function untilAnswered(load, signal) {
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     signal.throwIfAborted();
   }
+}
+
+/**
+ * What is loaded. When that takes long, the page says that it waits for the service.
+ * @template T
+ * @param {Promise<T>} loading
+ * @param {(text: string) => void} say
+ * @returns {Promise<T>}
+ */
+export async function sayWhenSlow(loading, say) {
+  const slow = setTimeout(() => say(t('view.waiting')), SLOW_MS);
+  return loading.finally(() => clearTimeout(slow));
 }
 
 /** @param {unknown} error */

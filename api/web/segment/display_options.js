@@ -155,10 +155,19 @@ export class DisplayOptions extends Emitter {
     this.set({ layer });
   }
 
-  /** Show the predicted mask alone, as large as it can be. */
+  /**
+   * Show the predicted mask alone, as large as it can be.
+   * @returns {() => void} shows again what was shown before
+   */
   showPrediction() {
+    const { layer, thirdPane } = this;
+    const layout = this.#layout;
     this.#layout = 'single';
     this.set({ layer: 'prediction', thirdPane: 'prediction' });
+    return () => {
+      this.#layout = layout;
+      this.set({ layer, thirdPane });
+    };
   }
 
   /** @param {Partial<{layer: Layer, thirdPane: ThirdPane, opacity: number, outlines: boolean, divider: number, highlighted: number | null}>} options */

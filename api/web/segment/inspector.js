@@ -9,7 +9,7 @@ import { baseName } from '../lib/names.js';
 import { palette } from '../lib/palette.js';
 import { PixelsMenu } from '../lib/pixels/pixels_menu.js';
 import { problemNote } from '../lib/problem.js';
-import { failureNote } from '../lib/recovery.js';
+import { failureNote, sayWhenSlow } from '../lib/recovery.js';
 import { Correction } from './correction/correction.js';
 import { BASE_LAYERS, DisplayOptions, LAYERS } from './display_options.js';
 import { inspectorDownloads } from './downloads.js';
@@ -31,7 +31,6 @@ import { Viewport } from './viewer/viewport.js';
 
 /** @typedef {import('../lib/api/schemas.js').Image} Image */
 /** @typedef {import('./prediction/mask_job.js').FinishedItem} FinishedItem */
-
 /** @typedef {import('./target.js').Target} Target */
 
 const LINK_DELAY_MS = 150;
@@ -168,7 +167,8 @@ export class Inspector extends Emitter {
     const { signal } = this.#loading;
     this.element.ariaBusy = 'true';
     try {
-      const image = await loadTarget(target, (name) => this.#setName(name), signal);
+      const loading = loadTarget(target, (name) => this.#setName(name), signal);
+      const image = await sayWhenSlow(loading, (text) => this.#viewer.first.setMessage(text));
       this.#image = image;
       this.pixels.offer(target.job ? null : image);
       this.#reset(image);
@@ -242,11 +242,7 @@ export class Inspector extends Emitter {
    */
   #showFailure(error, retry) {
     this.#setLayers({ width: 4, height: 3 }, BASE_LAYERS);
-    const note = failureNote(error, retry);
-    // One pane is enough for the message, the one that every layout shows.
-    const pane = this.options.layout === 'single' ? 'prediction' : 'image';
-    this.#viewer.panes[pane].setMessage(note);
-    if (pane === 'image') this.#viewer.panes.prediction.setMessage('');
+    this.#viewer.first.setMessage(failureNote(error, retry));
   }
 
   /**

@@ -298,7 +298,7 @@ export default {
   'model.calibration': 'Erreur de calibration',
   'model.scores': 'Scores sur {dataset}, {n} {image|images}',
   'model.conditions': 'IoU moyen par mauvais temps, faible lumière et défauts de caméra',
-  'model.conditions.text': 'Images nettes {clean} ; moyenne de toutes les conditions {mean}.',
+  'model.conditions.text': 'Images sans défaut {clean} ; moyenne de toutes les conditions {mean}.',
   'model.condition': 'Condition',
   'model.mild': 'Légère',
   'model.severe': 'Forte',

@@ -7,7 +7,7 @@ export default {
   'catalogue.uploads': 'Fichiers envoyés',
   'catalogue.segment': 'Tout segmenter',
   'catalogue.truth': 'Masque annoté',
-  'catalogue.truth.any': 'Toutes les images',
+  'catalogue.truth.any': 'Toutes',
   'catalogue.truth.with': 'Annotées',
   'catalogue.truth.without': 'Non annotées',
   'catalogue.images': 'Images',

@@ -3,7 +3,8 @@ export default {
   'error.not_a_mask':
     'Ce fichier n’est pas un masque. Un masque est un PNG indexé ou gris, sans entrelacement.',
   'error.job_canceled': 'Le travail a été annulé avant la segmentation de cette image.',
-  'error.job_expired': 'Le travail a atteint son échéance avant la segmentation de cette image.',
+  'error.job_expired':
+    'Le travail a atteint son échéance. Les masques terminés sont conservés ; reprenez-le pour obtenir les autres.',
   'error.job_failed': 'Le travail a été arrêté avant la segmentation de cette image.',
   'error.error_threshold':
     'Trop d’images ont échoué pour ce travail. Les autres n’ont pas été segmentées. Réessayez pour continuer.',

@@ -57,15 +57,25 @@ local function remaining_items()
   return number('total') - number('succeeded') - number('failed')
 end
 
--- Note that the job is the latest one over its dataset, if it was requested for one.
+-- Note that the job says what is in its dataset, if it was requested for one: the latest job that
+-- has segmented all of it, and until there is one, the first that may.
 local function note_dataset()
-  local fields = redis.call('HMGET', job, 'dataset', 'owner')
-  if fields[1] then
-    local field = (fields[2] or '') .. '/' .. fields[1]
-    local latest = redis.call('HGET', DATASET_JOBS, field)
-    if not latest or latest < job_id then -- ids sort by time
-      redis.call('HSET', DATASET_JOBS, field, job_id)
-    end
+  local fields = redis.call('HMGET', job, 'dataset', 'owner', 'state')
+  if not fields[1] then
+    return
+  end
+  local field = (fields[2] or '') .. '/' .. fields[1]
+  local noted = redis.call('HGET', DATASET_JOBS, field)
+  -- A record that has expired is one of a job that has ended.
+  local noted_state = noted and redis.pcall('HGET', JOB .. noted, 'state') or 'succeeded'
+  local is_better
+  if contains(COMPLETE_STATES, fields[3]) then
+    is_better = noted and (noted < job_id or not contains(COMPLETE_STATES, noted_state)) -- ids sort by time
+  else
+    is_better = contains(FINAL_STATES, noted_state) and not contains(COMPLETE_STATES, noted_state)
+  end
+  if not noted or is_better then
+    redis.call('HSET', DATASET_JOBS, field, job_id)
   end
 end
 
@@ -258,6 +268,7 @@ local function finalize(state, reason)
   add_waiting(lane, 0 - remaining) -- not -remaining: Lua would write -0
   redis.call('DEL', job .. REDO)
   redis.call('SADD', FINALIZING, job_id)
+  note_dataset()
   publish_job()
   schedule_delivery()
 end

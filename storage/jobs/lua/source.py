@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from roadmask.schemas.jobs import FINAL_STATES, Lane
+from roadmask.schemas.jobs import COMPLETE_STATES, FINAL_STATES, Lane
 from storage.jobs.item_bytes import lua_patterns
 from storage.jobs.keys import (
     ACCEPTING,
@@ -57,6 +57,7 @@ _LUA_LISTS = {
     "WORK_PARTS": WORK_PARTS,
     "LANES": tuple(Lane),
     "FINAL_STATES": tuple(sorted(FINAL_STATES)),
+    "COMPLETE_STATES": tuple(sorted(COMPLETE_STATES)),
 }
 
 

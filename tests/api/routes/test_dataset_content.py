@@ -45,14 +45,52 @@ def test_images_are_filtered_and_sorted_by_their_content(client: httpx.Client) -
     assert (page["images"], page["total"]) == ([], 0)
 
 
+def latest_job(client: httpx.Client) -> str | None:
+    latest: str | None = client.get("/v1/datasets").json()[0]["latest_job"]
+    return latest
+
+
 def test_the_latest_job_counts(client: httpx.Client, worker: FakeWorker, job_id: str) -> None:
     assert client.get(f"/v1/jobs/{job_id}").json()["dataset"] == "town"
     later = client.post("/v1/jobs", json={"dataset": "town"}).json()["id"]
-    worker.succeed(later, 0, category=5)
-    assert client.get("/v1/datasets").json()[0]["latest_job"] == later
+    for index in range(3):
+        worker.succeed(later, index, category=5 if index == 0 else 1)
+    assert latest_job(client) == later
     assert names(client, where="sky > 50%") == ["drive/1"]
     client.delete(f"/v1/jobs/{later}").raise_for_status()
-    assert client.get("/v1/datasets").json()[0]["latest_job"] is None
+    assert latest_job(client) is None
+
+
+def test_a_job_that_has_not_segmented_the_dataset_hides_none_that_has(
+    client: httpx.Client, worker: FakeWorker, job_id: str
+) -> None:
+    for _ in range(2):
+        later = client.post("/v1/jobs", json={"dataset": "town"}).json()["id"]
+        worker.succeed(later, 0, category=5)
+        assert latest_job(client) == job_id
+        client.post(f"/v1/jobs/{later}/cancel").raise_for_status()
+        assert latest_job(client) == job_id
+    assert names(client, where="sky > 50%") == ["drive/2"]
+    client.post(f"/v1/jobs/{later}/retry").raise_for_status()
+    worker.succeed(later, 1)
+    worker.fail(later, 2)
+    assert latest_job(client) == later
+
+
+def test_until_a_job_has_segmented_the_dataset_the_first_counts_that_may(
+    client: httpx.Client, worker: FakeWorker, dataset: str
+) -> None:
+    first, second = (
+        client.post("/v1/jobs", json={"dataset": dataset}).json()["id"] for _ in range(2)
+    )
+    assert latest_job(client) == first
+    worker.succeed(first, 0)
+    client.post(f"/v1/jobs/{first}/cancel").raise_for_status()
+    third = client.post("/v1/jobs", json={"dataset": dataset}).json()["id"]
+    assert latest_job(client) == third
+    for index in range(3):
+        worker.succeed(second, index)
+    assert latest_job(client) == second
 
 
 def test_a_dataset_without_a_job_says_so(client: httpx.Client, dataset: str) -> None:

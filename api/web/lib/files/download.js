@@ -58,7 +58,10 @@ export function downloadMenu(label, loadLinks) {
     if (!menu.open) return;
     try {
       const links = await loadLinks();
-      if (opening === openings) list.replaceChildren(...links);
+      if (opening !== openings) return;
+      list.replaceChildren(...links);
+      // On a phone the button may be the last thing on the screen.
+      list.scrollIntoView({ block: 'nearest' });
     } catch (error) {
       if (opening === openings) menu.open = false;
       notify(explain(error));

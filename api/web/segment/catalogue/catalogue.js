@@ -172,7 +172,7 @@ export class Catalogue extends Emitter {
   }
 
   #offerContent() {
-    this.#content.offer(this.#datasets.dataset);
+    this.#content.offer(this.#datasets.dataset, this.#datasets.isLoaded);
   }
 
   #addDataset() {

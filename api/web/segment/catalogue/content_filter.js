@@ -11,10 +11,14 @@ import { loadTaxonomy } from '../../lib/taxonomy.js';
 /** @typedef {{where: string, sort: string}} Content `sort`: empty for the order of the names */
 
 const TYPING_DELAY_MS = 500;
+/** @type {Content} */
+const NO_CONTENT = { where: '', sort: '' };
 
 /** @extends {Emitter<{change: []}>} */
 export class ContentFilter extends Emitter {
   #timer = 0;
+  /** What is chosen, also while the fields for it are not offered yet. */
+  #content = NO_CONTENT;
   #where = h('input', {
     type: 'search',
     class: 'where',
@@ -24,11 +28,18 @@ export class ContentFilter extends Emitter {
     spellcheck: false,
     autocapitalize: 'off',
     oninput: () => {
+      this.#content = { ...this.#content, where: this.#where.value.trim() };
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.emit('change'), TYPING_DELAY_MS);
     },
   });
-  #sort = h('select', { 'aria-label': t('items.sort'), onchange: () => this.emit('change') });
+  #sort = h('select', {
+    'aria-label': t('items.sort'),
+    onchange: () => {
+      this.#content = { ...this.#content, sort: this.#sort.value };
+      this.emit('change');
+    },
+  });
   #gallery = h('a', { class: 'button' }, t('items.layout.gallery'));
   #segment = h('a', { class: 'button' }, t('catalogue.segment'));
 
@@ -37,32 +48,33 @@ export class ContentFilter extends Emitter {
     super();
     this.element = h('div', { class: 'content-filter', hidden: true }, this.#where, this.#sort);
     this.links = [this.#gallery, this.#segment];
-    this.#fillOrders(content);
+    this.#fillOrders();
     this.set(content);
-    this.offer(undefined);
+    this.offer(undefined, false);
   }
 
   close() {
     clearTimeout(this.#timer);
   }
 
-  /** @returns {Content} */
   get content() {
-    const isOffered = !this.element.hidden;
-    return isOffered
-      ? { where: this.#where.value.trim(), sort: this.#sort.value }
-      : { where: '', sort: '' };
+    return this.#content;
   }
 
   /** @param {Content} content */
   set({ where, sort }) {
+    this.#content = { where, sort };
     this.#where.value = where;
     this.#sort.value = sort;
   }
 
-  /** @param {Dataset | undefined} dataset that is listed; undefined for all, or for uploads */
-  offer(dataset) {
+  /**
+   * @param {Dataset | undefined} dataset that is listed; undefined for all, or for uploads
+   * @param {boolean} isKnown whether the datasets have been loaded
+   */
+  offer(dataset, isKnown) {
     const job = dataset?.latest_job;
+    if (isKnown && !job) this.set(NO_CONTENT);
     this.element.hidden = !job;
     this.#gallery.hidden = !job;
     if (job) this.#gallery.href = link('jobs', { job, layout: 'gallery' });
@@ -70,8 +82,7 @@ export class ContentFilter extends Emitter {
     this.#segment.href = link('jobs', { new: 1, dataset: dataset?.name });
   }
 
-  /** @param {Content} content */
-  async #fillOrders(content) {
+  async #fillOrders() {
     const { categories, void: unknown } = await loadTaxonomy();
     const names = categories.filter(({ index }) => index !== unknown).map(({ name }) => name);
     const sorts = [
@@ -86,6 +97,6 @@ export class ContentFilter extends Emitter {
       h('option', { value: '' }, t('sort.name')),
       sorts.map((value) => h('option', { value }, sortName(value))),
     );
-    this.#sort.value = content.sort;
+    this.#sort.value = this.#content.sort;
   }
 }

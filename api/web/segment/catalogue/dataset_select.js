@@ -42,6 +42,9 @@ export class DatasetSelect extends Emitter {
     this.#draw();
   }
 
+  /** Whether the datasets have been loaded. */
+  isLoaded = false;
+
   /** The chosen dataset; undefined while it is unknown, and for no dataset. */
   get dataset() {
     return this.#known.find(({ name }) => name === this.#value);
@@ -57,6 +60,7 @@ export class DatasetSelect extends Emitter {
     } catch {
       return; // The list of images shows why.
     }
+    this.isLoaded = true;
     this.#draw();
     this.emit('known');
   }

@@ -56,6 +56,8 @@ export class Correction extends Emitter {
   #beforeUnload = (event) => {
     if (this.#edits?.canUndo) event.preventDefault();
   };
+  /** Shows what was shown before the correction. */
+  #leave = () => {};
   #redo = this.#revertButton('redo', '↷');
   #save = h(
     'button',
@@ -95,7 +97,7 @@ export class Correction extends Emitter {
         this.#radiusValue,
       ),
       this.#save,
-      h('button', { type: 'button', onclick: () => this.stop() }, t('correct.cancel')),
+      h('button', { type: 'button', onclick: () => this.#cancel() }, t('correct.cancel')),
     );
     this.#setTool('paint');
     this.#showRadius();
@@ -110,6 +112,10 @@ export class Correction extends Emitter {
     return !this.#edits?.canUndo || confirm(t('correct.leave'));
   }
 
+  #cancel() {
+    if (this.mayStop()) this.stop();
+  }
+
   /** Give the changes up. */
   stop() {
     if (!this.#edits) return;
@@ -119,6 +125,7 @@ export class Correction extends Emitter {
     this.element.hidden = true;
     this.start.hidden = false;
     this.#viewer.hideEdited();
+    this.#leave();
   }
 
   /**
@@ -145,7 +152,7 @@ export class Correction extends Emitter {
     addEventListener('beforeunload', this.#beforeUnload);
     this.element.hidden = false;
     this.start.hidden = true;
-    this.#options.showPrediction();
+    this.#leave = this.#options.showPrediction();
     this.#viewer.panes.prediction.setBrush({
       begin: (pixel) => this.#stroke(pixel, true),
       move: (pixel) => this.#stroke(pixel, false),

@@ -118,6 +118,11 @@ export class Viewer extends Emitter {
     this.update();
   }
 
+  /** The pane for a message about the whole image: one is enough. */
+  get first() {
+    return this.#visible()[0] ?? this.panes.image;
+  }
+
   /** @param {ImageBitmap} photo */
   setPhoto(photo) {
     for (const pane of this.#all) pane.setPhoto(photo);
