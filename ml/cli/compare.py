@@ -12,12 +12,12 @@ import click
 
 from ml.cli.breakdown import breakdown_table
 from ml.cli.conditions import conditions_option, conditions_table, measure_conditions
-from ml.cli.dataset import dataset_options, meter, open_dataset, say_left_out
+from ml.cli.dataset import dataset_options, exit_after, meter, open_dataset
 from roadmask.errors import InvalidRequest
-from roadmask.exit_codes import Exit
 from roadmask.settings import Settings
 
 if TYPE_CHECKING:
+    from ml.data.annotated import AnnotatedDataset
     from ml.registry.artifact import Artifact
     from roadmask.images.reading import Reading
 
@@ -40,9 +40,7 @@ if TYPE_CHECKING:
 )
 @conditions_option
 @dataset_options
-@click.pass_context
 def compare(
-    ctx: click.Context,
     a: str,
     b: str,
     dataset: str,
@@ -68,8 +66,7 @@ def compare(
     A report holds pictures of the data: pass it on only to those who may see them. Its images are
     those on which A and B differ most; --worst 0 makes one without pictures.
 
-    Images that cannot be read, or whose masks cannot, are named and left out; the exit code is
-    then 1 too.
+    An image that cannot be read is named and left out, and so the exit code is 1 too.
     """
     from ml.registry.artifact import find_artifact
 
@@ -91,8 +88,7 @@ def compare(
     with open_dataset(dataset, url, api_key, reading) as data:
         for each in meter("comparing", comparison.run(data.load()), data.total):
             gallery.offer(-each.share, partial(gallery_image, each, first.taxonomy))
-    left_out = {"left_out": [asdict(each) for each in data.left_out]}
-    summary = _about(first, second, data.name) | comparison.summarize(tolerance) | left_out
+    summary = _about(first, second, data) | comparison.summarize(tolerance)
     for letter, predictor in predictors.items() if conditions else ():
         with open_dataset(dataset, url, api_key, reading) as data:
             summary["conditions"][letter] = measure_conditions(predictor, data)
@@ -103,13 +99,13 @@ def compare(
         click.echo(json.dumps(summary, indent=2))
     else:
         _print(summary)
-    say_left_out(data.left_out)
-    ctx.exit(Exit.FAILURES if summary["fallen"] or data.left_out else Exit.OK)
+    exit_after(data.left_out, failed=bool(summary["fallen"]))
 
 
-def _about(first: Artifact, second: Artifact, dataset: str) -> dict[str, Any]:
+def _about(first: Artifact, second: Artifact, data: AnnotatedDataset) -> dict[str, Any]:
     versions = {"a": str(first.model_version), "b": str(second.model_version)}
-    return {**versions, "dataset": dataset, "conditions": {}}
+    left_out = [asdict(each) for each in data.left_out]
+    return {**versions, "dataset": data.name, "left_out": left_out, "conditions": {}}
 
 
 def _check_taxonomies(first: Artifact, second: Artifact) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -14,6 +14,7 @@ from roadmask.cli.options.command import Command
 from roadmask.cli.options.connection import connect, connection
 from roadmask.cli.options.reading import reading_options
 from roadmask.errors import InvalidRequest, ServiceUnreachable
+from roadmask.exit_codes import Exit
 
 if TYPE_CHECKING:
     from ml.data.annotated import AnnotatedDataset, LeftOut
@@ -90,6 +91,12 @@ def say_labels(folder: Path, reading: Reading) -> None:
         )
     for text in texts + found.notes():
         say(text, err=True)
+
+
+def exit_after(left_out: Sequence[LeftOut], failed: bool = False) -> NoReturn:
+    """End the command: with 1 if it failed or an image was left out, which is said."""
+    say_left_out(left_out)
+    click.get_current_context().exit(Exit.FAILURES if failed or left_out else Exit.OK)
 
 
 def say_left_out(left_out: Sequence[LeftOut]) -> None:

@@ -12,12 +12,12 @@ import click
 
 from ml.cli.breakdown import breakdown_table
 from ml.cli.conditions import conditions_option, conditions_table, measure_conditions
-from ml.cli.dataset import Scales, dataset_options, meter, open_dataset, say_left_out
-from roadmask.exit_codes import Exit
+from ml.cli.dataset import Scales, dataset_options, exit_after, meter, open_dataset
 from roadmask.schemas.mask_parameters import Quality
 from roadmask.settings import EngineName, Settings
 
 if TYPE_CHECKING:
+    from ml.data.annotated import AnnotatedDataset
     from ml.engines.choice import Choice
     from ml.inference.predictor import Predictor
     from ml.inference.segmenter import TtaView
@@ -50,9 +50,7 @@ if TYPE_CHECKING:
 )
 @conditions_option
 @dataset_options
-@click.pass_context
 def evaluate(
-    ctx: click.Context,
     artifact: str,
     dataset: str,
     as_json: bool,
@@ -82,8 +80,7 @@ def evaluate(
     A report holds pictures of the data: pass it on only to those who may see them. Its images are
     those with the lowest mean IoU; --worst 0 makes one without pictures.
 
-    Images that cannot be read, or whose masks cannot, are named and left out; the exit code is
-    then 1.
+    An image that cannot be read is named and left out, and so the exit code is 1.
     """
     from ml.registry.artifact import find_artifact
 
@@ -103,21 +100,24 @@ def evaluate(
         evaluation = Evaluation(predictor, found.taxonomy, views)
         for seen in meter("evaluating", evaluation.run(data.load()), data.total):
             offer_worst(gallery, seen, found.taxonomy)
-    about = {"artifact": str(found.model_version), "engine": choice.engine, "dataset": data.name}
-    left_out = {"left_out": [asdict(each) for each in data.left_out]}
-    summary = about | summarize(evaluation, views) | left_out | {"conditions": None}
+    summary = _about(found, choice, data) | summarize(evaluation, views) | {"conditions": None}
     if conditions:
         with open_dataset(dataset, url, api_key, reading) as data:
             summary["conditions"] = measure_conditions(predictor, data, views)
     if report:
         file = write_report(evaluation_page(summary, gallery, found.taxonomy), report)
         click.echo(f"The report is {file}.", err=True)
-    if as_json:
-        click.echo(json.dumps(summary, indent=2))
-    else:
-        _print(summary, with_confusion)
-    say_left_out(data.left_out)
-    ctx.exit(Exit.FAILURES if data.left_out else Exit.OK)
+    click.echo(json.dumps(summary, indent=2)) if as_json else _print(summary, with_confusion)
+    exit_after(data.left_out)
+
+
+def _about(artifact: Artifact, choice: Choice, data: AnnotatedDataset) -> dict[str, Any]:
+    return {
+        "artifact": str(artifact.model_version),
+        "engine": choice.engine,
+        "dataset": data.name,
+        "left_out": [asdict(each) for each in data.left_out],
+    }
 
 
 def _predictor_and_views(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ml.cli.dataset import Scales, meter, say_labels, say_left_out
+from ml.cli.dataset import Scales, exit_after, meter, say_labels
 from roadmask.cli.options.reading import reading_options
-from roadmask.exit_codes import Exit
 from roadmask.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,9 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option("--scales", type=Scales(), default="0.75,1,1.25", show_default=True, help="Of views.")
 @reading_options
-@click.pass_context
 def pseudo_label(
-    ctx: click.Context,
     artifact: str,
     data: Path,
     out: Path,
@@ -80,5 +77,4 @@ def pseudo_label(
     done = meter("labelling", steps, len(annotated_samples(data, reading)))
     left_out = [each for each in done if isinstance(each, LeftOut)]
     click.echo(f"The labels are in {out}.")
-    say_left_out(left_out)
-    ctx.exit(Exit.FAILURES if left_out else Exit.OK)
+    exit_after(left_out)
