@@ -22,6 +22,7 @@ from roadmask.masks.scores import mean_iou
 from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.api.fixtures import api, empty_api, settings, store
 from tests.harness.api.server import ApiServer
+from tests.harness.ml.street_folder import write_streets
 from tests.servers.process import free_port
 
 __all__ = ["api", "empty_api", "settings", "store"]
@@ -121,7 +122,9 @@ def test_what_is_neither_folder_nor_dataset_is_said_to_be_so(artifact: Artifact)
         invoke(artifact.path, "roads", "--url", f"http://127.0.0.1:{free_port()}")
 
 
-def test_conditions_are_measured_on_demand(artifact: Artifact, streets: Path) -> None:
+def test_conditions_are_measured_on_demand(artifact: Artifact, tmp_path: Path) -> None:
+    # Each image is predicted under 34 conditions.
+    streets = write_streets(tmp_path / "streets", 1)
     words = [str(artifact.path), str(streets), "--json"]
     plain = json.loads(CliRunner().invoke(evaluate, words).stdout)
     assert plain["conditions"] is None
