@@ -52,10 +52,8 @@ class Environment:
         self.cwd = folder / "cwd"
         self.cwd.mkdir(parents=True)
         _checked(UV, "venv", "--quiet", "--python", sys.executable, folder / "venv")
-        _checked(
-            *(UV, "pip", "install", "--quiet", "--python", folder / "venv/bin/python"),
-            *("--no-deps", "--offline", *wheels),
-        )
+        install = (UV, "pip", "install", "--quiet", "--no-deps", "--offline", "--python")
+        _checked(*install, folder / "venv/bin/python", *wheels)
         own = {_name(each): each for each in distributions(path=[str(self.site)])}
         for needed in _needed(asked, own):
             for name in {file.parts[0] for file in needed.files or []} - {".."}:
