@@ -14,9 +14,9 @@ READY := $(VENV)/.ready
 CHECKED := -m "not slow" tests/architecture tests/roadmask tests/storage
 # Node checks the page's code. It is installed as a wheel, so a machine needs Python only.
 NODE_READY := node_modules/.ready
-# One process of tests more than there are cores, four at most, because many tests wait for a server;
-# PARALLEL= runs them in one.
-PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
+# Two processes of tests more than there are cores, four at most, because many tests wait for a
+# server; PARALLEL= runs them in one.
+PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 2))')
 PARALLEL ?= --numprocesses $(PROCESSES)
 # The object store and the length of the runs of faults.
 STORE ?= local
@@ -60,8 +60,12 @@ demo: setup ## Render street scenes, segment them as one job, print masks and sc
 up: setup ## Run the whole service on this machine (Ctrl-C stops it)
 	@$(BIN)/roadmask up
 
+.PHONY: static
+static: setup $(NODE_READY)
+	@$(MAKE) --no-print-directory --jobs=2 lint types
+
 .PHONY: check
-check: lint types ## Run the checks for every save: lint, types, tests of the client and the records
+check: static ## Run the checks for every save: lint, types, tests of the client and the records
 	@$(BIN)/python -m pytest --quiet $(PARALLEL) $(CHECKED)
 
 .PHONY: pythons
@@ -73,7 +77,7 @@ pythons: ## Install everything with each Python that is here, and run the tests 
 	  build/pythons/$$python/bin/python -m pytest --quiet $(PARALLEL) $(CHECKED); done
 
 .PHONY: test
-test: lint types browser promtool proxies torch ## Run all checks: lint, types, import directions, all tests
+test: static browser promtool proxies torch ## Run all checks: lint, types, import directions, all tests
 	@$(BIN)/python -m pytest $(PARALLEL) || { test $$? -eq 1 && $(MAKE) --no-print-directory again; }
 
 .PHONY: again

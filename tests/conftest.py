@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import certifi
 import pytest
 from redis import Redis
 from xdist.remote import Producer
@@ -44,6 +45,17 @@ def no_sudden_end() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "_exit", exit_child)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust the first of the authorities that certifi lists: each HTTP client reads its list."""
+    listed = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----")
+    short = tmp_path_factory.mktemp("authorities") / "one.pem"
+    short.write_text("".join(listed[:2]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certifi, "where", lambda: str(short))
         yield
 
 

@@ -30,6 +30,9 @@ pytestmark = pytest.mark.timeout(240)
 class Container(Server):
     """A service of the compose file as a process on this machine."""
 
+    # Each check is a process, which starts as long as the one that is checked.
+    pause_s = 1.0
+
     def __init__(self, name: str, folder: Path, places: dict[str, str]) -> None:
         super().__init__(folder)
         self._service = SERVICES[name]
@@ -149,4 +152,4 @@ if minio.available():
                 assert not container.answers()
                 container.start()
                 running.callback(container.stop)
-                wait_until(container.answers, seconds=120)
+                wait_until(container.answers, 120, container.pause_s)

@@ -10,13 +10,13 @@ import pytest
 
 from ml.data.data_source import DataSource
 from ml.networks.registry import NETWORKS
-from ml.networks.unet import UNetMini
 from ml.recipes.registry import UNET_MINI
 from ml.registry.artifact import Artifact
 from ml.training.checkpoint import TrainingState
 from ml.training.publish import publish
 from ml.training.train import train
 from ml.training.training_run import Run
+from tests.harness.ml.eager import eagerly
 from tests.harness.ml.narrow_network import NETWORK, run_of
 from tests.harness.ml.street_folder import write_streets
 
@@ -33,9 +33,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory, streets: Path) -> Artifac
     keras.utils.set_random_seed(5)
     folder = tmp_path_factory.mktemp("narrow")
     run = Run(UNET_MINI.smoke(), [DataSource(streets)], [streets], folder, "narrow")
-    return publish(
-        run, UNetMini(widths=(4, 4, 8, 8, 16)), TrainingState(git_revision="0123456789ab")
-    )
+    return publish(run, NETWORK(), TrainingState(git_revision="0123456789ab"))
 
 
 @pytest.fixture(scope="session")
@@ -50,5 +48,6 @@ def narrow() -> Iterator[None]:
 def finished(streets: Path, narrow: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished training run of the narrow network."""
     run = run_of(streets, tmp_path_factory.mktemp("finished"))
-    train(run)
+    with eagerly():
+        train(run)
     return run

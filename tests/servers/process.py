@@ -53,6 +53,9 @@ def is_listening(port: int) -> bool:
 class Server(ABC):
     """A process on `port` with its data in `folder`; as a context it runs inside the `with`."""
 
+    pause_s = 0.02
+    """Pause before it is asked again whether it answers, seconds."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
@@ -88,7 +91,7 @@ class Server(ABC):
             env = (os.environ if env is None else env) | self.clock.environment
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, env=env)
-        wait_until(self._ready, START_S)
+        wait_until(self._ready, START_S, self.pause_s)
 
     def kill(self) -> None:
         """Kill the process with SIGKILL."""

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from label_studio_converter.brush import decode_rle
 
 from api.compat import label_studio
 from roadmask.settings import Settings
 from tests.harness.api.server import ApiServer
 from tests.harness.images.api_images import digest, picture, put
+from tests.harness.images.brush_strokes import decode_rle
 from tests.harness.waiting import PATIENCE_S
 from tests.harness.worker.fake_worker import CONFIDENCE, SIZE, FakeWorker
 

@@ -11,7 +11,6 @@ from zipfile import ZipFile
 
 import httpx
 import pytest
-from label_studio_converter.brush import decode_rle
 from pycocotools.coco import COCO
 
 from api.routes import exports
@@ -23,6 +22,7 @@ from storage.objects.keys import image_key
 from storage.objects.local import LocalStore
 from tests.harness.api.submission import submit
 from tests.harness.images.api_images import digest, picture, put_many
+from tests.harness.images.brush_strokes import decode_rle
 from tests.harness.worker.fake_worker import SIZE, FakeWorker
 
 

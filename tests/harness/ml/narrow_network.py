@@ -1,7 +1,7 @@
 """A training run that takes seconds, in this process or in one of its own.
 
 `python -m tests.harness.ml.narrow_network DATA FOLDER CHECKPOINT_S` prints its position after each
-step and waits for a line before the next. Ctrl-C stops it as it stops `roadmask train`.
+step and waits for a line before the next.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from ml.cli.interruption import Interruption
 from ml.data.data_source import DataSource
 from ml.networks.registry import NETWORKS
 from ml.networks.unet import UNetMini
@@ -20,8 +19,9 @@ from ml.recipes.registry import UNET_MINI
 from ml.training.train import train
 from ml.training.training_run import Run, TrainingStep
 from roadmask import atomic
+from tests.harness.ml.eager import eagerly
 
-NETWORK = partial(UNetMini, widths=(4, 4, 8, 8, 16))
+NETWORK = partial(UNetMini, widths=(4, 4, 8))
 RECIPE = replace(UNET_MINI.smoke(), network="narrow", crop=(32, 48), budget=32 * 48)
 
 
@@ -48,5 +48,5 @@ if __name__ == "__main__":
     setattr(atomic, "uuid4", lambda: DRAFT)  # noqa: B010 - the module does not export it
     NETWORKS["narrow"] = NETWORK
     data, folder, checkpoint_s = sys.argv[1:]
-    with Interruption() as interruption:
-        train(run_of(Path(data), Path(folder), float(checkpoint_s)), wait, interruption)
+    with eagerly():
+        train(run_of(Path(data), Path(folder), float(checkpoint_s)), wait)

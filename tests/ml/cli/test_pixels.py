@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 from click.testing import CliRunner
 
 from ml.cli.evaluate import evaluate
@@ -25,18 +24,17 @@ from ml.registry.card import Card
 from ml.study.row_result import read_row_result
 from roadmask.errors import InvalidRequest
 from tests.harness.ml.camera_folder import PIXELS, write_camera
+from tests.harness.ml.eager import eagerly
 
 SAID = ["--pixels", str(PIXELS)]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def narrow_network() -> Iterator[None]:
-    """Tracing a network takes longer than the few steps here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(NETWORKS, "unet_mini", partial(UNetMini, widths=(4, 4)))
-        tf.config.run_functions_eagerly(True)
-        yield
-        tf.config.run_functions_eagerly(False)
+        with eagerly():
+            yield
 
 
 @pytest.fixture(scope="module")

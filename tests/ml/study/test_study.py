@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 from click.testing import CliRunner, Result
 
 from ml.cli.study import study
@@ -20,19 +19,18 @@ from ml.study.rows import PROTOCOL, ROWS, find_rows, protocol_for
 from ml.study.study import Study
 from ml.training.training_run import TrainingStep
 from roadmask.errors import InvalidRequest, TrainingStopped
+from tests.harness.ml.eager import eagerly
 from tests.harness.ml.street_folder import write_streets
 
 
 @pytest.fixture(scope="module")
 def narrow_networks() -> Iterator[None]:
-    """The study's networks have millions of weights, and tracing one takes longer than the few
-    steps here; how networks learn is tested elsewhere."""
+    """The study's networks have millions of weights; how networks learn is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("unet_mini", "unet", "vgg_unet"):
             patch.setitem(NETWORKS, name, partial(UNetMini, widths=(4, 4)))
-        tf.config.run_functions_eagerly(True)
-        yield
-        tf.config.run_functions_eagerly(False)
+        with eagerly():
+            yield
 
 
 def run_command(out: Path, *options: str) -> Result:

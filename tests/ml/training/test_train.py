@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 from ml.data.data_source import DataSource
 from ml.data.partial_labels import RECORD, PartialLabels
 from ml.data.samples import dataset_name
+from ml.networks.lite_unet import LiteUNet
+from ml.networks.registry import NETWORKS
 from ml.recipes.overrides import apply_overrides
 from ml.recipes.registry import LITE_UNET, find_recipe
 from ml.registry.artifact import Artifact
@@ -18,10 +22,21 @@ from ml.training.learner import Learner
 from ml.training.train import publish_best, train
 from ml.training.training_run import Run
 from roadmask.errors import InvalidRequest, TrainingStopped
+from tests.harness.ml.eager import eagerly
 from tests.harness.ml.narrow_network import RECIPE
 from tests.harness.ml.street_folder import write_streets
 from tests.harness.ml.tensorboard_events import read_scalars
 from tests.ml.networks.test_efficientnet_lite import stored_arrays
+
+ENCODER = replace(LITE_UNET.smoke(), crop=(32, 48), budget=32 * 48, batch=6, epochs=1)
+"""One step of a network with trained weights."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_graphs() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch, eagerly():
+        patch.setitem(NETWORKS, "lite_unet", partial(LiteUNet, widths=(8, 8, 8, 8)))
+        yield
 
 
 def test_the_card_says_where_the_artifact_comes_from(finished: Run, streets: Path) -> None:
@@ -110,8 +125,7 @@ def test_unknown_recipe_names_those_there_are() -> None:
 def test_an_encoder_starts_from_the_file_that_is_given(streets: Path, tmp_path: Path) -> None:
     file = tmp_path / "encoder.npz"
     np.savez(file, allow_pickle=False, **stored_arrays())
-    recipe = replace(LITE_UNET.smoke(), epochs=1)
-    card = train(Run(recipe, [DataSource(streets)], [], tmp_path / "run", "lite", file)).card
+    card = train(Run(ENCODER, [DataSource(streets)], [], tmp_path / "run", "lite", file)).card
     assert card.provenance.encoder_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert any("EfficientNet-lite weights" in notice for notice in card.notices)
     with pytest.raises(InvalidRequest, match="Leave --encoder out"):
@@ -137,12 +151,12 @@ def test_an_encoder_may_learn_at_a_rate_of_its_own(tmp_path: Path) -> None:
     """With a rate of 0 its weights stay; those of the decoder do not."""
     file = tmp_path / "encoder.npz"
     np.savez(file, allow_pickle=False, **stored_arrays())
-    recipe = replace(LITE_UNET.smoke(), encoder_rate=0.0, warmup=0.0)
+    recipe = replace(ENCODER, encoder_rate=0.0, warmup=0.0)
     learner = Learner(recipe, 4, file)
-    images = np.random.default_rng(0).integers(0, 256, (2, 64, 96, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), np.uint8)
     before = [variable.numpy() for variable in learner.state()["model"]]
     for _ in range(2):
-        learner.learn(images, np.ones((2, 64, 96), np.uint8))
+        learner.learn(images, np.ones((2, 32, 48), np.uint8))
     moved = {
         variable.path.split("/")[0]
         for variable, old in zip(learner.state()["model"], before, strict=True)

@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from cvat_sdk.masks import decode_mask as cvat_mask
-from label_studio_converter.brush import decode_rle
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -20,6 +19,7 @@ from roadmask.masks.codec import encode_grey, encode_mask
 from tests.harness.api.server import ApiServer
 from tests.harness.client.photo_folders import photo, tree
 from tests.harness.client.program import call_roadmask
+from tests.harness.images.brush_strokes import decode_rle
 
 NAMES = ("a/front.jpg", "a/rear 街.png", "x_leftImg8bit.png")
 

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from label_studio_converter.brush import decode_rle, encode_rle
 from numpy.typing import NDArray
 
 from roadmask.masks.formats.label_studio import brush_rle, label_studio_tasks
 from roadmask.masks.taxonomy import CITYSCAPES
+from tests.harness.images.brush_strokes import decode_rle, encode_rle
 from tests.roadmask.masks.formats.masks import MASKS, blobs, masked, noise
 
 
