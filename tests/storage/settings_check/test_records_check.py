@@ -157,9 +157,7 @@ def test_what_redis_refuses(server: RedisServer, tmp_path: Path) -> None:
 
 
 def test_a_cluster(tmp_path: Path) -> None:
-    with RedisServer(
-        tmp_path / "redis", "--cluster-enabled", "yes", "--cluster-port", str(free_port())
-    ) as server:
+    with RedisServer(tmp_path / "redis", "--cluster-enabled", "yes") as server:
         assert "is a cluster" in findings(server.url)["Redis kind"].detail
 
 
