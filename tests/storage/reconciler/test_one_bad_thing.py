@@ -249,7 +249,7 @@ def test_a_webhook_that_cannot_be_read_keeps_no_other_back(harness: RecordsHarne
         harness.work(job_id)
     harness.redis.delete(f"{job_key(wrong)}:deliveries")
     harness.redis.lpush(f"{job_key(wrong)}:deliveries", "x")
-    for job_id, change in ((odd, {"url": "http://[x"}), (negative, {"attempts": -1})):
+    for job_id, change in ((odd, {"url": "http://[x]"}), (negative, {"attempts": -1})):
         key = f"{job_key(job_id)}:deliveries"
         delivery = json.loads(harness.redis.hget(key, "0") or b"")
         harness.redis.hset(key, "0", json.dumps(delivery | change))
