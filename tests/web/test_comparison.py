@@ -87,6 +87,8 @@ def test_two_models_over_a_job(window: Open, service: str, job: str, darkness: s
     other = page.url.partition("with=")[2]
     page.get_by_label("Compare with…").select_option(darkness)
     page.wait_for_url(f"**with={other}")
+    page.wait_for_load_state("networkidle")  # The list is drawn anew, and would lose the click.
+    expect(comparison.locator(".disagreements li")).to_have_count(12)
     comparison.locator(".disagreements a").first.click()
     expect(page.locator(".difference-legend")).to_contain_text("Different100.0%")
 
