@@ -106,10 +106,10 @@ class AnnotatedDataset:
                 case LeftOut() as gap:
                     self.left_out.append(gap)
         if not loaded:
-            first = self.left_out[0]
+            such_as = "".join(f", such as {gap.name}: {gap.detail}" for gap in self.left_out[:1])
             raise InvalidRequest(
-                f"None of the {self.total} annotated images of {self.name} can be read, such as "
-                f"{first.name}: {first.detail}"
+                f"None of the {self.total} annotated images of {self.name} can be read"
+                f"{such_as or '.'}"
             )
 
     def load_all(self) -> Iterator[LoadedImage]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.data.annotated import from_folder
+from ml.data.annotated import AnnotatedDataset, from_folder
 from roadmask.errors import InvalidRequest
 from roadmask.images.decoding import encode_png
 from roadmask.masks.codec import encode_mask
@@ -46,6 +46,12 @@ def test_a_dataset_without_a_readable_image_is_refused(streets: Path) -> None:
         image.write_bytes(b"no image")
     with pytest.raises(InvalidRequest, match=r"None of the 6 annotated images .* such as 000: "):
         list(from_folder(streets).load())
+
+
+def test_a_dataset_whose_images_went_since_is_refused() -> None:
+    dataset = AnnotatedDataset("streets", 3, [])
+    with pytest.raises(InvalidRequest, match=r"None of the 3 annotated images of streets"):
+        list(dataset.load())
 
 
 def test_what_is_published_is_measured_on_all_images(streets: Path) -> None:
