@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     help="File of the weights that VGG16 encoders start from.",
 )
 @click.option("--rows", default="", help="Only these rows, as in unet_mini,kl; default: all.")
-@click.option("--epochs", type=click.IntRange(1), help="Other than the protocol's.")
+@click.option("--epochs", type=click.IntRange(1), help="At most; default: the protocol's.")
 @click.option(
     "--docs",
     type=click.Path(file_okay=False, path_type=Path),

@@ -96,9 +96,8 @@ def test_the_published_dice_follow_from_the_published_iou(name: str) -> None:
 
 def test_images_are_learnt_from_at_the_size_they_are_served_at() -> None:
     assert protocol_for(360, 480, None, smoke=False) == PROTOCOL
-    assert protocol_for(1024, 2048, None, smoke=False).crop == (64, 160)
-    longer = protocol_for(360, 480, 30, smoke=False)
-    assert (longer.epochs, longer.patience) == (30, 30)
+    assert protocol_for(1024, 2048, None, smoke=False).crop == (160, 320)
+    assert protocol_for(360, 480, 30, smoke=False) == replace(PROTOCOL, epochs=30)
 
 
 def test_rows_are_found_in_the_order_of_the_study() -> None:
