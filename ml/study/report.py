@@ -56,9 +56,9 @@ The protocol is the same for all rows, except for the change that names a row:
 - Images are resized whole to {height}x{width} (height x width), for training and for inference.
   The only augmentation is that of the row. It adds 10 % generated images: each is an image of the
   data, augmented once for the whole run. "Everything" adds 10 % of each of the three.
-- At most {protocol.epochs} epochs in batches of {protocol.batch}, seed {protocol.seed}. Early stopping \
-ends a run after {protocol.patience} epochs
-  without a better mean IoU. With more images an epoch is longer; this is not compensated.
+- At most {protocol.epochs} epochs in batches of {protocol.batch}, seed {protocol.seed}.
+  Early stopping ends a run after {protocol.patience} epochs without a better mean IoU. With more
+  images an epoch is longer; this is not compensated.
 - AdamW, weight decay {protocol.weight_decay:g}; a learning rate that rises to
   {protocol.learning_rate:g} in {protocol.warmup:.0%} of the steps and falls along a cosine.
 - Cross-entropy; void pixels are ignored, all categories count alike. For a one-hot truth the
