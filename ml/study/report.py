@@ -64,7 +64,7 @@ The protocol is the same for all rows, except for the change that names a row:
 - Cross-entropy; void pixels are ignored, all categories count alike. For a one-hot truth the
   Kullback-Leibler divergence equals cross-entropy, except for pixels whose true category gets a
   probability below 1e-7. So that row shows how much two equal runs differ.
-- All weights are trained, in {protocol.precision}. {_start(outcomes)}
+- All weights are trained, {_precision(protocol)}. {_start(outcomes)}
 - The measured weights are the running average. The epoch with the best mean IoU on the validation
   data is kept, and the tables have the scores of its artifact as the service would serve it.
 - IoU and Dice are the study's: of class probabilities, with pixels and classes pooled, so that
@@ -72,6 +72,12 @@ The protocol is the same for all rows, except for the change that names a row:
   {names}.
   All are at the images' original size, without void.
 """
+
+
+def _precision(protocol: Recipe) -> str:
+    if protocol.precision == "auto":
+        return "in float32 or bfloat16, whichever is faster on the machine of the row"
+    return f"in {protocol.precision}"
 
 
 def _start(outcomes: Mapping[str, RowResult]) -> str:

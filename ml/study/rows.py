@@ -29,7 +29,7 @@ PROTOCOL = Recipe(
     averaging=0.99,
     loss="cross_entropy",
     augmentations=(),
-    precision="mixed_bfloat16",
+    precision="auto",
 )
 """What all rows have in common, but for what a row is about. Early stopping ends a run: within the
 first epochs of 100 the cosine schedule hardly falls."""
