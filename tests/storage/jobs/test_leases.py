@@ -294,8 +294,12 @@ def test_a_dead_worker_blocks_a_mask_until_its_lease_expires(harness: RecordsHar
     assert harness.leases.begin(first, [0]) == ([0], [], [])
 
     def begun() -> bool:
-        assert harness.leases.renew([second]) == []
+        nonlocal second
+        lost = harness.leases.renew([second])
         harness.reconciler.run()
+        # On a busy machine the lease of the second ends too, and it claims its items again.
+        if lost and (claim := harness.leases.claim(second.job_id, "two")):
+            second = in_flight(claim, "mask")
         return bool(harness.leases.begin(second, [0]).begun)
 
     wait_until(begun)
