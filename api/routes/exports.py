@@ -126,9 +126,9 @@ def job_annotations(
 
 
 def _name(job: Job) -> str:
-    """The name of the job as a part of a filename, or its id."""
+    """The name of the job, or of its dataset, as a part of a filename; without both, its id."""
     # File systems refuse these characters, and a dot in front hides a file.
-    name = re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f]+', "-", job.name or "").strip(" .-")
+    name = re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f]+', "-", job.name or job.dataset or "").strip(" .-")
     return name[:MAX_NAME] or job.id
 
 

@@ -90,7 +90,9 @@ def _debian(draft: Path, folder: Path, suite: str, package: str) -> None:
     name = "valkey-server" if package.startswith("valkey") else "redis-server"
     # Debian's valkey-server and redis-server are links to the program that also checks files.
     real = (root / "usr/bin" / name).resolve().relative_to(root.resolve())
-    script = f'#!/bin/sh\nexec {final}/{LOADER} --library-path {libraries} {final}/{real} "$@"\n'
+    # By its own name such a program knows which of them it is.
+    loader = f"{final}/{LOADER} --argv0 {name} --library-path {libraries}"
+    script = f'#!/bin/sh\nexec {loader} {final}/{real} "$@"\n'
     program = draft / "bin" / name
     program.write_text(script)
     program.chmod(0o755)

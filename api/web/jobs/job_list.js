@@ -161,6 +161,6 @@ export class JobList {
 }
 
 /** @param {Job} job */
-export function jobName({ name, id }) {
-  return name ?? t('jobs.unnamed', { id: id.slice(-6) });
+export function jobName({ name, dataset, id }) {
+  return name ?? dataset ?? t('jobs.unnamed', { id: id.slice(-6) });
 }

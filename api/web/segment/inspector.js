@@ -201,6 +201,7 @@ export class Inspector extends Emitter {
 
   /** @param {Image} image */
   #reset(image) {
+    this.element.classList.remove('failed');
     this.#heading.setImage(image);
     this.#setLayers(image, this.#layersOf(image));
     this.#viewer.panes.prediction.setMessage(t('predict.requesting'));
@@ -241,6 +242,7 @@ export class Inspector extends Emitter {
    * @param {() => void} retry
    */
   #showFailure(error, retry) {
+    this.element.classList.add('failed');
     this.#setLayers({ width: 4, height: 3 }, BASE_LAYERS);
     this.#viewer.first.setMessage(failureNote(error, retry));
   }

@@ -62,7 +62,7 @@ class SegmentView {
   #isClosed = false;
   #welcome;
   #walk = new WalkBar((steps) => this.#step(steps));
-  #backLink = h('a', { class: 'button', hidden: true }, t('image.job'));
+  #backLink = h('a', { class: 'button back-to-job', hidden: true }, t('image.job'));
   #erase;
   #frame = h('div', { class: 'segment' });
   #list = h('div', { class: 'list' });
@@ -181,7 +181,9 @@ class SegmentView {
     this.#welcome.setEmpty(this.#isEmpty);
     this.#sidebarDropzone.hidden = isStart;
     this.#inspector.element.hidden = isStart;
-    this.#frame.classList.toggle('start', isStart);
+    // On a narrow screen the welcome stands above the catalogue, but for a link to a part of it.
+    const isList = Object.values(readFilter(this.#query)).some(Boolean);
+    this.#frame.classList.toggle('start', isStart && !isList);
     this.#frame.classList.toggle('bare', isStart && this.#isEmpty && !ownFiles.files.length);
     this.#catalogue.setCurrent(target?.image ?? '');
     this.#uploads.setCurrent(target?.image ?? '');
