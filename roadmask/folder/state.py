@@ -93,11 +93,11 @@ class FolderState:
         self._lock = threading.RLock()
         with self._usable():
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(TABLES)
-            if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'written'"):
-                self._add_written()
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         with self._lock:
@@ -200,6 +200,14 @@ class FolderState:
         with self._lock, self._usable(), self._db:
             self._db.execute("BEGIN")
             yield
+
+    def _prepare(self) -> None:
+        with self._usable():
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(TABLES)
+            if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'written'"):
+                self._add_written()
 
     def _add_written(self) -> None:
         """Add the table `written`, with what runs before it existed have written."""

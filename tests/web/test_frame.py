@@ -106,6 +106,11 @@ def test_filters_and_menus_are_within_a_phone(window: Open, service: str) -> Non
         assert box["x"] + box["width"] <= 390
 
 
+def test_a_phone_shows_the_dataset_of_a_link(window: Open) -> None:
+    page = window("#/segment?dataset=streets", **PHONE)
+    expect(page.get_by_role("option", name="streets/01")).to_be_in_viewport(ratio=1)
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_buttons_show_their_whole_text(window: Open, job_path: str, view: str) -> None:
     """In French, on a screen where the sidebar and the panes share the width."""

@@ -57,7 +57,10 @@ def test_a_batch_runs_to_its_end(window: Open, service: str) -> None:
     # Eleven images that resemble each other are too few for an interval.
     expect(page.locator(".detail-note").last).to_contain_text(f"{STREETS - 1} annotated images")
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
-    # What went well needs no word in lists.
+    # A job without a name has that of its dataset.
+    expect(page.get_by_role("heading", level=1)).to_contain_text("streets")
+    # What went well needs no word in lists, and no column.
+    expect(page.get_by_role("columnheader", name="State")).to_be_hidden()
     expect(page.locator(".job-list [aria-current] .badge")).to_have_count(0)
     expect(page.get_by_role("row").filter(has_text="streets/01").locator(".badge")).to_have_count(0)
 

@@ -53,3 +53,6 @@ def test_an_image_without_truth_is_swiped_over_its_prediction(window: Open) -> N
 def test_a_failure_is_shown_in_the_swipe_layout(window: Open) -> None:
     page = window("#/segment?image=streets/99&layout=swipe&pair=truth,prediction")
     expect(page.locator("[data-pane=image] .message")).to_contain_text("There is no image")
+    # Nothing is offered that needs the image.
+    for part in (".toolbar", ".legend", "summary >> text=Download"):
+        expect(page.locator(part)).to_be_hidden()

@@ -84,10 +84,14 @@ export class ItemTable extends Emitter {
    */
   show(query, job, at) {
     this.#figure = job.scores ? 'iou' : job.confidence ? 'confidence' : null;
-    // A column that would be empty gives its room to the names.
-    this.element.classList.toggle('all-succeeded', job.counts.succeeded === job.counts.total);
     this.#figureHeader.textContent = this.#figure ? t(`items.${this.#figure}`) : '';
     this.#rows.show(query, job, at);
+  }
+
+  /** @param {Job} job as it is now */
+  setJob({ counts }) {
+    // A column that would be empty gives its room to the names.
+    this.element.classList.toggle('all-succeeded', counts.succeeded === counts.total);
   }
 
   #update() {

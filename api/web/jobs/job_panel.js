@@ -247,6 +247,7 @@ export class JobPanel extends Emitter {
       this.#compared.hidden = false;
     }
     this.#report.show(job);
+    this.#table.setJob(job);
     this.#failures.setCount(counts.failed);
     this.#progress.show(job, this.#report.report);
     this.#filters.offer(job);

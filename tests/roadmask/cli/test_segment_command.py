@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,9 +86,8 @@ def test_a_mask_of_an_earlier_revision_is_known_by_its_palette(
 
 def test_masks_of_a_folder_run_are_known(run: Segment, x: Path, tmp_path: Path) -> None:
     photo(tmp_path / "masks/x.png", 2)
-    FolderState(state_file(tmp_path / "masks")).save_written(
-        "x.png", tmp_path / "masks/x.png", by_run=True
-    )
+    with closing(FolderState(state_file(tmp_path / "masks"))) as state:
+        state.save_written("x.png", tmp_path / "masks/x.png", by_run=True)
     assert run("x.png").returncode == 0
 
 

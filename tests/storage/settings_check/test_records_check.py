@@ -44,7 +44,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def tls(tmp_path: Path) -> Iterator[TlsRedisServer]:
-    with TlsRedisServer(tmp_path / "redis", PASSWORD, Authority(tmp_path / "tls")) as server:
+    with TlsRedisServer(tmp_path / "over-tls", PASSWORD, Authority(tmp_path / "tls")) as server:
         yield server
 
 
