@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tests.harness.waiting import wait_until
 from tests.web.browser import Contexts, Window
 
@@ -49,11 +51,11 @@ def test_requests_elsewhere_are_told_by_the_console(contexts: Contexts, service:
     window.page.evaluate(ELSEWHERE)
     for address in ("http://example.org/a.png", "http://127.0.0.1:1/"):
         expected = f"'{address}' violates the following Content Security Policy"
-        wait_until(lambda text=expected: any(text in each for each in told(window)))
+        wait_until(partial(tells, window, expected))
     window.close()
 
 
-def told(window: Window) -> list[str]:
-    """What the console has said so far: events come while the browser is asked for something."""
+def tells(window: Window, text: str) -> bool:
+    """Whether the console has said so. Events come while the browser is asked for something."""
     window.page.title()
-    return window.console_errors
+    return any(text in each for each in window.console_errors)
