@@ -13,7 +13,7 @@ from tests.harness.waiting import PATIENCE_S
 from tests.servers.process import HOST, free_port
 from tests.servers.redis import RedisServer
 from tests.servers.worker import TinyWorker
-from tests.web.browser import Window, find_chromium
+from tests.web.browser import FLAGS, Contexts, Window, find_chromium
 from tests.web.catalogue import fill_catalogue
 
 Open = Callable[..., Page]
@@ -47,20 +47,23 @@ def service(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def browser() -> Iterator[Browser]:
     """Chromium, closed after this folder: while it is open, `asyncio.run` is forbidden."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=find_chromium(), args=["--no-sandbox", "--force-color-profile=srgb"]
-        )
+        chromium = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         yield chromium
         chromium.close()
 
 
+@pytest.fixture(scope="package")
+def contexts(browser: Browser) -> Contexts:
+    return Contexts(browser)
+
+
 @pytest.fixture
-def window(browser: Browser, service: str) -> Iterator[Open]:
+def window(contexts: Contexts, service: str) -> Iterator[Open]:
     """Opens the page in a new window. Fails if any window logged an error or left the host."""
     windows: list[Window] = []
 
     def open_page(at: str = "", **options: object) -> Page:
-        made = Window(browser, options)
+        made = Window(contexts, options)
         windows.append(made)
         made.page.goto(f"{service}/{at}")
         return made.page
@@ -70,4 +73,4 @@ def window(browser: Browser, service: str) -> Iterator[Open]:
         each.close()
     console_errors = [error for each in windows for error in each.console_errors]
     assert console_errors == []
-    assert {host for each in windows for host in each.hosts} <= {service}
+    assert {origin for each in windows for origin in each.origins} <= {service}

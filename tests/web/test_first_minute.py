@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from roadmask.settings import Settings
 from tests.harness.api.server import ApiServer
 from tests.servers.process import HOST, free_port
 from tests.servers.redis import RedisServer
-from tests.web.browser import Window, serious
+from tests.web.browser import Contexts, Window, serious
 from tests.web.canvas import wait_for_prediction
 from tests.web.conftest import Open
 
@@ -39,15 +39,16 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield api.url
 
 
-def opened(browser: Browser, url: str, **options: object) -> Page:
-    page = Window(browser, dict(options)).page
-    page.goto(url)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    return page
+def opened(contexts: Contexts, url: str, **options: object) -> Window:
+    window = Window(contexts, dict(options))
+    window.page.goto(url)
+    expect(window.page.get_by_role("heading", level=1)).to_be_visible()
+    return window
 
 
-def test_an_empty_service_shows_what_it_does(browser: Browser, empty: str) -> None:
-    page = opened(browser, empty)
+def test_an_empty_service_shows_what_it_does(contexts: Contexts, empty: str) -> None:
+    window = opened(contexts, empty)
+    page = window.page
     expect(page.get_by_role("heading", level=1)).to_have_text("Street photos in, masks out")
     expect(page.get_by_label("Search names")).to_be_hidden()
     hero = page.locator(".hero")
@@ -64,18 +65,19 @@ def test_an_empty_service_shows_what_it_does(browser: Browser, empty: str) -> No
     command = page.evaluate("() => navigator.clipboard.readText()")
     assert command == f"roadmask ingest FOLDER --dataset NAME --url {empty}/"
     assert serious(page) == []
-    page.context.close()
+    window.close()
 
 
-def test_a_phone_offers_its_camera(browser: Browser, empty: str) -> None:
-    page = opened(browser, empty, **PHONE)
+def test_a_phone_offers_its_camera(contexts: Contexts, empty: str) -> None:
+    window = opened(contexts, empty, **PHONE)
+    page = window.page
     button = page.get_by_role("button", name="Take or choose a photo")
     box = button.bounding_box()
     assert box
     assert box["height"] >= 44
     expect(button).to_be_in_viewport()
     assert "image/jpeg" in (page.locator("input[type=file]").first.get_attribute("accept") or "")
-    page.context.close()
+    window.close()
 
 
 def test_a_sample_is_one_click_from_its_mask(window: Open, tmp_path: Path) -> None:

@@ -73,13 +73,20 @@ def test_a_long_name_of_a_job_leaves_the_page_of_its_model_in_place(
 
 
 @pytest.mark.parametrize("language", ["en-GB", "fr-FR"])
-def test_hostile_names_are_text_in_every_view(window: Open, job_id: str, language: str) -> None:
-    views = ("#/jobs", f"#/jobs?job={job_id}", f"#/segment?image={quote(f'{HOSTILE}/{HOSTILE}/0')}")
-    for view in views:
-        page = window(view, locale=language)
+def test_hostile_names_are_text_in_every_view(
+    window: Open, service: str, job_id: str, language: str
+) -> None:
+    page = window("#/jobs", locale=language)
+    check(page)
+
+    def load(view: str) -> None:
+        page.goto("about:blank")
+        page.goto(f"{service}/{view}")
+
+    for view in (f"#/jobs?job={job_id}", f"#/segment?image={quote(f'{HOSTILE}/{HOSTILE}/0')}"):
+        load(view)
         check(page)
-    page = window(f"#/jobs?job={job_id}&layout=gallery", locale=language)
-    assert page.evaluate(TRACES) == []
-    page = window("#/segment", locale=language)
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate(TRACES) == []
+    for view in (f"#/jobs?job={job_id}&layout=gallery", "#/segment"):
+        load(view)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate(TRACES) == []

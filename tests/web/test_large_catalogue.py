@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from roadmask.schemas.images import Image
 from roadmask.settings import Settings
@@ -19,7 +19,7 @@ from tests.harness.api.server import ApiServer
 from tests.harness.images.worker_images import png
 from tests.servers.process import HOST, free_port
 from tests.servers.redis import RedisServer
-from tests.web.browser import Window
+from tests.web.browser import Contexts, Window
 
 COUNT = 100_000
 SEARCHED_PER_REQUEST = 20_000
@@ -78,8 +78,8 @@ class CatalogueProbe:
 
 
 @pytest.fixture
-def probe(browser: Browser, large: str) -> Iterator[CatalogueProbe]:
-    window = Window(browser, {})
+def probe(contexts: Contexts, large: str) -> Iterator[CatalogueProbe]:
+    window = Window(contexts, {})
     probe = CatalogueProbe(window.page)
     window.page.goto(f"{large}/#/segment?dataset=large")
     expect(probe.image(0)).to_be_visible()
@@ -105,9 +105,9 @@ def test_the_end_is_one_request_away(probe: CatalogueProbe) -> None:
 
 @pytest.mark.parametrize("dataset", ["large", ""])
 def test_a_link_to_an_image_scrolls_the_catalogue_to_it(
-    browser: Browser, large: str, dataset: str
+    contexts: Contexts, large: str, dataset: str
 ) -> None:
-    window = Window(browser, {})
+    window = Window(contexts, {})
     probe, middle = CatalogueProbe(window.page), 56_789
     image = f"large/{middle // 1000:02d}/{middle:05d}"
     window.page.goto(f"{large}/#/segment?image={image}&dataset={dataset}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.web.browser import Window
+from tests.web.browser import Contexts, Window
 from tests.web.canvas import wait_for_prediction
 from tests.web.catalogue import run_job
 from tests.web.conftest import Open
@@ -21,9 +21,9 @@ VIEWS = {
 
 
 @pytest.fixture
-def page(browser: Browser, service: str) -> Iterator[Page]:
+def page(contexts: Contexts, service: str) -> Iterator[Page]:
     """A window that may log failed requests."""
-    window = Window(browser, {})
+    window = Window(contexts, {})
     window.page.goto(f"{service}/#/service")
     expect(window.page.get_by_role("heading", name="Service", exact=True)).to_be_visible()
     yield window.page

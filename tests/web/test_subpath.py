@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from redis import Redis
 
 from roadmask import Client
@@ -22,7 +22,7 @@ from tests.servers.process import HOST, free_port
 from tests.servers.proxies import PROXIES
 from tests.servers.proxies.proxy import PATH, Proxy
 from tests.servers.redis import RedisServer
-from tests.web.browser import Window
+from tests.web.browser import Contexts, Window
 
 Served = tuple[Proxy, FakeWorker]
 
@@ -119,9 +119,9 @@ def test_the_largest_upload_passes(served: Served) -> None:
     assert refused.status_code == 413
 
 
-def test_the_page_and_the_documentation_load(served: Served, browser: Browser) -> None:
+def test_the_page_and_the_documentation_load(served: Served, contexts: Contexts) -> None:
     proxy, _ = served
-    window = Window(browser, {"ignore_https_errors": True})
+    window = Window(contexts, {"ignore_https_errors": True})
     window.page.goto(f"{proxy.url}/")
     expect(window.page.get_by_role("button", name="Choose photos")).to_be_visible()
     window.page.goto(f"{proxy.url}/docs")

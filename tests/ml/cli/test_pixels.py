@@ -33,6 +33,8 @@ SAID = ["--pixels", str(PIXELS)]
 def narrow_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(NETWORKS, "unet_mini", partial(UNetMini, widths=(4, 4)))
+        # Measuring them takes longer than a row of the study.
+        patch.setattr("ml.training.train.measure_precisions", lambda _: {"float32": 1.0})
         with eagerly():
             yield
 

@@ -25,8 +25,12 @@ from tests.harness.ml.street_folder import write_streets
 
 @pytest.fixture(scope="module")
 def narrow_networks() -> Iterator[None]:
-    """The study's networks have millions of weights; how networks learn is tested elsewhere."""
+    """The study's networks have millions of weights; how networks learn is tested elsewhere.
+
+    So is the choice of a precision, `auto`: measuring takes longer than a row.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ml.training.train.measure_precisions", lambda _: {"float32": 1.0})
         for name in ("unet_mini", "unet", "vgg_unet"):
             patch.setitem(NETWORKS, name, partial(UNetMini, widths=(4, 4)))
         with eagerly():
