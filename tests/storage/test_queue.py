@@ -71,6 +71,7 @@ def test_messages_and_records_share_one_redis_over_a_socket_with_a_password(tmp_
         server.wait()
 
 
+@pytest.mark.slow
 def test_the_records_do_without_celery() -> None:
     script = "import sys, storage.backends; print('celery' in sys.modules)"
     done = subprocess.run(

@@ -26,6 +26,7 @@ ODD = "p@ss/wö%rd:#?&+ =\"'"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.slow
 def test_tls(tmp_path: Path, host: str) -> None:
     with TlsRedisServer(tmp_path / "redis", ODD, Authority(tmp_path / "tls")) as server:
         settings = Settings(redis_url=server.url.replace("127.0.0.1", host))
@@ -39,6 +40,7 @@ def test_tls(tmp_path: Path, host: str) -> None:
         assert asyncio.run(_watched(settings)) == b"x"
 
 
+@pytest.mark.slow
 def test_the_queue_takes_no_certificate_that_the_records_refuse(tmp_path: Path) -> None:
     with TlsRedisServer(tmp_path / "redis", ODD, Authority(tmp_path / "tls")) as server:
         settings = Settings(redis_url=server.url_without_authority)

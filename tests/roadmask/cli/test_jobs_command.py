@@ -78,6 +78,7 @@ def test_a_limit_is_what_is_fetched(tmp_path: Path) -> None:
         assert (done.returncode, "Traceback" in done.stderr) == (2, False)
 
 
+@pytest.mark.slow
 def test_jobs_are_readable_in_a_narrow_terminal_and_whole_in_a_pipe(
     client: Client, worker: FakeWorker, tmp_path: Path
 ) -> None:

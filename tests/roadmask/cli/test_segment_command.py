@@ -127,6 +127,7 @@ def test_a_mask_that_cannot_be_written_fails_alone(run: Segment, x: Path, tmp_pa
     assert "failed: y.png: The mask cannot be written." in done.stderr
 
 
+@pytest.mark.slow
 def test_a_photo_from_stdin_is_called_so_in_its_error(client: Client, tmp_path: Path) -> None:
     words = [*PROGRAM, "segment", "-", "--url", client.base_url]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -135,6 +136,7 @@ def test_a_photo_from_stdin_is_called_so_in_its_error(client: Client, tmp_path: 
 
 
 @pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.slow
 def test_closed_streams_are_no_fault(client: Client, x: Path, stream: str) -> None:
     command = shlex.join([*PROGRAM, "segment", "x.png", "--force", "--url", client.base_url])
     done = subprocess.run(

@@ -268,6 +268,7 @@ def test_pictures_are_encoded_in_the_right_colours() -> None:
     assert np.abs(decode(encode_jpeg(RGB, 95), LIMIT).astype(int) - RGB).mean() < 4
 
 
+@pytest.mark.slow
 def test_looking_at_headers_needs_no_opencv() -> None:
     script = (
         "import sys, roadmask.images.sniffing as p; p.sniff(sys.stdin.buffer.read(), 10**6); "
@@ -288,6 +289,7 @@ def test_looking_at_headers_needs_no_opencv() -> None:
         ("heic.heic", "pi_heif"),
     ],
 )
+@pytest.mark.slow
 def test_a_client_without_a_decoder_says_what_to_install(name: str, package: str) -> None:
     script = (
         f"import sys; sys.modules[{package!r}] = None\n"
@@ -304,6 +306,7 @@ def test_a_client_without_a_decoder_says_what_to_install(name: str, package: str
     assert "pip install 'roadmask[formats]'" in told
 
 
+@pytest.mark.slow
 def test_a_tiff_without_compression_needs_no_codecs() -> None:
     script = (
         "import sys; sys.modules['imagecodecs'] = None\n"

@@ -1,12 +1,12 @@
+from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 from cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling import args, evaluateImgLists
 from cityscapesscripts.helpers.labels import labels
 from PIL import Image
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score, recall_score
 
 from roadmask.errors import InvalidRequest
 from roadmask.masks.scores import (
@@ -21,6 +21,12 @@ from roadmask.masks.taxonomy import CITYSCAPES, lookup
 from roadmask.schemas.jobs import Scores
 
 
+@pytest.fixture(scope="module")
+def metrics() -> ModuleType:
+    """Those of scikit-learn, which takes seconds to load: only for the tests that need it."""
+    return import_module("sklearn.metrics")
+
+
 def masks(seed: int) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(seed)
     truth = generator.integers(0, 8, (60, 80)).astype(np.uint8)
@@ -29,15 +35,15 @@ def masks(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_scores_equal_scikit_learns(seed: int) -> None:
+def test_scores_equal_scikit_learns(seed: int, metrics: ModuleType) -> None:
     truth, prediction = masks(seed)
     result = scores(confusion(truth, prediction), images=1)
     labelled = truth != CITYSCAPES.void
     y_true, y_pred, real = truth[labelled], prediction[labelled], list(CITYSCAPES.real)
-    iou = jaccard_score(y_true, y_pred, labels=real, average=None)
-    dice = f1_score(y_true, y_pred, labels=real, average=None)
-    right = recall_score(y_true, y_pred, labels=real, average=None)
-    assert result.accuracy == pytest.approx(accuracy_score(y_true, y_pred))
+    iou = metrics.jaccard_score(y_true, y_pred, labels=real, average=None)
+    dice = metrics.f1_score(y_true, y_pred, labels=real, average=None)
+    right = metrics.recall_score(y_true, y_pred, labels=real, average=None)
+    assert result.accuracy == pytest.approx(metrics.accuracy_score(y_true, y_pred))
     assert result.mean_iou == pytest.approx(iou.mean())
     assert result.mean_dice == pytest.approx(dice.mean())
     for index, score in zip(real, result.per_category.values(), strict=True):
@@ -82,10 +88,10 @@ def test_masks_of_different_sizes_or_with_strange_indices_are_refused() -> None:
         confusion(np.zeros((2, 2), np.uint8), np.full((2, 2), 8, np.uint8))
 
 
-def test_frequency_weighted_iou_is_scikit_learns_weighted_jaccard() -> None:
+def test_frequency_weighted_iou_is_scikit_learns_weighted_jaccard(metrics: ModuleType) -> None:
     truth, prediction = masks(4)
     labelled = truth != CITYSCAPES.void
-    expected = jaccard_score(
+    expected = metrics.jaccard_score(
         truth[labelled], prediction[labelled], labels=list(CITYSCAPES.real), average="weighted"
     )
     result = scores(confusion(truth, prediction), images=1)
@@ -99,9 +105,9 @@ def test_frequency_weighted_iou_in_closed_form() -> None:
     assert result.frequency_weighted_iou == pytest.approx(3 / 4 * 2 / 3 + 1 / 4 * 1 / 2)
 
 
-def test_counts_are_scikit_learns_confusion_matrix() -> None:
+def test_counts_are_scikit_learns_confusion_matrix(metrics: ModuleType) -> None:
     truth, prediction = masks(5)
-    expected = confusion_matrix(truth.ravel(), prediction.ravel(), labels=range(8))
+    expected = metrics.confusion_matrix(truth.ravel(), prediction.ravel(), labels=range(8))
     assert (confusion(truth, prediction) == expected).all()
 
 

@@ -55,6 +55,7 @@ def test_a_good_redis_passes(server: RedisServer) -> None:
     assert found["queue"].detail == "Celery connects; messages: 0 in interactive, 0 in batch"
 
 
+@pytest.mark.slow
 def test_a_good_redis_with_tls_passes(tls: TlsRedisServer) -> None:
     assert all(finding.ok for finding in findings(tls.url).values())
 
@@ -91,12 +92,14 @@ def test_files_of_certificates_are_named(tmp_path: Path) -> None:
         assert "has no readable certificate in PEM" in empty
 
 
+@pytest.mark.slow
 def test_passwords(tls: TlsRedisServer, tmp_path: Path) -> None:
     assert "refuses the name or the password" in failure(tls.url.replace("long", "wrong"))
     with RedisServer(tmp_path / "own", "--requirepass", PASSWORD) as server:
         assert "asks for a password" in failure(server.url)
 
 
+@pytest.mark.slow
 def test_certificates(tls: TlsRedisServer, server: RedisServer, tmp_path: Path) -> None:
     told = failure(tls.url_without_authority)
     assert "is not trusted" in told
@@ -114,6 +117,7 @@ def test_certificates(tls: TlsRedisServer, server: RedisServer, tmp_path: Path) 
         ({"hosts": ("other.example.org",)}, "a name that the certificate"),
     ],
 )
+@pytest.mark.slow
 def test_bad_certificates(options: dict[str, object], sentence: str, tmp_path: Path) -> None:
     authority = Authority(tmp_path / "tls", **options)  # type: ignore[arg-type]
     server = TlsRedisServer(tmp_path / "redis", PASSWORD, authority)
@@ -156,6 +160,7 @@ def test_what_redis_refuses(server: RedisServer, tmp_path: Path) -> None:
         assert "Redis is a replica" in findings(server.url)["Redis kind"].detail
 
 
+@pytest.mark.slow
 def test_a_cluster(tmp_path: Path) -> None:
     with RedisServer(tmp_path / "redis", "--cluster-enabled", "yes") as server:
         assert "is a cluster" in findings(server.url)["Redis kind"].detail

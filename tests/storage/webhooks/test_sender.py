@@ -179,6 +179,7 @@ class WebhookWorker(TinyWorker):
         return super().environment() | webhook_env(self._settings)
 
 
+@pytest.mark.slow
 def test_after_kill_9_of_the_sender_and_a_restart_of_redis_the_webhook_arrives(
     settings: Settings, tmp_path: Path
 ) -> None:

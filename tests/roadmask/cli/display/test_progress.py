@@ -89,6 +89,7 @@ def test_a_service_that_is_away_is_told(
 
 
 @pytest.mark.usefixtures("busy_worker")
+@pytest.mark.slow
 def test_a_log_gets_plain_lines(client: Client, photos: Path, tmp_path: Path) -> None:
     done = run_roadmask(
         "batch", "photos", "--out", "masks", cwd=tmp_path, ROADMASK_URL=client.base_url
