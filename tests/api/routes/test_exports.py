@@ -26,10 +26,12 @@ from tests.harness.images.brush_strokes import decode_rle
 from tests.harness.worker.fake_worker import SIZE, FakeWorker
 
 
-def archive(client: httpx.Client, job_id: str, form: str = "png") -> ZipFile:
+def archive(
+    client: httpx.Client, job_id: str, form: str = "png", name: str | None = None
+) -> ZipFile:
     answer = client.get(f"/v1/jobs/{job_id}/archive.zip?format={form}")
     assert answer.headers["Content-Type"] == "application/zip"
-    assert f"{job_id}.{form}.zip" in answer.headers["Content-Disposition"]
+    assert f"{name or job_id}.{form}.zip" in answer.headers["Content-Disposition"]
     file = ZipFile(io.BytesIO(answer.content))
     assert file.testzip() is None
     return file
@@ -63,13 +65,13 @@ def test_the_archive_has_what_is_finished_under_the_images_names(
     entries = [{"name": f"val/{n}", "sha256": digest(picture(n))} for n in range(3)]
     client.post("/v1/datasets/scenes/images", json=entries).raise_for_status()
     job_id = client.post("/v1/jobs", json={"dataset": "scenes"}).json()["id"]
-    with archive(client, job_id) as empty:
+    with archive(client, job_id, name="scenes") as empty:
         assert empty.namelist() == ["results.jsonl"]
     worker.succeed(job_id, 1)
-    with archive(client, job_id) as running:
+    with archive(client, job_id, name="scenes") as running:
         assert running.namelist() == ["masks/scenes/val/1.png", "results.jsonl"]
     worker.finish(job_id, failing=(2,))
-    with archive(client, job_id) as ended:
+    with archive(client, job_id, name="scenes") as ended:
         assert ended.namelist() == [
             "masks/scenes/val/0.png",
             "masks/scenes/val/1.png",
