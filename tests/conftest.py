@@ -50,17 +50,12 @@ def no_sudden_end() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Trust the first of the authorities that certifi lists: each HTTP client reads its list.
-
-    An environment that names another list would have each client read that one, in 30 ms.
-    """
+    """Trust the first of the authorities that certifi lists: each HTTP client reads its list."""
     listed = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----")
     short = tmp_path_factory.mktemp("authorities") / "one.pem"
     short.write_text("".join(listed[:2]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certifi, "where", lambda: str(short))
-        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-            patch.delenv(name, raising=False)
         yield
 
 
