@@ -28,13 +28,18 @@ def pick(page: Page, image_id: str) -> None:
 
 
 def item_of(service: str, image_id: str) -> str:
-    """The URL of the item by which the page requested an image's mask: its job has that name.
+    """The URL of the item by which the page requested an image's mask of the default model: its
+    job has that name.
 
-    Other tests may have made hundreds of jobs since, and have deleted images of theirs.
+    Other tests may have made hundreds of jobs since, some of them with other models.
     """
+    default = httpx.get(f"{service}/v1/models/default", timeout=PATIENCE_S).json()
+    model = f"{default['name']}@{default['version']}"
     query: dict[str, str | int] = {"lane": "interactive", "limit": 1000}
     jobs = httpx.get(f"{service}/v1/jobs", params=query, timeout=PATIENCE_S).json()["jobs"]
-    return next(f"{service}/v1/jobs/{job['id']}/items/0" for job in jobs if job["name"] == image_id)
+    wanted = (image_id, model)
+    job = next(job for job in jobs if (job["name"], job["model"]) == wanted)
+    return f"{service}/v1/jobs/{job['id']}/items/0"
 
 
 def drop(page: Page, target: str, name: str, data: bytes) -> None:
