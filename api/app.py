@@ -119,10 +119,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(EventStreamMiddleware)
     app.add_middleware(RequestLogMiddleware)
     install_error_handlers(app)
+    install_page(app)  # First: a first view of the page asks for more than a hundred files.
     for router in ROUTERS:
         app.include_router(router)
     install_docs(app)
-    install_page(app)
     install_openapi(app)
     return app
 

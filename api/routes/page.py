@@ -1,66 +1,65 @@
-"""The page at `/`: static files from `api/web`, and their content security policy."""
+"""The page at `/`: its document, its files and their content security policy."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import Response
-from fastapi.staticfiles import StaticFiles
 
 from api.dependencies import SettingsDep
-from roadmask.hashing import sha256_of
+from api.services.page_files import PageFile, PageFiles
 from roadmask.settings import Settings
 
 router = APIRouter(include_in_schema=False)
 
-CACHE_CONTROL = "no-cache"
-"""Browsers cache the files, and revalidate them by ETag."""
-
-
-class Assets(StaticFiles):
-    """Static files with a `Cache-Control` header."""
-
-    def file_response(self, *args: Any, **options: Any) -> Response:
-        """The file, or 304 when the browser's copy is current."""
-        response = super().file_response(*args, **options)
-        response.headers["Cache-Control"] = CACHE_CONTROL
-        return response
-
+REVALIDATED = "no-cache"
+"""Browsers keep a copy, and ask by its ETag whether it is current."""
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""Browsers keep what the path of a version leads to, and never ask again."""
 
 WEB = Path(str(files("api") / "web"))
-ASSETS = Assets(directory=str(WEB))
+
+
+@lru_cache(maxsize=1)
+def page_files() -> PageFiles:
+    """The files of this release."""
+    return PageFiles(WEB)
+
+
+@lru_cache(maxsize=1)
+def _document() -> PageFile:
+    """The HTML, with paths of this version.
+
+    It names all modules, which the browser would otherwise find one after the other: each round
+    takes as long as the way to the service and back.
+    """
+    found, base = page_files(), f"page/{page_files().version}"
+    links = "".join(
+        f'  <link rel="modulepreload" href="page/{path}">\n' for path in found.modules()
+    )
+    html = (WEB / "index.html").read_text().replace("</head>", f"{links}</head>")
+    return PageFile(html.replace('="page/', f'="{base}/').encode(), "text/html")
 
 
 @router.get("/")
 async def page(request: Request, settings: SettingsDep) -> Response:
     """The HTML document."""
-    document, tag = _document()
-    headers = {
-        "Cache-Control": CACHE_CONTROL,
-        "Content-Security-Policy": policy(settings),
-        "ETag": tag,
-    }
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(document, media_type="text/html", headers=headers)
+    response = _answer(request, _document(), REVALIDATED)
+    response.headers["Content-Security-Policy"] = policy(settings)
+    return response
 
 
-@lru_cache(maxsize=1)
-def _document() -> tuple[bytes, str]:
-    """The HTML and its ETag.
-
-    It names all modules, which the browser would otherwise find one after the other: each round
-    takes as long as the way to the service and back.
-    """
-    modules = sorted(path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js"))
-    links = "".join(f'  <link rel="modulepreload" href="page/{path}">\n' for path in modules)
-    html = (WEB / "index.html").read_text().replace("</head>", f"{links}</head>").encode()
-    return html, f'"{sha256_of(html)[:32]}"'
+async def page_file(request: Request) -> Response:
+    """A file that the document names."""
+    found = page_files().find(request.path_params["path"])
+    if found is None:
+        raise HTTPException(404)
+    file, current = found
+    return _answer(request, file, IMMUTABLE if current else REVALIDATED)
 
 
 def policy(settings: Settings) -> str:
@@ -77,7 +76,20 @@ def policy(settings: Settings) -> str:
 def install_page(app: FastAPI) -> None:
     """Add the routes of the page and its files to an app."""
     app.include_router(router)
-    app.mount("/page", ASSETS, name="page")
+    # A plain route, without the dependencies of the app.
+    app.add_route("/page/{path:path}", page_file, include_in_schema=False)
+
+
+def _answer(request: Request, file: PageFile, cache_control: str) -> Response:
+    """The file, or 304 when the browser's copy is current."""
+    headers = {"Cache-Control": cache_control, "ETag": file.etag}
+    if file.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    data = file.data
+    if file.compressed and "gzip" in request.headers.get("accept-encoding", ""):
+        data = file.compressed
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(data, media_type=file.media_type, headers=headers)
 
 
 def _store_origin(settings: Settings) -> list[str]:

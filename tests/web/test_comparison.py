@@ -23,8 +23,11 @@ from tests.web.catalogue import run_job
 from tests.web.conftest import Open
 
 IMAGE = "#/segment?image=streets/03&dataset=streets&opacity=100&outlines=off"
-REQUEST_OTHER = """async (job) =>
-  (await import('./page/comparison/other_job.js')).requestOther(job, job.model)"""
+REQUEST_OTHER = """async (job) => {
+  const start = document.querySelector('script[type=module]').src;
+  const { requestOther } = await import(new URL('comparison/other_job.js', start));
+  return requestOther(job, job.model);
+}"""
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -41,6 +41,8 @@ VIEWS = {
 }
 TEXT_KEYS = """async () => Object.fromEntries(await Promise.all(['en', 'fr'].map(async (code) => (
   [code, Object.keys((await import(`./page/words/${code}.js`)).default)]))))"""
+NAMED = re.compile(r'(?:href|src)="(page/([0-9a-f]{16})/([^"]+))"')
+"""A file that the document names: its path, the version, its path below `api/web`."""
 OVERFLOWING = """() => [...document.querySelectorAll('main *')]
   .filter((element) => element.checkVisibility())
   .filter((element) => !element.closest('.table-scroll, .rows, .item-header, .visually-hidden'))
@@ -149,18 +151,31 @@ def test_the_page_is_cached_and_locked_down(service: str) -> None:
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'; script-src 'self'; style-src 'self';" in policy
     assert "unsafe" not in policy
-    for path in ("/", "/page/app.js", "/page/styles/base.css"):
+    for path in ("/", "/page/app.js", "/page/0123456789abcdef/styles/base.css"):
         first = httpx.get(service + path)
         assert first.headers["Cache-Control"] == "no-cache"
         headers = {"If-None-Match": first.headers["ETag"]}
         assert httpx.get(service + path, headers=headers).status_code == 304
+    for path in ("/page/missing.js", "/page/../app.py", "/page/%2e%2e/app.py", "/page/"):
+        assert httpx.get(service + path).status_code == 404
 
 
-def test_all_modules_are_preloaded(service: str) -> None:
-    """Otherwise the browser finds them one after the other."""
-    named = set(re.findall(r'rel="modulepreload" href="([^"]+)"', httpx.get(f"{service}/").text))
-    modules = {f"page/{path.relative_to(WEB).as_posix()}" for path in WEB.rglob("*.js")}
-    assert named == modules
+def test_a_browser_keeps_what_the_document_names(service: str) -> None:
+    """The path changes with the files, so a second view asks for the document alone."""
+    named = NAMED.findall(httpx.get(f"{service}/").text)
+    assert len({version for _, version, _ in named}) == 1
+    modules = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js")}
+    # Otherwise the browser finds modules one after the other.
+    assert modules <= {file for _, _, file in named}
+    for path, _, file in named:
+        answer = httpx.get(f"{service}/{path}", headers={"Accept-Encoding": "gzip"})
+        assert answer.content == (WEB / file).read_bytes()
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.headers.get("Content-Encoding") == "gzip"
+        assert answer.headers["Vary"] == "Accept-Encoding"
+    plain = httpx.get(f"{service}/page/app.js", headers={"Accept-Encoding": "identity"})
+    assert plain.content == (WEB / "app.js").read_bytes()
+    assert "Content-Encoding" not in plain.headers
 
 
 def test_keys_are_explained_and_links_copied(window: Open) -> None:
