@@ -59,11 +59,8 @@ class PageFiles:
         A path without a version, or with that of another release, leads to the file of this one.
         """
         version, _, rest = path.partition("/")
-        if version == self.version:
-            file = self._files.get(rest)
-            return file and (file, True)
         file = self._files.get(path) or self._files.get(rest)
-        return file and (file, False)
+        return None if file is None else (file, version == self.version)
 
 
 def _media_type(path: Path) -> str:

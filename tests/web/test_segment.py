@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from roadmask.masks.codec import decode_mask
 from tests.harness.images.worker_images import BAD, encoded, gradient, png
@@ -218,6 +218,18 @@ def test_a_bad_file_is_explained(window: Open) -> None:
     expect(message).to_contain_text("The JPEG data are truncated or corrupt")
     # Trying again changes nothing about the file.
     expect(message.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+def test_many_bad_files_leave_the_others_in_sight(window: Open) -> None:
+    page = window()
+    bad: list[FilePayload] = [
+        {"name": f"{n}.txt", "mimeType": "text/plain", "buffer": b"text"} for n in range(5)
+    ]
+    page.locator(".welcome input[type=file]").first.set_input_files(bad)
+    expect(page.locator(".uploads .rejected")).to_have_count(5)
+    expect(page.locator(".uploads .rejected:visible")).to_have_count(3)
+    page.locator(".uploads summary", has_text="2 more files were refused").click()
+    expect(page.locator(".uploads .rejected:visible")).to_have_count(5)
 
 
 def test_an_unknown_image_is_explained(window: Open) -> None:

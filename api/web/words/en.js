@@ -55,6 +55,7 @@ export default {
   'uploads.progress': '{done} of {n} uploaded…',
   'uploads.stop': 'Stop',
   'uploads.done': '{n} {file|files} uploaded.',
+  'uploads.more_rejected': '{n} more {file was|files were} refused',
   'uploads.order': 'your files',
   'notice.open': 'Open',
 

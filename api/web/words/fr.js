@@ -57,6 +57,7 @@ export default {
   'uploads.progress': '{done} sur {n} envoyés…',
   'uploads.stop': 'Arrêter',
   'uploads.done': '{n} {fichier envoyé|fichiers envoyés}.',
+  'uploads.more_rejected': '{n} {autre fichier refusé|autres fichiers refusés}',
   'uploads.order': 'vos fichiers',
   'notice.open': 'Ouvrir',
 

@@ -9,12 +9,17 @@ import { thumbnail } from '../../lib/thumbnail.js';
 import { ownFiles } from './own_files.js';
 
 const SHOWN = 60;
+/** Refused files above the fold: the user's files stay in sight. */
+const REJECTED_SHOWN = 3;
 
 /** @extends {Emitter<{open: [id: string]}>} */
 export class UploadList extends Emitter {
   #currentId = '';
   #list = h('ul');
-  #rejected = h('ul', { class: 'rejected-list' });
+  #rejected = h('ul');
+  #moreCount = h('summary');
+  #moreRejected = h('ul');
+  #more = h('details', {}, this.#moreCount, this.#moreRejected);
   #status = h('p', { class: 'note', role: 'status' });
   #stop = h('button', { type: 'button', onclick: () => ownFiles.stop() }, t('uploads.stop'));
   #unsubscribe = ownFiles.on('change', () => this.#draw());
@@ -27,6 +32,7 @@ export class UploadList extends Emitter {
       h('h2', {}, t('uploads.title')),
       h('div', { class: 'upload-progress' }, this.#status, this.#stop),
       this.#rejected,
+      this.#more,
       this.#list,
     );
     this.#draw();
@@ -48,12 +54,14 @@ export class UploadList extends Emitter {
     this.#stop.hidden = !progress;
     const counts = progress && { done: progress.done, n: progress.total };
     this.#status.textContent = counts ? t('uploads.progress', counts) : '';
-    fill(
-      this.#rejected,
-      rejected.map(({ path, error }) =>
-        h('li', { class: 'rejected' }, h('b', {}, path), problemNote(error)),
-      ),
+    const refusals = rejected.map(({ path, error }) =>
+      h('li', { class: 'rejected' }, h('b', {}, path), problemNote(error)),
     );
+    const more = refusals.slice(REJECTED_SHOWN);
+    fill(this.#rejected, refusals.slice(0, REJECTED_SHOWN));
+    fill(this.#moreRejected, more);
+    this.#more.hidden = !more.length;
+    this.#moreCount.textContent = t('uploads.more_rejected', { n: more.length });
     fill(
       this.#list,
       files.slice(0, SHOWN).map((file) => this.#row(file)),
