@@ -11,7 +11,6 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 
 import click
 
@@ -66,7 +65,7 @@ def folder_rate(client: Client, folder: Path, out: Path) -> float:
 def measure(
     predictor: Predictor, client: Client, work: Path, images: int, size: tuple[int, int]
 ) -> Repeat:
-    """One repeat, with its files in `work`."""
+    """One repeat, with its files in the new folder `work`."""
     ways = {way: pictures.write(work / way, images, size) for way in ("engine", "job", "folder")}
     repeat = Repeat(
         engine_rate(predictor, ways["engine"]),
@@ -74,7 +73,7 @@ def measure(
         folder_rate(client, work / "folder", work / "masks"),
         folder_rate(client, work / "folder", work / "masks-again"),
     )
-    rmtree(work)
+    pictures.empty(work)
     return repeat
 
 
@@ -104,8 +103,10 @@ def main(images: int, repeats: int, sizes: list[str], smoke: bool, out: Path | N
             model = str(predictor.artifact.model_version)
             for size in sizes:
                 measured = [
-                    measure(predictor, client, work / "run", images, pictures.parse_size(size))
-                    for _ in range(repeats)
+                    measure(
+                        predictor, client, work / size / str(n), images, pictures.parse_size(size)
+                    )
+                    for n in range(repeats)
                 ]
                 rows.append(row(size, measured))
     head = ("images", "engine, images/s", "job", "folder", "again, images/s")

@@ -40,18 +40,15 @@ def prepare(folder: Path, out: Path, count: int, artifact: str) -> None:
     results = []
     with closing(FolderState(state_file(out))) as state:
         output = OutputFolder(options, names, state, artifact)
-        with state.transaction():
-            for name in names:
-                data = name.encode()
-                image, mask = folder / name, (out / name).with_suffix(".png")
-                for path in (image, mask):
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(data)
-                state.sha256(name, image)
-                mask_name = mask.relative_to(out).as_posix()
-                results.append(
-                    FileResult(name, sha256_of(data), mask_name, artifact, shares=shares)
-                )
+        for name in names:
+            data = name.encode()
+            image, mask = folder / name, (out / name).with_suffix(".png")
+            for path in (image, mask):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            mask_name = mask.relative_to(out).as_posix()
+            results.append(FileResult(name, sha256_of(data), mask_name, artifact, shares=shares))
+        state.sha256s(names, folder, {})
         output.record(results)
 
 

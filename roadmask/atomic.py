@@ -9,6 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+BUFFER = 1 << 16
+"""Bytes that are written at once."""
+
 
 @contextmanager
 def replacing(
@@ -21,15 +24,17 @@ def replacing(
     without it, a power cut can leave an empty file under the name. The draft lies beside `path`, or
     in `drafts` on the same file system, and has the suffix of `path`, or `suffix`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if drafts is not None:
-        drafts.mkdir(parents=True, exist_ok=True)
+    folder = drafts or path.parent
+    # Looking is quicker than making what is there already, and there may be a million masks.
+    for needed in (path.parent, folder):
+        if not os.path.isdir(needed):
+            needed.mkdir(parents=True, exist_ok=True)
     ending = path.suffix if suffix is None else suffix
     # The name of `path` is not part of it: a name may be as long as the file system allows.
-    draft = (drafts or path.parent) / f".{uuid4().hex}.part{ending}"
+    draft = folder / f".{uuid4().hex}.part{ending}"
     try:
         yield draft
-        if draft.is_dir():
+        if os.path.isdir(draft):
             shutil.rmtree(path, ignore_errors=True)
             # Another process may have put its folder there in between.
             with suppress(OSError):
@@ -39,7 +44,7 @@ def replacing(
             if fsync:
                 with draft.open("rb+") as file:
                     os.fsync(file.fileno())
-            draft.replace(path)
+            os.replace(draft, path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename in (None, str(draft), draft):
             # The draft's name tells nobody anything, and a full disk gives none.
@@ -53,5 +58,5 @@ def replacing(
 
 def write_atomically(path: Path, blocks: Iterable[bytes]) -> None:
     """Write a file from blocks of bytes, whole or not at all."""
-    with replacing(path) as draft, draft.open("wb") as file:
+    with replacing(path) as draft, open(draft, "wb", BUFFER) as file:
         file.writelines(blocks)

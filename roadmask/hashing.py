@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+
+BLOCK = 1 << 18
+"""Bytes of a file that are read at once."""
 
 
 def sha256_of(data: bytes) -> str:
@@ -12,10 +16,10 @@ def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def sha256_of_file(path: Path) -> str:
+def sha256_of_file(path: str | Path) -> str:
     """The digest of a file's bytes; blocks of it are in memory one at a time."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with open(path, "rb", buffering=0) as file:
+        return sha256_of_blocks(iter(partial(file.read, BLOCK), b""))
 
 
 def sha256_of_blocks(blocks: Iterable[bytes]) -> str:

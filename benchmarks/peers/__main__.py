@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from shutil import rmtree
 
 import click
 import httpx
@@ -124,15 +124,16 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="roadmask-bench-") as folder, ExitStack() as stack:
         work = Path(folder)
         probe = next(pictures.jpegs(1, size))
+        numbers = itertools.count()
         servers = ways(venvs, engine, work, probe, peers, stack)
         for way in servers.values():
-            way(pictures.write(work / "repeat" / "images", CLIENTS, size))
-            rmtree(work / "repeat")
+            way(pictures.write(work / str(next(numbers)) / "images", CLIENTS, size))
         for repeat in range(repeats):
             for title, way in servers.items():
-                rate = way(pictures.write(work / "repeat" / "images", count, size))
+                files = work / str(next(numbers))
+                rate = way(pictures.write(files / "images", count, size))
                 print(f"{engine}, repeat {repeat + 1}: {title}: {rate:.2f} images/s", flush=True)
-                rmtree(work / "repeat")
+                pictures.empty(files)
                 yield title, rate
 
 

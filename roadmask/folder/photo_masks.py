@@ -13,7 +13,7 @@ from PIL import Image
 from roadmask.errors import InvalidRequest
 from roadmask.folder.mask_file import MaskWriter
 from roadmask.folder.output_names import confidence_name, mask_names
-from roadmask.folder.state import FolderState, state_file
+from roadmask.folder.state import FileState, FolderState, state_file
 from roadmask.masks.taxonomy import CITYSCAPES
 from roadmask.schemas.mask_formats import MaskFormat
 
@@ -70,7 +70,7 @@ class PhotoMasks:
         with closing(FolderState(state_file(self.writer.out))) as state:
             for name, file in self._files_of(self.names[photo]):
                 if file.exists():
-                    state.save_written(name, file, by_run=False)
+                    state.save_written(name, FileState.of(file), by_run=False)
 
     def _known(self) -> set[str]:
         """The names of files that are as they were written."""

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -115,32 +115,44 @@ class FolderState:
         rows = self._rows(query, options, *map(os.fsencode, names))
         return {os.fsdecode(path): KnownFile(*columns) for path, *columns in rows}
 
-    def sha256(self, name: str, path: Path) -> str:
-        """The sha256 of a file, which is read only if it changed. Raises `OSError`."""
-        return self.sha256_of(name, path, self.known([name], "").get(name))
+    def sha256s(
+        self, names: Sequence[str], folder: Path, known: Mapping[str, KnownFile]
+    ) -> dict[str, str | OSError]:
+        """The sha256s of these files of a folder, or why one cannot be read.
 
-    def sha256_of(self, name: str, path: Path, known: KnownFile | None) -> str:
-        """The same for a file of which `known` is all that is saved."""
-        state = FileState.of(path)
-        if known and state == (known.size, known.changed):
-            return known.sha256
-        sha256 = sha256_of_file(path)
-        self._write("REPLACE INTO files VALUES (?, ?, ?, ?)", os.fsencode(name), *state, sha256)
-        return sha256
+        Only what changed is read; `known` is all that is saved of the files.
+        """
+        found: dict[str, str | OSError] = {}
+        read: list[tuple[bytes, int, int, str]] = []
+        for name in names:
+            path, saved = f"{folder}{os.sep}{name}", known.get(name)
+            try:
+                state = FileState.of(path)
+                if saved and state == (saved.size, saved.changed):
+                    found[name] = saved.sha256
+                    continue
+                found[name] = sha256 = sha256_of_file(path)
+            except OSError as error:
+                found[name] = error
+                continue
+            read.append((os.fsencode(name), *state, sha256))
+        if read:
+            with self.transaction():
+                self._db.executemany("REPLACE INTO files VALUES (?, ?, ?, ?)", read)
+        return found
 
     def save_result(
         self, name: str, sha256: str, options: str, mask: Path | None, line: dict[str, Any]
     ) -> None:
         """Save a file's line; `mask` is the file that was written, None for a failure."""
-        state = FileState.of(mask) if mask else (None, None)
-        values = (os.fsencode(name), sha256, options, *state, json.dumps(line))
+        state = FileState.of(mask) if mask else None
+        values = (os.fsencode(name), sha256, options, *(state or (None, None)), json.dumps(line))
         self._write("REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?)", *values)
-        if mask:
-            self.save_written(line["mask"], mask, by_run=True)
+        if state:
+            self.save_written(line["mask"], state, by_run=True)
 
-    def save_written(self, name: str, path: Path, *, by_run: bool) -> None:
-        """Save that the file at `path`, called `name` in the output folder, was just written."""
-        state = FileState.of(path)
+    def save_written(self, name: str, state: FileState, *, by_run: bool) -> None:
+        """Save the state of a file called `name` in the output folder, which was just written."""
         values = (os.fsencode(name), *state, by_run)
         self._write("REPLACE INTO written VALUES (?, ?, ?, ?)", *values)
 

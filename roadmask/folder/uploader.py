@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -138,23 +137,18 @@ class Uploader:
     ) -> Iterator[tuple[str, str]]:
         """The files to submit and their sha256s; those with a mask in place go to `kept`."""
         known = self._state.known(names, self._options.result_options)
-        for name in names:
+        left = [name for name in names if name not in resumed]
+        for start in range(0, len(left), FIRST_SIZE):
             if self._stop.is_set():
                 raise Stopped
-            if name in resumed:
-                continue
-            try:
-                sha256 = self._state.sha256_of(name, self._options.folder / name, known.get(name))
-            except OSError as error:
-                if error.errno == errno.ENOSPC:
-                    # The disk of the state is full, and the image is well.
-                    raise
-                kept.append(FileResult.of_error(name, None, _unreadable(error)))
-                continue
-            if result := self._output.unchanged(name, sha256, known.get(name)):
-                kept.append(result)
-            else:
-                yield name, sha256
+            files = left[start : start + FIRST_SIZE]
+            for name, sha256 in self._state.sha256s(files, self._options.folder, known).items():
+                if isinstance(sha256, OSError):
+                    kept.append(FileResult.of_error(name, None, _unreadable(sha256)))
+                elif result := self._output.unchanged(name, sha256, known.get(name)):
+                    kept.append(result)
+                else:
+                    yield name, sha256
 
     def _resume(self, names: set[str]) -> set[str]:
         """Submit again the sub-jobs that an earlier run left open; the names of their files."""
@@ -168,13 +162,13 @@ class Uploader:
         return resumed
 
     def _are_unchanged(self, files: dict[str, str]) -> bool:
-        try:
-            return all(self._sha256(name) == sha256 for name, sha256 in files.items())
-        except OSError:
-            return False
+        names = list(files)
+        blocks = (names[start : start + BLOCK] for start in range(0, len(names), BLOCK))
+        return all(self._sha256s(block).items() <= files.items() for block in blocks)
 
-    def _sha256(self, name: str) -> str:
-        return self._state.sha256(name, self._options.folder / name)
+    def _sha256s(self, names: Sequence[str]) -> dict[str, str | OSError]:
+        known = self._state.known(names, self._options.result_options)
+        return self._state.sha256s(names, self._options.folder, known)
 
     def _submit_files(self, files: dict[str, str], key: str | None = None) -> None:
         """Upload and submit files as one sub-job; `key` is that of an earlier run's."""

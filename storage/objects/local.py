@@ -95,6 +95,7 @@ class LocalStore:
         return False
 
     def delete(self, key: str) -> None:
+        self._check_root()
         path = self._path(key)
         with _usable():
             if path.is_file():
@@ -169,6 +170,7 @@ class LocalStore:
     def _put(
         self, key: str, content_type: str, fill: Callable[[Path], object], *, synced: bool = True
     ) -> None:
+        self._check_root()
         path = self._path(key)
         with _usable():
             sidecar = _sidecar(path)
@@ -209,12 +211,11 @@ class LocalStore:
                 yield folder + name
 
     def _path(self, key: str) -> Path:
-        self._check_root()
         path = self._root / check_key(key)
         # A symbolic link in the folder must not lead the store out of it. Few folders have any, and
         # to resolve the whole path takes several times as long as to read it.
-        steps = accumulate(key.split("/"), os.path.join, initial=str(self._root))
-        has_link = any(map(os.path.islink, steps))
+        steps = accumulate(key.split("/"), lambda folder, name: f"{folder}/{name}")
+        has_link = any(os.path.islink(f"{self._root}/{step}") for step in steps)
         if has_link and not os.path.realpath(path).startswith(f"{self._root}{os.sep}"):
             raise ObjectNotFound(f"{key!r} leads out of the object store's folder.")
         return path

@@ -17,7 +17,7 @@ from PIL import Image
 
 from roadmask import Client
 from roadmask.cli.segment import segment
-from roadmask.folder.state import FolderState, state_file
+from roadmask.folder.state import FileState, FolderState, state_file
 from tests.harness.client.photo_folders import photo, tree
 from tests.harness.client.program import PROGRAM, Done, call_roadmask
 
@@ -87,7 +87,7 @@ def test_a_mask_of_an_earlier_revision_is_known_by_its_palette(
 def test_masks_of_a_folder_run_are_known(run: Segment, x: Path, tmp_path: Path) -> None:
     photo(tmp_path / "masks/x.png", 2)
     with closing(FolderState(state_file(tmp_path / "masks"))) as state:
-        state.save_written("x.png", tmp_path / "masks/x.png", by_run=True)
+        state.save_written("x.png", FileState.of(tmp_path / "masks/x.png"), by_run=True)
     assert run("x.png").returncode == 0
 
 
