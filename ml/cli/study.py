@@ -86,6 +86,6 @@ def _scenes(context: click.Context, folder: Path) -> tuple[tuple[Path], Path]:
     """Folders of a few rendered scenes, to learn from and to be measured on."""
     train, val = folder / "train", folder / "val"
     for part, count, seed in ((train, 8, 1), (val, 2, 1001)):
-        if not part.exists():
-            context.invoke(scenes, out=part, count=count, seed=seed, size=(96, 72), png=True)
+        # Rendered anew each time: what an interrupted run left may be half of them.
+        context.invoke(scenes, out=part, count=count, seed=seed, size=(96, 72), png=True)
     return (train,), val
