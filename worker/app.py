@@ -32,7 +32,7 @@ def create_app(settings: Settings, process: WorkerProcess, lanes: Collection[Lan
     add_tasks(app, chunks, consumption)
     report_turns(app, consumption)
     both = set(lanes) == set(Lane)
-    interactive = InteractiveConsumer(app, chunks, consumption) if both else None
+    interactive = InteractiveConsumer(process.queue, chunks, consumption) if both else None
 
     def start(**_: Any) -> None:
         try:
