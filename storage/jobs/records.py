@@ -48,7 +48,6 @@ from storage.connections import is_outage, records_guard
 from storage.jobs.item_list import ItemList, ItemQuery
 from storage.jobs.item_reader import ItemReader
 from storage.jobs.job_file import (
-    JobFile,
     begin_round,
     default_lane,
     delete_job,
@@ -70,13 +69,13 @@ from storage.jobs.keys import (
 )
 from storage.jobs.keys import idempotency_key as key_of
 from storage.jobs.lane_capacity import LaneCapacity
-from storage.jobs.lua.status_reply import StatusReply
 from storage.jobs.manifest import INLINE_ITEMS, ManifestItem, write_manifest
 from storage.jobs.results import matrix
 from storage.jobs.scripts import CreateOutcome, JobScripts, RetryOutcome
 from storage.jobs.status import parse_status
 from storage.objects.keys import JOB_FOLDERS, job_file_key
 from storage.objects.store import ObjectStore
+from storage.queue import encode_message
 from storage.redis_text import text
 
 log = logging.getLogger(__name__)
@@ -125,6 +124,7 @@ class JobRecords:
         model: str | None = None,
         listing: str = "",
         owner: str | None = None,
+        messages: int = 0,
     ) -> Accepted:
         """Accept a job, or return the job that an earlier request with the same key created.
 
@@ -132,7 +132,8 @@ class JobRecords:
         accepted job outlives Redis. If several requests race with one key, the first to create
         its record wins, and the others delete what they wrote. `model` is the version to which the
         model name in the request resolves. `listing` is the sha256 of an image list that was sent
-        apart from the request. `owner` is the API key that the job belongs to.
+        apart from the request. `owner` is the API key that the job belongs to. Up to `messages`
+        messages wake the workers of its lane, in the step that accepts the job.
 
         Raises `InvalidRequest` for no items, `IdempotencyConflict` when another request used the
         key before, `QueueFull`, and what `items` raises.
@@ -167,25 +168,16 @@ class JobRecords:
             retention_s=self._settings.retention_s,
             max_open_items=self._capacity.items,
             max_open_jobs=self._capacity.jobs,
+            messages=[encode_message(job_id, file.lane) for _ in range(min(messages, total))],
         )
-        if created.outcome is CreateOutcome.CREATED:
-            return Accepted(self._read_accepted(file), is_replay=False)
+        if created.status is not None:
+            job = parse_status(job_id, created.status).job
+            self._clock.note(file.created_ms / 1000 - job.created_at.timestamp())
+            return Accepted(job, is_replay=False)
         self._forget(job_id)
         if created.earlier_job is not None:
             return Accepted(self.read(created.earlier_job), is_replay=True)
         raise self._refusal(created.outcome, total)
-
-    def _read_accepted(self, file: JobFile) -> Job:
-        """Read a job that was accepted now. Without Redis, it is as it was accepted."""
-        try:
-            job = self.read(file.id)
-            self._clock.note(file.created_ms / 1000 - job.created_at.timestamp())
-            return job
-        except Exception as error:
-            log.warning("job %s was accepted, but cannot be read: %r", file.id, error)
-            fields = file.record() | {"state": JobState.QUEUED, "created": file.created_ms}
-            record = {name: str(value) for name, value in fields.items()}
-            return parse_status(file.id, StatusReply(record, {}, "0-0", None)).job
 
     def _refusal(self, outcome: CreateOutcome, total: int) -> RoadmaskError:
         if outcome is CreateOutcome.CONFLICT:
