@@ -129,8 +129,8 @@ async def segment_serialised(
         file = body.path.open("rb")
     url = links.job_url(job.id)
     try:
-        job = await watcher.wait(job.id, wait)
-        item = single.ended(await run_in_threadpool(records.item, job.id, 0), job)
+        await watcher.ends(job.id, wait)
+        item = single.ended(await run_in_threadpool(records.item, job.id, 0), job.id)
         if item is None:
             raise NotInTime(
                 f"The image is not segmented yet, and its job continues: see {url}. You can also "

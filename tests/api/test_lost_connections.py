@@ -88,7 +88,7 @@ def test_an_image_that_was_accepted_by_rest_is_told_where_it_is(
     def fail(*_: object) -> object:
         raise RecordsUnavailable("Redis does not answer.")
 
-    monkeypatch.setattr(JobWatcher, "wait", fail)
+    monkeypatch.setattr(JobWatcher, "ends", fail)
     answer = client.post("/rest/", json={"image": [[[1, 2, 3]] * 8] * 8})
     assert (answer.status_code, answer.json()["code"]) == (504, "not_in_time")
     job_id = answer.json()["job"].rpartition("/")[2]

@@ -231,7 +231,7 @@ def test_a_job_that_is_canceled_is_told(client: httpx.Client, begin: Call) -> No
 
 
 @pytest.mark.parametrize("error", [RecordsUnavailable("?"), JobNotFound("?"), RuntimeError("?")])
-@pytest.mark.parametrize("failing", [(JobWatcher, "wait"), (JobRecords, "item")])
+@pytest.mark.parametrize("failing", [(JobWatcher, "ends"), (JobRecords, "item")])
 def test_an_accepted_image_is_202_whatever_waiting_does(
     client: httpx.Client,
     monkeypatch: pytest.MonkeyPatch,
