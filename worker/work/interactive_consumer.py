@@ -1,10 +1,9 @@
 """Threads that consume only the interactive lane.
 
-Celery's pool takes messages of both lanes, and a large batch job occupies all its threads for as
-long as their chunks last. These threads take interactive messages only, from the same queue, so
-that an interactive image is claimed at once. They pop a message and keep no trace of it in Redis:
-if their process dies before the claim, the reconciler finds the job without a lease and sends
-another one, long before Celery would bring back a message that was not acknowledged.
+A large batch job occupies all threads of Celery's pool for as long as their chunks last. These
+threads claim an interactive image at once. They pop a message and keep no trace of it in Redis: if
+their process dies before the claim, the reconciler finds the job without a lease and sends another
+one, long before Celery would bring back a message that was not acknowledged.
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ from worker.work.chunks import ChunkRunner
 from worker.work.consumption import Consumption
 from worker.work.tasks import run_chunk
 
-THREADS = 2
-"""While one image is in the model, the next one is fetched."""
 POLL_S = 1.0
 """How often a thread without messages checks whether to stop."""
 
@@ -27,13 +24,15 @@ POLL_S = 1.0
 class InteractiveConsumer:
     """Consumes interactive messages until stopped; reconnects when the connection is lost."""
 
-    def __init__(self, queue: JobQueue, chunks: ChunkRunner, consumption: Consumption) -> None:
+    def __init__(
+        self, queue: JobQueue, chunks: ChunkRunner, consumption: Consumption, threads: int
+    ) -> None:
         self._queue = queue
         self._chunks = chunks
         self._consumption = consumption
         self._stopping = threading.Event()
         self._threads = [
-            Periodic(f"interactive-{number}", POLL_S, self._consume) for number in range(THREADS)
+            Periodic(f"interactive-{number}", POLL_S, self._consume) for number in range(threads)
         ]
 
     def start(self) -> None:

@@ -62,7 +62,7 @@ def test_an_odd_message_is_dropped_and_the_next_ones_are_taken(
     noted = NotedJobs()
     queue = JobQueue(redis, settings)
     consumption = Consumption([Lane.INTERACTIVE], 60)
-    consumer = InteractiveConsumer(queue, noted, consumption)  # type: ignore[arg-type]
+    consumer = InteractiveConsumer(queue, noted, consumption, 2)  # type: ignore[arg-type]
     consumer.start()
     wait_until(lambda: "wanted" in noted.jobs)
     wait_until(lambda: redis.llen(lane_key(Lane.INTERACTIVE)) == 0)
