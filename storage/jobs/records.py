@@ -142,14 +142,17 @@ class JobRecords:
         first = tuple(islice(remaining, INLINE_ITEMS + 1))
         if not first:
             raise InvalidRequest("The request selects no image. Name at least one that exists.")
-        if idempotency_key is not None:
-            self._check_keys_are_known()
         known_key = idempotency_key and key_of(idempotency_key, owner)
         self._capacity.check(request.lane or default_lane(len(first)), known_key)
         job_id = new_job_id()
-        self._redis.zadd(ACCEPTING, {job_id: creation_ms(job_id)})
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(ACCEPTING, {job_id: creation_ms(job_id)})
+            pipe.hexists(EPOCH, "server")
+            _, is_complete = pipe.execute()
         inline = first if len(first) <= INLINE_ITEMS else ()
         try:
+            if idempotency_key is not None and not is_complete:
+                self._check_keys_are_known()
             total = len(inline) or write_manifest(self._store, job_id, chain(first, remaining))
             named = model or request.model
             file = new_job_file(
@@ -360,8 +363,6 @@ class JobRecords:
         It was emptied if it lacks the oldest job in the store. A job that is being accepted at this
         moment has no record yet and does not count.
         """
-        if self.are_complete():
-            return
         files = (key for key in self._store.keys("jobs/") if key.endswith("/job.json"))
         oldest = next(files, "").split("/")
         if len(oldest) == 3 and oldest[1] < first_job_id((time.time() - ACCEPTING_S) * 1000):
