@@ -129,6 +129,8 @@ async def segment_image(
             name=name or upload.filename,
             idempotency_key=idempotency_key,
         )
+    # While the worker begins. The job is there, however its image ends.
+    await parts.access.record(request.scope, caller, 200)
     seconds, headers = waiting_time(wait, prefer)
     if wait is None and not headers:
         seconds = MAX_WAIT_S
