@@ -48,8 +48,7 @@ class WorkerProcess:
         table = self._watchdog_process.table
         watchdog = Watchdog(settings.item_deadline_s, table=table)
 
-        self.queue = storage.queue
-        self._settings, self._models = settings, models
+        self._settings, self._models, self.queue = settings, models, storage.queue
         self._rollout = ModelRollout(storage.deployments, models)
 
         batch_sizer = BatchSizer(settings.max_batch, minimum=core_count)

@@ -129,16 +129,14 @@ async def segment_image(
             name=name or upload.filename,
             idempotency_key=idempotency_key,
         )
-    # While the worker begins. The job is there, however its image ends.
-    await parts.access.record(request.scope, caller, 200)
+    await parts.access.record(request.scope, caller, 200)  # while the worker begins
     seconds, headers = waiting_time(wait, prefer)
     if wait is None and not headers:
         seconds = MAX_WAIT_S
     headers |= {"Location": parts.links.job_path(accepted.job.id), "Vary": "Accept"}
     if accepted.is_replay:
         headers["Idempotency-Replayed"] = "true"
-    accept = ",".join(request.headers.getlist("accept"))
-    wanted = mask_format or FORMATS[preferred_type(accept, FORMATS)]
+    wanted = mask_format or _accepted_format(request)
     found = await _wait(parts, request, accepted.job.id, seconds, wanted)
     if found is None:
         body = parts.links.job(accepted.job).model_dump_json()
@@ -149,6 +147,10 @@ async def segment_image(
     headers[ITEM_HEADER] = _header(item)
     headers["Content-Location"] = f"{headers['Location']}/items/0/mask?format={wanted}"
     return Response(mask, headers=headers, media_type=wanted.media_type)
+
+
+def _accepted_format(request: Request) -> MaskFormat | None:
+    return FORMATS[preferred_type(",".join(request.headers.getlist("accept")), FORMATS)]
 
 
 def _header(item: Item) -> str:

@@ -48,6 +48,7 @@ from storage.connections import is_outage, records_guard
 from storage.jobs.item_list import ItemList, ItemQuery
 from storage.jobs.item_reader import ItemReader
 from storage.jobs.job_file import (
+    JobFile,
     begin_round,
     default_lane,
     delete_job,
@@ -69,6 +70,7 @@ from storage.jobs.keys import (
 )
 from storage.jobs.keys import idempotency_key as key_of
 from storage.jobs.lane_capacity import LaneCapacity
+from storage.jobs.lua.status_reply import StatusReply
 from storage.jobs.manifest import INLINE_ITEMS, ManifestItem, write_manifest
 from storage.jobs.results import matrix
 from storage.jobs.scripts import CreateOutcome, JobScripts, RetryOutcome
@@ -145,10 +147,7 @@ class JobRecords:
         known_key = idempotency_key and key_of(idempotency_key, owner)
         self._capacity.check(request.lane or default_lane(len(first)), known_key)
         job_id = new_job_id()
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zadd(ACCEPTING, {job_id: creation_ms(job_id)})
-            pipe.hexists(EPOCH, "server")
-            _, is_complete = pipe.execute()
+        is_complete = self._announce(job_id)
         inline = first if len(first) <= INLINE_ITEMS else ()
         try:
             if idempotency_key is not None and not is_complete:
@@ -174,13 +173,24 @@ class JobRecords:
             messages=[encode_message(job_id, file.lane) for _ in range(min(messages, total))],
         )
         if created.status is not None:
-            job = parse_status(job_id, created.status).job
-            self._clock.note(file.created_ms / 1000 - job.created_at.timestamp())
-            return Accepted(job, is_replay=False)
+            return self._accepted(file, created.status)
         self._forget(job_id)
         if created.earlier_job is not None:
             return Accepted(self.read(created.earlier_job), is_replay=True)
         raise self._refusal(created.outcome, total)
+
+    def _announce(self, job_id: str) -> bool:
+        """Note that the job is being accepted; return whether Redis has all records."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(ACCEPTING, {job_id: creation_ms(job_id)})
+            pipe.hexists(EPOCH, "server")
+            _, is_complete = pipe.execute()
+        return bool(is_complete)
+
+    def _accepted(self, file: JobFile, status: StatusReply) -> Accepted:
+        job = parse_status(file.id, status).job
+        self._clock.note(file.created_ms / 1000 - job.created_at.timestamp())
+        return Accepted(job, is_replay=False)
 
     def _refusal(self, outcome: CreateOutcome, total: int) -> RoadmaskError:
         if outcome is CreateOutcome.CONFLICT:
