@@ -142,7 +142,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             log.warning("%s", error.detail)
         await run_in_threadpool(remove_abandoned_folders)
         adapting = asyncio.create_task(adapt_thread_limit())
-        warming_up = asyncio.create_task(run_in_threadpool(components.storage.queue.warm_up))
         yield
         adapting.cancel()
-        await asyncio.gather(warming_up, reading_keys)
+        await reading_keys

@@ -169,7 +169,7 @@ class Settings(BaseSettings):
     default."""
 
     worker_threads: int = Field(4, ge=1, le=1000)
-    """Chunks that one worker process works on at once."""
+    """Chunks of each lane that one worker process works on at once."""
 
     model_public_keys: list[str] = Field(default_factory=list)
     """Public keys (Ed25519, DER in base64) of which one must have signed each model that is not

@@ -137,8 +137,7 @@ class StorageBackends:
         )
 
     def close(self) -> None:
-        """Close the connections to the queue and to Redis."""
-        self.queue.close()
+        """Close the connections to Redis."""
         self.redis.close()
 
 

@@ -1,26 +1,27 @@
-"""The queue: messages through Celery that wake workers. The work itself is in the job records."""
+"""The queue: Celery's messages, which wake workers. The work itself is in the job records.
+
+Messages are written here, and not by Celery's client: it takes longer for one than Redis for all
+that a job needs, and a client waits for it.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+import base64
+import json
+import logging
+from typing import Any
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 from redis import Redis
 from redis.connection import parse_url
-from redis.exceptions import RedisError
 
-from roadmask.errors import RecordsUnavailable
 from roadmask.schemas.jobs import Lane
+from roadmask.schemas.media_types import JSON
 from roadmask.settings import Settings
 from storage.connections import records_guard
 
-if TYPE_CHECKING:
-    from celery import Celery
-    from kombu import Connection
+log = logging.getLogger(__name__)
 
 TASK = "roadmask.work"
 """The Celery task of the workers. Its argument is the id of a job that has work."""
@@ -110,81 +111,89 @@ def _broker_url(redis_url: str) -> str:
     )
 
 
+def encode_message(job_id: str, lane: Lane) -> bytes:
+    """A message that a job of this lane has work, as Celery's protocol 2 and kombu write it."""
+    task_id = str(uuid4())
+    message = {
+        "body": base64.b64encode(json.dumps([[job_id], {}, {}]).encode()).decode(),
+        "content-encoding": "utf-8",
+        "content-type": JSON,
+        "headers": {
+            "lang": "py",
+            "task": TASK,
+            "id": task_id,
+            "root_id": task_id,
+            "parent_id": None,
+            "group": None,
+        },
+        "properties": {
+            "correlation_id": task_id,
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": lane.value},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": str(uuid4()),
+        },
+    }
+    return json.dumps(message).encode()
+
+
+def decode_message(message: bytes) -> str:
+    """The job that a message is about. Raises `ValueError` for a message of another kind."""
+    try:
+        fields = json.loads(message)
+        task, kind, body = fields["headers"]["task"], fields["content-type"], fields["body"]
+        if (task, kind) != (TASK, JSON):
+            raise ValueError(f"it is of the task {task}, as {kind}")
+        if fields["properties"].get("body_encoding") == "base64":
+            body = base64.b64decode(body)
+        (job_id, *_), *_ = json.loads(body)
+        return str(job_id)
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"it has another form: {error!r}") from None
+
+
 class JobQueue:
-    """Sends messages and counts them. Both raise `RecordsUnavailable` without Redis."""
+    """Sends, takes and counts messages. All raise `RecordsUnavailable` without Redis."""
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
-        self._redis = redis
+        self._redis: Any = redis
         self._settings = settings
-        self._idle: deque[Connection] = deque()
 
-    def warm_up(self) -> None:
-        """Load Celery now instead of with the first message: it takes a while."""
-        self._celery.finalize(auto=True)
-
+    @records_guard()
     def send(self, job_id: str, lane: Lane, copies: int = 1) -> None:
         """Wake up to `copies` workers for a job that has work."""
-        try:
-            self._send(job_id, lane, copies)
-        except Exception:
-            from kombu.exceptions import OperationalError
+        if copies:
+            messages = (encode_message(job_id, lane) for _ in range(copies))
+            self._redis.lpush(lane_key(lane), *messages)
 
-            # After a restart of Redis kombu's channels may fail in many ways. Drop them all: a new
-            # connection shows whether Redis is up.
-            self.close()
-            try:
-                self._send(job_id, lane, copies)
-            except (OperationalError, RedisError, OSError) as error:
-                raise RecordsUnavailable(
-                    "The queue does not answer. What was accepted is kept and will be worked on."
-                ) from error
+    @records_guard()
+    def take(self, lane: Lane, seconds: float) -> str | None:
+        """The job of the oldest message, which leaves the lane; None if none comes in `seconds`.
+
+        A message that nobody can read is dropped: it would come back for ever.
+        """
+        popped = self._redis.brpop([lane_key(lane)], timeout=seconds)
+        if popped is None:
+            return None
+        try:
+            return decode_message(popped[1])
+        except ValueError as error:
+            log.error("a message of the lane %s is dropped: %s", lane, error)
+            return None
 
     def check(self) -> None:
-        """Connect to the broker. Raises what Redis or the network says."""
-        connection = self._celery.connection_for_write()
-        try:
+        """Connect to the broker as Celery does. Raises what Redis or the network says."""
+        from celery import Celery
+
+        app = Celery("roadmask", set_as_current=False, fixups=[])
+        app.conf.update(celery_config(self._settings))
+        with app.connection_for_write() as connection:
             connection.ensure_connection(
                 max_retries=1, interval_start=0, reraise_as_library_errors=False
             )
-        finally:
-            connection.release()
-
-    def close(self) -> None:
-        """Close the idle connections to the broker."""
-        while self._idle:
-            # A connection that broke in an outage may raise anything.
-            with suppress(Exception):
-                self._idle.pop().release()
 
     @records_guard()
     def depth(self, lane: Lane) -> int:
         """Return the number of messages that wait in a lane."""
         return int(self._redis.llen(lane_key(lane)))
-
-    @cached_property
-    def _celery(self) -> Celery:
-        from celery import Celery
-
-        app = Celery("roadmask", set_as_current=False, fixups=[])
-        app.conf.update(celery_config(self._settings))
-        return app
-
-    def _send(self, job_id: str, lane: Lane, copies: int) -> None:
-        with self._connection() as connection, self._celery.amqp.Producer(connection) as producer:
-            for _ in range(copies):
-                self._celery.send_task(TASK, (job_id,), queue=lane.value, producer=producer)
-
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        """Lend a connection to this thread; it is kept for the next one unless something failed."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._celery.connection_for_write()
-        try:
-            connection.ensure_connection(max_retries=1, interval_start=0)
-            yield connection
-        except BaseException:
-            connection.release()
-            raise
-        self._idle.append(connection)

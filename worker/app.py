@@ -23,16 +23,20 @@ from worker.work.tasks import add_tasks
 def create_app(settings: Settings, process: WorkerProcess, lanes: Collection[Lane]) -> Celery:
     """The Celery app, which starts and stops the process with its worker.
 
-    If the worker serves both lanes, the interactive lane also gets threads of its own.
+    If the worker serves both lanes, the interactive lane gets threads of its own instead of those
+    of Celery's pool.
     """
     # The only built-in fixup is that of Django, which puts the working directory on `sys.path`.
     app = Celery("roadmask", set_as_current=False, fixups=[])
     app.conf.update(celery_config(settings))
     chunks, consumption = process.chunks, process.consumption
     add_tasks(app, chunks, consumption)
-    report_turns(app, consumption)
-    both = set(lanes) == set(Lane)
-    interactive = InteractiveConsumer(app, chunks, consumption) if both else None
+    report_turns(app, consumption, _lanes_of_pool(lanes))
+    interactive = None
+    if set(lanes) == set(Lane):
+        interactive = InteractiveConsumer(
+            process.queue, chunks, consumption, settings.worker_threads
+        )
 
     def start(**_: Any) -> None:
         try:
@@ -59,6 +63,11 @@ def create_app(settings: Settings, process: WorkerProcess, lanes: Collection[Lan
     return app
 
 
+def _lanes_of_pool(lanes: Collection[Lane]) -> list[Lane]:
+    """The lanes that Celery's pool serves."""
+    return [Lane.BATCH] if set(lanes) == set(Lane) else list(lanes)
+
+
 def run_worker(settings: Settings, models: LoadedModels, lanes: Iterable[Lane]) -> int:
     """Serve the lanes, the first one first, until SIGTERM. Returns the exit code.
 
@@ -72,7 +81,7 @@ def run_worker(settings: Settings, models: LoadedModels, lanes: Iterable[Lane]) 
     worker = create_app(settings, process, lanes).Worker(
         pool="threads",
         concurrency=settings.worker_threads,
-        queues=[lane.value for lane in lanes],
+        queues=[lane.value for lane in _lanes_of_pool(lanes)],
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,

@@ -33,7 +33,7 @@ def _lanes(_context: click.Context, _option: click.Parameter, value: str) -> lis
     callback=_lanes,
     help="Lanes to serve, the first one with priority.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Chunks to work on at once.")
+@click.option("--threads", type=click.IntRange(min=1), help="Chunks of a lane to work on at once.")
 @click.option("--model", help="Name or folder of the model to serve.")
 @click.option(
     "--check", is_flag=True, help="Exit with 0 if a worker is alive on this machine, else with 1."

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class WorkerProcess:
-    """A worker, running from `start` to `stop`. Its Celery tasks call `chunks`."""
+    """A worker, running from `start` to `stop`. What takes messages calls `chunks`."""
 
     def __init__(self, settings: Settings, models: LoadedModels, lanes: frozenset[Lane]) -> None:
         self._storage = storage = StorageBackends.open(settings)
@@ -48,7 +48,7 @@ class WorkerProcess:
         table = self._watchdog_process.table
         watchdog = Watchdog(settings.item_deadline_s, table=table)
 
-        self._settings, self._models = settings, models
+        self._settings, self._models, self.queue = settings, models, storage.queue
         self._rollout = ModelRollout(storage.deployments, models)
 
         batch_sizer = BatchSizer(settings.max_batch, minimum=core_count)

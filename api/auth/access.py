@@ -160,12 +160,19 @@ class Access:
         return rate_window(caller.key.rate, int(used))
 
     async def record(self, scope: Mapping[str, Any], caller: Caller, status: int) -> None:
-        """Add a request to the audit log, if it changed something or read a whole job."""
-        route = scope.get("route")
+        """Add a request to the audit log, if it changed something or read a whole job.
+
+        A route that goes on for long after the change calls this itself, and earlier: it is added
+        once.
+        """
+        state, route = scope["state"], scope.get("route")
         name = getattr(route, "name", "")
         changes = scope["method"] not in READ_METHODS and name not in UNRECORDED
         if status >= 400 or route is None or not (changes or name in BULK_READS):
             return
+        if state.get("is_recorded"):
+            return
+        state["is_recorded"] = True
         client = scope.get("client") or ("",)
         entry: dict[Any, Any] = {
             "key": caller.name,

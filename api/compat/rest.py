@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from api.bodies.uploads import receive_file, temporary_folder
 from api.compat.rest_image import RestImage, read_rest_image
 from api.dependencies import (
+    AccessDep,
     CallerDep,
     LimiterDep,
     LinksDep,
@@ -106,6 +107,7 @@ async def segment_serialised(
     watcher: WatcherDep,
     links: LinksDep,
     limiter: LimiterDep,
+    access: AccessDep,
     caller: CallerDep,
     wait: Annotated[
         float, Query(ge=0, le=MAX_WAIT_S, description="Longest time to wait, seconds.")
@@ -125,12 +127,14 @@ async def segment_serialised(
             read_rest_image, body.path, folder, limit, limiter=limiter
         )
         job, _ = await run_in_threadpool(single.accept, sent.upload, caller)
+        # While the worker begins. The job is there, however its image ends.
+        await access.record(request.scope, caller, 200)
         # An open file can be read after its folder was removed.
         file = body.path.open("rb")
     url = links.job_url(job.id)
     try:
-        job = await watcher.wait(job.id, wait)
-        item = single.ended(await run_in_threadpool(records.item, job.id, 0), job)
+        await watcher.ends(job.id, wait)
+        item = single.ended(await run_in_threadpool(records.item, job.id, 0), job.id)
         if item is None:
             raise NotInTime(
                 f"The image is not segmented yet, and its job continues: see {url}. You can also "

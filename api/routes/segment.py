@@ -129,15 +129,15 @@ async def segment_image(
             name=name or upload.filename,
             idempotency_key=idempotency_key,
         )
+    await parts.access.record(request.scope, caller, 200)  # while the worker begins
     seconds, headers = waiting_time(wait, prefer)
     if wait is None and not headers:
         seconds = MAX_WAIT_S
     headers |= {"Location": parts.links.job_path(accepted.job.id), "Vary": "Accept"}
     if accepted.is_replay:
         headers["Idempotency-Replayed"] = "true"
-    accept = ",".join(request.headers.getlist("accept"))
-    wanted = mask_format or FORMATS[preferred_type(accept, FORMATS)]
-    found = await _wait(parts, request, accepted.job, seconds, wanted)
+    wanted = mask_format or _accepted_format(request)
+    found = await _wait(parts, request, accepted.job.id, seconds, wanted)
     if found is None:
         body = parts.links.job(accepted.job).model_dump_json()
         return Response(body, 202, headers, media_type=JSON)
@@ -147,6 +147,10 @@ async def segment_image(
     headers[ITEM_HEADER] = _header(item)
     headers["Content-Location"] = f"{headers['Location']}/items/0/mask?format={wanted}"
     return Response(mask, headers=headers, media_type=wanted.media_type)
+
+
+def _accepted_format(request: Request) -> MaskFormat | None:
+    return FORMATS[preferred_type(",".join(request.headers.getlist("accept")), FORMATS)]
 
 
 def _header(item: Item) -> str:
@@ -170,7 +174,7 @@ async def _receive(request: Request, folder: Path, limit: int) -> Upload:
 
 
 async def _wait(
-    parts: Components, request: Request, job: Job, seconds: float, wanted: MaskFormat | None
+    parts: Components, request: Request, job_id: str, seconds: float, wanted: MaskFormat | None
 ) -> tuple[Item, bytes | None] | None:
     """The item with its mask in the format that is wanted; None if it has none after `seconds`.
 
@@ -179,28 +183,28 @@ async def _wait(
     """
     try:
         with parts.streams.one_of(request):
-            job = await parts.watcher.wait(job.id, seconds)
+            await parts.watcher.ends(job_id, seconds)
     except Exception as error:
-        log.warning("job %s is accepted, but its client cannot wait: %r", job.id, error)
+        log.warning("job %s is accepted, but its client cannot wait: %r", job_id, error)
         return None
     # A stored PNG is only read.
     limiter = None if wanted in (None, MaskFormat.PNG) else parts.limiter
-    return await anyio.to_thread.run_sync(_read, parts, job, wanted, limiter=limiter)
+    return await anyio.to_thread.run_sync(_read, parts, job_id, wanted, limiter=limiter)
 
 
 def _read(
-    parts: Components, job: Job, wanted: MaskFormat | None
+    parts: Components, job_id: str, wanted: MaskFormat | None
 ) -> tuple[Item, bytes | None] | None:
     try:
-        item = parts.storage.records.item(job.id, 0)
+        item = parts.storage.records.item(job_id, 0)
     except Exception as error:
-        log.warning("job %s is accepted, but its item cannot be read: %r", job.id, error)
+        log.warning("job %s is accepted, but its item cannot be read: %r", job_id, error)
         return None
-    if parts.single_images.ended(item, job) is None:
+    if parts.single_images.ended(item, job_id) is None:
         return None
     try:
-        mask = parts.renderings.render_now(job.id, item, wanted) if wanted else None
+        mask = parts.renderings.render_now(job_id, item, wanted) if wanted else None
     except Unavailable as error:
-        log.warning("job %s has ended, but its mask cannot be read: %r", job.id, error)
+        log.warning("job %s has ended, but its mask cannot be read: %r", job_id, error)
         return None
     return parts.links.item(item), mask

@@ -120,7 +120,7 @@ class JobService:
         idempotency_key: str | None,
         list_sha256: str = "",
     ) -> tuple[Job, bool]:
-        """Record the job and send its first messages. Return whether the key had created it before.
+        """Record the job with its first messages. Return whether the key had created it before.
 
         The job keeps the model version that the name resolves to now, whatever is promoted later.
         Raises `ModelNotFound`, `IdempotencyConflict`, `QueueFull`, `QuotaExceeded`,
@@ -141,31 +141,28 @@ class JobService:
                 model,
                 list_sha256,
                 caller.owner,
+                messages=FIRST_MESSAGES,
             )
             if not replayed:
                 reservation.count()
         if not replayed:
             facts = {"job_id": job.id, "lane": job.lane.value, "items": job.counts.total}
             log.info("job accepted", extra=facts)
-            self._send(job)
         return job, replayed
 
     def retry(self, job_id: str) -> Job:
         """Run the failed items of an ended job again. Raises `JobNotFound` and `JobClosed`."""
         job = self._records.retry(job_id)
-        self._send(job)
-        return job
-
-    def _send(self, job: Job) -> None:
         try:
             self._queue.send(job.id, job.lane, min(job.counts.queued, FIRST_MESSAGES))
         except Exception as error:
-            # The job is recorded, so it is accepted: the reconciler sends its messages later.
+            # The retry is recorded: the reconciler sends its messages later.
             log.warning(
                 "Job %s waits for the reconciler, because its first messages were not sent: %r",
                 job.id,
                 error,
             )
+        return job
 
     def _requested_images(self, request: JobCreate, catalogue: Catalogue) -> Iterator[JobImage]:
         ways = [way for way in (request.images, request.dataset, request.prefix) if way is not None]

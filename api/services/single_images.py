@@ -10,7 +10,7 @@ from api.services.images import ImageService
 from api.services.jobs import JobImage, JobService
 from roadmask.errors import JobClosed, RoadmaskError, error_classes
 from roadmask.schemas.ids import MAX_ID
-from roadmask.schemas.jobs import FINAL_STATES, ImageRef, Item, Job, JobCreate, Lane
+from roadmask.schemas.jobs import ImageRef, Item, ItemState, JobCreate, Lane
 from storage.access.caller import Caller
 from storage.jobs.records import Accepted
 
@@ -47,17 +47,17 @@ class SingleImageService:
             *self._jobs.create_from_images(job_create, selected, caller, idempotency_key)
         )
 
-    def ended(self, item: Item, job: Job) -> Item | None:
+    def ended(self, item: Item, job_id: str) -> Item | None:
         """The item of a job, None if it has not ended.
 
         Raises the error of a failed item, and `JobClosed` for a job that ended before it. Both have
         the URL of the job as `job`.
         """
-        url = self._links.job_url(job.id)
+        url = self._links.job_url(job_id)
         if item.error is not None:
             error = error_classes().get(item.error.code, RoadmaskError)
             raise error(item.error.detail, job=url)
-        if item.result is None and job.state in FINAL_STATES:
+        if item.state is ItemState.CANCELED:
             raise JobClosed(
                 "The job ended before the image was segmented. Send the image again.", job=url
             )

@@ -28,7 +28,7 @@ from storage.jobs.scripts import JobScripts
 from storage.jobs.status import build_status
 from storage.objects.keys import job_prefix
 from storage.objects.store import ObjectStore
-from storage.redis_text import mapping, text
+from storage.redis_text import mapping
 from storage.stored_record import FORMAT, read_record
 
 
@@ -111,23 +111,28 @@ class JobArchive:
 
         False when the job is open, unknown, or was retried meanwhile.
         """
-        if self._state(job_id) not in FINAL_STATES:
+        final, unsealed = self._read(job_id)
+        if final and unsealed:
+            for chunk in unsealed:
+                self._results.seal(job_id, int(chunk))
+            # It may have been retried meanwhile.
+            final, _ = self._read(job_id)
+        if final is None:
             return False
-        for chunk in self._redis.smembers(unsealed_key(job_id)):
-            self._results.seal(job_id, int(chunk))
+        self._store.put(final_record_key(job_id), json.dumps(asdict(final)).encode(), JSON)
+        return self._scripts.mark_archived(job_id, int(final.record["round"]), self._retention_s)
+
+    def _read(self, job_id: str) -> tuple[FinalRecord | None, set[bytes]]:
+        """The final record of a job, None while it is open, and its unsealed chunks."""
         with self._redis.pipeline() as pipe:
             pipe.hgetall(job_key(job_id))
             pipe.hgetall(confusion_key(job_id))
             pipe.get(items_key(job_id))
-            raw, cells, items = pipe.execute()
+            pipe.smembers(unsealed_key(job_id))
+            raw, cells, items, unsealed = pipe.execute()
         record = mapping(raw)
         if record.get("state") not in FINAL_STATES:
-            return False
+            return None, unsealed
         confusion = {cell: int(pixels) for cell, pixels in mapping(cells).items()}
-        final = FinalRecord(record, confusion, base64.b64encode(zlib.compress(items)).decode())
-        self._store.put(final_record_key(job_id), json.dumps(asdict(final)).encode(), JSON)
-        return self._scripts.mark_archived(job_id, int(record["round"]), self._retention_s)
-
-    def _state(self, job_id: str) -> str | None:
-        state = self._redis.hget(job_key(job_id), "state")
-        return text(state) if state else None
+        packed = base64.b64encode(zlib.compress(items)).decode()
+        return FinalRecord(record, confusion, packed), unsealed

@@ -77,6 +77,7 @@ from storage.jobs.scripts import CreateOutcome, JobScripts, RetryOutcome
 from storage.jobs.status import parse_status
 from storage.objects.keys import JOB_FOLDERS, job_file_key
 from storage.objects.store import ObjectStore
+from storage.queue import encode_message
 from storage.redis_text import text
 
 log = logging.getLogger(__name__)
@@ -125,6 +126,7 @@ class JobRecords:
         model: str | None = None,
         listing: str = "",
         owner: str | None = None,
+        messages: int = 0,
     ) -> Accepted:
         """Accept a job, or return the job that an earlier request with the same key created.
 
@@ -132,7 +134,8 @@ class JobRecords:
         accepted job outlives Redis. If several requests race with one key, the first to create
         its record wins, and the others delete what they wrote. `model` is the version to which the
         model name in the request resolves. `listing` is the sha256 of an image list that was sent
-        apart from the request. `owner` is the API key that the job belongs to.
+        apart from the request. `owner` is the API key that the job belongs to. Up to `messages`
+        messages wake the workers of its lane, in the step that accepts the job.
 
         Raises `InvalidRequest` for no items, `IdempotencyConflict` when another request used the
         key before, `QueueFull`, and what `items` raises.
@@ -141,14 +144,14 @@ class JobRecords:
         first = tuple(islice(remaining, INLINE_ITEMS + 1))
         if not first:
             raise InvalidRequest("The request selects no image. Name at least one that exists.")
-        if idempotency_key is not None:
-            self._check_keys_are_known()
         known_key = idempotency_key and key_of(idempotency_key, owner)
         self._capacity.check(request.lane or default_lane(len(first)), known_key)
         job_id = new_job_id()
-        self._redis.zadd(ACCEPTING, {job_id: creation_ms(job_id)})
+        is_complete = self._announce(job_id)
         inline = first if len(first) <= INLINE_ITEMS else ()
         try:
+            if idempotency_key is not None and not is_complete:
+                self._check_keys_are_known()
             total = len(inline) or write_manifest(self._store, job_id, chain(first, remaining))
             named = model or request.model
             file = new_job_file(
@@ -167,25 +170,27 @@ class JobRecords:
             retention_s=self._settings.retention_s,
             max_open_items=self._capacity.items,
             max_open_jobs=self._capacity.jobs,
+            messages=[encode_message(job_id, file.lane) for _ in range(min(messages, total))],
         )
-        if created.outcome is CreateOutcome.CREATED:
-            return Accepted(self._read_accepted(file), is_replay=False)
+        if created.status is not None:
+            return self._accepted(file, created.status)
         self._forget(job_id)
         if created.earlier_job is not None:
             return Accepted(self.read(created.earlier_job), is_replay=True)
         raise self._refusal(created.outcome, total)
 
-    def _read_accepted(self, file: JobFile) -> Job:
-        """Read a job that was accepted now. Without Redis, it is as it was accepted."""
-        try:
-            job = self.read(file.id)
-            self._clock.note(file.created_ms / 1000 - job.created_at.timestamp())
-            return job
-        except Exception as error:
-            log.warning("job %s was accepted, but cannot be read: %r", file.id, error)
-            fields = file.record() | {"state": JobState.QUEUED, "created": file.created_ms}
-            record = {name: str(value) for name, value in fields.items()}
-            return parse_status(file.id, StatusReply(record, {}, "0-0", None)).job
+    def _announce(self, job_id: str) -> bool:
+        """Note that the job is being accepted; return whether Redis has all records."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(ACCEPTING, {job_id: creation_ms(job_id)})
+            pipe.hexists(EPOCH, "server")
+            _, is_complete = pipe.execute()
+        return bool(is_complete)
+
+    def _accepted(self, file: JobFile, status: StatusReply) -> Accepted:
+        job = parse_status(file.id, status).job
+        self._clock.note(file.created_ms / 1000 - job.created_at.timestamp())
+        return Accepted(job, is_replay=False)
 
     def _refusal(self, outcome: CreateOutcome, total: int) -> RoadmaskError:
         if outcome is CreateOutcome.CONFLICT:
@@ -368,8 +373,6 @@ class JobRecords:
         It was emptied if it lacks the oldest job in the store. A job that is being accepted at this
         moment has no record yet and does not count.
         """
-        if self.are_complete():
-            return
         files = (key for key in self._store.keys("jobs/") if key.endswith("/job.json"))
         oldest = next(files, "").split("/")
         if len(oldest) == 3 and oldest[1] < first_job_id((time.time() - ACCEPTING_S) * 1000):

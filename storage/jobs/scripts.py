@@ -66,7 +66,9 @@ class Created(NamedTuple):
     """Reply of `create_job`."""
 
     outcome: CreateOutcome
-    earlier_job: str | None
+    status: StatusReply | None = None
+    """Of a job that was created."""
+    earlier_job: str | None = None
     """Id of the job of a replay."""
 
 
@@ -184,9 +186,13 @@ class JobScripts:
         retention_s: int,
         max_open_items: int,
         max_open_jobs: int,
+        messages: Sequence[bytes] = (),
     ) -> Created:
-        """Create a job, unless its Idempotency-Key is taken or its lane is full."""
-        outcome, *earlier = self._run(
+        """Create a job, unless its Idempotency-Key is taken or its lane is full.
+
+        `messages` wake the workers of its lane, in the same step.
+        """
+        word, *about = self._run(
             "create_job",
             job_id,
             idempotency_key or "",
@@ -195,9 +201,14 @@ class JobScripts:
             max_open_items,
             max_open_jobs,
             "" if deadline_ms is None else deadline_ms,
+            len(messages),
+            *messages,
             *_flat(record),
         )
-        return Created(CreateOutcome(text(outcome)), text(earlier[0]) if earlier else None)
+        outcome = CreateOutcome(text(word))
+        if outcome is CreateOutcome.CREATED:
+            return Created(outcome, status=StatusReply.parse(about[0]))
+        return Created(outcome, earlier_job=text(about[0]) if about else None)
 
     def restore_job(
         self,

@@ -12,7 +12,6 @@ from redis import Redis
 from roadmask.errors import JobNotFound, RecordsUnavailable
 from storage.jobs.records import JobRecords
 from storage.jobs.watching.watcher import JobWatcher
-from storage.queue import JobQueue
 from tests.harness.api.submission import submit
 from tests.harness.images.api_images import put_many
 from tests.harness.worker.fake_worker import FakeWorker
@@ -73,7 +72,6 @@ def test_an_accepted_job_is_202_whatever_waiting_does(
         raise error
 
     monkeypatch.setattr(JobWatcher, "wait", fail)
-    monkeypatch.setattr(JobQueue, "send", fail)
     with monkeypatch.context() as reading:
         reading.setattr(JobRecords, "read", fail)
         created = client.post("/v1/jobs?wait=20", json=body | {"name": "mine"})
@@ -90,7 +88,7 @@ def test_an_image_that_was_accepted_by_rest_is_told_where_it_is(
     def fail(*_: object) -> object:
         raise RecordsUnavailable("Redis does not answer.")
 
-    monkeypatch.setattr(JobWatcher, "wait", fail)
+    monkeypatch.setattr(JobWatcher, "ends", fail)
     answer = client.post("/rest/", json={"image": [[[1, 2, 3]] * 8] * 8})
     assert (answer.status_code, answer.json()["code"]) == (504, "not_in_time")
     job_id = answer.json()["job"].rpartition("/")[2]

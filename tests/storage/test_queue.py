@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
+from celery.contrib.testing.worker import start_worker
 
 from roadmask.local.redis import find_redis
 from roadmask.schemas.jobs import Lane
@@ -35,6 +37,35 @@ def test_a_message_says_that_a_job_has_work(harness: RecordsHarness, lane: Lane)
     args, kwargs, _ = json.loads(base64.b64decode(message["body"]))
     assert (args, kwargs) == (["an-id"], {})
     assert len(json.dumps(message)) < 1200
+
+
+def test_celery_takes_and_acknowledges_our_messages(harness: RecordsHarness) -> None:
+    app = Celery("roadmask", set_as_current=False, fixups=[])
+    app.conf.update(celery_config(harness.settings))
+    app.conf.update(worker_pool="solo", task_acks_late=True)
+    taken: list[tuple[str, str]] = []
+
+    @app.task(name=TASK, bind=True)
+    def work(task: Any, job_id: str) -> None:
+        taken.append((job_id, task.request.delivery_info["routing_key"]))
+
+    for lane in Lane:
+        harness.queue.send("an-id", lane, copies=2)
+    with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=20):
+        wait_until(lambda: len(taken) == 4)
+    assert sorted(taken) == [("an-id", lane.value) for lane in sorted(Lane) for _ in range(2)]
+    assert harness.redis.keys(f"{PREFIX}unacked*") == []
+    app.close()
+
+
+def test_a_lane_gives_what_celery_sends(harness: RecordsHarness) -> None:
+    app = Celery("roadmask", set_as_current=False, fixups=[])
+    app.conf.update(celery_config(harness.settings))
+    app.send_task(TASK, ("first",), queue=Lane.INTERACTIVE.value)
+    app.close()
+    harness.queue.send("second", Lane.INTERACTIVE)
+    taken = [harness.queue.take(Lane.INTERACTIVE, 0.1) for _ in range(3)]
+    assert taken == ["first", "second", None]
 
 
 def test_an_emptied_redis_takes_messages_again_at_once(harness: RecordsHarness) -> None:

@@ -36,7 +36,6 @@ def test_tls(tmp_path: Path, host: str) -> None:
             queue.check()
             queue.send("an-id", Lane.BATCH)
             assert queue.depth(Lane.BATCH) == 1
-            queue.close()
         assert asyncio.run(_watched(settings)) == b"x"
 
 

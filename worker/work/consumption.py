@@ -23,8 +23,9 @@ UNTAKEN_S = 15.0
 class Consumption:
     """The lanes of this worker that are consumed now.
 
-    A lane is consumed if its loop turned lately, its running chunks make progress, and no message
-    waits while the worker is idle. `stall_s` must exceed the longest step of a chunk.
+    A lane is consumed if its loop turned lately or is at work on a chunk, its running chunks make
+    progress, and no message waits while the worker is idle. `stall_s` must exceed the longest step
+    of a chunk.
     """
 
     def __init__(
@@ -81,7 +82,8 @@ class Consumption:
             return [lane for lane in self.served if self._is_consumed(lane, now)]
 
     def _is_consumed(self, lane: Lane, now: float) -> bool:
-        turned = now - self._turned.get(lane, -TURN_S) < TURN_S
-        stalled = self._running[lane] > 0 and now - self._progressed[lane] > self._stall_s
+        is_working = self._running[lane] > 0
+        turned = is_working or now - self._turned.get(lane, -TURN_S) < TURN_S
+        stalled = is_working and now - self._progressed[lane] > self._stall_s
         untaken = now - self._untaken_since.get(lane, now) > UNTAKEN_S
         return turned and not stalled and not untaken

@@ -1,44 +1,38 @@
 """Threads that consume only the interactive lane.
 
-Celery's pool takes messages of both lanes, and a large batch job occupies all its threads for as
-long as their chunks last. These threads take interactive messages only, from the same queue with
-the same connection settings, so that an interactive image is claimed at once.
+A large batch job occupies all threads of Celery's pool for as long as their chunks last. These
+threads claim an interactive image at once. They pop a message and keep no trace of it in Redis: if
+their process dies before the claim, the reconciler finds the job without a lease and sends another
+one, long before Celery would bring back a message that was not acknowledged.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-from queue import Empty
-
-from celery import Celery
-from kombu import Message
 
 from roadmask.schemas.jobs import Lane
-from storage.queue import TASK
+from storage.queue import JobQueue
 from storage.scheduler.periodic import Periodic
 from worker.work.chunks import ChunkRunner
 from worker.work.consumption import Consumption
 from worker.work.tasks import run_chunk
 
-THREADS = 2
-"""While one image is in the model, the next one is fetched."""
 POLL_S = 1.0
 """How often a thread without messages checks whether to stop."""
-
-log = logging.getLogger(__name__)
 
 
 class InteractiveConsumer:
     """Consumes interactive messages until stopped; reconnects when the connection is lost."""
 
-    def __init__(self, app: Celery, chunks: ChunkRunner, consumption: Consumption) -> None:
-        self._app = app
+    def __init__(
+        self, queue: JobQueue, chunks: ChunkRunner, consumption: Consumption, threads: int
+    ) -> None:
+        self._queue = queue
         self._chunks = chunks
         self._consumption = consumption
         self._stopping = threading.Event()
         self._threads = [
-            Periodic(f"interactive-{number}", POLL_S, self._consume) for number in range(THREADS)
+            Periodic(f"interactive-{number}", POLL_S, self._consume) for number in range(threads)
         ]
 
     def start(self) -> None:
@@ -52,35 +46,7 @@ class InteractiveConsumer:
             thread.stop()
 
     def _consume(self) -> None:
-        with (
-            self._app.connection_for_read() as connection,
-            connection.SimpleQueue(Lane.INTERACTIVE.value) as messages,
-        ):
-            messages.consumer.on_decode_error = _drop
-            while not self._stopping.is_set():
-                self._consumption.turn(Lane.INTERACTIVE)
-                try:
-                    message = messages.get(timeout=POLL_S)
-                except Empty:
-                    continue
-                if job_id := _job_of(message):
-                    run_chunk(self._chunks, self._consumption, job_id, Lane.INTERACTIVE)
-                    message.ack()
-
-
-def _job_of(message: Message) -> str | None:
-    """The job that a message is about; None for a message of another kind, which is dropped."""
-    try:
-        if message.headers.get("task", TASK) != TASK:
-            raise ValueError(f"it is of the task {message.headers['task']}")
-        (job_id, *_), *_ = message.payload
-        return str(job_id)
-    except (LookupError, ValueError, TypeError) as error:
-        _drop(message, error)
-        return None
-
-
-def _drop(message: Message, error: Exception) -> None:
-    """Acknowledge a message that nobody can read, as Celery does: it would come back for ever."""
-    log.error("a message of the interactive lane is dropped: %r", error)
-    message.ack()
+        while not self._stopping.is_set():
+            self._consumption.turn(Lane.INTERACTIVE)
+            if job_id := self._queue.take(Lane.INTERACTIVE, POLL_S):
+                run_chunk(self._chunks, self._consumption, job_id, Lane.INTERACTIVE)

@@ -1,12 +1,12 @@
 -- Create a job. ARGV: idempotency key or '', fingerprint, seconds to keep that key, maximal items
--- and maximal number of the lane's open jobs, ms until the deadline or '', then fields and values of
--- the record.
--- Returns {'created' | 'abandoned' | 'full' | 'conflict' | 'replay', id of the earlier job}.
+-- and maximal number of the lane's open jobs, ms until the deadline or '', number of messages for the
+-- workers of its lane, those messages, then fields and values of the record.
+-- Returns {'created', status} or {'abandoned' | 'full' | 'conflict'} or {'replay', id of the earlier job}.
 local key, fingerprint, retention_s = ARGV[1], ARGV[2], ARGV[3]
 local max_open_items, max_open_jobs = tonumber(ARGV[4]), tonumber(ARGV[5])
-local deadline_ms = tonumber(ARGV[6])
+local deadline_ms, messages = tonumber(ARGV[6]), tonumber(ARGV[7])
 if redis.call('EXISTS', job) == 1 then
-  return { 'created' } -- the reply was lost and the client library repeated this command
+  return { 'created', read_status() } -- the reply was lost, and the client repeated this command
 end
 -- The reconciler deletes the objects of a job whose acceptance takes too long.
 if tonumber(redis.call('ZSCORE', ACCEPTING, job_id) or 0) == 0 then
@@ -21,7 +21,7 @@ if key ~= '' then
     return { 'replay', earlier[2] }
   end
 end
-redis.call('HSET', job, unpack(ARGV, 7))
+redis.call('HSET', job, unpack(ARGV, 8 + messages))
 -- Each lane has room of its own: a flood of batch jobs must not keep interactive ones out.
 local lane = redis.call('HGET', job, 'lane')
 local waiting = number('total') + count(redis.pcall('HGET', WAITING, lane))
@@ -45,4 +45,8 @@ end
 redis.call('ZREM', ACCEPTING, job_id)
 enqueue(time)
 publish_job()
-return { 'created' }
+if messages > 0 then
+  -- The reconciler sends what a damaged queue does not take.
+  redis.pcall('LPUSH', QUEUE .. lane, unpack(ARGV, 8, 7 + messages))
+end
+return { 'created', read_status() }

@@ -30,12 +30,17 @@ from storage.jobs.keys import (
     WAITING,
     WORK_PARTS,
 )
+from storage.queue import PREFIX
+
+SHARED = ("job_record", "job_status")
+"""Files with the functions that all scripts share."""
 
 _LUA_NAMES = {
     "JOB": JOB,
     "JOBS": JOBS,
     "OPEN": OPEN,
     "WAITING": WAITING,
+    "QUEUE": PREFIX,
     "RATE": RATE,
     "ACCEPTING": ACCEPTING,
     "DATASET_JOBS": DATASET_JOBS,
@@ -65,8 +70,8 @@ _LUA_LISTS = {
 def source(name: str) -> str:
     """Return the text of a script, after the constants and functions that all scripts share."""
     folder = files("storage.jobs.lua")
-    shared = _constants() + lua_patterns() + (folder / "job_record.lua").read_text()
-    return shared + (folder / f"{name}.lua").read_text()
+    parts = ((folder / f"{part}.lua").read_text() for part in (*SHARED, name))
+    return _constants() + lua_patterns() + "".join(parts)
 
 
 def _constants() -> str:

@@ -71,6 +71,22 @@ class JobWatcher:
                 await asyncio.sleep(min(pause, max(until - time.monotonic(), 0)))
         return status.job if status.has_ended else await self.read(job_id)
 
+    async def ends(self, job_id: str, seconds: float) -> bool:
+        """Whether the job, of a few items, ends within `seconds`. Raises `JobNotFound`.
+
+        Its events say so, all of which Redis has: its status is read only if they are silent.
+        """
+        until = time.monotonic() + seconds
+        last_id = "0-0"
+        while (more := until - time.monotonic()) > 0:
+            with records_guard():
+                events = await self._events.wait(job_id, last_id, min(more, PING_S))
+            if events:
+                last_id = events[-1].id
+            if events[-1].is_last if events else (await self._status(job_id)).has_ended:
+                return True
+        return False
+
     async def events(self, job_id: str, last_id: str | None = None) -> AsyncIterator[list[Event]]:
         """Stream the events of a job until it ends, with a `ping` after 10 seconds of silence.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import httpx
@@ -26,6 +27,7 @@ from tests.harness.api.server import ApiServer
 from tests.harness.api.submission import submit
 from tests.harness.images.api_images import digest, picture, put
 from tests.harness.latch import Latch
+from tests.harness.waiting import wait_until
 from tests.harness.worker.fake_worker import FakeWorker
 
 READS = {"GET", "HEAD"}
@@ -347,6 +349,25 @@ def test_the_audit_log_has_what_was_done(callers: Callers, worker: FakeWorker) -
     ]
     assert {entry["key"] for entry in entries} == {"camera"}
     assert entries[2]["path"].endswith(f"{job_id}/archive.zip")
+
+
+def test_a_job_whose_image_fails_is_in_the_audit_log_once(
+    callers: Callers, worker: FakeWorker
+) -> None:
+    client = callers.client("camera")
+    with ThreadPoolExecutor() as threads:
+        for failing, status in (((), 200), ((0,), 422)):
+            call = threads.submit(client.post, "/v1/segment", content=picture(len(failing)))
+            wait_until(lambda: open_jobs(client) != [])
+            worker.finish(open_jobs(client)[0], failing=failing)
+            assert call.result().status_code == status
+    log: AuditLog = callers.storage.audit
+    assert [entry["action"] for entry in log.list()] == ["segment_image"] * 2
+
+
+def open_jobs(client: httpx.Client) -> list[str]:
+    jobs = client.get("/v1/jobs", params={"state": "queued"}).json()["jobs"]
+    return [job["id"] for job in jobs]
 
 
 def test_the_name_of_an_upload_belongs_to_its_key(callers: Callers, redis: Redis) -> None:

@@ -23,7 +23,6 @@ from storage.jobs.records import JobRecords
 from storage.jobs.watching.watcher import JobWatcher
 from storage.objects.keys import image_key
 from storage.objects.local import LocalStore
-from storage.queue import JobQueue
 from tests.harness.images.api_images import BAD, digest, picture
 from tests.harness.worker.fake_worker import CONFIDENCE, SIZE, FakeWorker
 
@@ -232,7 +231,7 @@ def test_a_job_that_is_canceled_is_told(client: httpx.Client, begin: Call) -> No
 
 
 @pytest.mark.parametrize("error", [RecordsUnavailable("?"), JobNotFound("?"), RuntimeError("?")])
-@pytest.mark.parametrize("failing", [(JobWatcher, "wait"), (JobRecords, "item")])
+@pytest.mark.parametrize("failing", [(JobWatcher, "ends"), (JobRecords, "item")])
 def test_an_accepted_image_is_202_whatever_waiting_does(
     client: httpx.Client,
     monkeypatch: pytest.MonkeyPatch,
@@ -243,7 +242,6 @@ def test_an_accepted_image_is_202_whatever_waiting_does(
         raise error
 
     monkeypatch.setattr(*failing, fail)
-    monkeypatch.setattr(JobQueue, "send", fail)
     answer = segment(client, picture(), params={"wait": 0.1})
     assert answer.status_code == 202
     assert client.get(answer.headers["Location"]).json()["counts"]["total"] == 1

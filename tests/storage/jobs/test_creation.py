@@ -12,6 +12,7 @@ from roadmask.schemas.jobs import JobState, Lane
 from storage.jobs.job_file import chunk_size
 from storage.jobs.keys import WAITING
 from storage.jobs.manifest import PART, ManifestItem
+from storage.queue import lane_key
 from tests.harness.storage.records_harness import RecordsHarness, manifest_item, request
 
 
@@ -25,6 +26,24 @@ def test_a_new_job_waits_with_all_its_items(harness: RecordsHarness) -> None:
     assert (job.queue_position, job.images_per_second, job.eta_seconds) == (0, None, None)
     assert harness.items(job.id)[39].custom_id == "c39"
     assert [kind for kind, _ in harness.events(job.id)] == ["job"]
+
+
+@pytest.mark.parametrize(("total", "messages"), [(1, 1), (3, 3), (40, 8)])
+def test_a_new_job_brings_its_first_messages(
+    harness: RecordsHarness, total: int, messages: int
+) -> None:
+    items = list(map(manifest_item, range(total)))
+    job, _ = harness.records.create(request(total), items, "key", messages=8)
+    again, replayed = harness.records.create(request(total), items, "key", messages=8)
+    assert (again.id, replayed) == (job.id, True)
+    assert harness.queue.depth(job.lane) == messages
+    assert {harness.queue.take(job.lane, 0.1) for _ in range(messages)} == {job.id}
+
+
+def test_a_job_is_accepted_although_its_queue_is_damaged(harness: RecordsHarness) -> None:
+    harness.redis.set(lane_key(Lane.INTERACTIVE), "no list")
+    job, _ = harness.records.create(request(1), [manifest_item(0)], None, messages=8)
+    assert harness.job(job.id) == job
 
 
 def test_few_images_are_interactive_unless_the_request_says_otherwise(

@@ -10,6 +10,7 @@ import pytest
 from roadmask.schemas.jobs import ItemState
 from storage.jobs import item_bytes
 from storage.jobs.keys import KEPT_PARTS, RESULTS, UNSEALED, WORK_PARTS, job_key
+from storage.jobs.lua.source import SHARED
 from storage.jobs.scripts import NAMES
 from tests.harness.storage.records_harness import RecordsHarness
 
@@ -21,7 +22,7 @@ FILES = {
 
 
 def test_every_script_has_a_function() -> None:
-    assert sorted([*NAMES, "job_record"]) == sorted(FILES)
+    assert sorted([*NAMES, *SHARED]) == sorted(FILES)
 
 
 @pytest.mark.parametrize("name", sorted(FILES))

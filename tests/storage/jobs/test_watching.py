@@ -13,6 +13,7 @@ from roadmask.errors import InvalidRequest, JobNotFound, RecordsUnavailable, Rec
 from roadmask.schemas.events import Event
 from roadmask.schemas.jobs import Job, JobState
 from storage.backends import open_watcher
+from storage.jobs.keys import events_key
 from storage.jobs.watching import throttle
 from storage.jobs.watching import watcher as watching
 from storage.jobs.watching.watcher import JobWatcher
@@ -82,7 +83,35 @@ def test_an_unknown_job_is_not_found(harness: RecordsHarness, job_id: str) -> No
     with pytest.raises(JobNotFound):
         watched(harness, lambda watch: watch.wait(job_id, 5))
     with pytest.raises(JobNotFound):
+        watched(harness, lambda watch: watch.ends(job_id, 0.1))
+    with pytest.raises(JobNotFound):
         watched(harness, lambda watch: collect(watch.events(job_id)))
+
+
+def test_the_end_of_a_small_job_is_known_without_its_status(harness: RecordsHarness) -> None:
+    ended, retried, open_job = (harness.accept(2) for _ in range(3))
+    harness.work(ended)
+    harness.work(retried, damaged=[1])
+    harness.records.retry(retried)
+    before = script_calls(harness)
+    assert watched(harness, lambda watch: watch.ends(ended, 5))
+    assert script_calls(harness) == before
+    assert not watched(harness, lambda watch: watch.ends(retried, 0.1))
+
+    async def end(watch: JobWatcher) -> list[bool]:
+        work = asyncio.create_task(asyncio.to_thread(harness.work, open_job))
+        ends = await asyncio.gather(*(watch.ends(open_job, 5) for _ in range(2)))
+        await work
+        return ends
+
+    assert watched(harness, end) == [True, True]
+
+
+def test_a_job_that_ended_without_events_has_ended(harness: RecordsHarness) -> None:
+    job_id = harness.accept(1)
+    harness.work(job_id)
+    harness.redis.delete(events_key(job_id))
+    assert watched(harness, lambda watch: watch.ends(job_id, 0.1))
 
 
 def test_a_job_that_waits_to_be_rebuilt_is_not_unknown(harness: RecordsHarness) -> None:

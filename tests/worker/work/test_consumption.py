@@ -37,6 +37,16 @@ def test_a_loop_that_stands_still_loses_its_lanes(consumption: Consumption, cloc
     assert consumption.lanes() == [INTERACTIVE]
 
 
+def test_a_loop_that_works_on_a_chunk_itself_keeps_its_lane(
+    consumption: Consumption, clock: Clock
+) -> None:
+    consumption.turn(INTERACTIVE)
+    with consumption.chunk(INTERACTIVE):
+        clock.now += TURN_S
+        assert consumption.lanes() == [INTERACTIVE]
+    assert consumption.lanes() == []
+
+
 def test_a_chunk_without_progress_stalls_its_lane(consumption: Consumption, clock: Clock) -> None:
     with consumption.chunk(BATCH):
         clock.now += STALL_S

@@ -11,7 +11,7 @@ from redis import Redis
 
 from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
-from storage.queue import celery_config, lane_key
+from storage.queue import JobQueue, celery_config, lane_key
 from tests.harness.waiting import wait_until
 from worker.work.consumption import Consumption
 from worker.work.interactive_consumer import InteractiveConsumer
@@ -43,7 +43,7 @@ ODD: list[dict[str, Any]] = [
 
 
 def test_an_odd_message_is_dropped_and_the_next_ones_are_taken(
-    app: Celery, redis: Redis, caplog: pytest.LogCaptureFixture
+    app: Celery, settings: Settings, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     for message in ODD:
         app.send_task(**message, queue=Lane.INTERACTIVE.value)
@@ -60,7 +60,9 @@ def test_an_odd_message_is_dropped_and_the_next_ones_are_taken(
             )
     app.send_task("roadmask.work", ("wanted",), queue=Lane.INTERACTIVE.value)
     noted = NotedJobs()
-    consumer = InteractiveConsumer(app, noted, Consumption([Lane.INTERACTIVE], 60))  # type: ignore[arg-type]
+    queue = JobQueue(redis, settings)
+    consumption = Consumption([Lane.INTERACTIVE], 60)
+    consumer = InteractiveConsumer(queue, noted, consumption, 2)  # type: ignore[arg-type]
     consumer.start()
     wait_until(lambda: "wanted" in noted.jobs)
     wait_until(lambda: redis.llen(lane_key(Lane.INTERACTIVE)) == 0)
