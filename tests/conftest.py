@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -50,12 +51,29 @@ def no_sudden_end() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Trust the first of the authorities that certifi lists: each HTTP client reads its list."""
+    """Read the first authority for the usual lists, in this process: each HTTP client reads one.
+
+    The environment stays as it is: what the tests install trusts a package index by it.
+    """
+    usual = {certifi.where(), os.environ.get("SSL_CERT_FILE", certifi.where())}
     listed = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----")
     short = tmp_path_factory.mktemp("authorities") / "one.pem"
     short.write_text("".join(listed[:2]))
+    create = ssl.create_default_context
+
+    def create_short(
+        purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH,
+        *,
+        cafile: str | None = None,
+        capath: str | None = None,
+        cadata: str | bytes | None = None,
+    ) -> ssl.SSLContext:
+        file = str(short) if cafile in usual else cafile
+        return create(purpose, cafile=file, capath=capath, cadata=cadata)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certifi, "where", lambda: str(short))
+        patch.setattr(ssl, "create_default_context", create_short)
         yield
 
 

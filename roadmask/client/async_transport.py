@@ -38,7 +38,7 @@ class AsyncTransport(Transport):
         super().__init__(base_url, api_key, timeout, patience)
         self._http = httpx.AsyncClient(**self.client_options(), transport=transport)
         self._links = httpx.AsyncClient(
-            timeout=timeout, transport=transport, max_redirects=MAX_REDIRECTS
+            **self.link_options(), transport=transport, max_redirects=MAX_REDIRECTS
         )
 
     async def send_once(self, call: Call) -> httpx.Response:

@@ -39,7 +39,7 @@ class SyncTransport(Transport):
         super().__init__(base_url, api_key, timeout, patience)
         self._http = httpx.Client(**self.client_options(), transport=transport)
         self._links = httpx.Client(
-            timeout=timeout, transport=transport, max_redirects=MAX_REDIRECTS
+            **self.link_options(), transport=transport, max_redirects=MAX_REDIRECTS
         )
 
     async def send_once(self, call: Call) -> httpx.Response:

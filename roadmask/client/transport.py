@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import re
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -203,7 +205,18 @@ class Transport(ABC):
         headers = {"User-Agent": user_agent()}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
-        return {"base_url": self.base_url, "headers": headers, "timeout": self.timeout}
+        return self.link_options() | {"base_url": self.base_url, "headers": headers}
+
+    def link_options(self) -> dict[str, Any]:
+        """The arguments of the httpx client that fetches pictures of other hosts."""
+        files = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+        return {"timeout": self.timeout, "verify": _authorities(*files)}
+
+
+@cache
+def _authorities(*_files: str | None) -> ssl.SSLContext:
+    """The authorities of these files, read once: that takes 25 ms, which each client would pay."""
+    return httpx.create_ssl_context()
 
 
 def service_url(text: str) -> str:

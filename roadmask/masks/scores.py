@@ -6,7 +6,8 @@ pixels of the truth are ignored.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import math
+from typing import SupportsFloat, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,19 +48,17 @@ def scores(counts: NDArray[np.int64], images: int, taxonomy: Taxonomy = CITYSCAP
     """
     hits, in_truth, union = _tally(counts, taxonomy)
     ious, dices = _ratio(hits, union), _ratio(2 * hits, union + hits)
-    found = _ratio(hits, in_truth)
+    columns = (values.tolist() for values in (ious, dices, _ratio(hits, in_truth), in_truth))
     return Scores(
-        accuracy=_known(accuracy(counts, taxonomy)),
+        accuracy=_known(_accuracy(hits, in_truth)),
         mean_iou=_known(_mean(ious)),
         mean_dice=_known(_mean(dices)),
-        frequency_weighted_iou=_known(frequency_weighted_iou(counts, taxonomy)),
+        frequency_weighted_iou=_known(_weighted(ious, in_truth)),
         per_category={
             taxonomy.names[index]: CategoryScore(
                 iou=_known(iou), dice=_known(dice), accuracy=_known(right), pixels=int(pixels)
             )
-            for index, iou, dice, right, pixels in zip(
-                taxonomy.real, ious, dices, found, in_truth, strict=True
-            )
+            for index, iou, dice, right, pixels in zip(taxonomy.real, *columns, strict=True)
         },
         images=images,
     )
@@ -68,7 +67,7 @@ def scores(counts: NDArray[np.int64], images: int, taxonomy: Taxonomy = CITYSCAP
 def accuracy(counts: Counts, taxonomy: Taxonomy = CITYSCAPES) -> NDArray[np.float64]:
     """Share of the labelled pixels that are right: (...) from counts (..., n, n), NaN if none."""
     hits, in_truth, _ = _tally(counts, taxonomy)
-    return _ratio(hits.sum(axis=-1), in_truth.sum(axis=-1))
+    return _accuracy(hits, in_truth)
 
 
 def iou_per_category(counts: Counts, taxonomy: Taxonomy = CITYSCAPES) -> NDArray[np.float64]:
@@ -87,8 +86,7 @@ def frequency_weighted_iou(counts: Counts, taxonomy: Taxonomy = CITYSCAPES) -> N
     2015): (...) from counts (..., n, n), NaN where no pixel is labelled.
     """
     hits, in_truth, union = _tally(counts, taxonomy)
-    weighted = in_truth * np.nan_to_num(_ratio(hits, union))
-    return _ratio(weighted.sum(axis=-1), in_truth.sum(axis=-1))
+    return _weighted(_ratio(hits, union), in_truth)
 
 
 def _tally(counts: Counts, taxonomy: Taxonomy) -> tuple[NDArray[np.float64], ...]:
@@ -102,6 +100,15 @@ def _tally(counts: Counts, taxonomy: Taxonomy) -> tuple[NDArray[np.float64], ...
     return hits[..., real], in_truth[..., real], union[..., real]
 
 
+def _accuracy(hits: NDArray[np.float64], in_truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _ratio(hits.sum(axis=-1), in_truth.sum(axis=-1))
+
+
+def _weighted(ious: NDArray[np.float64], in_truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    weighted = in_truth * np.where(np.isnan(ious), 0.0, ious)
+    return _ratio(weighted.sum(axis=-1), in_truth.sum(axis=-1))
+
+
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
 
@@ -109,8 +116,10 @@ def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over the last axis of what is not NaN."""
     known = ~np.isnan(values)
-    return _ratio(np.nan_to_num(values).sum(axis=-1), known.sum(axis=-1, dtype=np.float64))
+    sums = np.where(known, values, 0.0).sum(axis=-1)
+    return _ratio(sums, known.sum(axis=-1, dtype=np.float64))
 
 
-def _known(value: NDArray[np.float64]) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _known(value: SupportsFloat) -> float | None:
+    number = float(value)
+    return None if math.isnan(number) else number

@@ -9,6 +9,7 @@ import ssl
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from importlib.metadata import version
 
 import httpx
@@ -57,7 +58,6 @@ class WebhookSender:
         self._signer = Webhook(secret) if secret else None
         # At INFO, httpx logs whole URLs, and some of them contain a secret.
         logging.getLogger("httpx").setLevel("WARNING")
-        self._tls = ssl.create_default_context()
         self._pool = ThreadPoolExecutor(CONCURRENCY, "webhook")
         self._busy: dict[Future[None], str] = {}
 
@@ -123,6 +123,11 @@ class WebhookSender:
         if 300 <= status < 400:
             return status, f"The receiver answered {status}, and redirects are not followed."
         return status, None if status < 300 else f"The receiver answered {status}."
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Reading the authorities takes 25 ms, and most senders never send."""
+        return ssl.create_default_context()
 
     async def _post(self, delivery: Delivery) -> int:
         url = self._policy.check(delivery.url)

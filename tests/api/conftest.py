@@ -16,7 +16,7 @@ from tests.harness.api.fixtures import (
     store,
     worker,
 )
-from tests.harness.api.openapi_contract import Contract
+from tests.harness.api.openapi_contract import contract
 from tests.harness.api.server import ApiServer
 
 __all__ = ["api", "busy_worker", "callers", "empty_api", "settings", "store", "worker"]
@@ -25,6 +25,6 @@ __all__ = ["api", "busy_worker", "callers", "empty_api", "settings", "store", "w
 @pytest.fixture
 def client(empty_api: ApiServer) -> Iterator[httpx.Client]:
     """A client that checks each response against the OpenAPI document."""
-    hooks = {"response": [Contract(empty_api.app).check]}
+    hooks = {"response": [contract().check]}
     with httpx.Client(base_url=empty_api.url, event_hooks=hooks, timeout=20) as client:
         yield client

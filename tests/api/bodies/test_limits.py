@@ -77,9 +77,10 @@ def test_json_has_a_limit_of_values(
 
 
 def test_ten_thousand_entries_fit(client: httpx.Client) -> None:
-    put(client, picture())
-    entries = [{"name": f"drive/{n:06d}", "sha256": digest(picture())} for n in range(10_000)]
-    answer = client.post("/v1/datasets/long/images", json=entries)
+    put(client, data := picture())
+    sha256 = digest(data)
+    entries = [{"name": f"drive/{n:06d}", "sha256": sha256} for n in range(10_000)]
+    answer = client.post("/v1/datasets/long/images", json=entries, timeout=60)
     assert (answer.status_code, len(answer.json())) == (201, 10_000)
 
 

@@ -8,7 +8,7 @@ import httpx
 
 from storage.access.api_key import ApiKey, Scope
 from storage.backends import StorageBackends
-from tests.harness.api.openapi_contract import Contract
+from tests.harness.api.openapi_contract import contract
 from tests.harness.api.server import ApiServer
 
 BOTH = (Scope.SUBMIT, Scope.READ)
@@ -19,7 +19,6 @@ class Callers:
 
     def __init__(self, api: ApiServer) -> None:
         self._api = api
-        self._contract = Contract(api.app)
         self._clients: list[httpx.Client] = []
         self.storage: StorageBackends = api.app.state.components.storage
 
@@ -30,7 +29,7 @@ class Callers:
             httpx.Client(
                 base_url=self._api.url,
                 headers={"X-API-Key": text, "X-Name": name},
-                event_hooks={"response": [self._contract.check]},
+                event_hooks={"response": [contract().check]},
                 timeout=20,
             )
         )

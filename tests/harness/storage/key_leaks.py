@@ -34,6 +34,7 @@ PERMANENT = {
     r"rm:queue:.+": "Celery's queues and their bindings",
 }
 """Patterns of the keys that never expire, with the reason."""
+_PERMANENT = re.compile("|".join(f"(?:{pattern})" for pattern in PERMANENT))
 _JOB = re.compile(r"rm:job:([0-9a-f-]{36})(:.+)?")
 
 
@@ -53,12 +54,8 @@ def find_key_leaks(redis: Redis) -> list[str]:
     return [
         key
         for key, life in zip(keys, lives, strict=True)
-        if life == -1 and not _is_permanent(key) and not _is_of(key, active_jobs)
+        if life == -1 and not _PERMANENT.fullmatch(key) and not _is_of(key, active_jobs)
     ]
-
-
-def _is_permanent(key: str) -> bool:
-    return any(re.fullmatch(pattern, key) for pattern in PERMANENT)
 
 
 def _is_of(key: str, jobs: set[str]) -> bool:

@@ -23,7 +23,6 @@ from ml.inference.predictor_loader import PredictorLoader
 from ml.networks.lite_unet import LiteUNet
 from ml.registry.artifact import Artifact
 from ml.registry.quality import QualityMode
-from ml.tuning.quantisation import quantise
 from ml.tuning.tuner import CANDIDATES
 from ml.tuning.tuning_result import Trial, TuningResult, best, read_tuning_result
 from roadmask.errors import InvalidRequest
@@ -81,6 +80,8 @@ def test_a_compiled_form_says_what_keras_says(compiled: Predictor, reference: Pr
 
 
 def test_int8_of_depthwise_layers_takes_sizes_it_was_not_calibrated_on(tmp_path: Path) -> None:
+    from ml.tuning.quantisation import quantise
+
     # With these weights the sums of a processor without VNNI were cut off, and the error was 2.
     keras.utils.set_random_seed(1)
     network = LiteUNet(widths=(8, 8, 8, 8))

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from sklearn.metrics import confusion_matrix
 
 from ml.cli.compare import compare
 from ml.data.annotated import from_folder
@@ -69,6 +68,8 @@ def test_both_score_as_they_do_alone(
 def test_disagreement_is_what_sklearn_counts(
     comparison: Comparison, compared: list[Compared]
 ) -> None:
+    from sklearn.metrics import confusion_matrix
+
     truth, a, b = (
         np.concatenate([getattr(each, part).ravel() for each in compared])
         for part in ("truth", "before", "after")

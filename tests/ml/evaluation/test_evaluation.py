@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix
 
 from ml.data.annotated import from_folder
 from ml.data.samples import annotated_samples
@@ -183,6 +182,8 @@ def test_a_sure_and_right_answer_is_calibrated(tmp_path: Path) -> None:
 
 
 def test_confusion_is_that_of_sklearn(segmenter: Segmenter, streets: Path) -> None:
+    from sklearn.metrics import confusion_matrix
+
     evaluation = Evaluation(segmenter, CITYSCAPES)
     seen = run(evaluation, streets)
     found = summarize(evaluation, tta_views())["confusion"]

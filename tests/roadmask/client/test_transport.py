@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -10,6 +13,8 @@ from pathlib import Path
 from threading import Thread, Timer
 from typing import Any
 
+import certifi
+import httpx
 import pytest
 
 from roadmask import Client
@@ -275,6 +280,24 @@ def test_the_environment_says_where_and_with_which_key(
         monkeypatch.setenv("ROADMASK_API_KEY", "from-environment")
         connect().get("/v1/service")
     assert server.requests[0].headers["authorization"] == "Bearer from-environment"
+
+
+def test_each_list_of_authorities_is_read_once(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read: list[str] = []
+    create = httpx.create_ssl_context
+
+    def counted() -> ssl.SSLContext:
+        read.append(Path(os.environ["SSL_CERT_FILE"]).name)
+        return create()
+
+    monkeypatch.setattr(httpx, "create_ssl_context", counted)
+    for name in ("a.pem", "b.pem", "a.pem"):
+        shutil.copy(certifi.where(), tmp_path / name)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+        connect("http://127.0.0.1:1")
+    assert read == ["a.pem", "b.pem"]
 
 
 def _events(*events: tuple[str, str, Mapping[str, object]]) -> bytes:

@@ -155,23 +155,23 @@ def test_a_folder_of_the_store_that_is_none(
     assert f"folder {folder}/ cannot be written: Not a directory" in failing(found)["store"]
 
 
-def test_a_full_disk(
-    settings: Settings, redis: Redis, store: LocalStore, limited_files: None
-) -> None:
-    found = readiness(settings, store)
+def test_a_full_disk(settings: Settings, redis: Redis, store: LocalStore) -> None:
+    with limited_files():
+        found = readiness(settings, store)
     assert "cannot be written: File too large" in failing(found)["store"]
 
 
-@pytest.fixture
+@contextmanager
 def limited_files() -> Iterator[None]:
-    """Files of this process may be empty only, as on a full disk."""
-
+    """Files of this process may be empty only, as on a full disk: that of pytest's output too."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_lane_without_a_consumer(settings: Settings, redis: Redis, store: LocalStore) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.calibration import calibration_curve
 
 from ml.evaluation.measures.calibration import Calibration
 from roadmask.errors import InvalidRequest
@@ -54,6 +53,8 @@ def test_the_bounds_of_a_bin_belong_to_the_bin_below() -> None:
 
 
 def test_the_table_is_scikit_learns_calibration_curve() -> None:
+    from sklearn.calibration import calibration_curve
+
     truth, prediction, confidence = sample(1)
     accuracy, mean_confidence = calibration_curve(
         (truth == prediction).ravel(), confidence.ravel(), n_bins=15

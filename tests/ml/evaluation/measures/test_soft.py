@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, jaccard_score
 
 from ml.evaluation.measures.soft import SoftCounts
 from roadmask.errors import InvalidRequest
@@ -53,6 +52,8 @@ def test_the_same_probability_everywhere_gives_p_over_two_minus_p(share: float) 
 
 
 def test_sure_answers_give_scikit_learns_pooled_jaccard_and_f1() -> None:
+    from sklearn.metrics import f1_score, jaccard_score
+
     truth, probabilities = sample(1)
     prediction = probabilities.argmax(axis=0) + 1
     counts = counted((truth, one_hot(prediction)))
