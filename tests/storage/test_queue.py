@@ -39,7 +39,12 @@ def test_a_message_says_that_a_job_has_work(harness: RecordsHarness, lane: Lane)
     assert len(json.dumps(message)) < 1200
 
 
-def test_celery_takes_and_acknowledges_our_messages(harness: RecordsHarness) -> None:
+def test_celery_takes_and_acknowledges_our_messages(
+    harness: RecordsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It would set up the logging of this process, and keep the app as that of all later tests.
+    setup = "celery.contrib.testing.worker.setup_app_for_worker"
+    monkeypatch.setattr(setup, lambda app, *_: app.finalize())
     app = Celery("roadmask", set_as_current=False, fixups=[])
     app.conf.update(celery_config(harness.settings))
     app.conf.update(worker_pool="solo", task_acks_late=True)
