@@ -65,7 +65,11 @@ static: setup $(NODE_READY)
 	@$(MAKE) --no-print-directory --jobs=2 lint types
 
 .PHONY: check
-check: static ## Run the checks for every save: lint, types, tests of the client and the records
+check: setup $(NODE_READY) ## Run the checks for every save: lint, types, tests of the client and the records
+	@$(MAKE) --no-print-directory --jobs=3 lint types checked
+
+.PHONY: checked
+checked: setup
 	@$(BIN)/python -m pytest --quiet $(PARALLEL) $(CHECKED)
 
 .PHONY: pythons
