@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -104,10 +105,10 @@ def test_a_card_on_a_full_disk_stays_as_it_was(
     card = shipped()[0].model_copy(update={"sha256": sha256, "version": sha256[:12]})
     write_card(tmp_path, card)
 
-    def full(draft: Path, target: Path) -> Path:
+    def full(draft: Path, target: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         write_card(tmp_path, card.model_copy(update={"choice": "It is small."}))
     assert Artifact.load(tmp_path).card == card

@@ -198,8 +198,8 @@ def test_damaged_records_are_named_with_what_to_do(batch: Batch, masks: Path) ->
 
 
 def small_files() -> None:
-    """No file of the process may grow beyond 100 kB, as on a disk that is full."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    """No file of the process may grow beyond 55 kB, as on a disk that is full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (55_000, 55_000))
 
 
 @pytest.mark.slow
