@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import httpx
@@ -18,7 +17,6 @@ from roadmask.hashing import sha256_of
 from roadmask.settings import Settings
 from storage.access.api_key import ApiKey, Scope, new_key_text
 from storage.access.api_keys import REVISION
-from storage.access.audit_log import AuditLog
 from storage.connections import connect_async_redis
 from storage.objects.local import LocalStore
 from tests.api.auth.test_keys import operations
@@ -27,7 +25,6 @@ from tests.harness.api.server import ApiServer
 from tests.harness.api.submission import submit
 from tests.harness.images.api_images import digest, picture, put
 from tests.harness.latch import Latch
-from tests.harness.waiting import wait_until
 from tests.harness.worker.fake_worker import FakeWorker
 
 READS = {"GET", "HEAD"}
@@ -328,46 +325,6 @@ def test_the_first_request_waits_for_no_store_that_hung_at_the_start(
         await asked.close()
 
     asyncio.run(run())
-
-
-def test_the_audit_log_has_what_was_done(callers: Callers, worker: FakeWorker) -> None:
-    client = callers.client("camera")
-    job_id = submit(client, [put(client, picture())])
-    worker.finish(job_id)
-    client.get(f"/v1/jobs/{job_id}")
-    client.get(f"/v1/jobs/{job_id}/archive.zip")
-    client.post("/v1/jobs", json={"dataset": "none"})
-    log: AuditLog = callers.storage.audit
-    assert log.archive(age_ms=-1000) == 3
-    put(client, picture(2))
-    entries = list(log.list())
-    assert [entry["action"] for entry in entries] == [
-        "put_image",
-        "create_job",
-        "job_archive",
-        "put_image",
-    ]
-    assert {entry["key"] for entry in entries} == {"camera"}
-    assert entries[2]["path"].endswith(f"{job_id}/archive.zip")
-
-
-def test_a_job_whose_image_fails_is_in_the_audit_log_once(
-    callers: Callers, worker: FakeWorker
-) -> None:
-    client = callers.client("camera")
-    with ThreadPoolExecutor() as threads:
-        for failing, status in (((), 200), ((0,), 422)):
-            call = threads.submit(client.post, "/v1/segment", content=picture(len(failing)))
-            wait_until(lambda: open_jobs(client) != [])
-            worker.finish(open_jobs(client)[0], failing=failing)
-            assert call.result().status_code == status
-    log: AuditLog = callers.storage.audit
-    assert [entry["action"] for entry in log.list()] == ["segment_image"] * 2
-
-
-def open_jobs(client: httpx.Client) -> list[str]:
-    jobs = client.get("/v1/jobs", params={"state": "queued"}).json()["jobs"]
-    return [job["id"] for job in jobs]
 
 
 def test_the_name_of_an_upload_belongs_to_its_key(callers: Callers, redis: Redis) -> None:
