@@ -37,12 +37,11 @@ def _document() -> PageFile:
     It names all modules, which the browser would otherwise find one after the other: each round
     takes as long as the way to the service and back.
     """
-    found, base = page_files(), f"page/{page_files().version}"
-    links = "".join(
-        f'  <link rel="modulepreload" href="page/{path}">\n' for path in found.modules()
-    )
+    found = page_files()
+    modules = found.modules()
+    links = "".join(f'  <link rel="modulepreload" href="page/{path}">\n' for path in modules)
     html = (WEB / "index.html").read_text().replace("</head>", f"{links}</head>")
-    return PageFile(html.replace('="page/', f'="{base}/').encode(), "text/html")
+    return PageFile(html.replace('="page/', f'="page/{found.version}/').encode(), "text/html")
 
 
 @router.get("/")

@@ -138,6 +138,7 @@ class Uploader:
         """The files to submit and their sha256s; those with a mask in place go to `kept`."""
         known = self._state.known(names, self._options.result_options)
         left = [name for name in names if name not in resumed]
+        # Few at once: the first sub-job is submitted as soon as its files are read.
         for start in range(0, len(left), FIRST_SIZE):
             if self._stop.is_set():
                 raise Stopped

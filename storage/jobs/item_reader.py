@@ -50,9 +50,9 @@ class ItemReader:
             hits = item_bytes.matching(data, states, is_open)[: wanted - len(found)]
             found += [(start + int(hit), data[hit]) for hit in hits]
             start += len(data)
-            is_over = len(found) == wanted or start >= int(total)
-            end = start + window - 1
-            data = b"" if is_over else self._redis.getrange(items_key(job_id), start, end)
+            if len(found) == wanted or start >= int(total):
+                break
+            data = self._redis.getrange(items_key(job_id), start, start + window - 1)
         following = str(found.pop()[0]) if len(found) > limit else None
         return ItemPage(items=self._items(job_id, found, int(size), is_open), next=following)
 
