@@ -88,7 +88,7 @@ function drawFrame() {
     nav,
     VIEWS.map((name) => h('a', { href: `#/${name}`, dataset: { view: name } }, t(`nav.${name}`))),
   );
-  const logo = h('img', { src: 'page/icon.svg', alt: '' });
+  const logo = h('img', { src: new URL('icon.svg', import.meta.url).href, alt: '' });
   fill(
     document.body,
     skipLink(),

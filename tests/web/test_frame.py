@@ -43,6 +43,9 @@ TEXT_KEYS = """async () => Object.fromEntries(await Promise.all(['en', 'fr'].map
   [code, Object.keys((await import(`./page/words/${code}.js`)).default)]))))"""
 NAMED = re.compile(r'(?:href|src)="(page/([0-9a-f]{16})/([^"]+))"')
 """A file that the document names: its path, the version, its path below `api/web`."""
+TRANSFERRED = """() => performance.getEntriesByType('resource')
+  .filter((entry) => entry.name.includes('/page/') && entry.transferSize > 0)
+  .map((entry) => entry.name)"""
 OVERFLOWING = """() => [...document.querySelectorAll('main *')]
   .filter((element) => element.checkVisibility())
   .filter((element) => !element.closest('.table-scroll, .rows, .item-header, .visually-hidden'))
@@ -176,6 +179,16 @@ def test_a_browser_keeps_what_the_document_names(service: str) -> None:
     plain = httpx.get(f"{service}/page/app.js", headers={"Accept-Encoding": "identity"})
     assert plain.content == (WEB / "app.js").read_bytes()
     assert "Content-Encoding" not in plain.headers
+
+
+def test_a_second_view_asks_for_no_file_of_the_page(window: Open) -> None:
+    page = window()
+    expect(page.locator(".welcome img").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    page.reload()
+    expect(page.locator(".welcome img").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(TRANSFERRED) == []
 
 
 def test_keys_are_explained_and_links_copied(window: Open) -> None:

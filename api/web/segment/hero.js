@@ -8,8 +8,8 @@ import { categoryInk, drawMask } from './viewer/raster.js';
 
 /** @typedef {import('./viewer/mask_png.js').Mask} Mask */
 
-const PHOTO = 'page/samples/crossing.jpg';
-const MASK = 'page/samples/crossing.png';
+const PHOTO = new URL('../samples/crossing.jpg', import.meta.url).href;
+const MASK = new URL('../samples/crossing.png', import.meta.url).href;
 const OPACITY = 0.6;
 const [WIDTH, HEIGHT] = [960, 640];
 

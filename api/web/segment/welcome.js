@@ -63,7 +63,7 @@ export class Welcome {
  * @param {import('../lib/files/dropzone.js').OnFiles} onFiles
  */
 function sampleButton(name, onFiles) {
-  const url = `page/samples/${name}.jpg`;
+  const url = new URL(`../samples/${name}.jpg`, import.meta.url).href;
   const label = t(`sample.${name}`);
   const button = h(
     'button',
