@@ -44,7 +44,11 @@ class AnswerReader:
 
     async def get_list(self, model: type[Model], path: str) -> list[Model]:
         """The answer to a GET that gives a list."""
-        answer = await self._transport.send(Call("GET", path))
+        return await self.send_list(model, Call("GET", path))
+
+    async def send_list(self, model: type[Model], call: Call) -> list[Model]:
+        """The answer to a call that gives a list."""
+        answer = await self._transport.send(call)
         found = read_json(answer)
         if not isinstance(found, list):
             raise incompatible(answer, "is not a list")

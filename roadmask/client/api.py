@@ -8,38 +8,31 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable
 from functools import partial
-from itertools import islice
-from pathlib import Path
 from typing import Any, Unpack
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roadmask.client.answers import AnswerReader, raise_item_error, read_json
-from roadmask.client.job_request import (
-    MAX_JSON_ITEMS,
+from roadmask.client.calls.images import ImageCalls
+from roadmask.client.calls.job_request import (
     JobOptions,
     job_body,
     job_part,
     wait_query,
 )
-from roadmask.client.mask_archive import unpack_masks
-from roadmask.client.model_calls import ModelCalls
-from roadmask.client.segment_route import SegmentRoute
+from roadmask.client.calls.mask_archive import unpack_masks
+from roadmask.client.calls.models import ModelCalls
+from roadmask.client.calls.segment_route import SegmentRoute
 from roadmask.client.sources import Source, UploadFile, client_names, read_source, sources_of
 from roadmask.client.sse import BEGINNING, follow
 from roadmask.client.transport import Call, Transport
 from roadmask.errors import InvalidRequest, MaskNotFound
-from roadmask.hashing import sha256_of
-from roadmask.images.labels.choice import to_categories
-from roadmask.images.labels.label_option import LabelOption
 from roadmask.masks.codec import decode_mask
 from roadmask.schemas.events import Event
-from roadmask.schemas.ids import check_image_id, uploaded_id
-from roadmask.schemas.images import CatalogueEntry, Dataset, Hashes, Image, ImagePage
+from roadmask.schemas.images import Dataset
 from roadmask.schemas.jobs import (
     FINAL_STATES,
     ImageRef,
@@ -54,7 +47,6 @@ from roadmask.schemas.jobs import (
 )
 from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.mask_parameters import MaskParameters, Quality
-from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.schemas.ownership.erasures import ErasedKind, Erasure, erased_path
 from roadmask.schemas.ownership.sharing import SharedKind, Sharing, sharing_path
 from roadmask.schemas.pixels import Pixels
@@ -67,7 +59,7 @@ SHORTEST_POLL_S = 0.2
 """Least time between two polls, seconds, for a service that does not hold requests open."""
 
 
-class Api(ModelCalls):
+class Api(ImageCalls, ModelCalls):
     """The calls of one service. Its errors are raised as classes of `roadmask.errors`."""
 
     def __init__(self, transport: Transport) -> None:
@@ -109,67 +101,6 @@ class Api(ModelCalls):
         """The datasets of catalogued images."""
         return await self._answers.get_list(Dataset, "/v1/datasets")
 
-    # Images
-
-    async def missing(self, sha256s: Sequence[str], kind: str = "images") -> set[str]:
-        """Those of the sha256s (10,000 at most) whose bytes the service does not have.
-
-        `kind` is `images` or `truths`."""
-        path = f"/v1/{kind}/missing"
-        query = {"sha256": list(sha256s)}
-        return set((await self._answers.post(Hashes, path, query, idempotent=True)).sha256)
-
-    async def upload(self, source: Source) -> Image:
-        """Upload an image; its bytes are sent only if the service does not have them."""
-        return await self._upload(await read_source(source, self.transport))
-
-    async def put_image(self, sha256: str, body: bytes | Path) -> Image:
-        """Upload bytes whose sha256 is known; a file is streamed. Raises `HashMismatch`."""
-        headers = {"Content-Type": OCTET_STREAM}
-        call = Call("PUT", f"/v1/images/{uploaded_id(sha256)}", headers=headers, body=body)
-        return await self._answers.send(Image, call)
-
-    async def put_truth(self, png: bytes, labels: LabelOption | str | None = None) -> str:
-        """Upload an annotated mask, a PNG of `encode_mask`, and return its sha256.
-
-        With `labels`, a label set or the path of a JSON file, it is a mask file of that label set,
-        and its categories are uploaded. Raises `InvalidRequest` for labels that the set has not."""
-        if labels is not None:
-            png = await self.transport.offload(partial(to_categories, png, labels))
-        sha256 = sha256_of(png)
-        headers = {"Content-Type": "image/png"}
-        call = Call("PUT", f"/v1/truths/sha256-{sha256}", headers=headers, body=png)
-        await self.transport.send(call)
-        return sha256
-
-    async def image(self, image_id: str) -> Image:
-        """What the service knows of an image. Raises `ImageNotFound`."""
-        path = f"/v1/images/{quote(check_image_id(image_id))}"
-        return await self._answers.get(Image, path)
-
-    async def images(
-        self,
-        *,
-        dataset: str | None = None,
-        prefix: str | None = None,
-        q: str | None = None,
-        truth: bool | None = None,
-    ) -> AsyncGenerator[Image]:
-        """Images in the order of their ids: those of a `dataset`, those whose id begins with
-        `prefix` or contains `q`, those with or without an annotated mask (`truth`)."""
-        given = {"dataset": dataset, "prefix": prefix, "q": q, "truth": truth}
-        filters = {name: value for name, value in given.items() if value is not None}
-        async for page in self._answers.pages(ImagePage, "/v1/images", filters):
-            for image in page.images:
-                yield image
-
-    async def register(self, dataset: str, entries: Iterable[CatalogueEntry]) -> None:
-        """Add uploaded images to a dataset. An entry replaces one of the same name."""
-        remaining = iter(entries)
-        while batch := list(islice(remaining, MAX_JSON_ITEMS)):
-            body = [entry.model_dump(exclude_none=True) for entry in batch]
-            await self.post(f"/v1/datasets/{job_part(dataset)}/images", body, idempotent=True)
-
     # Jobs
 
     async def submit(
@@ -193,12 +124,6 @@ class Api(ModelCalls):
         refs = images and [ImageRef(id=i) if isinstance(i, str) else i for i in images]
         body = JobCreate.model_validate({"images": refs, **request})
         return await self.create(body, idempotency_key, wait=wait)
-
-    async def _upload(self, file: UploadFile) -> Image:
-        sha256 = await self.transport.offload(file.sha256)
-        if not await self.missing([sha256]):
-            return await self.image(uploaded_id(sha256))
-        return await self.put_image(sha256, file.body)
 
     async def _upload_all(self, sources: Iterable[Source]) -> list[ImageRef]:
         """Upload one after another, so that only one is in memory."""

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadmask.client.api import Api
-from roadmask.client.job_request import JobOptions
+from roadmask.client.calls.job_request import JobOptions
 from roadmask.client.sources import Source
 from roadmask.client.sse import BEGINNING
 from roadmask.client.sync_transport import SyncTransport, iter_sync, run_sync
+from roadmask.errors import RoadmaskError
 from roadmask.images.labels.label_option import LabelOption
 from roadmask.schemas.events import Event
 from roadmask.schemas.images import CatalogueEntry, Dataset, Image
@@ -111,6 +112,12 @@ class Client:
     def put_image(self, sha256: str, body: bytes | Path) -> Image:
         """Upload bytes whose sha256 is known; a file is streamed. Raises `HashMismatch`."""
         return run_sync(self.api.put_image(sha256, body))
+
+    def put_images(self, files: Sequence[bytes]) -> list[Image | RoadmaskError]:
+        """Upload small files in one request: for each its image, or why it is refused.
+
+        Raises the error itself if the only file is refused."""
+        return run_sync(self.api.put_images(files))
 
     def put_truth(self, png: bytes, labels: LabelOption | str | None = None) -> str:
         """Upload an annotated mask, a PNG of `encode_mask`, and return its sha256.

@@ -309,8 +309,16 @@ def problem_error(response: httpx.Response) -> RoadmaskError:
         )
     try:
         problem = response.json()
-        cls = error_classes()[problem["code"]]
+        is_known = problem["code"] in error_classes()
     except (ValueError, KeyError, TypeError, RecursionError):
-        return BY_STATUS.get(response.status_code, RoadmaskError)(f"{answer}.")
+        is_known = False
+    if is_known:
+        return error_of(problem)
+    return BY_STATUS.get(response.status_code, RoadmaskError)(f"{answer}.")
+
+
+def error_of(problem: Mapping[str, Any]) -> RoadmaskError:
+    """The error that a problem object (RFC 9457) stands for."""
+    cls = error_classes().get(problem.get("code", ""), RoadmaskError)
     extra = {name: value for name, value in problem.items() if name not in STANDARD_MEMBERS}
     return cls(str(problem.get("detail", cls.title)), **extra)

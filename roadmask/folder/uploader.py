@@ -6,13 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.pool import ThreadPool
-from pathlib import Path
 
 from roadmask.client.client import Client
+from roadmask.client.image_sender import ImageSender, unreadable
 from roadmask.client.sources import client_name
-from roadmask.client.transport import SERVICE_ERRORS
-from roadmask.errors import ImageUnreadable, QueueFull, RoadmaskError
+from roadmask.errors import QueueFull, RoadmaskError
 from roadmask.folder.options import RunOptions
 from roadmask.folder.output_folder import OutputFolder
 from roadmask.folder.results import FileResult, Progress
@@ -31,8 +29,6 @@ MAX_OPEN = 2
 """Sub-jobs open at once: one runs while the next uploads."""
 FULL_PAUSE_S = 5.0
 """Seconds to wait before a sub-job is submitted again after `QueueFull`."""
-CONCURRENCY = 4
-"""Uploads at once."""
 
 
 class Stopped(Exception):
@@ -86,12 +82,12 @@ class Uploader:
         self._publish = publish
         self._free_slots = threading.Semaphore(MAX_OPEN)
         self._stop = threading.Event()
-        self._threads = ThreadPool(CONCURRENCY)
+        self._sender = ImageSender(client)
 
     def close(self) -> None:
         """Submit nothing more."""
         self._stop.set()
-        self._threads.terminate()
+        self._sender.close()
 
     def complete(self, sub_job: SubJob) -> None:
         """All files of the sub-job have results: another may be submitted."""
@@ -145,7 +141,7 @@ class Uploader:
             files = left[start : start + FIRST_SIZE]
             for name, sha256 in self._state.sha256s(files, self._options.folder, known).items():
                 if isinstance(sha256, OSError):
-                    kept.append(FileResult.of_error(name, None, _unreadable(sha256)))
+                    kept.append(FileResult.of_error(name, None, unreadable(sha256)))
                 elif result := self._output.unchanged(name, sha256, known.get(name)):
                     kept.append(result)
                 else:
@@ -189,8 +185,8 @@ class Uploader:
         names = {sha256: name for name, sha256 in files.items()}
         missing = self._client.missing(list(names))
         refused: dict[str, RoadmaskError] = {}
-        tasks = [(sha256, self._options.folder / names[sha256]) for sha256 in missing]
-        for sha256, error in self._threads.imap_unordered(self._put, tasks):
+        paths = {sha256: self._options.folder / names[sha256] for sha256 in missing}
+        for sha256, error in self._sender.send(paths):
             if error is not None:
                 refused[sha256] = error
             self._progress.uploaded += error is None
@@ -201,18 +197,6 @@ class Uploader:
         ]
         self._publish_all(results)
         return {name: sha256 for name, sha256 in files.items() if sha256 not in refused}
-
-    def _put(self, task: tuple[str, Path]) -> tuple[str, RoadmaskError | None]:
-        sha256, path = task
-        try:
-            self._client.put_image(sha256, path)
-        except SERVICE_ERRORS:
-            raise
-        except RoadmaskError as error:
-            return sha256, error
-        except OSError as error:
-            return sha256, _unreadable(error)
-        return sha256, None
 
     def _submit(self, key: str, files: dict[str, str]) -> Job:
         first = {sha256: name for name, sha256 in reversed(files.items())}
@@ -236,7 +220,3 @@ class Uploader:
                 # A folder run can wait for as long as the service is busy with other jobs.
                 self._stop.wait(FULL_PAUSE_S)
         raise Stopped
-
-
-def _unreadable(error: OSError) -> ImageUnreadable:
-    return ImageUnreadable(f"The file cannot be read: {error.strerror}.")

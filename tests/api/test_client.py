@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from roadmask import Client
-from roadmask.client.job_request import MAX_JSON_ITEMS
+from roadmask.client.calls.job_request import MAX_JSON_ITEMS
 from roadmask.errors import (
     HashMismatch,
     ImageNotFound,

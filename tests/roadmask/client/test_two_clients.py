@@ -9,7 +9,7 @@ from typing import Any, get_origin, get_type_hints
 import pytest
 
 from roadmask import AsyncClient, Client
-from roadmask.client.job_request import JobOptions
+from roadmask.client.calls.job_request import JobOptions
 from roadmask.folder.results import FileResult
 from roadmask.schemas.jobs import JobCreate
 

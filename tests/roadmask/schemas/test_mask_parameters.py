@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from roadmask.client.job_request import job_body
+from roadmask.client.calls.job_request import job_body
 from roadmask.schemas.jobs import JobCreate
 from roadmask.schemas.mask_parameters import MaskParameters
 

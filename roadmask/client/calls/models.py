@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from roadmask.client.answers import AnswerReader
-from roadmask.client.artifact_archive import pack_artifact
+from roadmask.client.calls.artifact_archive import pack_artifact
 from roadmask.client.transport import Call, Transport
 from roadmask.errors import NotFound
 from roadmask.schemas.ids import path_part

@@ -83,7 +83,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(connect: Any) -> Non
 def test_an_older_service_gets_an_upload_and_a_job(
     client: Any, worker: FakeWorker, busy_worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("roadmask.client.segment_route.PATH", "/v1/segment-of-no-revision")
+    monkeypatch.setattr("roadmask.client.calls.segment_route.PATH", "/v1/segment-of-no-revision")
     for number in range(2):
         mask, item = client.segment(picture(number), timeout=20)
         np.testing.assert_array_equal(mask, MASK)
