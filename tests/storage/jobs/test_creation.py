@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -161,7 +162,8 @@ def test_a_key_is_not_trusted_while_an_emptied_redis_waits_for_its_records(
     harness: RecordsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr("storage.jobs.keys.time.time_ns", lambda: 1_700_000_000 * 10**9)
+        clock = SimpleNamespace(time_ns=lambda: 1_700_000_000 * 10**9)
+        earlier.setattr("storage.jobs.keys.time", clock)
         first, _ = harness.records.create(request(3), map(manifest_item, range(3)), "key")
     harness.redis.flushall()
     with pytest.raises(RecordsUnavailable, match="being rebuilt"):

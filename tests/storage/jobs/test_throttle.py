@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from storage.jobs.watching import throttle
 from storage.jobs.watching.throttle import LONGEST_PAUSE_S, PAUSE_S, SHARE, Throttle
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, *moments: float) -> None:
+    """Give the throttle these times, and no other thread."""
+    clock = iter(moments)
+    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: next(clock)))
 
 
 @pytest.mark.parametrize(
@@ -19,14 +28,12 @@ from storage.jobs.watching.throttle import LONGEST_PAUSE_S, PAUSE_S, SHARE, Thro
 def test_a_pause_is_a_small_share_of_the_time_that_is_left(
     monkeypatch: pytest.MonkeyPatch, seconds: float, ended: int, left: int, pause: float
 ) -> None:
-    clock = iter([5.0, 5.0 + seconds])
-    monkeypatch.setattr("storage.jobs.watching.throttle.time.monotonic", lambda: next(clock))
+    set_clock(monkeypatch, 5.0, 5.0 + seconds)
     assert Throttle().pause(ended, left) == pytest.approx(pause)
 
 
 def test_only_the_time_since_the_last_look_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 50.0, 51.0])
-    monkeypatch.setattr("storage.jobs.watching.throttle.time.monotonic", lambda: next(clock))
+    set_clock(monkeypatch, 0.0, 50.0, 51.0)
     followed = Throttle()
     followed.pause(1, 100)
     assert followed.pause(10, 100) == pytest.approx(SHARE * 100 / 10)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from redis import Redis
@@ -136,7 +138,8 @@ def test_an_emptied_redis_and_a_clock_that_goes_back_change_nothing(
 ) -> None:
     first = deployments.promote("a@1")
     redis.flushall()
-    monkeypatch.setattr("storage.models.deployments.time.time_ns", lambda: 0)
+    clock = SimpleNamespace(time_ns=lambda: 0, monotonic=time.monotonic)
+    monkeypatch.setattr("storage.models.deployments.time", clock)
     deployments.promote("b@2")
     assert deployments.current().model == "b@2"
     assert deployments.current().before == first.id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,8 +44,8 @@ def test_a_process_with_a_wrong_clock_leaves_deliveries_to_others_for_a_while(
     job_id = harness.accept(1, webhook=URL)
     harness.work(job_id)
     with monkeypatch.context() as patch:
-        right = time.time
-        patch.setattr("storage.webhooks.deliveries.time.time", lambda: right() + seconds)
+        clock = SimpleNamespace(time=lambda: time.time() + seconds)
+        patch.setattr("storage.webhooks.deliveries.time", clock)
         assert deliveries.take_due(8) == []
         harness.redis.zincrby(DUE_DELIVERIES, -LEFT_TO_OTHERS_MS - 1000, f"{job_id} 0")
         assert len(deliveries.take_due(8)) == 1, "nobody else was there"

@@ -363,7 +363,8 @@ def test_an_outage_of_the_store_fails_no_item_and_costs_no_attempt(
     running.join(30)
     job = service.job(job_id)
     assert (job.state, job.counts.succeeded) == (JobState.SUCCEEDED, 16)
-    assert {item.attempts for item in service.items(job_id)} == {1}
+    # None where the mask was stored at the last moment, and found when the item was taken again.
+    assert max(item.attempts for item in service.items(job_id)) == 1
 
 
 def test_a_chunk_whose_lease_is_lost_commits_nothing(
