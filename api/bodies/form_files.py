@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -26,17 +26,21 @@ class FormFile(Generic[T]):
 
 
 async def add_form_files(
-    request: Request, response: Response, limit: int, add: Callable[[Upload], T]
+    request: Request,
+    response: Response,
+    limit: int,
+    add_all: Callable[[Sequence[Upload]], Sequence[T | RoadmaskError]],
 ) -> list[FormFile[T]]:
-    """Receive a form, and add its files of at most `limit` bytes one after another.
+    """Receive a form, and add its files of at most `limit` bytes: `add_all` gives the result of
+    each, or the error with which it is refused.
 
     The status is 207 if some are refused. Raises the error if the form has one file and it is
     refused, and every error that is the service's fault.
     """
     with temporary_folder() as folder:
         form = await receive_form(request, folder, limit)
-        results = [(file, await run_in_threadpool(_result, add, file)) for file in form.files]
-    errors = [result for _, result in results if isinstance(result, RoadmaskError)]
+        results = await run_in_threadpool(add_all, form.files)
+    errors = [result for result in results if isinstance(result, RoadmaskError)]
     if errors and len(results) == 1:
         raise errors[0]
     if errors:
@@ -45,8 +49,16 @@ async def add_form_files(
         FormFile(file.filename, error=result.problem())
         if isinstance(result, RoadmaskError)
         else FormFile(file.filename, result)
-        for file, result in results
+        for file, result in zip(form.files, results, strict=True)
     ]
+
+
+def each_alone(add: Callable[[Upload], T], files: Iterable[Upload]) -> list[T | RoadmaskError]:
+    """What `add` returns for each file, or the error with which it is refused.
+
+    Raises the errors that are the service's fault.
+    """
+    return [_result(add, file) for file in files]
 
 
 def _result(add: Callable[[Upload], T], file: Upload) -> T | RoadmaskError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -10,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.bodies.form_files import add_form_files
 from api.bodies.json_body import JsonRoute
-from api.bodies.uploads import Upload, receive_file, temporary_folder
+from api.bodies.uploads import receive_file, temporary_folder
 from api.dependencies import (
     CallerDep,
     CatalogueDep,
@@ -96,13 +97,15 @@ async def upload_images(
     When the form has one file and it is refused, the answer is that error.
     """
 
-    def add(upload: Upload) -> Image:
-        image, _ = images.add(upload, caller)
-        return links.image(image)
-
-    files = await add_form_files(request, response, settings.max_upload_bytes, add)
+    limit = settings.max_upload_bytes
+    files = await add_form_files(request, response, limit, partial(images.add_all, caller=caller))
     return [
-        UploadResult(filename=file.filename, image=file.added, error=file.error) for file in files
+        UploadResult(
+            filename=file.filename,
+            image=None if file.added is None else links.image(file.added),
+            error=file.error,
+        )
+        for file in files
     ]
 
 

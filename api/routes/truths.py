@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies.form_files import add_form_files
+from api.bodies.form_files import add_form_files, each_alone
 from api.bodies.json_body import JsonRoute
 from api.bodies.uploads import Upload, receive_file, temporary_folder
 from api.dependencies import CallerDep, CatalogueDep, ImageServiceDep, SettingsDep
@@ -78,7 +79,8 @@ async def upload_truths(
         truth, _ = _store(images, labels, unknown == "void", caller, upload)
         return truth
 
-    files = await add_form_files(request, response, settings.max_upload_bytes, add)
+    limit = settings.max_upload_bytes
+    files = await add_form_files(request, response, limit, partial(each_alone, add))
     return [
         TruthResult(filename=file.filename, truth=file.added, error=file.error) for file in files
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from api.bodies.form_files import each_alone
 from api.bodies.uploads import Upload, UploadWriter
 from roadmask.errors import (
     HashMismatch,
@@ -14,10 +15,10 @@ from roadmask.errors import (
     InvalidRequest,
     ItemError,
     ObjectNotFound,
+    RoadmaskError,
     StoreUnavailable,
 )
 from roadmask.hashing import sha256_of_blocks
-from roadmask.images.facts import ImageFacts
 from roadmask.images.labels.label_sets import label_set
 from roadmask.images.sniffing import CONTENT_TYPES, sniff
 from roadmask.limited_process import LimitedProcess
@@ -28,6 +29,7 @@ from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.shown import shown
 from storage.access.caller import Caller
 from storage.catalogue.catalogue import Catalogue
+from storage.catalogue.uploaded_image import UploadedImage
 from storage.objects.keys import image_key, truth_key
 from storage.objects.store import BLOCK, ObjectStore
 
@@ -54,9 +56,16 @@ class ImageService:
 
         Raises `UploadTooLarge`, `QuotaExceeded` and the errors of `sniff`.
         """
-        upload.check_complete()
-        facts = sniff(upload.path, self._max_pixels)
-        return self._add_to_catalogue(upload, facts, caller)
+        stored, is_new = self._store_image(upload, caller)
+        [image] = self._add_to_catalogue([stored], caller)
+        return image, is_new
+
+    def add_all(self, uploads: Sequence[Upload], caller: Caller) -> list[Image | RoadmaskError]:
+        """Store images of a caller: each image, or the error with which it is refused."""
+        outcomes = each_alone(lambda upload: self._store_image(upload, caller)[0], uploads)
+        stored = [outcome for outcome in outcomes if isinstance(outcome, UploadedImage)]
+        images = iter(self._add_to_catalogue(stored, caller))
+        return [next(images) if isinstance(each, UploadedImage) else each for each in outcomes]
 
     def add_unchecked(self, upload: Upload, caller: Caller) -> str:
         """Store a file as an image of a job, whatever it holds. Return its id.
@@ -64,14 +73,11 @@ class ImageService:
         A file that is no image becomes an item that fails alone, with the worker's error. Raises
         `UploadTooLarge` and `QuotaExceeded`.
         """
-        upload.check_complete()
         try:
-            facts = sniff(upload.path, self._max_pixels)
+            self.add(upload, caller)
         except ItemError:
             self._catalogue.seen_by(caller).own_upload("images", upload.sha256, upload.size)
             self._put(upload, image_key(upload.sha256), OCTET_STREAM)
-        else:
-            self._add_to_catalogue(upload, facts, caller)
         return uploaded_id(upload.sha256)
 
     def add_truth(self, upload: Upload, caller: Caller) -> bool:
@@ -109,19 +115,21 @@ class ImageService:
         except ImageUnreadable as error:
             raise InvalidRequest(f"The mask cannot be read. {error.detail}") from error
 
-    def _add_to_catalogue(
-        self, upload: Upload, facts: ImageFacts, caller: Caller
-    ) -> tuple[Image, bool]:
-        catalogue = self._catalogue.seen_by(caller)
+    def _store_image(self, upload: Upload, caller: Caller) -> tuple[UploadedImage, bool]:
+        upload.check_complete()
+        facts = sniff(upload.path, self._max_pixels)
         filename = shown(upload.filename)[-MAX_ID:] if upload.filename else None
+        catalogue = self._catalogue.seen_by(caller)
         catalogue.own_upload("images", upload.sha256, upload.size, filename)
-        key = image_key(upload.sha256)
-        is_new = self._put(upload, key, CONTENT_TYPES[facts.format])
-        image = catalogue.add_upload(upload.sha256, facts, upload.size, filename)
-        if not self._store.exists(key):
+        is_new = self._put(upload, image_key(upload.sha256), CONTENT_TYPES[facts.format])
+        return UploadedImage(upload.sha256, facts, upload.size, filename), is_new
+
+    def _add_to_catalogue(self, uploads: Sequence[UploadedImage], caller: Caller) -> list[Image]:
+        images = self._catalogue.seen_by(caller).add_uploads(uploads)
+        if not all(self._store.exists(image_key(upload.sha256)) for upload in uploads):
             # An erasure that did not see the entry deleted them meanwhile.
             raise StoreUnavailable("These bytes were just erased. Upload them again.")
-        return image, is_new
+        return images
 
     def _put(self, upload: Upload, key: str, content_type: str) -> bool:
         """Store the file, also in place of damaged bytes; return whether the key is new."""

@@ -13,7 +13,6 @@ from functools import partial
 from itertools import islice
 
 from roadmask.errors import ImageNotFound, InvalidRequest
-from roadmask.images.facts import ImageFacts
 from roadmask.schemas.ids import check_dataset_name, check_image_id, uploaded_id
 from roadmask.schemas.images import CatalogueEntry, Dataset, Image, ImagePage
 from storage.access.caller import ANYBODY, Caller, owner_alone
@@ -23,6 +22,7 @@ from storage.catalogue.entry import check_unique, content_of, read_entry, write_
 from storage.catalogue.index import BATCH, CatalogueIndex
 from storage.catalogue.spaces import SPACE_OF, listing_spaces
 from storage.catalogue.truths import Truths
+from storage.catalogue.uploaded_image import UploadedImage
 from storage.name_query import name_matcher
 from storage.objects.keys import catalogue_key
 from storage.objects.listing import listed_keys
@@ -79,31 +79,24 @@ class Catalogue:
             return not self.missing(kind, [sha256])
         return self._index.get_many([uploaded_id(sha256)])[0] is not None
 
-    def add_upload(
-        self, sha256: str, facts: ImageFacts, size: int, filename: str | None = None
-    ) -> Image:
-        """Add an uploaded image of `size` bytes, which the store has; return its entry."""
-        [known], damaged = self._index.uploads([sha256])
-        if damaged:
+    def add_uploads(self, uploads: Sequence[UploadedImage]) -> list[Image]:
+        """Add uploaded images, whose bytes the store has; return their entries."""
+        found, damaged = self._index.uploads([upload.sha256 for upload in uploads])
+        for sha256 in damaged:
             self._index.unmark_damaged(sha256)
         # With keys the name is not in the entry, which all owners of the bytes share.
-        own_name = filename if self._caller.owner is None else None
-        if known is not None:
-            return self._renamed(known, own_name) if own_name else known
-        image = Image(
-            id=uploaded_id(sha256),
-            sha256=sha256,
-            bytes=size,
-            format=facts.format,
-            width=facts.width,
-            height=facts.height,
-            channels=facts.channels,
-            bit_depth=facts.bit_depth,
-            filename=own_name,
-            created_at=datetime.now(UTC),
-        )
-        self._write([image])
-        return image.model_copy(update={"filename": filename})
+        is_named = self._caller.owner is None
+        new: dict[str, Image] = {}
+        entries = []
+        for upload, known in zip(uploads, found, strict=True):
+            entry = known or upload.entry()
+            if known is None:
+                new[entry.id] = entry if is_named else entry.model_copy(update={"filename": None})
+            elif is_named and upload.filename:
+                entry = self._renamed(known, upload.filename)
+            entries.append(entry)
+        self._write(list(new.values()))
+        return entries
 
     def register(self, dataset: str, entries: Sequence[CatalogueEntry]) -> list[Image]:
         """Add uploaded images to a dataset. All are checked before the first one is written.
@@ -356,9 +349,10 @@ class Catalogue:
         return result
 
     def _write(self, images: Sequence[Image]) -> None:
-        if len(images) == 1:
-            # Uploads come one by one, in hundreds: a pool of threads for each would be slow.
-            write_entry(self._store, images[0])
+        if len(images) <= THREADS:
+            # Uploads come few at once, in hundreds: a pool of threads for each would be slow.
+            for image in images:
+                write_entry(self._store, image)
         else:
             with ThreadPoolExecutor(THREADS) as pool:
                 list(pool.map(partial(write_entry, self._store), images))

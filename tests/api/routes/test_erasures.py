@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import httpx
 import numpy as np
@@ -16,6 +16,7 @@ from storage.access.api_key import Scope
 from storage.access.caller import ANYBODY
 from storage.backends import StorageBackends
 from storage.catalogue.catalogue import Catalogue
+from storage.catalogue.uploaded_image import UploadedImage
 from storage.objects.keys import image_key
 from storage.objects.local import LocalStore
 from storage.redis_text import texts
@@ -226,14 +227,15 @@ def test_an_upload_that_meets_the_deletion_of_the_same_bytes_keeps_or_repeats_th
         patch.setattr(LocalStore, "delete", upload_then_delete)
         assert client.delete(f"/v1/images/{image}").status_code == 202
     assert content(client, image) == picture()
-    add = Catalogue.add_upload
+    add = Catalogue.add_uploads
 
-    def delete_then_add(self: Catalogue, sha256: str, *facts: Any) -> Image:
-        delete(store, image_key(sha256))
-        return add(self, sha256, *facts)
+    def delete_then_add(self: Catalogue, uploads: Sequence[UploadedImage]) -> list[Image]:
+        for upload in uploads:
+            delete(store, image_key(upload.sha256))
+        return add(self, uploads)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Catalogue, "add_upload", delete_then_add)
+        patch.setattr(Catalogue, "add_uploads", delete_then_add)
         answer = client.put(f"/v1/images/{image}", content=picture())
         assert answer.status_code == 503
     assert put(client, picture()) == image

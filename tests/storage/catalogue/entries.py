@@ -10,6 +10,7 @@ from roadmask.images.facts import ImageFacts
 from roadmask.masks.codec import encode_mask
 from roadmask.schemas.images import CatalogueEntry, Image
 from storage.catalogue.catalogue import Catalogue
+from storage.catalogue.uploaded_image import UploadedImage
 from storage.objects.keys import truth_key
 from storage.objects.local import LocalStore
 
@@ -21,7 +22,8 @@ def sha(text: str) -> str:
 
 
 def upload(catalogue: Catalogue, text: str) -> str:
-    return catalogue.add_upload(sha(text), FACTS, 1000).sha256
+    [image] = catalogue.add_uploads([UploadedImage(sha(text), FACTS, 1000)])
+    return image.sha256
 
 
 def upload_truth(store: LocalStore, width: int = 40, height: int = 30) -> str:

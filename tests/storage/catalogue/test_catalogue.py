@@ -20,6 +20,7 @@ from roadmask.settings import Settings
 from storage.access.caller import owner_alone
 from storage.backends import StorageBackends
 from storage.catalogue.catalogue import Catalogue
+from storage.catalogue.uploaded_image import UploadedImage
 from storage.connections import connect_redis
 from storage.objects.keys import catalogue_key
 from storage.objects.local import LocalStore
@@ -32,12 +33,29 @@ def unexpected(_: str, error: Exception) -> None:
 
 
 def test_an_upload_has_its_entry_at_once_and_once(catalogue: Catalogue) -> None:
-    image = catalogue.add_upload(sha("a"), FACTS, 1234)
+    [image] = catalogue.add_uploads([UploadedImage(sha("a"), FACTS, 1234)])
     assert image.id == f"sha256-{sha('a')}"
     assert (image.width, image.height, image.bytes, image.format) == (40, 30, 1234, "png")
     assert (image.dataset, image.truth_sha256) == (None, None)
     assert catalogue.get(image.id) == image
-    assert catalogue.add_upload(sha("a"), FACTS, 1234) == image
+    assert catalogue.add_uploads([UploadedImage(sha("a"), FACTS, 1234)]) == [image]
+
+
+def test_uploads_at_once_are_those_one_by_one(catalogue: Catalogue) -> None:
+    upload(catalogue, "known")
+    uploads = [
+        UploadedImage(sha("known"), FACTS, 1000, "renamed.png"),
+        UploadedImage(sha("new"), FACTS, 1000, "first.png"),
+        UploadedImage(sha("new"), FACTS, 1000, "second.png"),
+        *(UploadedImage(sha(str(number)), FACTS, 1000) for number in range(20)),
+    ]
+    images = catalogue.add_uploads(uploads)
+    assert [(image.sha256, image.filename) for image in images] == [
+        (each.sha256, each.filename) for each in uploads
+    ]
+    stored = {image.sha256: image.filename for image in catalogue.walk("")}
+    assert stored == {each.sha256: each.filename for each in uploads}
+    assert catalogue.add_uploads([]) == []
 
 
 def test_an_unknown_id_is_told(catalogue: Catalogue) -> None:
@@ -263,7 +281,7 @@ def test_damaged_markers_of_owners_stop_no_rebuild_and_open_no_dataset(
     owner = catalogue.seen_by(owner_alone("k1"))
     for kind, size in (("a", 10), ("b", 20)):
         owner.own_upload("images", sha(kind), size)
-        owner.add_upload(sha(kind), FACTS, size)
+        owner.add_uploads([UploadedImage(sha(kind), FACTS, size)])
     owner.register("mine", [CatalogueEntry(name="a", sha256=sha("a"))])
     fill(catalogue, "shared", ["x"])
     [marker] = store.keys("datasets/")

@@ -10,6 +10,7 @@ from roadmask.images.facts import ImageFacts
 from roadmask.settings import Settings
 from storage.access.caller import ANYBODY
 from storage.backends import StorageBackends
+from storage.catalogue.uploaded_image import UploadedImage
 from storage.erasure.erasure import PENDING
 from storage.jobs.keys import new_job_id
 from storage.objects.keys import image_key
@@ -29,7 +30,8 @@ def erase_an_image(storage: StorageBackends) -> str:
     """Ask for the erasure of an image; return its key in the store."""
     key = image_key("a" * 64)
     storage.store.put(key, b"bytes", "image/png")
-    image = storage.catalogue.add_upload("a" * 64, ImageFacts("png", 8, 6, 3, 8), 5)
+    facts = ImageFacts("png", 8, 6, 3, 8)
+    [image] = storage.catalogue.add_uploads([UploadedImage("a" * 64, facts, 5)])
     storage.eraser.image(ANYBODY, image.id)
     return key
 

@@ -23,6 +23,7 @@ from roadmask.schemas.model_version import ModelVersion
 from roadmask.settings import Settings
 from storage.access.caller import ANYBODY, owner_alone
 from storage.backends import StorageBackends
+from storage.catalogue.uploaded_image import UploadedImage
 from storage.jobs.manifest import ManifestItem
 from storage.objects.keys import (
     DEPLOYMENTS,
@@ -65,7 +66,7 @@ def test_nothing_is_garbage_while_references_are_unknown(
     """Redis was emptied; then it is rebuilt, but for an entry that cannot be read."""
     image, lost = stored(storage, b"i"), stored(storage, b"l")
     for sha256 in (image, lost):
-        storage.catalogue.add_upload(sha256, FACTS, 1)
+        storage.catalogue.add_uploads([UploadedImage(sha256, FACTS, 1)])
     age(settings)
     redis.flushall()
     with pytest.raises(RecordsUnavailable, match="Nothing is deleted"):
@@ -83,7 +84,7 @@ def test_orphans_go_and_what_is_referred_to_stays(
     orphan, named, listed, used = (stored(storage, word) for word in (b"o", b"n", b"l", b"u"))
     store.put(thumbnail_key(orphan), b"t", "image/jpeg")
     for sha256 in (named, listed):
-        storage.catalogue.add_upload(sha256, FACTS, 1)
+        storage.catalogue.add_uploads([UploadedImage(sha256, FACTS, 1)])
     storage.catalogue.register("scenes", [CatalogueEntry(name="a", sha256=named)])
     item = ManifestItem(f"sha256-{used}", None, used, None)
     storage.records.create(JobCreate(images=[ImageRef(id=item.image)]), [item], None)
@@ -104,7 +105,7 @@ def test_uploads_without_bytes_or_entry_leave_the_quota_of_their_key(
     unfinished, kept = (stored(storage, word) for word in (b"unfinished", b"kept"))
     for size, sha256 in ((1, never_came), (10, unfinished), (100, kept)):
         one.own_upload("images", sha256, size)
-    one.add_upload(kept, FACTS, 100)
+    one.add_uploads([UploadedImage(kept, FACTS, 100)])
     assert storage.garbage.collect(DAY_S) == {}, "all are new"
     age(settings)
     assert storage.garbage.collect(DAY_S) == {"images": 1, "owners": 2}
@@ -142,7 +143,7 @@ def test_old_uploads_go_unless_a_dataset_has_them(
     plain, named = (stored(storage, word) for word in (b"plain", b"named"))
     for sha256 in (plain, named):
         one.own_upload("images", sha256, 5)
-        image = one.add_upload(sha256, FACTS, 5)
+        [image] = one.add_uploads([UploadedImage(sha256, FACTS, 5)])
         long_ago = image.created_at - timedelta(days=2)
         one._write([image.model_copy(update={"created_at": long_ago})])
     one.register("scenes", [CatalogueEntry(name="a", sha256=named)])
@@ -166,7 +167,7 @@ def test_uploads_that_race_with_a_collection_are_kept(
     def upload(data: bytes) -> str:
         # The bytes are stored again before anything refers to them, as in a request.
         sha256 = stored(storage, data)
-        storage.catalogue.add_upload(sha256, FACTS, 1)
+        storage.catalogue.add_uploads([UploadedImage(sha256, FACTS, 1)])
         item = ManifestItem(f"sha256-{sha256}", None, sha256, None)
         storage.records.create(JobCreate(images=[ImageRef(id=item.image)]), [item], None)
         return sha256

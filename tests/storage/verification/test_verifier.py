@@ -17,6 +17,7 @@ from roadmask.schemas.images import CatalogueEntry
 from roadmask.settings import Settings
 from storage.backends import StorageBackends
 from storage.catalogue.entry import read_entry
+from storage.catalogue.uploaded_image import UploadedImage
 from storage.cli import store as command
 from storage.jobs.archive import final_record_key, read_final_record
 from storage.jobs.manifest import part_key
@@ -46,7 +47,7 @@ def filled(harness: RecordsHarness) -> StorageBackends:
     store = harness.store
     store.put(image_key(sha256_of(image)), image, "image/jpeg")
     store.put(truth_key(sha256_of(TRUTH)), TRUTH, "image/png")
-    storage.catalogue.add_upload(sha256_of(image), FACTS, len(image))
+    storage.catalogue.add_uploads([UploadedImage(sha256_of(image), FACTS, len(image))])
     entry = CatalogueEntry(name="a", sha256=sha256_of(image), truth_sha256=sha256_of(TRUTH))
     storage.catalogue.register("d", [entry])
     keys = mask_keys(sha256_of(image), "artifact", {})
