@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.pool import ThreadPool
 
 from roadmask.client.client import Client
+from roadmask.client.image_sender import ImageSender
 from roadmask.client.transport import SERVICE_ERRORS
 from roadmask.errors import ImageUnreadable, InvalidId, InvalidRequest, ItemError, RoadmaskError
 from roadmask.folder.mask_file import MAX_PIXELS
@@ -22,7 +23,7 @@ from roadmask.schemas.images import CatalogueEntry
 BATCH = 128
 """Images registered in one request."""
 CONCURRENCY = 4
-"""Uploads at once."""
+"""Images that are read, and masks that are sent, at once."""
 
 
 @dataclass(slots=True)
@@ -52,11 +53,11 @@ def ingest(client: Client, samples: Sequence[Sample], dataset: str) -> Iterator[
 
 
 def _ingest(client: Client, samples: Sequence[Sample], dataset: str) -> Iterator[Ingested]:
-    with closing(ThreadPool(CONCURRENCY)) as pool:
+    with closing(ThreadPool(CONCURRENCY)) as pool, closing(ImageSender(client)) as sender:
         for start in range(0, len(samples), BATCH):
             batch = [_named(sample, dataset) for sample in samples[start : start + BATCH]]
             pool.map(_read, _good(batch))
-            _upload(client, pool, batch)
+            _upload(client, sender, pool, batch)
             entries = [_entry(image) for image in _good(batch)]
             if entries:
                 client.register(dataset, entries)
@@ -110,7 +111,9 @@ def _check_size(sample: Sample, width: int, height: int) -> None:
         )
 
 
-def _upload(client: Client, pool: ThreadPool, batch: Sequence[Ingested]) -> None:
+def _upload(
+    client: Client, sender: ImageSender, pool: ThreadPool, batch: Sequence[Ingested]
+) -> None:
     """Send what the service does not have. What is refused fails with all its copies: one that
     was not marked would have the whole batch refused.
     """
@@ -123,30 +126,32 @@ def _upload(client: Client, pool: ThreadPool, batch: Sequence[Ingested]) -> None
     missing = client.missing(list(images)) if images else set()
     missing_truths = client.missing(list(truths), "truths") if truths else set()
 
-    def put_image(image: Ingested) -> None:
-        client.put_image(image.sha256, image.sample.image)
-        image.sent = True
-
-    def put_truth(image: Ingested) -> None:
-        assert image.truth is not None
-        client.put_truth(image.truth)
-
-    pool.map(partial(_put, put_image), [images[sha256] for sha256 in missing])
-    pool.map(partial(_put, put_truth), [truths[sha256] for sha256 in missing_truths])
+    _send(sender, {sha256: images[sha256] for sha256 in missing})
+    pool.map(partial(_put_truth, client), [truths[sha256] for sha256 in missing_truths])
 
 
-def _put(put: Callable[[Ingested], None], copies: Sequence[Ingested]) -> None:
-    """Send a file that lies there under several names, until one of these is accepted."""
-    for image in copies:
-        try:
-            put(image)
-            return
-        except SERVICE_ERRORS:
-            raise
-        except RoadmaskError as error:
+def _send(sender: ImageSender, images: dict[str, list[Ingested]]) -> None:
+    """Send images that lie there under several names each, until one of these is accepted."""
+    while images:
+        files = {sha256: copies[0].sample.image for sha256, copies in images.items()}
+        for sha256, error in sender.send(files):
+            first, *others = images.pop(sha256)
+            first.sent, first.error = error is None, error
+            if error is not None and others:
+                images[sha256] = others
+
+
+def _put_truth(client: Client, images: Sequence[Ingested]) -> None:
+    """Send the annotated mask that these images share. If it is refused, all of them fail."""
+    truth = images[0].truth
+    assert truth is not None
+    try:
+        client.put_truth(truth)
+    except SERVICE_ERRORS:
+        raise
+    except RoadmaskError as error:
+        for image in images:
             image.error = error
-        except OSError as error:
-            image.error = ImageUnreadable(f"The file cannot be read: {error}.")
 
 
 def _entry(image: Ingested) -> CatalogueEntry:
