@@ -17,7 +17,8 @@ import pytest
 
 from roadmask import Client, JobState, Stack, segment_folder
 from roadmask.images.decoding import encode_jpeg
-from tests.harness.client.program import PROGRAM, Run, call_roadmask
+from tests.harness.client import user_project
+from tests.harness.client.program import SCRIPT, Run, call_roadmask
 from tests.harness.waiting import wait_until
 
 # Each start of a worker loads TensorFlow, which takes long where the cores are busy.
@@ -130,12 +131,12 @@ def test_a_process_that_cannot_start_is_explained(program: Run, tmp_path: Path) 
 
 
 @contextmanager
-def _up(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Client]]:
-    """`roadmask up` as a process of its own, ready."""
-    command = [*PROGRAM, "up", "--data-dir", str(folder), "--port", "0"]
+def _up(project: Path) -> Iterator[tuple[subprocess.Popen[str], Client]]:
+    """`roadmask up` as a process of its own, ready, started in the folder of a user's project."""
     process = subprocess.Popen(
-        command,
-        env=os.environ | {"ROADMASK_LEASE_S": "5"},
+        [SCRIPT, "up", "--port", "0"],
+        cwd=project,
+        env=os.environ | user_project.ENVIRONMENT | {"ROADMASK_LEASE_S": "5"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -164,6 +165,7 @@ def _is_over(pid: int) -> bool:
 
 
 def test_killed_with_all_it_had_in_hand_and_started_again(tmp_path: Path) -> None:
+    user_project.write_project(tmp_path)
     with _up(tmp_path) as (process, client):
         job = client.submit(files=[_picture(seed) for seed in range(16)], lane="batch")
         children = _children(process.pid)

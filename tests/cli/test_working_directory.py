@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +15,12 @@ from roadmask.images.decoding import encode_png
 from roadmask.python_command import python_command
 from roadmask.settings import Settings
 from tests.harness.client import user_project
+from tests.harness.client.program import SCRIPT
 from tests.harness.waiting import wait_until
 from worker.pipeline.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("api", "ml", "roadmask", "storage", "worker")
-PROGRAM = str(Path(sys.executable).with_name("roadmask"))
 ENVIRONMENT = os.environ | user_project.ENVIRONMENT | {"ROADMASK_URL": ""}
 
 # Each start of a worker takes long where the cores are busy.
@@ -45,27 +43,18 @@ def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_service_starts_segments_a_folder_and_stops(folder: Path) -> None:
-    """`tests/deploy/test_wheels.py` runs the demo in such a folder."""
-    command = [PROGRAM, "up", "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=folder, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout
-        url = re.search(r"Roadmask runs at (http://\S+)", process.stdout.readline())
-        assert url
-        done = _run(folder, PROGRAM, "batch", "photos", "--out", "masks", "--json", "--url", url[1])
-        process.send_signal(signal.SIGINT)
-        assert process.wait(120) == 0
+def test_a_service_of_its_own_for_one_run(folder: Path) -> None:
+    """`roadmask up` runs in such a folder in `test_stack.py`, the demo in `tests/deploy`."""
+    done = _run(folder, SCRIPT, "segment", "photos/one.png", "--local", "--data-dir", "data")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["inferred"] == 1
     assert (folder / "masks/one.png").exists()
+    assert (folder / "data/objects").is_dir()
 
 
 def test_a_worker_of_its_own_imports_ours(folder: Path) -> None:
     env = ENVIRONMENT | {"ROADMASK_REDIS_URL": "redis://127.0.0.1:1/0"}
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen([PROGRAM, "worker"], cwd=folder, env=env, stderr=log)
+        process = subprocess.Popen([SCRIPT, "worker"], cwd=folder, env=env, stderr=log)
     try:
         wait_until(lambda: "worker starts" in (folder / "log").read_text(), seconds=120)
     finally:
