@@ -58,7 +58,7 @@ CUT_BUTTONS = """() => [...document.querySelectorAll('main button')]
   .map((button) => button.textContent)"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def job_path(service: str) -> str:
     """The link to a finished job with a failed item."""
     bad = httpx.put(
