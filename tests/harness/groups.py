@@ -12,7 +12,7 @@ TOGETHER = {
     "faults": "one service with all its processes",
 }
 """Folders below `tests/` that are one group each. Elsewhere each file is a group."""
-LONGEST_FIRST = ("ml", "web", "cli", "faults", "tests/deploy/test_wheels.py", "docs")
+LONGEST_FIRST = ("ml", "web", "cli", "faults", "tests/deploy/test_wheels.py")
 """Groups that a parallel run begins with: one that came last would leave the other cores idle."""
 
 
