@@ -38,8 +38,8 @@ def fill_catalogue(url: str, many: int = MANY) -> None:
                 zip(hashes[:STREETS], [*truths, None], strict=True)
             )
         ]
-        plain = [{"name": f"{n:03d}", "sha256": sha256} for n, sha256 in enumerate(hashes[STREETS:])]
-        for name, entries in {"streets": streets, "many": plain}.items():
+        rest = [{"name": f"{n:03d}", "sha256": sha256} for n, sha256 in enumerate(hashes[STREETS:])]
+        for name, entries in {"streets": streets, "many": rest}.items():
             client.post(f"/v1/datasets/{name}/images", json=entries).raise_for_status()
 
 
