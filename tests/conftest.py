@@ -87,13 +87,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupSc
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest groups first, and mark the tests that need an S3 server as slow."""
+    """Put the longest groups first, each group together: a fixture of a folder ends with it.
+
+    Tests that need an S3 server are marked as slow.
+    """
+    first: dict[str, int] = {}
     for item in items:
         assert isinstance(item, pytest.Function)
         if S3_FIXTURES.intersection(item.fixturenames):
             item.add_marker(pytest.mark.slow)
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: place_of(group_of(item.nodeid)))
+    groups = {item: group_of(item.nodeid) for item in items}
+    for group in groups.values():
+        first.setdefault(group, len(first))
+    items.sort(key=lambda item: (place_of(groups[item]), first[groups[item]]))
 
 
 def pytest_report_header() -> list[str]:

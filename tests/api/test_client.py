@@ -9,7 +9,9 @@ import httpx
 import numpy as np
 import pytest
 
+from api.routes.datasets import MAX_ENTRIES
 from roadmask import Client
+from roadmask.client.calls import images
 from roadmask.client.calls.job_request import MAX_JSON_ITEMS
 from roadmask.errors import (
     HashMismatch,
@@ -96,8 +98,12 @@ def test_a_job_of_many_images_is_sent_as_lines(ours: Client) -> None:
     assert ours.item(job, count - 1).custom_id == f"{count - 1}"
 
 
-def test_many_entries_are_registered_in_batches(ours: Client) -> None:
+def test_many_entries_are_registered_in_batches(
+    ours: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tests/api/bodies/test_limits.py` registers as many at once as the service takes."""
+    assert MAX_JSON_ITEMS <= MAX_ENTRIES
+    monkeypatch.setattr(images, "MAX_JSON_ITEMS", 100)
     sha256 = ours.upload(picture(0)).sha256
-    count = MAX_JSON_ITEMS + 1
-    ours.register("long", [CatalogueEntry(name=f"{n:06d}", sha256=sha256) for n in range(count)])
-    assert sum(1 for _ in ours.images(dataset="long")) == count
+    ours.register("long", [CatalogueEntry(name=f"{n:06d}", sha256=sha256) for n in range(101)])
+    assert sum(1 for _ in ours.images(dataset="long")) == 101

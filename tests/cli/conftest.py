@@ -12,9 +12,9 @@ from roadmask import Stack
 from tests.harness.client.program import Run, call_roadmask, run_roadmask
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A running service with a real worker and the shipped model."""
+    """A running service with a real worker and the shipped model. It ends with this folder."""
     with ExitStack() as exits:
         with pytest.MonkeyPatch.context() as patch:
             # What a killed worker held is free again in seconds.

@@ -12,7 +12,7 @@ from PIL import Image
 from roadmask import Stack, decode_mask, encode_mask
 from tests.harness.client.program import Run
 
-# The first test waits for the worker of the shared service, one starts a service of its own.
+# The first test waits for the worker of the shared service.
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -120,9 +120,3 @@ def test_the_doctor_looks_at_everything(roadmask: Run) -> None:
     assert len(lines) == 12
     assert all(line.startswith(" ok ") for line in lines)
     assert any("mask fetched" in line for line in lines)
-
-
-def test_a_service_of_its_own_for_one_run(program: Run, photos: Path, tmp_path: Path) -> None:
-    done = program("segment", "photos/below/0.jpg", "--local", "--data-dir", "data")
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "masks/0.png").exists()

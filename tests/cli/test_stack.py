@@ -17,11 +17,14 @@ import pytest
 
 from roadmask import Client, JobState, Stack, segment_folder
 from roadmask.images.decoding import encode_jpeg
-from tests.harness.client.program import PROGRAM, Run, call_roadmask
+from tests.harness.client import user_project
+from tests.harness.client.program import SCRIPT, Run, call_roadmask
 from tests.harness.waiting import wait_until
 
 # Each start of a worker loads TensorFlow, which takes long where the cores are busy.
 pytestmark = pytest.mark.timeout(300)
+
+IMAGES = 40
 
 
 def _picture(seed: int) -> bytes:
@@ -32,20 +35,20 @@ def _picture(seed: int) -> bytes:
 @pytest.mark.parametrize("name", ["api", "redis", "scheduler", "worker-1"])
 def test_a_process_that_dies_is_started_again_and_no_job_is_lost(stack: Stack, name: str) -> None:
     with stack.client() as client:
-        job = client.submit(files=[_picture(seed) for seed in range(20)], lane="batch")
+        job = client.submit(files=[_picture(seed) for seed in range(8)], lane="batch")
         before = stack.pids[name]
         assert before
         os.kill(before, signal.SIGKILL)
         wait_until(lambda: stack.pids[name] not in (None, before))
         ended = client.wait(job, timeout=90)
-    assert (ended.state, ended.counts.succeeded) == (JobState.SUCCEEDED, 20)
+    assert (ended.state, ended.counts.succeeded) == (JobState.SUCCEEDED, 8)
 
 
 def test_a_folder_run_outlives_the_api(stack: Stack, tmp_path: Path) -> None:
     # A name of its own: jobs of other tests are on this stack too.
     photos = tmp_path / "outlived"
     photos.mkdir()
-    for number in range(100):
+    for number in range(IMAGES):
         (photos / f"{number}.jpg").write_bytes(_picture(1000 + number))
     with stack.client() as client:
         results = segment_folder(client, photos, tmp_path / "masks")
@@ -55,9 +58,9 @@ def test_a_folder_run_outlives_the_api(stack: Stack, tmp_path: Path) -> None:
         os.kill(before, signal.SIGKILL)
         rest = list(results)
         assert stack.pids["api"] != before
-        assert sum(job.counts.total for job in client.jobs() if job.name == photos.name) == 100
-    assert [result.error for result in (first, *rest)] == [None] * 100
-    assert len(list((tmp_path / "masks").glob("*.png"))) == 100
+        assert sum(job.counts.total for job in client.jobs() if job.name == photos.name) == IMAGES
+    assert [result.error for result in (first, *rest)] == [None] * IMAGES
+    assert len(list((tmp_path / "masks").glob("*.png"))) == IMAGES
 
 
 def test_a_second_stack_on_the_same_folder_is_refused(stack: Stack, program: Run) -> None:
@@ -128,12 +131,12 @@ def test_a_process_that_cannot_start_is_explained(program: Run, tmp_path: Path) 
 
 
 @contextmanager
-def _up(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Client]]:
-    """`roadmask up` as a process of its own, ready."""
-    command = [*PROGRAM, "up", "--data-dir", str(folder), "--port", "0"]
+def _up(project: Path) -> Iterator[tuple[subprocess.Popen[str], Client]]:
+    """`roadmask up` as a process of its own, ready, started in the folder of a user's project."""
     process = subprocess.Popen(
-        command,
-        env=os.environ | {"ROADMASK_LEASE_S": "5"},
+        [SCRIPT, "up", "--port", "0"],
+        cwd=project,
+        env=os.environ | user_project.ENVIRONMENT | {"ROADMASK_LEASE_S": "5"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -162,14 +165,15 @@ def _is_over(pid: int) -> bool:
 
 
 def test_killed_with_all_it_had_in_hand_and_started_again(tmp_path: Path) -> None:
+    user_project.write_project(tmp_path)
     with _up(tmp_path) as (process, client):
-        job = client.submit(files=[_picture(seed) for seed in range(40)], lane="batch")
+        job = client.submit(files=[_picture(seed) for seed in range(16)], lane="batch")
         children = _children(process.pid)
         assert len(children) == 4
         process.kill()
         wait_until(lambda: all(map(_is_over, children)))
     with _up(tmp_path) as (process, client):
-        assert client.wait(job.id, timeout=90).counts.succeeded == 40
+        assert client.wait(job.id, timeout=90).counts.succeeded == 16
         children = _children(process.pid)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,14 +14,14 @@ import pytest
 from roadmask.images.decoding import encode_png
 from roadmask.python_command import python_command
 from roadmask.settings import Settings
+from tests.harness.client import user_project
+from tests.harness.client.program import SCRIPT
 from tests.harness.waiting import wait_until
 from worker.pipeline.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("api", "ml", "roadmask", "storage", "worker")
-PROGRAM = str(Path(sys.executable).with_name("roadmask"))
-ENVIRONMENT = os.environ | {"ROADMASK_URL": "", "DJANGO_SETTINGS_MODULE": "api"}
-"""With Django's variable, Celery would put the working directory on the import path."""
+ENVIRONMENT = os.environ | user_project.ENVIRONMENT | {"ROADMASK_URL": ""}
 
 # Each start of a worker takes long where the cores are busy.
 pytestmark = pytest.mark.timeout(300)
@@ -32,10 +30,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A user's project with photos, where importing `api` and the like ends the process."""
-    for name in ("api.py", "ml/__init__.py", "roadmask.py", "storage/__init__.py", "worker.py"):
-        module = tmp_path / name
-        module.parent.mkdir(exist_ok=True)
-        module.write_text("raise SystemExit(f'This is the code of the user: {__name__}')\n")
+    user_project.write_project(tmp_path)
     (tmp_path / "photos").mkdir()
     pixels = np.random.default_rng().integers(0, 256, (48, 64, 3), np.uint8)
     (tmp_path / "photos/one.png").write_bytes(encode_png(pixels))
@@ -48,34 +43,18 @@ def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_folder_is_segmented_by_a_service_of_its_own(folder: Path) -> None:
-    done = _run(folder, PROGRAM, "batch", "photos", "--out", "masks", "--local", "--json")
+def test_a_service_of_its_own_for_one_run(folder: Path) -> None:
+    """`roadmask up` runs in such a folder in `test_stack.py`, the demo in `tests/deploy`."""
+    done = _run(folder, SCRIPT, "segment", "photos/one.png", "--local", "--data-dir", "data")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["inferred"] == 1
     assert (folder / "masks/one.png").exists()
-
-
-def test_the_demo_runs(folder: Path) -> None:
-    done = _run(folder, PROGRAM, "demo", "--count", "1")
-    assert done.returncode == 0, done.stderr
-    assert "1 of 1 masks" in done.stdout
-
-
-def test_the_service_starts_and_stops(folder: Path) -> None:
-    command = [PROGRAM, "up", "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=folder, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout
-        assert "Roadmask runs at" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(120) == 0
+    assert (folder / "data/objects").is_dir()
 
 
 def test_a_worker_of_its_own_imports_ours(folder: Path) -> None:
     env = ENVIRONMENT | {"ROADMASK_REDIS_URL": "redis://127.0.0.1:1/0"}
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen([PROGRAM, "worker"], cwd=folder, env=env, stderr=log)
+        process = subprocess.Popen([SCRIPT, "worker"], cwd=folder, env=env, stderr=log)
     try:
         wait_until(lambda: "worker starts" in (folder / "log").read_text(), seconds=120)
     finally:

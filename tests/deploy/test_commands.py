@@ -20,7 +20,6 @@ import redis
 from roadmask.local.redis import find_redis
 from tests.deploy.test_compose import ENV, ROOT, SERVICES
 from tests.harness.client.program import PROGRAM
-from tests.harness.waiting import wait_until
 from tests.servers import minio
 from tests.servers.process import HOST, Server, free_port
 
@@ -150,6 +149,5 @@ if minio.available():
                 container = Container(name, tmp_path / name, places.of(role) | port)
                 container.env = {"ROADMASK_NO_KEYS": "true", "ROADMASK_METRICS_PORT": "0"}
                 assert not container.answers()
-                container.start()
-                running.callback(container.stop)
-                wait_until(container.answers, 120, container.pause_s)
+                # This waits for its health check to succeed.
+                running.enter_context(container)

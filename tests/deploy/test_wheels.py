@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from ml.engines.compiled import CompiledNetworks
 from ml.registry.artifact import find_artifact
 from roadmask.settings import Settings
+from tests.harness.client import user_project
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
@@ -60,12 +61,14 @@ class Environment:
                 if not (self.site / name).exists():
                     (self.site / name).symlink_to(Path(str(needed.locate_file(name))))
 
-    def run(self, program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, program: str, *words: str, cwd: Path | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         """A program of the environment, run to its end."""
         return subprocess.run(
             [self._folder / "venv/bin" / program, *words],
-            cwd=self.cwd,
-            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
+            cwd=cwd or self.cwd,
+            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]} | env,
             capture_output=True,
             text=True,
             check=False,
@@ -187,7 +190,11 @@ def test_the_service_runs_from_its_wheel(
         assert f"  {command} " in listed
     done = server.run("python", "-c", HELP, *SERVER_COMMANDS)
     assert done.returncode == 0, done.stderr
-    done = server.run("roadmask", "demo", "--count", "1")
+    # A user's project must not be taken for ours.
+    user_project.write_project(folder / "project")
+    done = server.run(
+        *("roadmask", "demo", "--count", "1"), cwd=folder / "project", **user_project.ENVIRONMENT
+    )
     assert done.returncode == 0, done.stderr
     assert "1 of 1 masks" in done.stdout
 

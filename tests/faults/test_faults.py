@@ -24,7 +24,7 @@ SMALL = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyService]:
     with FaultyService(tmp_path_factory.mktemp("faults")) as running:
         yield running

@@ -27,10 +27,10 @@ def truth(seed: int) -> NDArray[np.uint8]:
     return mask
 
 
-def fill_catalogue(url: str) -> None:
+def fill_catalogue(url: str, many: int = MANY) -> None:
     """Add `streets/01` … with truth, except the last, and `many/000` … without truth."""
     with httpx.Client(base_url=url, timeout=30) as client:
-        hashes = put(client, "images", [png(seed) for seed in range(STREETS + MANY)])
+        hashes = put(client, "images", [png(seed) for seed in range(STREETS + many)])
         truths = put(client, "truths", [encode_mask(truth(seed)) for seed in range(STREETS - 1)])
         streets = [
             {"name": f"{n + 1:02d}", "sha256": sha256, "truth_sha256": annotated}
@@ -38,8 +38,8 @@ def fill_catalogue(url: str) -> None:
                 zip(hashes[:STREETS], [*truths, None], strict=True)
             )
         ]
-        many = [{"name": f"{n:03d}", "sha256": sha256} for n, sha256 in enumerate(hashes[STREETS:])]
-        for name, entries in {"streets": streets, "many": many}.items():
+        rest = [{"name": f"{n:03d}", "sha256": sha256} for n, sha256 in enumerate(hashes[STREETS:])]
+        for name, entries in {"streets": streets, "many": rest}.items():
             client.post(f"/v1/datasets/{name}/images", json=entries).raise_for_status()
 
 

@@ -20,7 +20,7 @@ Open = Callable[..., Page]
 expect.set_options(timeout=1000 * PATIENCE_S)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(
         data_dir=tmp_path_factory.mktemp("page"),
@@ -30,7 +30,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a service with images. No other test empties its Redis."""
     with RedisServer(tmp_path_factory.mktemp("redis")) as redis:

@@ -53,7 +53,7 @@ def test_images_of_another_origin_are_shown_and_saved(
         ApiServer(settings) as api,
         TinyWorker(tmp_path_factory.mktemp("worker"), settings, "slow"),
     ):
-        fill_catalogue(api.url)
+        fill_catalogue(api.url, many=3)
         window = Window(contexts, {})
         page = window.page
         requested: set[str] = set()

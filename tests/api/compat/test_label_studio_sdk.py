@@ -23,6 +23,7 @@ from tests.harness.worker.tiny_model import expected_confidence, expected_mask
 from tests.servers.worker import TinyWorker
 
 HERE = Path(__file__).parent / "label_studio_peer"
+ROOT = Path(__file__).parents[3]
 KEY = "a key of the service"
 HEADERS = {"X-API-Key": KEY}
 UNKNOWN = "scenes/unknown"
@@ -36,13 +37,21 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that holds Label Studio."""
-    venv, uv = tmp_path_factory.mktemp("label-studio") / "venv", Path(sys.executable).parent / "uv"
-    python = venv / "bin" / "python"
-    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python]
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, venv], check=True)
-    subprocess.run([*install, "-r", HERE / "requirements.txt"], check=True)
+def python() -> Path:
+    """The interpreter of an environment that holds Label Studio, kept for the runs that follow.
+
+    Most of its cost is the bytecode of its packages, which Python compiles as they are imported.
+    """
+    asked = HERE / "requirements.txt"
+    made_of = f"{sys.version} {asked.read_text()}"
+    venv = ROOT / "build/label-studio" / hashlib.sha256(made_of.encode()).hexdigest()[:12]
+    python, ready, uv = venv / "bin/python", venv / "ready", Path(sys.executable).parent / "uv"
+    if not ready.exists():
+        create: list[str | Path] = [uv, "venv", "--quiet", "--clear", "--python", sys.executable]
+        subprocess.run([*create, venv], check=True)
+        install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python]
+        subprocess.run([*install, "-r", asked], check=True)
+        ready.touch()
     return python
 
 

@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from roadmask.cli.main import main
 
 PROGRAM = (sys.executable, "-m", "roadmask.cli")
+SCRIPT = str(Path(sys.executable).with_name("roadmask"))
+"""The program as its users start it: the working directory is not on its import path."""
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]

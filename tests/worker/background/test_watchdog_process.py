@@ -120,7 +120,7 @@ def test_after_a_kill_bystanders_pay_no_attempt_and_no_lease_is_waited_for(
     launch: Launch, service: ServiceHarness
 ) -> None:
     victim = launch("hang", item_deadline_s=600.0)
-    files = [png(n, width=POISON_WIDTH) if n == 5 else png(n) for n in range(300)]
+    files = [png(n, width=POISON_WIDTH) if n == 5 else png(n) for n in range(128)]
     job_id = service.accept([service.image(data) for data in files], messages=4)
     wait_until(lambda: b"the model hangs" in victim.log.read_bytes())
     # One micro-batch of 4 is in the model, and the others wait for it.
