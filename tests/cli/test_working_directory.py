@@ -45,9 +45,10 @@ def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_service_of_its_own_for_one_run(folder: Path) -> None:
     """`roadmask up` runs in such a folder in `test_stack.py`, the demo in `tests/deploy`."""
-    done = _run(folder, SCRIPT, "segment", "photos/one.png", "--local", "--data-dir", "data")
-    assert done.returncode == 0, done.stderr
-    assert (folder / "masks/one.png").exists()
+    for command in (("batch", "photos", "--out", "batch"), ("segment", "photos/one.png")):
+        done = _run(folder, SCRIPT, *command, "--local", "--data-dir", "data")
+        assert done.returncode == 0, done.stderr
+    assert (folder / "batch/one.png").read_bytes() == (folder / "masks/one.png").read_bytes()
     assert (folder / "data/objects").is_dir()
 
 
