@@ -53,7 +53,7 @@ def network(build: Callable[..., Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def run(network: Any) -> Any:
-    """The network as a function, traced once for all sizes: that is quicker than layer after layer."""
+    """The network as a function, traced once: that is quicker than layer after layer."""
     signature = [tf.TensorSpec((None, None, None, 3), tf.uint8)]
     return tf.function(lambda x: network(x, training=False), signature, autograph=False)
 
