@@ -24,6 +24,12 @@ from tests.harness.ml.narrow_network import NETWORK, run_of
 from tests.harness.ml.street_folder import write_streets
 
 
+@pytest.fixture(autouse=True)
+def no_limit_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first decoder of a process puts its limit on pixels where child processes inherit it."""
+    monkeypatch.delenv("OPENCV_IO_MAX_IMAGE_PIXELS", raising=False)
+
+
 @pytest.fixture(scope="session")
 def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 6 annotated images."""
