@@ -14,6 +14,7 @@ import tensorflow as tf
 from ml.engines.keras_engine import KerasEngine
 from ml.inference.segmenter import Segmenter
 from ml.networks.cost import multiply_adds
+from ml.networks.efficientnet_lite import VARIANTS
 from ml.networks.registry import NETWORKS, build_network
 from ml.registry.input_size import InputSize
 from ml.training.losses import category_weights, cross_entropy
@@ -21,25 +22,32 @@ from roadmask.errors import ModelNotFound
 from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.ml.street_folder import draw_street
 
-NARROW = {
-    "lite_unet": (8, 8, 8, 8),
-    "street_unet": (8, 8, 8),
-    "lite2_unet": (8, 8, 8, 8),
-    "unet": (8, 8, 16, 16, 32),
-    "unet_mini": (8, 8, 16, 16, 32),
-    "vgg_unet": (16, 8, 8, 8),
+NARROW: dict[str, dict[str, Any]] = {
+    "lite_unet": {"widths": (8, 8, 8, 8)},
+    "street_unet": {"widths": (8, 8, 8)},
+    "lite2_unet": {"widths": (8, 8, 8, 8), "variant": "shallow"},
+    "unet": {"widths": (8, 8, 16, 16, 32)},
+    "unet_mini": {"widths": (8, 8, 16, 16, 32)},
+    "vgg_unet": {"widths": (16, 8, 8, 8)},
 }
-"""Widths that make a network quick; one that is not named here is tested at its full width."""
+"""What makes a network quick; one that is not named here is tested as large as it is."""
 STEPS, RATE = 14, 2e-2
 """Of learning: as many steps as it may take, and how far each moves a weight."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shallow() -> Iterator[None]:
+    """An encoder as wide as lite2 and of half its blocks; `lite_unet` has all of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(VARIANTS, "shallow", (1.1, 0.4))
+        yield
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def build(request: pytest.FixtureRequest) -> Callable[..., Any]:
     def build(**options: Any) -> Any:
         keras.utils.set_random_seed(3)
-        if request.param in NARROW:
-            options = {"widths": NARROW[request.param], **options}
+        options = NARROW.get(request.param, {}) | options
         return NETWORKS[request.param](categories=len(CITYSCAPES), **options)
 
     return build
