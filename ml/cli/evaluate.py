@@ -97,7 +97,7 @@ def evaluate(
         click.echo(f"engine {choice.engine}: {choice.why}", err=True)
         predictor, views = _predictor_and_views(found, choice, scales, mirror, quality)
         gallery = WorstImages(worst if report else 0)
-        evaluation = Evaluation(predictor, found.taxonomy, views)
+        evaluation = Evaluation(predictor, found.taxonomy, views, warm=True)
         for seen in meter("evaluating", evaluation.run(data.load()), data.total):
             offer_worst(gallery, seen, found.taxonomy)
     summary = _about(found, choice, data) | summarize(evaluation, views) | {"conditions": None}

@@ -9,6 +9,7 @@ import click
 
 from ml.cli.scenes import scenes
 from ml.cli.train import FOLDER
+from roadmask.atomic import replacing
 from roadmask.cli.options.reading import reading_options
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _scenes(context: click.Context, folder: Path) -> tuple[tuple[Path], Path]:
     """Folders of a few rendered scenes, to learn from and to be measured on."""
     train, val = folder / "train", folder / "val"
     for part, count, seed in ((train, 8, 1), (val, 2, 1001)):
-        # Rendered anew each time: what an interrupted run left may be half of them.
-        context.invoke(scenes, out=part, count=count, seed=seed, size=(96, 72), png=True)
+        if not part.exists():
+            with replacing(part) as draft:
+                context.invoke(scenes, out=draft, count=count, seed=seed, size=(96, 72), png=True)
     return (train,), val

@@ -81,11 +81,17 @@ class Evaluation:
     """All measurements of a segmenter in one pass over annotated images.
 
     Scores come from the masks of `Segmenter.predict`; only several views change that. Images are
-    processed in batches, so a dataset of any size fits.
+    processed in batches, so a dataset of any size fits. With `warm` the first batch is predicted
+    twice: the first time also makes the kernels, and `predict_s` is to be that of images to come.
     """
 
     def __init__(
-        self, segmenter: Segmenter, taxonomy: Taxonomy, views: Sequence[TtaView] = (PLAIN,)
+        self,
+        segmenter: Segmenter,
+        taxonomy: Taxonomy,
+        views: Sequence[TtaView] = (PLAIN,),
+        *,
+        warm: bool = False,
     ) -> None:
         self.taxonomy = taxonomy
         self.soft = SoftCounts(segmenter.answers.tolist(), taxonomy.void)
@@ -96,6 +102,7 @@ class Evaluation:
         self.decode_s = self.predict_s = 0.0
         self._segmenter = segmenter
         self._views = views
+        self._warm = warm
         self._counts: list[NDArray[np.int64]] = []
 
     @property
@@ -120,8 +127,7 @@ class Evaluation:
     def _predict(
         self, images: list[NDArray[np.uint8]]
     ) -> list[tuple[TtaPrediction, NDArray[np.uint8]]]:
-        if not self._counts:
-            # The first batch also makes the kernels: its time says nothing of those to come.
+        if self._warm and not self._counts:
             predict_views(self._segmenter, images, self._views)
         began = time.perf_counter()
         predictions = [

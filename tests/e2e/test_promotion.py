@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from ml.engines.compiled import CompiledNetworks
 from ml.registry.artifact import find_artifact, write_card
 from ml.registry.input_size import InputSize
 from roadmask import Client
 from roadmask.schemas.jobs import Job, Lane
+from roadmask.settings import Settings
 from tests.harness.client.program import PROGRAM
 from tests.harness.images.worker_images import png
 from tests.harness.waiting import wait_until
@@ -23,7 +25,7 @@ from tests.servers import minio
 from tests.servers.redis import RedisServer
 from tests.servers.service import Service
 
-BATCH = 160
+BATCH = 64
 
 
 class Stream(threading.Thread):
@@ -60,6 +62,8 @@ class Stream(threading.Thread):
 def small(folder: Path, source: str, budget: int) -> str:
     """An artifact of a shipped network that looks at so few pixels; its `name@version`."""
     shipped = find_artifact(source)
+    # Once, for all tests, and not for each copy.
+    CompiledNetworks(shipped, Settings()).float32()
     shutil.copytree(shipped.path, folder)
     few = {"name": folder.name, "fit": InputSize(budget=budget)}
     return str(write_card(folder, shipped.card.model_copy(update=few)).model_version)

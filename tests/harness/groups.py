@@ -12,7 +12,10 @@ TOGETHER = {
     "faults": "one service with all its processes",
 }
 """Folders below `tests/` that are one group each. Elsewhere each file is a group."""
-LONGEST_FIRST = ("ml", "web", "cli", "faults", "tests/deploy/test_wheels.py")
+LONGEST_FIRST = (
+    *("ml", "web", "cli", "faults"),
+    *("tests/deploy/test_wheels.py", "tests/e2e/test_promotion.py"),
+)
 """Groups that a parallel run begins with: one that came last would leave the other cores idle."""
 
 

@@ -49,13 +49,10 @@ class Camera:
     def project(self, points: Floats) -> Floats:
         """Points (N, 3) in metres to (N, 2) pixels."""
         z = np.maximum(points[:, 2], NEAR)
-        return np.stack(
-            (
-                self.center + self.focal * points[:, 0] / z,
-                self.horizon - self.focal * (points[:, 1] - self.eye) / z,
-            ),
-            axis=1,
-        )
+        pixels = np.empty((len(points), 2))
+        pixels[:, 0] = self.center + self.focal * points[:, 0] / z
+        pixels[:, 1] = self.horizon - self.focal * (points[:, 1] - self.eye) / z
+        return pixels
 
     def outline(self, points: Floats) -> Floats | None:
         """The polygon (N, 3) on the picture, (M, 2), cut at the near plane; None if behind it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -53,19 +54,20 @@ class Shape:
     half: float = 0.86
     """Half the width at the wheels, metres."""
 
-    @property
+    @cached_property
     def length(self) -> float:
         """Metres."""
         return max(z for z, _, _ in self.profile)
 
-    @property
+    @cached_property
     def height(self) -> float:
         """Metres."""
         return max(y for _, y, _ in self.profile)
 
-    def hull(self) -> list[Face]:
-        """All faces, in no order."""
-        return [*self._strips(), *self._side(-1), *self._side(1)]
+    @cached_property
+    def hull(self) -> tuple[Face, ...]:
+        """All faces, in no order. All vehicles of the shape share them."""
+        return (*self._strips(), *self._side(-1), *self._side(1))
 
     def _corner(self, corner: tuple[float, float, float], share: float) -> tuple[float, ...]:
         """The point across a corner of the profile, -1 left to +1 right; ends curve away."""

@@ -50,7 +50,9 @@ class Vehicle:
         """Local points (N, 3) (right, up, ahead of the rear end) to the street."""
         x, ahead = points[:, 0], points[:, 2] - self.shape.length / 2
         cos, sin = np.cos(self.yaw), np.sin(self.yaw)
-        turned = np.stack((x * cos + ahead * sin, points[:, 1], ahead * cos - x * sin), axis=1)
+        turned = np.empty_like(points, np.float64)
+        turned[:, 0], turned[:, 1] = x * cos + ahead * sin, points[:, 1]
+        turned[:, 2] = ahead * cos - x * sin
         return np.asarray(turned + self.foot)
 
     def shades(self, light: Light) -> list[Shade]:
@@ -71,17 +73,17 @@ class Vehicle:
         """Wheels beneath, hull by distance, then glass and lamps on what is seen."""
         eye = np.array((0, stage.camera.eye, 0))
         self._tyres(stage)
-        hull = self.shape.hull()
         inside = np.array((0, self.shape.height * 0.5, self.shape.length / 2))
+        (middle,) = self._world(inside[None])
         faces = []
-        for face in hull:
+        for face in self.shape.hull:
             points = self._world(face.points)
-            normal = np.cross(points, np.roll(points, -1, axis=0)).sum(axis=0)
-            if normal @ (points.mean(0) - self._world(inside[None])[0]) < 0:
+            center, normal = points.mean(0), _normal(points)
+            if normal @ (center - middle) < 0:
                 normal = -normal
             normal /= max(float(np.linalg.norm(normal)), 1e-6)
-            if normal @ (points.mean(0) - eye) < 0:
-                faces.append((float(np.linalg.norm(points.mean(0) - eye)), face, points, normal))
+            if normal @ (center - eye) < 0:
+                faces.append((float(np.linalg.norm(center - eye)), face, points, normal))
         faces.sort(key=lambda item: -item[0])
         for _, face, points, normal in faces:
             self._fill(stage, points, self._tone(stage, face.part, normal))
@@ -185,3 +187,12 @@ class Vehicle:
                 if path is not None and len(path) == 2 and stage.camera.scale(self.depth) > 40:
                     width = 0.07 * stage.camera.scale(self.depth)
                     stage.canvas.stroke(path, width, rim)
+
+
+def _normal(points: Floats) -> Floats:
+    """The sum of the cross products of neighbouring corners (N, 3)."""
+    x, y, z = points.T
+    u, v, w = np.concatenate((points[1:], points[:1])).T
+    crossed = np.empty_like(points)
+    crossed[:, 0], crossed[:, 1], crossed[:, 2] = y * w - z * v, z * u - x * w, x * v - y * u
+    return np.asarray(crossed.sum(axis=0))

@@ -21,7 +21,7 @@ from ml.training.training_run import Run, TrainingStep
 from roadmask import atomic
 from tests.harness.ml.eager import eagerly
 
-NETWORK = partial(UNetMini, widths=(4, 4, 8))
+NETWORK = partial(UNetMini, widths=(4, 8))
 RECIPE = replace(UNET_MINI.smoke(), network="narrow", crop=(32, 48), budget=32 * 48)
 
 

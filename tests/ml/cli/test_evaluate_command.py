@@ -71,8 +71,9 @@ def test_views_change_the_scores_and_nothing_else_does(artifact: Artifact, stree
 def test_scales_must_be_numbers_within_reason(
     artifact: Artifact, streets: Path, scales: str
 ) -> None:
+    words = [str(artifact.path), str(streets), "--engine", "keras", "--scales", scales]
     with pytest.raises((InvalidRequest, click.BadParameter)):
-        evaluate.main([str(artifact.path), str(streets), "--scales", scales], standalone_mode=False)
+        evaluate.main(words, standalone_mode=False)
 
 
 def test_a_report_shows_the_worst_images_first(

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from ml.cli.compare import compare
 from ml.data.annotated import from_folder
+from ml.engines.choice import choose
 from ml.evaluation.comparison import Compared, Comparison
 from ml.evaluation.evaluation import Evaluation
 from ml.evaluation.summary import summarize
@@ -17,17 +18,23 @@ from ml.inference.predictor import Predictor
 from ml.inference.segmenter import PLAIN, Segmenter
 from ml.registry.artifact import Artifact, find_artifact
 from roadmask.masks.taxonomy import CITYSCAPES
+from roadmask.settings import Settings
 from tests.harness.ml.street_folder import write_streets
+
+
+def served(artifact: Artifact) -> Segmenter:
+    """As `compare` runs it."""
+    return Predictor(artifact, choose(artifact, Settings()))
 
 
 @pytest.fixture(scope="module")
 def before(artifact: Artifact) -> Segmenter:
-    return Predictor(artifact)
+    return served(artifact)
 
 
 @pytest.fixture(scope="module")
 def after() -> Segmenter:
-    return Predictor(find_artifact("unet_mini"))
+    return served(find_artifact("unet_mini"))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -110,6 +111,21 @@ def test_masks_are_those_of_the_predictor(segmenter: Segmenter, streets: Path) -
     for seen in run(Evaluation(segmenter, CITYSCAPES), streets):
         (mask,) = segmenter.predict([seen.image])
         np.testing.assert_array_equal(seen.mask, mask)
+
+
+@pytest.mark.parametrize(("warm", "times"), [(False, 1), (True, 2)])
+def test_a_batch_is_predicted_once_and_twice_where_speed_is_told(
+    segmenter: Segmenter, streets: Path, monkeypatch: pytest.MonkeyPatch, warm: bool, times: int
+) -> None:
+    batches: list[int] = []
+
+    def predict(segmenter: Segmenter, images: Any, views: Any) -> Any:
+        batches.append(len(images))
+        return predict_views(segmenter, images, views)
+
+    monkeypatch.setattr("ml.evaluation.evaluation.predict_views", predict)
+    run(Evaluation(segmenter, CITYSCAPES, warm=warm), streets)
+    assert batches == [6] * times
 
 
 def test_soft_scores_and_calibration_are_those_of_whole_probabilities(

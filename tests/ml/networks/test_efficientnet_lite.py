@@ -14,6 +14,11 @@ def encoder(variant: str = "lite0") -> Any:
     return keras.Model(image, encode(image, variant, "float32"))
 
 
+@pytest.fixture(scope="module")
+def lite0() -> Any:
+    return encoder()
+
+
 def stored_arrays(variant: str = "lite0") -> dict[str, np.ndarray]:
     """Arrays under the names and in the shapes that the published files have, numbers made up."""
     random = np.random.default_rng(1)
@@ -40,17 +45,19 @@ def stored_arrays(variant: str = "lite0") -> dict[str, np.ndarray]:
     ("variant", "count", "channels"),
     [("lite0", 16, [16, 24, 40, 112, 320]), ("lite2", 21, [16, 24, 48, 120, 352])],
 )
-def test_the_scaling_is_that_of_the_paper(variant: str, count: int, channels: list[int]) -> None:
+def test_the_scaling_is_that_of_the_paper(
+    lite0: Any, variant: str, count: int, channels: list[int]
+) -> None:
+    network = lite0 if variant == "lite0" else encoder(variant)
     assert len(list(blocks(variant))) == count
-    features = encoder(variant)(np.zeros((1, 64, 96, 3), np.uint8))
+    features = network(np.zeros((1, 64, 96, 3), np.uint8))
     sizes = [(1, 64 // stride, 96 // stride) for stride in (2, 4, 8, 16, 32)]
     assert [tuple(feature.shape[:3]) for feature in features] == sizes
     assert [feature.shape[3] for feature in features] == channels
 
 
-def test_weights_land_in_their_layers_with_their_axes_in_keras_order() -> None:
-    arrays = stored_arrays()
-    model = encoder()
+def test_weights_land_in_their_layers_with_their_axes_in_keras_order(lite0: Any) -> None:
+    arrays, model = stored_arrays(), lite0
     load_encoder(model, arrays)
     (kernel,) = model.get_layer("blocks.3.expand_conv").get_weights()
     assert (kernel[0, 0] == arrays["_blocks.3._expand_conv.weight"][:, :, 0, 0].T).all()
@@ -65,10 +72,10 @@ def test_weights_land_in_their_layers_with_their_axes_in_keras_order() -> None:
     assert loaded == sum(array.size for array in arrays.values())
 
 
-def test_weights_of_something_else_are_refused() -> None:
+def test_weights_of_something_else_are_refused(lite0: Any) -> None:
     arrays = stored_arrays()
     missing = {name: array for name, array in arrays.items() if "_blocks.7" not in name}
     with pytest.raises(KeyError, match=r"_blocks\.7"):
-        load_encoder(encoder(), missing)
+        load_encoder(lite0, missing)
     with pytest.raises(ValueError, match=r"blocks\.\d"):
-        load_encoder(encoder(), stored_arrays("lite2"))
+        load_encoder(lite0, stored_arrays("lite2"))

@@ -158,10 +158,11 @@ def test_the_command_runs_all_rows_and_shows_them(smoke: Path) -> None:
 
 
 def test_a_finished_row_is_not_run_again(smoke: Path) -> None:
-    before = (smoke / "kl" / "artifact" / "card.json").stat().st_mtime_ns
+    kept = [smoke / "kl/artifact/card.json", *(smoke / "scenes").rglob("*.png")]
+    before = [path.stat().st_mtime_ns for path in kept]
     result = run_command(smoke, "--rows", "kl")
     assert "8 rows in" in result.stdout
-    assert (smoke / "kl" / "artifact" / "card.json").stat().st_mtime_ns == before
+    assert [path.stat().st_mtime_ns for path in kept] == before
     with pytest.raises(InvalidRequest, match="epochs: 1 there, 2 here"):
         run_command(smoke, "--epochs", "2")
 

@@ -30,6 +30,11 @@ def vgg() -> Any:
     return VGGUNet(widths=NARROW)
 
 
+@pytest.fixture(scope="module")
+def lite() -> Any:
+    return LiteUNet(widths=NARROW)
+
+
 def vgg_arrays() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     random, entry, arrays = np.random.default_rng(1), 3, {}
     for number, (width, repeats) in enumerate(BLOCKS, 1):
@@ -70,8 +75,7 @@ def test_what_keras_stores_itself_is_read(vgg: Any, tmp_path: Path) -> None:
         np.testing.assert_array_equal(vgg.get_layer(name).get_weights()[0], expected)
 
 
-def test_files_of_something_else_are_refused(vgg: Any, tmp_path: Path) -> None:
-    lite = LiteUNet(widths=NARROW)
+def test_files_of_something_else_are_refused(vgg: Any, lite: Any, tmp_path: Path) -> None:
     arrays = stored_arrays()
     part = {name: array for name, array in arrays.items() if "_blocks.7" not in name}
     np.savez(tmp_path / "part.npz", allow_pickle=False, **part)
@@ -89,8 +93,9 @@ def test_files_of_something_else_are_refused(vgg: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_every_package_holds_what_its_network_needs(vgg: Any, name: str) -> None:
-    model = vgg if name.startswith("vgg16") else LiteUNet(variant=name.split("_")[1], widths=NARROW)
+def test_every_package_holds_what_its_network_needs(vgg: Any, lite: Any, name: str) -> None:
+    model = {"vgg16": vgg, "efficientnet_lite0": lite}.get(name.rpartition("_")[0])
+    model = model or LiteUNet(variant=name.split("_")[1], widths=NARROW)
     first = "block1_conv1" if model is vgg else "conv_stem"
     before = model.get_layer(first).get_weights()[0]
     load_encoder(model, find_encoder(name))

@@ -42,7 +42,6 @@ class ManagedProcess:
             [sys.executable, "-m", "tests.harness.ml.narrow_network", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
             text=True,
         )
 

@@ -12,6 +12,7 @@ import pytest
 from ml.data.data_source import DataSource
 from ml.data.partial_labels import RECORD, PartialLabels
 from ml.data.samples import dataset_name
+from ml.networks import efficientnet_lite
 from ml.networks.lite_unet import LiteUNet
 from ml.networks.registry import NETWORKS
 from ml.recipes.overrides import apply_overrides
@@ -30,12 +31,17 @@ from tests.ml.networks.test_efficientnet_lite import stored_arrays
 
 ENCODER = replace(LITE_UNET.smoke(), crop=(32, 48), budget=32 * 48, batch=6, epochs=1)
 """One step of a network with trained weights."""
+ONE_STEP = replace(RECIPE, batch=6, epochs=1)
+"""Of the narrow network, on all images of `streets`."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def without_graphs() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, eagerly():
         patch.setitem(NETWORKS, "lite_unet", partial(LiteUNet, widths=(8, 8, 8, 8)))
+        # Each stage of the encoder once.
+        shallow = [(1, *rest) for _, *rest in efficientnet_lite._STAGES]
+        patch.setattr(efficientnet_lite, "_STAGES", shallow)
         yield
 
 
@@ -86,8 +92,11 @@ def test_a_loss_that_is_no_number_ends_the_run(finished: Run, tmp_path: Path) ->
         train(replace(finished, recipe=recipe, folder=tmp_path))
 
 
-def test_precision_is_chosen_once_by_measurement(finished: Run, tmp_path: Path) -> None:
-    run = replace(finished, recipe=replace(RECIPE, precision="auto", epochs=1), folder=tmp_path)
+def test_precision_is_chosen_once_by_measurement(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml.training.precision._ROUNDS", 2)
+    run = replace(finished, recipe=replace(ONE_STEP, precision="auto"), folder=tmp_path)
     told = []
     card = train(run, lambda moment: told.append(moment.precision)).card
     times = card.provenance.precision_ms
@@ -98,7 +107,7 @@ def test_precision_is_chosen_once_by_measurement(finished: Run, tmp_path: Path) 
 
 
 def test_a_run_without_progress_ends_by_its_patience(finished: Run, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, epochs=50, patience=1, learning_rate=0.0)
+    recipe = replace(ONE_STEP, epochs=50, patience=1, learning_rate=0.0)
     train(replace(finished, recipe=recipe, folder=tmp_path))
     assert read_progress(tmp_path / "checkpoint.npz").epoch < 10
 
@@ -139,7 +148,8 @@ def test_the_card_says_how_often_a_source_is_shown_and_how_its_labels_were_made(
     rules = PartialLabels(teaches=("human",), teacher="lite@0")
     (partial / RECORD).write_text(rules.model_dump_json())
     sources = [DataSource(streets, 2), DataSource(partial, 0.5)]
-    run = replace(finished, recipe=replace(RECIPE, epochs=1), data=sources, folder=tmp_path / "run")
+    recipe = replace(ONE_STEP, batch=14)
+    run = replace(finished, recipe=recipe, data=sources, folder=tmp_path / "run")
     provenance = train(run).card.provenance
     names = [dataset_name(folder) for folder in (streets, partial)]
     assert provenance.data == dict(zip(names, (6, 4), strict=True))
