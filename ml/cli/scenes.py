@@ -40,6 +40,12 @@ def scenes(out: Path, count: int, seed: int, size: tuple[int, int], png: bool) -
 
     Scene number N of a run has the seed SEED + N - 1, so runs can be continued.
     """
+    render_scenes(out, count, seed, size, png)
+    click.echo(f"{count} scenes in {out}")
+
+
+def render_scenes(out: Path, count: int, seed: int, size: tuple[int, int], png: bool) -> None:
+    """Write this many scenes of `size` (width, height) pixels, the first one from `seed`."""
     from ml.scenes import render
     from roadmask.images.decoding import encode_jpeg, encode_png
     from roadmask.masks.codec import encode_mask
@@ -51,4 +57,3 @@ def scenes(out: Path, count: int, seed: int, size: tuple[int, int], png: bool) -
         image = encode_png(scene.image) if png else encode_jpeg(scene.image, _QUALITY)
         (out / "images" / f"{number:06d}.{'png' if png else 'jpg'}").write_bytes(image)
         (out / "masks" / f"{number:06d}.png").write_bytes(encode_mask(scene.truth))
-    click.echo(f"{count} scenes in {out}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ml.cli.scenes import scenes
+from ml.cli.scenes import render_scenes
 from ml.cli.train import FOLDER
 from roadmask.atomic import replacing
 from roadmask.cli.options.reading import reading_options
@@ -41,9 +41,7 @@ if TYPE_CHECKING:
     "--smoke", is_flag=True, help="All in about a minute, on rendered scenes if no --data is given."
 )
 @reading_options
-@click.pass_context
 def study(
-    context: click.Context,
     data: tuple[Path, ...],
     validation: Path | None,
     out: Path,
@@ -62,7 +60,7 @@ def study(
 
     chosen = find_rows(rows)
     if smoke and not data:
-        data, validation = _scenes(context, out / "scenes")
+        data, validation = _scenes(out / "scenes")
     if not data or validation is None:
         raise click.UsageError("Name folders of annotated images with --data and --val.")
     # TensorFlow takes seconds to load: only once the command makes sense.
@@ -83,11 +81,11 @@ def study(
     click.echo(f"{len(whole.outcomes())} rows in {page}")
 
 
-def _scenes(context: click.Context, folder: Path) -> tuple[tuple[Path], Path]:
+def _scenes(folder: Path) -> tuple[tuple[Path], Path]:
     """Folders of a few rendered scenes, to learn from and to be measured on."""
     train, val = folder / "train", folder / "val"
     for part, count, seed in ((train, 8, 1), (val, 2, 1001)):
         if not part.exists():
             with replacing(part) as draft:
-                context.invoke(scenes, out=draft, count=count, seed=seed, size=(96, 72), png=True)
+                render_scenes(draft, count, seed, (96, 72), png=True)
     return (train,), val
