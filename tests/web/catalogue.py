@@ -43,6 +43,14 @@ def fill_catalogue(url: str, many: int = MANY) -> None:
             client.post(f"/v1/datasets/{name}/images", json=entries).raise_for_status()
 
 
+def add_dataset(url: str, name: str, first_seed: int) -> None:
+    """Add `NAME/000` …, as many as `many` has, with pixels that no other image has."""
+    with httpx.Client(base_url=url, timeout=30) as client:
+        hashes = put(client, "images", [png(first_seed + n) for n in range(MANY)])
+        entries = [{"name": f"{n:03d}", "sha256": sha256} for n, sha256 in enumerate(hashes)]
+        client.post(f"/v1/datasets/{name}/images", json=entries).raise_for_status()
+
+
 def run_job(url: str, body: dict[str, Any]) -> str:
     """Create a job, and wait for its end. Returns its id."""
     with httpx.Client(base_url=url, timeout=PATIENCE_S) as client:

@@ -31,16 +31,29 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="package")
-def service(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a service with images. No other test empties its Redis."""
+def servers(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ApiServer, TinyWorker]]:
+    """A service with images, and its worker. No other test empties their Redis."""
     with RedisServer(tmp_path_factory.mktemp("redis")) as redis:
         settings = settings.model_copy(update={"redis_url": redis.url})
         with (
             ApiServer(settings) as api,
-            TinyWorker(tmp_path_factory.mktemp("worker"), settings, "slow"),
+            TinyWorker(tmp_path_factory.mktemp("worker"), settings, "slow") as worker,
         ):
             fill_catalogue(api.url)
-            yield api.url
+            yield api, worker
+
+
+@pytest.fixture(scope="package")
+def service(servers: tuple[ApiServer, TinyWorker]) -> str:
+    """The URL of the service."""
+    return servers[0].url
+
+
+@pytest.fixture(scope="package")
+def worker(servers: tuple[ApiServer, TinyWorker]) -> TinyWorker:
+    return servers[1]
 
 
 @pytest.fixture(scope="package")
