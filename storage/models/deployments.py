@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -192,5 +193,6 @@ class Deployments:
         # If Redis is unavailable, readers notice the entry after REREAD_S.
         with suppress(RecordsUnavailable), records_guard():
             self._redis.delete(PRELOAD)
-            self._redis.incr(REVISION)
+            # In an emptied Redis a plain count would give a number that was there before.
+            self._redis.incrby(REVISION, secrets.randbelow(2**31) + 1)
         return entry

@@ -133,6 +133,16 @@ def test_promotions_at_the_same_moment_lose_none_and_all_readers_agree(
     assert deployments.current() == Deployments(redis, store).current() == history[0]
 
 
+def test_a_promotion_after_redis_was_emptied_is_seen_at_once(
+    deployments: Deployments, redis: Redis, store: ObjectStore
+) -> None:
+    elsewhere = Deployments(redis, store)
+    for model in ("a@1", "b@2", "c@3"):
+        redis.flushall()
+        deployments.promote(model)
+        assert elsewhere.current().model == model
+
+
 def test_an_emptied_redis_and_a_clock_that_goes_back_change_nothing(
     deployments: Deployments, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
