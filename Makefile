@@ -64,10 +64,11 @@ up: setup ## Run the whole service on this machine (Ctrl-C stops it)
 static: setup $(NODE_READY)
 	@$(MAKE) --no-print-directory --jobs=3 lint types imported
 
-# In a new environment nothing is compiled, and each process of tests would compile all that it imports.
+# In a new environment nothing is compiled, and each process of tests would compile what it imports.
+# What cannot be imported is told by the tests themselves.
 .PHONY: imported
 imported: setup
-	@$(BIN)/python -m pytest --collect-only --quiet >/dev/null
+	@$(BIN)/python -m pytest --collect-only --quiet >/dev/null || true
 
 .PHONY: check
 check: setup $(NODE_READY) ## Run the checks for every save: lint, types, tests of the client and the records
