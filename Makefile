@@ -97,11 +97,11 @@ again: setup ## Run the tests that failed once more, one after the other
 
 .PHONY: browser
 browser: ## Install Chromium and Firefox if they are missing; the tests of the page use them
-	@{ command -v chromium chromium-browser google-chrome google-chrome-stable && command -v firefox-esr firefox; } \
+	@{ command -v chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable && command -v firefox-esr firefox; } \
 	  >/dev/null \
 	  || { test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-	       --no-install-recommends chromium firefox-esr fonts-dejavu-core >/dev/null; } \
-	  || { echo "The tests of the page need two browsers; on Debian: sudo apt-get install chromium firefox-esr"; exit 1; }
+	       --no-install-recommends chromium-headless-shell firefox-esr fonts-dejavu-core >/dev/null; } \
+	  || { echo "The tests of the page need two browsers; on Debian: sudo apt-get install chromium-headless-shell firefox-esr"; exit 1; }
 
 .PHONY: promtool
 promtool: ## Install promtool (Debian's package prometheus) if it is missing; the test of the alerts uses it

@@ -90,10 +90,12 @@ def test_corrections_are_not_lost_without_a_question(window: Open) -> None:
 
     page.on("dialog", stay)
     shown = page.url
-    page.get_by_role("link", name="Jobs").click()
-    page.evaluate("() => { location.hash = '#/segment?image=streets/06'; }")
-    page.get_by_label("Language").select_option("fr")
-    page.wait_for_timeout(300)
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Jobs").click()
+    with page.expect_event("dialog"):
+        page.evaluate("() => { location.hash = '#/segment?image=streets/06'; }")
+    with page.expect_event("dialog"):
+        page.get_by_label("Language").select_option("fr")
     assert len(questions) == 3
     assert page.url == shown
     expect(page.get_by_label("Language")).to_have_value("en")
