@@ -28,7 +28,7 @@ from ml.training.losses import category_weights
 from ml.training.training_run import Run
 from roadmask.hashing import sha256_of_file
 from roadmask.images.reading import AS_FOUND, Reading
-from roadmask.masks.taxonomy import CITYSCAPES
+from roadmask.masks.taxonomy import CITYSCAPES, Taxonomy
 from roadmask.schemas.model_version import MODEL_FILE
 
 LIMITS = [
@@ -59,7 +59,14 @@ def publish(run: Run, model: Any, progress: TrainingState) -> Artifact:
         parameters=model.count_params(),
         categories=Categories.of(CITYSCAPES),
         input_size=input_size,
-        metrics=_measure(read_model(folder / MODEL_FILE), model.get_weights(), input_size, run),
+        metrics=measure_stored(
+            read_model(folder / MODEL_FILE),
+            model.get_weights(),
+            input_size,
+            run.validation,
+            CITYSCAPES,
+            run.reading,
+        ),
         calibration=calibration,
         curves=_curves(progress),
         provenance=_provenance(run, progress),
@@ -99,19 +106,24 @@ def add_robustness(artifact: Artifact, folder: Path, reading: Reading = AS_FOUND
     return write_card(artifact.path, card)
 
 
-def _measure(
-    stored: Any, weights: Sequence[Any], input_size: InputSize, run: Run
+def measure_stored(
+    stored: Any,
+    weights: Sequence[Any],
+    input_size: InputSize,
+    folders: Sequence[Path],
+    taxonomy: Taxonomy,
+    reading: Reading,
 ) -> list[Measurement]:
-    """The stored model's scores, and the mean IoU of its weights in float32.
+    """The scores of a model as it was stored, and the mean IoU of its weights in float32.
 
     The trained model itself is not measured: it may compute in a lower precision than serving.
     """
-    segmenter = Segmenter(KerasEngine(stored, CITYSCAPES.real), input_size)
-    served = measure(segmenter, run.validation, CITYSCAPES, run.reading)
+    segmenter = Segmenter(KerasEngine(stored, taxonomy.real), input_size)
+    served = measure(segmenter, folders, taxonomy, reading)
     stored.set_weights(weights)
     learnt = [
-        evaluate_samples(segmenter, annotated_samples(folder, run.reading), CITYSCAPES)
-        for folder in run.validation
+        evaluate_samples(segmenter, annotated_samples(folder, reading), taxonomy)
+        for folder in folders
     ]
     return [
         after.model_copy(update={"float32_mean_iou": before.mean_iou})

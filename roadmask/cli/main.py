@@ -35,6 +35,7 @@ SERVER_COMMANDS = {
     "tune": "Choose the fastest engine for a model on this machine.",
     "compare": "Compare two models; fails when the second is worse.",
     "card": "Show a model's card; add a measurement to it.",
+    "recalibrate": "Make a version of a model for another input size.",
     "study": "Repeat the study: eight runs, their table and plots.",
     "pseudo-label": "Complete partly annotated masks with a model.",
     "scenes": "Render sample street scenes with annotated masks.",

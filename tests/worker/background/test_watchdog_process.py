@@ -120,21 +120,21 @@ def test_after_a_kill_bystanders_pay_no_attempt_and_no_lease_is_waited_for(
     launch: Launch, service: ServiceHarness
 ) -> None:
     victim = launch("hang", item_deadline_s=600.0)
-    files = [png(n, width=POISON_WIDTH) if n == 5 else png(n) for n in range(128)]
+    # Each image hangs, so none is done before: how many begin together depends on no other load.
+    files = [png(n, width=POISON_WIDTH) for n in range(128)]
     job_id = service.accept([service.image(data) for data in files], messages=4)
+    # One micro-batch of at most 4 is in the model, and the others wait for it.
     wait_until(lambda: b"the model hangs" in victim.log.read_bytes())
-    # One micro-batch of 4 is in the model, and the others wait for it.
     wait_until(lambda: service.job(job_id).counts.running > 8)
     os.kill(victim.process.pid, signal.SIGKILL)
     wait_until(lambda: service.job(job_id).counts.running == 0)
     assert WorkerRegistry(service.redis).list_live() == []
     suspects = [item for item in service.items(job_id) if item.attempts and not item.result]
-    assert 5 in {item.index for item in suspects}
     # Images that were being decoded are suspects too, and those that waited are not.
-    assert len(suspects) <= 8
+    assert 1 <= len(suspects) <= 8
     log = victim.log.read_text()
     assert "the worker has died, with these images in hand" in log
-    assert f"(job {job_id}, item 5; Inference)" in log
+    assert any(f"(job {job_id}, item {item.index}; Inference)" in log for item in suspects)
     launch()
     wait_until(lambda: service.job(job_id).state is JobState.SUCCEEDED)
 

@@ -1,0 +1,91 @@
+"""Recalibration: an artifact for another input size, with the temperature that fits it there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ml.data.samples import annotated_samples
+from ml.engines.keras_engine import KerasEngine
+from ml.inference.segmenter import Segmenter
+from ml.registry.artifact import Artifact, write_card
+from ml.registry.card import Calibration, Card
+from ml.registry.input_size import InputSize
+from ml.registry.model_file import read_model, write_model
+from ml.registry.quality import QualityMode
+from ml.training.calibration import calibrate
+from ml.training.publish import measure_stored
+from roadmask.errors import InvalidRequest
+from roadmask.images.reading import AS_FOUND, Reading
+from roadmask.schemas.mask_parameters import Quality
+from roadmask.schemas.model_version import MODEL_FILE
+
+
+def recalibrate(
+    artifact: Artifact,
+    out: Path,
+    folders: Sequence[Path],
+    *,
+    budget: int | None = None,
+    fast: int | None = None,
+    reading: Reading = AS_FOUND,
+) -> Artifact:
+    """Write an artifact into the folder `out` as a new version, calibrated on annotated images.
+
+    `budget` is the pixel budget of the quality `standard`, by default the present one; modes that
+    had the same budget get it too. `fast` is the budget of the quality `fast`. The temperature is
+    fitted at the new size and changes the last layer, so no two sizes share a version. The card has
+    the scores on `folders` alone. Raises `InvalidRequest` if no pixel there is annotated, and if
+    `out` is the folder of the artifact.
+    """
+    if out.resolve() == artifact.path.resolve():
+        raise InvalidRequest(f"{out} has the present version; name another folder for the new one.")
+    card, model = artifact.card, artifact.load_model()
+    input_size = _with_budget(card.input_size, budget)
+    taxonomy = artifact.taxonomy
+    segmenter = Segmenter(KerasEngine(model, taxonomy.real), input_size)
+    samples = [sample for folder in folders for sample in annotated_samples(folder, reading)]
+    # The weights of the loss have left the bias already.
+    no_weights = [1.0] * len(taxonomy)
+    fitted = calibrate(model, segmenter, samples, no_weights, taxonomy)
+    if fitted is None:
+        raise InvalidRequest("No pixel of these images is annotated: nothing can be fitted.")
+    out.mkdir(parents=True, exist_ok=True)
+    sha256 = write_model(model, out / MODEL_FILE)
+    scores = measure_stored(
+        read_model(out / MODEL_FILE), model.get_weights(), input_size, folders, taxonomy, reading
+    )
+    facts = {
+        "sha256": sha256,
+        "version": sha256[:12],
+        "input_size": input_size,
+        "qualities": _qualities(card, input_size, fast),
+        "metrics": scores,
+        "calibration": _joined(card.calibration, fitted),
+        "robustness": None,
+    }
+    return write_card(out, card.model_copy(update=facts))
+
+
+def _with_budget(input_size: InputSize, budget: int | None) -> InputSize:
+    return input_size.model_copy(update={"budget": budget}) if budget else input_size
+
+
+def _qualities(card: Card, input_size: InputSize, fast: int | None) -> dict[Quality, QualityMode]:
+    modes = {
+        quality: mode.model_copy(update={"input_size": input_size})
+        if mode.input_size == card.input_size
+        else mode
+        for quality, mode in card.qualities.items()
+    }
+    if fast:
+        modes["fast"] = QualityMode(input_size=_with_budget(input_size, fast))
+    return modes
+
+
+def _joined(before: Calibration | None, fitted: Calibration) -> Calibration:
+    """Both calibrations, one after the other."""
+    if before is None:
+        return fitted
+    temperature = round(before.temperature * fitted.temperature, 4)
+    return before.model_copy(update={"temperature": temperature})
