@@ -17,11 +17,11 @@ from ml.engines.engine import BATCH
 from roadmask.machine import cores, memory_bytes, trim_heap
 
 STREAM_BYTES = 2**29
-"""Memory for each stream: with its two images and their masks it takes some 150 MB, with photos of
+"""Memory for each stream: with its two images and their masks it takes some 160 MB, with photos of
 many megapixels more."""
 SIZES = 8
 """Most input sizes whose kernels are kept. Each holds its own copy of the weights."""
-SIZE_BYTES, OTHER_BYTES = 2**27, 3 * 2**27
+SIZE_BYTES, OTHER_BYTES = 5 * 2**25, 3 * 2**27
 """Memory for the kernels and layers of each size, and for all else of a worker or small service."""
 
 
