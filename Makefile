@@ -14,9 +14,9 @@ READY := $(VENV)/.ready
 CHECKED := -m "not slow" tests/architecture tests/roadmask tests/storage
 # Node checks the page's code. It is installed as a wheel, so a machine needs Python only.
 NODE_READY := node_modules/.ready
-# Two processes of tests more than there are cores, four at most, because many tests wait for a
-# server; PARALLEL= runs them in one.
-PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 2))')
+# One process of tests more than there are cores, four at most, because many tests wait for a
+# server, and each process imports everything; PARALLEL= runs them in one.
+PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
 PARALLEL ?= --numprocesses $(PROCESSES)
 # The object store and the length of the runs of faults.
 STORE ?= local
