@@ -22,30 +22,31 @@ UNSAFE = frozenset({"Lambda", "function", "TFSMLayer"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def write_model(model: Any, path: Path) -> str:
-    """Write a Keras model; returns the sha256 (hex) of the file. The same weights give the same
-    bytes.
+def write_model(model: Any, path: Path, metadata: str = "{}") -> str:
+    """Write a Keras model; returns the sha256 (hex) of the file. The same weights and metadata give
+    the same bytes.
 
     Kernels are stored in half precision, vectors (biases, batch statistics) in single precision.
-    Every Keras reads the file, into float32 variables.
+    Every Keras reads the file, into float32 variables. `metadata`, JSON, is what else makes a
+    version of the model: Keras ignores it.
     """
     packed = io.BytesIO()
     with replacing(path) as draft:
         model.save(draft)
-        _pack(draft, packed)
+        _pack(draft, packed, metadata.encode())
         draft.write_bytes(packed.getvalue())
     return sha256_of(packed.getvalue())
 
 
-def _pack(saved: Path, packed: io.BytesIO) -> None:
-    """Repack the file that Keras saved as a zip file that depends on the weights alone."""
+def _pack(saved: Path, packed: io.BytesIO, metadata: bytes) -> None:
+    """Repack the file that Keras saved as a zip file that depends on weights and metadata alone."""
     with zipfile.ZipFile(saved) as source, zipfile.ZipFile(packed, "w") as target:
         for name in sorted(source.namelist()):
             weights = name.endswith(".h5")
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # The metadata hold the time of saving.
-            data = b"{}" if name == "metadata.json" else source.read(name)
+            # Keras' own metadata hold the time of saving.
+            data = metadata if name == "metadata.json" else source.read(name)
             target.writestr(entry, _halved(data) if weights else data)
 
 

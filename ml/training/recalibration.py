@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,9 +35,9 @@ def recalibrate(
 
     `budget` is the pixel budget of the quality `standard`, by default the present one; modes that
     had the same budget get it too. `fast` is the budget of the quality `fast`. The temperature is
-    fitted at the new size and changes the last layer, so no two sizes share a version. The card has
-    the scores on `folders` alone. Raises `InvalidRequest` if no pixel there is annotated, and if
-    `out` is the folder of the artifact.
+    fitted at the new size. The sizes are in the model's file, so others have another version, and
+    no stored mask is taken for one of theirs. The card has the scores on `folders` alone. Raises
+    `InvalidRequest` if no pixel there is annotated, and if `out` is the folder of the artifact.
     """
     if out.resolve() == artifact.path.resolve():
         raise InvalidRequest(f"{out} has the present version; name another folder for the new one.")
@@ -51,7 +52,8 @@ def recalibrate(
     if fitted is None:
         raise InvalidRequest("No pixel of these images is annotated: nothing can be fitted.")
     out.mkdir(parents=True, exist_ok=True)
-    sha256 = write_model(model, out / MODEL_FILE)
+    qualities = _qualities(card, input_size, fast)
+    sha256 = write_model(model, out / MODEL_FILE, _metadata(input_size, qualities))
     scores = measure_stored(
         read_model(out / MODEL_FILE), model.get_weights(), input_size, folders, taxonomy, reading
     )
@@ -59,7 +61,7 @@ def recalibrate(
         "sha256": sha256,
         "version": sha256[:12],
         "input_size": input_size,
-        "qualities": _qualities(card, input_size, fast),
+        "qualities": qualities,
         "metrics": scores,
         "calibration": _joined(card.calibration, fitted),
         "robustness": None,
@@ -81,6 +83,12 @@ def _qualities(card: Card, input_size: InputSize, fast: int | None) -> dict[Qual
     if fast:
         modes["fast"] = QualityMode(input_size=_with_budget(input_size, fast))
     return modes
+
+
+def _metadata(input_size: InputSize, qualities: dict[Quality, QualityMode]) -> str:
+    """What the network sees of an image in each quality, as JSON."""
+    modes = {"standard": QualityMode(input_size=input_size), **qualities}
+    return json.dumps({name: mode.model_dump() for name, mode in modes.items()}, sort_keys=True)
 
 
 def _joined(before: Calibration | None, fitted: Calibration) -> Calibration:

@@ -55,6 +55,19 @@ def test_temperatures_are_multiplied_and_the_last_one_has_no_more_to_do(
     assert twice.card.input_size.budget == BUDGET
 
 
+def test_no_two_input_sizes_share_a_version(
+    with_modes: Artifact, streets: Path, tmp_path: Path
+) -> None:
+    """The temperatures of two sizes may be the same."""
+    budgets = [(BUDGET, 2048), (BUDGET, 3072), (BUDGET + 1, 2048), (BUDGET, 2048)]
+    versions = [
+        recalibrate(with_modes, tmp_path / str(n), [streets], budget=budget, fast=fast).card.version
+        for n, (budget, fast) in enumerate(budgets)
+    ]
+    assert len(set(versions)) == 3
+    assert versions[0] == versions[3]
+
+
 def test_the_present_version_is_not_overwritten(with_modes: Artifact, streets: Path) -> None:
     with pytest.raises(InvalidRequest, match="name another folder"):
         recalibrate(with_modes, with_modes.path, [streets], budget=BUDGET)
