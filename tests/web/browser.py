@@ -28,7 +28,7 @@ NAMES = (
     "google-chrome",
     "google-chrome-stable",
 )
-"""The first is Chromium without the windows of a desktop: it takes little more than half the time."""
+"""The first is Chromium without the windows of a desktop, and takes about half the time."""
 FLAGS = (
     "--no-sandbox",
     "--force-color-profile=srgb",
