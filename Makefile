@@ -87,7 +87,7 @@ pythons: ## Install everything with each Python that is here, and run the tests 
 	  build/pythons/$$python/bin/python -m pytest --quiet $(PARALLEL) $(CHECKED); done
 
 .PHONY: test
-test: static browser promtool proxies torch ## Run all checks: lint, types, import directions, all tests
+test: static browser promtool proxies torch minio ## Run all checks: lint, types, import directions, all tests
 	@$(BIN)/python -m pytest $(PARALLEL) || { test $$? -eq 1 && $(MAKE) --no-print-directory again; }
 
 .PHONY: again
@@ -124,6 +124,11 @@ torch: ## Install Debian's PyTorch; the test of the lines that read a mask with 
 	  || { test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get \
 	       install -y -qq --no-install-recommends python3-torch python3-pil >/dev/null; } \
 	  || { echo "On Debian: sudo apt-get install python3-torch python3-pil"; exit 1; }
+
+# A build takes minutes, and the tests would count them as their own time.
+.PHONY: minio
+minio: setup ## Build the MinIO server if Go is here and the server is not; the tests of the store use it
+	@! { command -v minio || command -v go; } >/dev/null || $(BIN)/python -m tests.servers.minio >/dev/null
 
 .PHONY: lint
 lint: setup $(NODE_READY) ## Check style, directions of imports, and the page's code with its types

@@ -77,8 +77,7 @@ class Sandbox:
         """The file with the result of a call."""
         with memory_file() as image, memory_file() as result:
             image.write(data)
-            image.seek(0)
-            verdict, status = self._run(json.dumps(request), [image.fileno(), result.fileno()])
+            verdict, status = self._run(json.dumps(request), image, result)
             result.seek(0)
             if verdict == REFUSED:
                 problem = json.load(result)
@@ -91,12 +90,16 @@ class Sandbox:
                 )
             yield result
 
-    def _run(self, request: str, files: list[int]) -> tuple[bytes, int]:
+    def _run(self, request: str, image: BinaryIO, result: BinaryIO) -> tuple[bytes, int]:
         """Verdict and wait status of the process that did a request."""
         # A server that died while it was idle is noticed by the next request.
         for _ in range(2):
+            # One that died at work has moved the positions, which all processes share.
+            image.seek(0)
+            result.seek(0)
+            result.truncate()
             with suppress(_NotStarted):
-                return self._try(request, files)
+                return self._try(request, [image.fileno(), result.fileno()])
             self.stop()
         raise Unavailable("The sandbox, in which suspected images are decoded, does not start.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,19 @@ from worker.pipeline.sandbox import Sandbox
 PIXELS = 50_000_000
 POISON = png(width=POISON_WIDTH)
 ROOT = Path(__file__).parents[3]
+
+DIES_AT_WORK = """
+import os, pathlib, socket, sys
+dead = pathlib.Path(sys.argv[1])
+if dead.exists():
+    os.execv(sys.executable, sys.argv[2:])
+dead.touch()
+_, [request], _, _ = socket.recv_fds(socket.socket(fileno=0), 1, 1)
+_, [image, result], _, _ = socket.recv_fds(socket.socket(fileno=request), 4096, 2)
+os.read(image, 1_000_000)
+os.write(result, b"half of a result" * 1000)
+"""
+"""A server that dies the first time, after it has read the image and begun the result."""
 
 Open = Callable[..., Sandbox]
 
@@ -141,6 +155,16 @@ def test_a_server_that_was_killed_is_replaced_and_its_image_dies_with_it(
     assert sandbox.size(png()) == (32, 48)
     assert server(sandbox) != first
     wait_until(lambda: not Path(f"/proc/{child}").exists() or is_zombie(child))
+
+
+def test_an_image_is_whole_for_the_server_after_one_that_died_at_work(
+    open_sandbox: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sandbox = open_sandbox()
+    first = [sys.executable, "-c", DIES_AT_WORK, str(tmp_path / "dead")]
+    monkeypatch.setattr(sandbox_module, "COMMAND", first + sandbox_module.COMMAND)
+    np.testing.assert_array_equal(sandbox.decode(png(), (1, 1)).pixels, decode(png(), PIXELS))
+    assert (tmp_path / "dead").exists()
 
 
 def is_zombie(process: int) -> bool:
