@@ -23,6 +23,8 @@ SIZES = 8
 """Most input sizes whose kernels are kept. Each holds its own copy of the weights."""
 SIZE_BYTES, OTHER_BYTES = 5 * 2**25, 3 * 2**27
 """Memory for the kernels and layers of each size, and for all else of a worker or small service."""
+TRIM_S = 1.0
+"""Seconds without an image after which freed memory goes back to the system."""
 
 
 class Compiled:
@@ -38,6 +40,8 @@ class Compiled:
         """Images that are computed, or will be."""
         self._rests_since: float | None = None
         """When the last of them ended, monotonic seconds; None: it holds no memory for layers."""
+        self._trimmed = True
+        """Whether what they have freed went back to the system."""
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -50,6 +54,7 @@ class Compiled:
             with self._lock:
                 self._running -= 1
                 self._rests_since = time.monotonic()
+                self._trimmed = False
 
     def begin(self, image: NDArray[np.uint8]) -> tuple[ov.InferRequest, NDArray[np.float32]]:
         """The running request for the image, uint8 (1, H, W, 3), and the logits that it fills."""
@@ -68,16 +73,21 @@ class Compiled:
         self._idle.extend(requests)
 
     def release_memory(self, rest_s: float) -> bool:
-        """Give back the memory for layers if it has not been used for so long; whether it did.
+        """Free the memory for layers if it has not been used for so long.
 
-        The next image takes it again, which costs some 20 ms.
+        The next image takes it again, which costs some 20 ms. Returns whether the heap should be
+        trimmed, which costs the next image less: the logits of the last images were freed, too.
         """
         with self._lock:
-            since = self._rests_since
-            if self._running or since is None or time.monotonic() - since < rest_s:
+            if self._running or self._rests_since is None:
                 return False
-            self._model.release_memory()
-            self._rests_since = None
+            rested_s = time.monotonic() - self._rests_since
+            if rested_s >= rest_s:
+                self._model.release_memory()
+                self._rests_since = None
+            elif self._trimmed or rested_s < TRIM_S:
+                return False
+            self._trimmed = True
             return True
 
 
@@ -138,8 +148,8 @@ class OpenVINOEngine:
         """See `Engine`."""
         with self._compiling:
             kept = list(self._compiled.values())
-        released = [compiled.release_memory(rest_s) for compiled in kept]
-        if any(released):
+        trims = [compiled.release_memory(rest_s) for compiled in kept]
+        if any(trims):
             trim_heap()
 
     def _compiled_for(self, height: int, width: int) -> Compiled:

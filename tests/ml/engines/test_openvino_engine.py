@@ -90,6 +90,19 @@ def test_a_size_that_is_in_use_or_was_so_lately_keeps_its_memory(
     assert trimmed == [True]
 
 
+def test_what_was_freed_goes_back_to_the_system_once_and_before_the_layers(
+    engine: OpenVINOEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trimmed: list[bool] = []
+    monkeypatch.setattr(openvino_engine, "trim_heap", lambda: trimmed.append(True))
+    monkeypatch.setattr(openvino_engine, "TRIM_S", 0.0)
+    for after in (1, 2):
+        assert len(list(engine.logits(images(3)))) == 3
+        for _ in range(2):
+            engine.release_memory(rest_s=60)
+            assert len(trimmed) == after
+
+
 def test_the_size_that_was_used_longest_ago_leaves(
     network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
