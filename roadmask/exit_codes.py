@@ -69,8 +69,10 @@ def exit_code(error: Exception) -> Exit:
     """The exit code that an error stands for."""
     from roadmask.errors import (
         DatasetNotFound,
+        DatasetTaken,
         ImageNotFound,
         IncompatibleService,
+        InsufficientScope,
         InvalidRequest,
         JobNotFound,
         ModelNotFound,
@@ -83,7 +85,8 @@ def exit_code(error: Exception) -> Exit:
         return Exit.UNREACHABLE
     # Another key, name or address is needed: the same command would fail again.
     named = (JobNotFound, ImageNotFound, TruthNotFound, DatasetNotFound, ModelNotFound)
-    usage = (InvalidRequest, Unauthorized, IncompatibleService, *named)
+    keys = (Unauthorized, InsufficientScope, DatasetTaken)
+    usage = (InvalidRequest, IncompatibleService, *keys, *named)
     return Exit.USAGE if isinstance(error, usage) else Exit.FAILURES
 
 
