@@ -86,8 +86,10 @@ def push(artifact: str, key_file: Path | None, place: Place) -> None:
     from ml.engines.compiled import CompiledNetworks
     from ml.registry.artifact import find_artifact
     from storage.models.signatures import SIGNED_FILES, sign, signed_files
+    from worker.models.repository import check_categories
 
     found = find_artifact(artifact)
+    check_categories(found)
     version, key = found.model_version, _signing_key(key_file)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

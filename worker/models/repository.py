@@ -11,6 +11,7 @@ from pathlib import Path
 from ml.registry.artifact import SHIPPED, Artifact, find_artifact, shipped
 from roadmask.atomic import replacing
 from roadmask.errors import Conflict, HashMismatch, ModelNotFound, SignatureInvalid
+from roadmask.masks.taxonomy import CITYSCAPES
 from roadmask.schemas.model_version import (
     CARD_FILE,
     MODEL_FILE,
@@ -26,6 +27,19 @@ MAX_DOWNLOADS = 3
 """Downloads of one version before its copy in the store counts as damaged."""
 
 log = logging.getLogger(__name__)
+
+
+def check_categories(artifact: Artifact) -> None:
+    """Raise `Conflict` unless the model's categories are those of all masks of the service.
+
+    Otherwise its masks would be stored, counted and exported under the names of others.
+    """
+    found = artifact.taxonomy
+    if (found.names, found.void) != (CITYSCAPES.names, CITYSCAPES.void):
+        raise Conflict(
+            f"{artifact.model_version} has the categories {', '.join(found.names)}; masks of the "
+            f"service have {', '.join(CITYSCAPES.names)}. Train the model on these categories."
+        )
 
 
 class ModelRepository:
@@ -58,8 +72,8 @@ class ModelRepository:
     def find(self, name: str) -> Artifact:
         """The artifact of a name, version or `name@version`. `own` may also be named by its folder.
 
-        Raises `ModelNotFound`, `StoreUnavailable`, `HashMismatch` if it is damaged, and
-        `SignatureInvalid`.
+        Raises `ModelNotFound`, `StoreUnavailable`, `HashMismatch` if it is damaged,
+        `SignatureInvalid`, and `Conflict` if its categories are not those of the service.
         """
         if name == self._own_name or self.own.model_version.matches(name):
             return self.own
@@ -90,7 +104,7 @@ class ModelRepository:
 
     def _find_own(self, name: str) -> Artifact:
         try:
-            return self._signed(find_artifact(name))
+            return self._checked(find_artifact(name))
         except ModelNotFound:
             if not is_model_name(name):
                 raise
@@ -103,7 +117,7 @@ class ModelRepository:
         folder = self._folder / str(version)
         with self._lock:
             with suppress(ModelNotFound, HashMismatch, SignatureInvalid):
-                return self._signed(Artifact.load(folder))
+                return self._checked(Artifact.load(folder))
             for _ in range(MAX_DOWNLOADS):
                 try:
                     return self._download(version, folder)
@@ -121,10 +135,11 @@ class ModelRepository:
             if Artifact.load(download).model_version != version:
                 raise HashMismatch(f"The card of {version} in the store is of another version.")
             check_signature(download, version, self._public_keys)
-        return self._signed(Artifact.load(folder))
+        return self._checked(Artifact.load(folder))
 
-    def _signed(self, artifact: Artifact) -> Artifact:
-        """The artifact, if it is shipped or signed."""
+    def _checked(self, artifact: Artifact) -> Artifact:
+        """The artifact, if its categories are the service's, and it is shipped or signed."""
+        check_categories(artifact)
         if artifact.path.parent != SHIPPED:
             check_signature(artifact.path, artifact.model_version, self._public_keys)
         return artifact

@@ -30,6 +30,7 @@ from storage.models.deployments import Deployments
 from storage.objects.keys import model_key
 from storage.objects.local import LocalStore
 from storage.workers import WorkerRegistry
+from tests.harness.ml.other_categories import with_other_categories
 from tests.harness.waiting import wait_until
 from worker.models.cli import models
 
@@ -153,6 +154,13 @@ def test_the_store_is_named(settings: Settings, store: LocalStore) -> None:
     words = ["list", "--data-dir", str(settings.data_dir)]
     done = CliRunner().invoke(models, words)
     assert done.stderr == f"Store: folder {settings.objects_dir.resolve()}\n"
+
+
+def test_a_model_with_other_categories_is_not_published(run: Run, tmp_path: Path) -> None:
+    other = with_other_categories(tmp_path / "other")
+    with pytest.raises(Conflict, match="Train the model on these categories"):
+        run("push", str(other.path))
+    assert other.card.name not in run("list")
 
 
 def test_a_model_is_signed_published_and_promoted_with_its_signature(

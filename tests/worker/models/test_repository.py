@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ml.registry.artifact import SHIPPED, Artifact, find_artifact, write_card
-from roadmask.errors import HashMismatch, ModelNotFound, SignatureInvalid
+from roadmask.errors import Conflict, HashMismatch, ModelNotFound, SignatureInvalid
 from roadmask.hashing import sha256_of_file
 from roadmask.schemas.model_version import (
     CARD_FILE,
@@ -23,6 +23,7 @@ from storage.models.registry import ModelRegistry
 from storage.models.signatures import public_key_text, sign
 from storage.objects.keys import model_key
 from storage.objects.local import LocalStore
+from tests.harness.ml.other_categories import with_other_categories
 from worker.models.repository import ModelRepository
 
 NAME = "published"
@@ -182,6 +183,17 @@ class Signing:
         files = [artifact.path / MODEL_FILE, artifact.path / CARD_FILE]
         signature = sign(artifact.model_version, files, key or self.key)
         self.registry.push(artifact.path, artifact.model_version, signature=signature)
+
+
+def test_a_model_with_other_categories_is_refused(
+    registry: ModelRegistry, repository: ModelRepository, tmp_path: Path
+) -> None:
+    other = with_other_categories(tmp_path / "other")
+    registry.push(other.path, other.model_version)
+    with pytest.raises(Conflict, match="sky, vehicle, human; masks of the service"):
+        repository.find(other.card.name)
+    with pytest.raises(Conflict, match="Train the model on these categories"):
+        ModelRepository(str(other.path), registry, tmp_path / "copies")
 
 
 def test_a_signed_model_loads(signing: Signing, other: Artifact) -> None:
