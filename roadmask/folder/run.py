@@ -143,12 +143,10 @@ class FolderRun:
                         self.jobs.append(sub_job.job.id)
                         self._spawn(partial(fetcher.follow, sub_job))
                     case list() as results:
-                        output.record(results)
-                        yield from map(self._count, results)
+                        yield from self._record(output, results)
                     case Fetched(sub_job, results):
-                        output.record(results)
                         sub_job.open_files.difference_update(result.image for result in results)
-                        yield from map(self._count, results)
+                        yield from self._record(output, results)
                         if not sub_job.open_files:
                             uploader.complete(sub_job)
                             open_sub_jobs -= 1
@@ -167,6 +165,13 @@ class FolderRun:
                         ) from error
                     case error:
                         raise error
+
+    def _record(self, output: OutputFolder, results: list[FileResult]) -> Iterator[FileResult]:
+        """Save results, then count them. If the disk is full by now, their masks are written."""
+        try:
+            output.record(results)
+        finally:
+            yield from map(self._count, results)
 
     def _count_written(self, output: OutputFolder) -> Iterator[FileResult]:
         """Count the masks that were written before an error, and save them if that is possible."""

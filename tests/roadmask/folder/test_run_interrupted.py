@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -17,6 +18,9 @@ from roadmask.exit_codes import Exit, exit_code
 from roadmask.folder import uploader
 from roadmask.folder.fetcher import MaskFetcher
 from roadmask.folder.lock import FolderLock
+from roadmask.folder.output_folder import OutputFolder
+from roadmask.folder.results import FileResult
+from roadmask.folder.run import FolderRun
 from roadmask.folder.uploader import SubJob
 from roadmask.schemas.jobs import Job
 from tests.harness.client.photo_folders import photo, read_lines, run, tree
@@ -102,3 +106,19 @@ def test_a_job_that_is_deleted_meanwhile_is_submitted_again_by_the_next_run(
     assert exit_code(caught.value) is Exit.FAILURES
     assert run(client, photos, masks).failed == 0
     assert len(tree(masks)) == 4
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_masks_that_were_written_count_where_their_results_cannot_be_saved(
+    client: Client, photos: Path, masks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: OutputFolder, results: list[FileResult]) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(masks / ".roadmask"))
+
+    cut_off = FolderRun(client, photos, masks)
+    with monkeypatch.context() as patch:
+        patch.setattr(OutputFolder, "record", fail)
+        with pytest.raises(OSError, match="No space left"):
+            list(cut_off.run())
+    assert cut_off.progress.done == len(tree(masks)) == 4
+    assert run(client, photos, masks).done == 4
