@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ml.data.samples import annotated_samples
 from ml.engines.keras_engine import KerasEngine
@@ -15,6 +16,7 @@ from ml.registry.input_size import InputSize
 from ml.registry.model_file import read_model, write_model
 from ml.registry.quality import QualityMode
 from ml.training.calibration import calibrate
+from ml.training.losses import category_weights
 from ml.training.publish import measure_stored
 from roadmask.errors import InvalidRequest
 from roadmask.images.reading import AS_FOUND, Reading
@@ -35,8 +37,9 @@ def recalibrate(
 
     `budget` is the pixel budget of the quality `standard`, by default the present one; modes that
     had the same budget get it too. `fast` is the budget of the quality `fast`. The temperature is
-    fitted at the new size. The sizes are in the model's file, so others have another version, and
-    no stored mask is taken for one of theirs. The card has the scores on `folders` alone. Raises
+    fitted at the new size; from a model that was never calibrated the category weights of its loss
+    are taken, too. The sizes are in the model's file, so others have another version, and no stored
+    mask is taken for one of theirs. The card has the scores on `folders` alone. Raises
     `InvalidRequest` if no pixel there is annotated, and if `out` is the folder of the artifact.
     """
     if out.resolve() == artifact.path.resolve():
@@ -46,9 +49,8 @@ def recalibrate(
     taxonomy = artifact.taxonomy
     segmenter = Segmenter(KerasEngine(model, taxonomy.real), input_size)
     samples = [sample for folder in folders for sample in annotated_samples(folder, reading)]
-    # The weights of the loss have left the bias already.
-    no_weights = [1.0] * len(taxonomy)
-    fitted = calibrate(model, segmenter, samples, no_weights, taxonomy)
+    weights = category_weights(taxonomy, _weights_of_loss(card))
+    fitted = calibrate(model, segmenter, samples, weights, taxonomy)
     if fitted is None:
         raise InvalidRequest("No pixel of these images is annotated: nothing can be fitted.")
     out.mkdir(parents=True, exist_ok=True)
@@ -67,6 +69,12 @@ def recalibrate(
         "robustness": None,
     }
     return write_card(out, card.model_copy(update=facts))
+
+
+def _weights_of_loss(card: Card) -> Sequence[float]:
+    """What the last layer still has of the category weights: they leave it once."""
+    weights: Any = card.provenance.recipe.get("category_weights", ())
+    return () if card.calibration else weights
 
 
 def _with_budget(input_size: InputSize, budget: int | None) -> InputSize:

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ml.recipes.registry import UNET_MINI
 from ml.registry.artifact import Artifact
 from ml.registry.input_size import InputSize
 from ml.registry.quality import QualityMode
+from ml.training import recalibration
+from ml.training.calibration import calibrate
 from ml.training.recalibration import recalibrate
 from roadmask.errors import InvalidRequest
 from roadmask.masks.codec import decode_mask, encode_mask
@@ -53,6 +57,22 @@ def test_temperatures_are_multiplied_and_the_last_one_has_no_more_to_do(
     # The candidates are 3 % apart.
     assert twice.card.calibration.temperature == pytest.approx(temperature, rel=0.031)
     assert twice.card.input_size.budget == BUDGET
+
+
+def test_the_weights_of_the_loss_leave_a_model_once(
+    with_modes: Artifact, streets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights: list[tuple[float, ...]] = []
+
+    def calibrate_and_tell(*arguments: Any) -> Any:
+        weights.append(arguments[3])
+        return calibrate(*arguments)
+
+    monkeypatch.setattr(recalibration, "calibrate", calibrate_and_tell)
+    card = with_modes.card.model_copy(update={"calibration": None})
+    once = recalibrate(Artifact(with_modes.path, card), tmp_path / "once", [streets])
+    recalibrate(once, tmp_path / "twice", [streets])
+    assert weights == [(0.0, *UNET_MINI.category_weights), (0.0, *[1.0] * 7)]
 
 
 def test_no_two_input_sizes_share_a_version(
