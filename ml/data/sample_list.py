@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,21 +53,38 @@ class SampleList:
 
         Raises `InvalidRequest` if a folder has no samples left.
         """
+        listed = [self._listed(number, source) for number, source in enumerate(self._sources)]
+        # Without any of them, as in a folder that was filled anew, the epoch has another list.
+        if epoch == self._noted["epoch"] and (noted := self._noted_of(listed)):
+            return noted
         found = {
-            f"{number}/{copy}/{sample.image.relative_to(source.folder).as_posix()}": sample
+            self._name(number, copy, sample): sample
             for number, source in enumerate(self._sources)
             for copy, sample in _draw(
-                source, self._listed(number, source), np.random.default_rng([number, epoch])
+                source, listed[number], np.random.default_rng([number, epoch])
             )
         }
-        # Without any of them, as in a folder that was filled anew, the epoch has another list.
-        if epoch == self._noted["epoch"] and not found.keys().isdisjoint(self._noted["names"]):
-            return [found[name] for name in self._noted["names"] if name in found]
         self._noted |= {"epoch": epoch, "names": list(found)}
         if self._record is not None:
             with replacing(self._record, fsync=True) as draft:
                 draft.write_text(json.dumps(self._noted), encoding="utf-8")
         return list(found.values())
+
+    def _noted_of(self, listed: Sequence[Sequence[Sample]]) -> list[Sample]:
+        """The samples of the noted epoch that are still there. A draw from a folder that has grown
+        would give others.
+        """
+        known = {
+            self._name(number, copy, sample): sample
+            for number, source in enumerate(self._sources)
+            for copy in range(math.ceil(source.weight))
+            for sample in listed[number]
+        }
+        return [known[name] for name in self._noted["names"] if name in known]
+
+    def _name(self, number: int, copy: int, sample: Sample) -> str:
+        image = sample.image.relative_to(self._sources[number].folder)
+        return f"{number}/{copy}/{image.as_posix()}"
 
     def _listed(self, number: int, source: DataSource) -> list[Sample]:
         """The samples of a source now.

@@ -63,7 +63,7 @@ class Recipe:
     loss: str = "cross_entropy"
     """Name of the loss: see `ml.training.losses`."""
     category_weights: tuple[float, ...] = ()
-    """Weights of the real categories in the loss; empty: all 1."""
+    """Weights of the real categories in the loss, 0 or more; empty: all 1."""
     averaging: float = 0.998
     """Decay of the running average of the weights. The average is what is measured and kept."""
     patience: int = 30
@@ -90,6 +90,10 @@ class Recipe:
         for name, lowest in least.items():
             if getattr(self, name) < lowest:
                 raise InvalidRequest(f"{name} is {getattr(self, name)}: give {lowest} or more.")
+        if min(self.category_weights, default=0) < 0:
+            raise InvalidRequest(
+                f"category_weights is {list(self.category_weights)}: give 0 or more for each."
+            )
         if min(self.crop) < 16 or any(side % 16 for side in self.crop):
             raise InvalidRequest(f"crop is {list(self.crop)}: give multiples of 16 pixels.")
         if not 0 < self.zoom[0] <= self.zoom[1]:

@@ -48,7 +48,9 @@ def calibrate(
     if not truth.size:
         return None
     answers = list(taxonomy.real)
-    log_weights = np.log(np.asarray(weights)[answers]).astype(np.float32)
+    given = np.asarray(weights, np.float32)[answers]
+    # A category of weight 0 was not learnt, so nothing of its weight is in the bias.
+    log_weights = np.log(np.where(given > 0, given, 1))
     shares = _SHARES if log_weights.any() else (0.0,)
     scores = [
         _mean_iou(logits - np.float32(share) * log_weights, truth, taxonomy) for share in shares

@@ -21,6 +21,7 @@ from tests.harness.worker.tiny_model import FLAT, SKY, expected_mask
 from tests.web.canvas import Picture, wait_for_prediction
 from tests.web.catalogue import run_job
 from tests.web.conftest import Open
+from tests.web.painting import correct, drag
 
 IMAGE = "#/segment?image=streets/03&dataset=streets&opacity=100&outlines=off"
 REQUEST_OTHER = """async (job) => {
@@ -119,3 +120,16 @@ def test_the_second_model_fits_a_phone(window: Open, darkness: str) -> None:
     expect(page.locator("[data-pane=other]")).to_be_visible()
     expect(page.locator("[data-pane=prediction]")).to_be_hidden()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_model_that_is_chosen_and_not_opened_is_not_named(window: Open, darkness: str) -> None:
+    page = correct(window, "streets/05")
+    drag(page, (10, 20), (30, 20))
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    model = page.get_by_label("Model", exact=True)
+    model.select_option(darkness)
+    expect(model).to_have_value("")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.wait_for_timeout(500)
+    assert "model=" not in page.url

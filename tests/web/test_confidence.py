@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 from roadmask.masks.codec import decode_mask
 from tests.web.browser import serious
 from tests.web.canvas import Picture, wait_for_prediction
+from tests.web.catalogue import run_job
 from tests.web.conftest import Open
 
 PICK = "#/segment?image=streets/{}&dataset=streets&opacity=100"
@@ -123,3 +126,28 @@ def test_a_batch_can_request_confidence(window: Open, service: str) -> None:
     expect(page.get_by_role("link", name="Confidence (grey PNG)")).to_be_visible()
     newest = httpx.get(f"{service}/v1/jobs?lane=batch").json()["jobs"][0]
     assert newest["confidence"]
+
+
+def test_confidence_is_computed_in_the_quality_of_the_mask(window: Open, service: str) -> None:
+    """The tests' model has one quality, so the page is told another, and the service is not."""
+    job = run_job(service, {"images": [{"id": "streets/09"}], "lane": "batch"})
+
+    def as_best(route: Route) -> None:
+        item = route.fetch().json()
+        item["result"]["quality"] = "best"
+        route.fulfill(json=item)
+
+    asked: list[dict[str, Any]] = []
+
+    def note(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        route.continue_(post_data={**asked[-1], "quality": "standard"})
+
+    page = window()
+    page.route(f"**/v1/jobs/{job}/items/0", as_best)
+    page.route(re.compile(r"/v1/jobs$"), note)
+    page.goto(f"{service}/#/segment?job={job}&item=0")
+    wait_for_prediction(page)
+    page.get_by_role("button", name="Confidence").click()
+    wait_for_confidence(page)
+    assert [each["quality"] for each in asked] == ["best"]

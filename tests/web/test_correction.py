@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import httpx
 import numpy as np
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, expect
 
 from roadmask.masks.codec import decode_mask
 from tests.web.canvas import Picture, wait_for_prediction
 from tests.web.catalogue import HEIGHT, WIDTH
 from tests.web.conftest import Open
+from tests.web.painting import correct, drag
 
 FLAT, HUMAN = (128, 64, 128), (220, 20, 60)
-
-
-def correct(window: Open, image: str) -> Page:
-    page = window(f"#/segment?image={image}&opacity=100")
-    wait_for_prediction(page)
-    page.get_by_role("button", name="Correct", exact=True).click()
-    expect(page.locator(".correction")).to_be_visible()
-    page.get_by_label("Brush").fill("1")
-    return page
-
-
-def drag(page: Page, start: tuple[int, int], end: tuple[int, int]) -> None:
-    """Draw with the mouse from one image pixel to another."""
-    picture = Picture(page, "prediction")
-    picture.point(*start)
-    page.mouse.down()
-    picture.point(*end)
-    page.mouse.up()
 
 
 def test_a_stroke_is_painted_undone_and_redone(window: Open) -> None:

@@ -11,10 +11,14 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from roadmask.masks.codec import decode_mask
 from tests.harness.images.worker_images import png
-from tests.web.canvas import wait_for_prediction
+from tests.web.canvas import Picture, wait_for_prediction
 from tests.web.catalogue import put, run_job
 from tests.web.conftest import Open
+from tests.web.painting import correct, drag
+
+HUMAN = (220, 20, 60)
 
 
 class Held:
@@ -203,3 +207,52 @@ def test_the_download_menu_offers_the_image_that_is_shown(window: Open) -> None:
         first.click()
     assert saving.value.suggested_filename == "02.png"
     assert Path(saving.value.path()).read_bytes() == png(1)
+
+
+def test_what_is_painted_while_the_mask_is_saved_is_not_lost(window: Open, service: str) -> None:
+    page = correct(window, "many/101")
+    page.get_by_role("radio", name="human").click()
+    drag(page, (5, 5), (40, 5))
+    held = Held(page, "**/v1/images/many/101/truth")
+    save = page.get_by_role("button", name="Save as annotated mask")
+    save.click()
+    held.expect()
+    drag(page, (5, 15), (40, 15))
+    held.release()
+    expect(page.locator(".notice")).to_contain_text("without what you have changed since")
+    expect(save).to_be_enabled()
+    assert Picture(page, "prediction").at(20, 15) == HUMAN
+    save.click()
+    expect(page.locator(".correction")).to_be_hidden()
+    image = httpx.get(f"{service}/v1/images/many/101").json()
+    truth = decode_mask(httpx.get(image["truth_url"]).content)
+    assert (truth[5, 5:41] == 6).all()
+    assert (truth[15, 5:41] == 6).all()
+
+
+@pytest.mark.parametrize("choice", ["files", "dataset"])
+def test_a_batch_is_of_what_was_chosen_last(window: Open, tmp_path: Path, choice: str) -> None:
+    names = [f"{n}.png" for n in range(3)]
+    for n, name in enumerate(names):
+        (tmp_path / name).write_bytes(png(8900 + n))
+    page = window("#/jobs?new=1")
+    files, start = page.locator(".job-form input[type=file]").first, page.get_by_text("Start")
+    files.set_input_files(tmp_path / names[0])
+    held = Held(page, re.compile(r"/v1/images$"))
+    start.click()
+    held.expect()
+    if choice == "files":
+        files.set_input_files([tmp_path / name for name in names[1:]])
+    else:
+        page.get_by_label("Dataset", exact=True).select_option("streets")
+    held.release(lambda route: route.abort())
+    page.wait_for_timeout(300)
+    assert page.url.endswith("#/jobs?new=1")
+    expect(start).to_have_text("Start")
+    with page.expect_request(re.compile(r"/v1/jobs$")) as sent:
+        start.click()
+    body = sent.value.post_data_json
+    if choice == "files":
+        assert [image["custom_id"] for image in body["images"]] == names[1:]
+    else:
+        assert body["dataset"] == "streets"

@@ -22,13 +22,14 @@ const MAX_JOB_NAME = 200;
  */
 export async function requestOther(job, model) {
   const images = job.dataset ? { dataset: job.dataset } : { images: await imagesOf(job) };
-  const name = t('compare.name', { name: jobName(job), model: shortModel(model) });
-  const { pixels } = job;
+  const text = t('compare.name', { name: jobName(job), model: shortModel(model) });
+  const name = text.slice(0, MAX_JOB_NAME);
+  const { pixels, quality } = job;
   const lane = /** @type {const} */ ('batch');
   const made = await createJob(
-    { ...images, name: name.slice(0, MAX_JOB_NAME), model, pixels, lane, confidence: false },
+    { ...images, name, model, quality, pixels, lane, confidence: false },
     // The name of the job is in the user's language.
-    { idempotencyKey: `compare ${language} ${job.id} ${model}`.slice(0, 256) },
+    { idempotencyKey: `compare ${language} ${job.id} ${quality} ${model}`.slice(0, 256) },
   );
   return made.job.id;
 }

@@ -29,6 +29,8 @@ const MAX_CUSTOM_ID = 1024;
 
 export class JobForm {
   #closing = new AbortController();
+  /** Ends when other files or a dataset are chosen. */
+  #choosing = new AbortController();
   /** @type {SelectedFile[]} */
   #files = [];
   /** @type {ImageRef[] | null} */
@@ -139,10 +141,20 @@ export class JobForm {
     this.#modelField.hidden = others.length === 0;
   }
 
-  /** @param {SelectedFile[]} files */
-  #select(files) {
+  /**
+   * The files of the job. Those before are not sent any further.
+   * @param {SelectedFile[]} files
+   */
+  #replaceFiles(files) {
+    this.#choosing.abort();
+    this.#choosing = new AbortController();
     this.#files = files;
     this.#uploaded = null;
+  }
+
+  /** @param {SelectedFile[]} files */
+  #select(files) {
+    this.#replaceFiles(files);
     this.#dataset.value = '';
     const [folder, ...rest] = files[0]?.path.split('/') ?? [];
     if (!this.#name.value && folder && rest.length) this.#name.value = folder;
@@ -165,7 +177,7 @@ export class JobForm {
   /** Show what was selected. A dataset replaces selected files. */
   #update() {
     fill(this.#rejected);
-    if (this.#dataset.value) this.#files = [];
+    if (this.#dataset.value) this.#replaceFiles([]);
     const count = this.#files.length;
     this.#fileStatus.textContent = count ? t('batch.files', { n: count }) : '';
     this.#start.disabled = !this.#dataset.value && !count;
@@ -224,7 +236,7 @@ export class JobForm {
       this.#fileStatus.textContent = t('uploads.progress', { done, n: total });
       if (error) this.#rejected.append(h('li', {}, h('b', {}, path), ' ', explain(error)));
     };
-    const { signal } = this.#closing;
+    const signal = AbortSignal.any([this.#closing.signal, this.#choosing.signal]);
     const results = await uploadFiles(this.#files, onResult, signal, uploadSelected);
     /** @type {ImageRef[]} */
     const images = [];

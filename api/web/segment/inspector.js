@@ -1,6 +1,6 @@
 /** The inspected image: its panes, tools and legend, and the request for its mask. */
 
-import { getService } from '../lib/api/client.js';
+import { getJob, getService } from '../lib/api/client.js';
 import { isAbort, Problem } from '../lib/api/http.js';
 import { h } from '../lib/element.js';
 import { Emitter } from '../lib/emitter.js';
@@ -132,10 +132,15 @@ export class Inspector extends Emitter {
     this.#viewer.close();
   }
 
-  /** @param {URLSearchParams} query of another link */
-  restore(query) {
+  /** @param {URLSearchParams} query of the link whose mask is shown */
+  restoreModel(query) {
     this.models.value = query.get('model') ?? '';
     this.pixels.text = query.get('pixels') ?? '';
+  }
+
+  /** @param {URLSearchParams} query of another link */
+  restore(query) {
+    this.restoreModel(query);
     if (this.other.value !== (query.get('with') ?? '')) {
       this.other.value = query.get('with') ?? '';
       this.#changeOther();
@@ -306,22 +311,34 @@ export class Inspector extends Emitter {
    * @param {{retry?: boolean}} options
    * @param {AbortSignal} signal
    */
-  async #showPrediction(image, target, options, signal) {
-    const { job, item = 0 } = target;
+  async #showPrediction(image, target, { retry = false }, signal) {
+    const { job, item } = retry ? {} : target;
     try {
-      const pixels = this.pixels.value;
-      const sent = job || pixels ? null : takeSegmented(image.id, this.models.value);
-      const model = job ? '' : await this.models.resolve(signal);
-      const confidence = this.options.thirdPane === 'confidence';
-      const wanted = { ...options, name: this.#name, pixels, confidence };
-      const id = job ?? sent?.job ?? (await requestMask(image, model, wanted, signal));
-      const finished = sent?.finished ?? (await this.#waitFor(id, item, signal));
+      const isNew = !target.job && !this.pixels.value;
+      const sent = isNew ? takeSegmented(image.id, this.models.value) : null;
+      const id = job ?? sent?.job ?? (await this.#request(image, target, retry, signal));
+      const finished = sent?.finished ?? (await this.#waitFor(id, item ?? 0, signal));
       await this.#showFinished(finished, signal);
       if (finished.item.result) this.#heading.addOrigin(finished.item.result);
       this.#ensureConfidence();
     } catch (error) {
       if (!isAbort(error)) this.#showPredictionFailure(error, image, target, signal);
     }
+  }
+
+  /**
+   * Request the mask of an image: as the job did that the target is of, else as the menus say.
+   * @param {Image} image
+   * @param {Target} target
+   * @param {boolean} retry
+   * @param {AbortSignal} signal
+   */
+  async #request(image, target, retry, signal) {
+    const confidence = this.options.thirdPane === 'confidence';
+    const options = { name: this.#name, pixels: this.pixels.value, retry, confidence };
+    if (!target.job) return requestMask(image, await this.models.resolve(signal), options, signal);
+    const { model, quality, pixels } = await getJob(target.job, {}, signal);
+    return requestMask(image, model, { ...options, quality, pixels }, signal);
   }
 
   /**
@@ -352,8 +369,7 @@ export class Inspector extends Emitter {
     const retry = () => {
       pane.setMessage(t('predict.requesting'));
       // What an item failed of is done again by a job of its own.
-      const wanted = ofItem ? { image: image.id } : target;
-      this.#showPrediction(image, wanted, { retry: ofItem }, signal);
+      this.#showPrediction(image, target, { retry: ofItem }, signal);
     };
     pane.setMessage(failureNote(error, retry));
   }

@@ -301,6 +301,13 @@ class SegmentView {
 
   /** Another model is another place in the history, so Back compares two models. */
   #openModel() {
+    const { correction } = this.#inspector;
+    // The menus would name another model than that of the mask that stays.
+    if (!correction.mayStop()) {
+      this.#inspector.restoreModel(this.#query);
+      return;
+    }
+    correction.stop();
     navigate(this.#currentLink());
   }
 

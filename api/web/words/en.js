@@ -199,6 +199,7 @@ export default {
   'correct.cancel': 'Cancel',
   'correct.leave': 'The corrections of this mask are not saved. Leave them?',
   'correct.saved': 'Saved as the annotated mask. The earlier one is kept.',
+  'correct.saved_part': 'Saved as the annotated mask, but without what you have changed since.',
   'erase.button': 'Delete',
   'erase.jobs': 'Delete the job {name} with its results? Masks stay with their images.',
   'erase.images': 'Delete {name} with its masks? This cannot be undone.',

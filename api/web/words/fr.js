@@ -203,6 +203,8 @@ export default {
   'correct.cancel': 'Abandonner',
   'correct.leave': 'Les corrections de ce masque ne sont pas enregistrées. Les abandonner ?',
   'correct.saved': 'Enregistré comme masque annoté. Le précédent est conservé.',
+  'correct.saved_part':
+    'Enregistré comme masque annoté, mais sans ce que vous avez modifié depuis.',
   'erase.button': 'Supprimer',
   'erase.jobs':
     'Supprimer le travail {name} et ses résultats ? Les masques restent avec leurs images.',

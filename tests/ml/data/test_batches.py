@@ -178,6 +178,7 @@ def test_a_recipe_refuses_what_cannot_be_done(
         ("crop", (0, 0)),
         ("zoom", (2.0, 1.0)),
         ("zoom", (0.0, 1.0)),
+        ("category_weights", (1.0, -1.0)),
     ],
 )
 def test_a_recipe_refuses_numbers_that_train_nothing(key: str, value: Any) -> None:

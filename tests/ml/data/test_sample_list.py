@@ -59,6 +59,15 @@ def test_an_interrupted_epoch_of_a_grown_folder_goes_on_as_it_began(tmp_path: Pa
     assert len(resumed) == 5
 
 
+@pytest.mark.parametrize("weight", [0.5, 1.0, 2.5])
+def test_an_interrupted_epoch_has_the_draw_of_its_beginning(tmp_path: Path, weight: float) -> None:
+    folder, record = write_streets(tmp_path / "data", 8), tmp_path / "samples.json"
+    begun = SampleList([DataSource(folder, weight)], record).at(3)
+    write_more(folder, 1, first=8)
+    assert SampleList([DataSource(folder, weight)], record).at(3) == begun
+    assert len(begun) == 8 * weight
+
+
 def test_a_folder_named_twice_counts_twice(tmp_path: Path) -> None:
     often, once = write_streets(tmp_path / "often", 1), write_streets(tmp_path / "once", 1, first=5)
     images = images_of(

@@ -66,6 +66,16 @@ def test_temperature_and_weights_are_found_and_folded(noisy: Path, sureness: flo
     assert logits[HUMAN] == pytest.approx(logits[FLAT], abs=1e-5)
 
 
+def test_a_category_without_weight_leaves_the_others_their_calibration(noisy: Path) -> None:
+    model = brightness_network(1.0, 0.0)
+    weights = [0.0 if index == CITYSCAPES.index("sky") else 1.0 for index in range(8)]
+    segmenter = Segmenter(KerasEngine(model, CITYSCAPES.real), InputSize(budget=256 * 256))
+    found = calibrate(model, segmenter, annotated_samples(noisy), weights, CITYSCAPES)
+    assert found
+    assert found.temperature == pytest.approx(1.0, rel=0.06)
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
 def test_nothing_is_fitted_to_images_without_an_annotated_pixel(noisy: Path) -> None:
     for mask in (noisy / "masks").iterdir():
         mask.write_bytes(encode_mask(np.zeros((256, 256), np.uint8)))

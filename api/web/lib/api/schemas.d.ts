@@ -91,6 +91,7 @@ export interface Result {
   cached: boolean;
   timings_ms: Record<string, number>;
   confidence: number | null;
+  quality: Quality;
   pixels: Pixels | null;
   warnings: string[];
   scores: Scores | null;

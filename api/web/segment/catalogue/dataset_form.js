@@ -41,6 +41,8 @@ export function openDatasetForm(onDone) {
 
 class DatasetForm {
   #closing = new AbortController();
+  /** Ends when other files are chosen. */
+  #choosing = new AbortController();
   #onDone;
   /** @type {SelectedFile[]} */
   #images = [];
@@ -72,7 +74,7 @@ class DatasetForm {
         withFolder: true,
         onFiles: (files) => {
           this.#truths = files;
-          this.#update();
+          this.#restart();
         },
       }),
       h(
@@ -108,6 +110,13 @@ class DatasetForm {
     this.#images = files;
     const [folder, ...rest] = files[0]?.path.split('/') ?? [];
     if (!this.#name.value && folder && rest.length) this.#name.value = folder;
+    this.#restart();
+  }
+
+  /** Send the files before no further. */
+  #restart() {
+    this.#choosing.abort();
+    this.#choosing = new AbortController();
     this.#update();
   }
 
@@ -136,7 +145,7 @@ class DatasetForm {
   async #submit() {
     this.#start.disabled = true;
     fill(this.#rejected);
-    const { signal } = this.#closing;
+    const signal = AbortSignal.any([this.#closing.signal, this.#choosing.signal]);
     try {
       const images = await this.#upload(this.#images, uploadSelected, signal);
       const labels = this.#labels.value;

@@ -217,11 +217,13 @@ export class Correction extends Emitter {
     const [edits, image] = [this.#edits, this.#image()];
     if (!edits || !image) return;
     this.#save.disabled = true;
+    const indices = edits.mask.indices.slice();
     try {
-      await putTruth(image.id, await encodeGreyPng(edits.mask));
-      notify(t('correct.saved'));
-      // The user may correct another image by now.
-      if (edits === this.#edits) {
+      await putTruth(image.id, await encodeGreyPng({ ...edits.mask, indices }));
+      // The user may have painted on by now, or correct another image.
+      const isWhole = edits.has(indices);
+      notify(t(isWhole ? 'correct.saved' : 'correct.saved_part'));
+      if (isWhole && edits === this.#edits) {
         this.stop();
         this.emit('saved');
       }

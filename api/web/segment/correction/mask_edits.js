@@ -26,6 +26,14 @@ export class MaskEdits {
     return this.#undone.length > 0;
   }
 
+  /**
+   * @param {Uint8Array} indices
+   * @returns {boolean} whether they are those of the mask now
+   */
+  has(indices) {
+    return this.mask.indices.every((index, at) => index === indices[at]);
+  }
+
   /** @param {number} category of the stroke that begins */
   begin(category) {
     this.#stroke = { at: [], before: [], after: category };

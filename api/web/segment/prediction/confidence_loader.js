@@ -50,14 +50,15 @@ export class ConfidenceLoader {
   }
 
   /**
-   * The finished item if it has confidence, else the item of a new job with the same model.
+   * The finished item if it has confidence, else that of a new job with the same model and quality.
    * @param {Inspected} inspected
    */
   async #withConfidence({ image, name, finished, signal }) {
     if (finished.job.confidence) return finished;
     const model = finished.item.result?.artifact ?? finished.job.model;
-    const pixels = finished.item.result?.pixels ?? null;
-    const id = await requestMask(image, model, { name, pixels, confidence: true }, signal);
+    const { pixels = null, quality = 'standard' } = finished.item.result ?? {};
+    const wanted = { name, pixels, quality, confidence: true };
+    const id = await requestMask(image, model, wanted, signal);
     const other = await waitForItem(id, 0, () => {}, signal);
     // Its mask is shown, too: mask and confidence must come from one inference.
     await this.#show(other, signal);

@@ -6,6 +6,7 @@ import { pixelsText } from '../../lib/pixels/pixels_text.js';
 /** @typedef {import('../../lib/api/schemas.js').Image} Image */
 /** @typedef {import('../../lib/api/schemas.js').Job} Job */
 /** @typedef {import('../../lib/api/schemas.js').Pixels} Pixels */
+/** @typedef {import('../../lib/api/schemas.js').Quality} Quality */
 /** @typedef {import('../../lib/api/schemas.js').Item} Item */
 /** @typedef {{job: Pick<Job, 'id' | 'state' | 'model' | 'confidence'>, item: Item, png?: Blob}} FinishedItem an item that ended, its job, and its mask if that came with it */
 
@@ -56,26 +57,28 @@ export function takeSegmented(image, model) {
 /**
  * Create a job for the mask of an image.
  *
- * The same image, model and pixels give the same idempotency key, so looking at an image again makes no
- * new job, unless `retry` is set.
+ * The same image, model, pixels and quality give the same idempotency key, so looking at an image
+ * again makes no new job, unless `retry` is set.
  * @param {Image} image
  * @param {string} model
- * @param {{name: string, pixels: Pixels | null, retry?: boolean, confidence?: boolean}} options
+ * @param {{name: string, pixels: Pixels | null, quality?: Quality, retry?: boolean, confidence?: boolean}} options
  * `name`: of the image, for people; `pixels`: null for what its dataset says; `confidence`: computed
  * beside the mask
  * @param {AbortSignal} signal
  * @returns {Promise<string>} the job's id
  */
 export async function requestMask(image, model, options, signal) {
-  const { name, pixels, retry = false, confidence = false } = options;
+  const { name, pixels, quality = 'standard', retry = false, confidence = false } = options;
   const lane = /** @type {const} */ ('interactive');
   const images = [{ id: image.id, custom_id: name.slice(-MAX_NAME) }];
-  const body = { images, name: name.slice(-MAX_JOB_NAME), model, pixels, lane, confidence };
+  const jobName = name.slice(-MAX_JOB_NAME);
+  const body = { images, name: jobName, model, quality, pixels, lane, confidence };
   const idempotencyKey = [
     confidence ? 'confidence' : 'page',
     ...[image.sha256, image.truth_sha256 ?? '', model].map((part) => part.slice(0, MAX_KEY_PART)),
     image.id.slice(-MAX_KEY_ID), // The ends of long ids differ.
     pixelsText(pixels ?? image.pixels),
+    quality,
     // A header holds ASCII only.
     encodeURIComponent(name).slice(-MAX_KEY_PART),
   ].join(' ');
