@@ -210,7 +210,7 @@ class Transport(ABC):
     def link_options(self) -> dict[str, Any]:
         """The arguments of the httpx client that fetches pictures of other hosts."""
         files = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
-        return {"timeout": self.timeout, "verify": _authorities(*files)}
+        return {"timeout": limits(self.timeout), "verify": _authorities(*files)}
 
 
 @cache
@@ -257,6 +257,15 @@ def checked_key(text: str | None) -> str | None:
     return key or None
 
 
+def limits(timeout: float) -> httpx.Timeout:
+    """How long the service may be silent, seconds.
+
+    A call that waits until one of many others gives its connection back waits without a limit: that
+    is not the silence of the service.
+    """
+    return httpx.Timeout(timeout, pool=None)
+
+
 def user_agent() -> str:
     """Which client sends a request."""
     return f"roadmask/{version('roadmask')} python/{platform.python_version()}"
@@ -279,7 +288,7 @@ def request_options(call: Call, content: Any = None) -> dict[str, Any]:
         "headers": call.headers,
         "json": call.json,
         "content": content,
-        "timeout": httpx.USE_CLIENT_DEFAULT if call.timeout is None else call.timeout,
+        "timeout": httpx.USE_CLIENT_DEFAULT if call.timeout is None else limits(call.timeout),
     }
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from roadmask.errors import InvalidRequest, ItemError
+from roadmask.images.raw_mode import grey_factor
 from roadmask.images.sniffing import sniff
 from roadmask.masks.indexed_png import as_grey_png, grey_png, indexed_png, read_flat_png
 from roadmask.masks.taxonomy import CITYSCAPES, Taxonomy
@@ -62,7 +63,8 @@ def decode_mask(data: bytes) -> NDArray[np.uint8]:
                 raise InvalidRequest(
                     f"A mask is an indexed or 8-bit grey PNG; this PNG has mode {picture.mode}."
                 )
-            return np.array(picture, np.uint8)
+            factor = grey_factor(picture)
+            return np.array(picture, np.uint8) // np.uint8(factor)
     except ItemError as error:
         raise InvalidRequest(f"The mask is not a PNG, or it is damaged. {error.detail}") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

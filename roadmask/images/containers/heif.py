@@ -91,6 +91,8 @@ def heif_facts(file: FileBytes) -> ImageFacts:
         3,
         8 if image.depth <= 8 else 16,
         orientation=image.orientation if is_avif else 1,
+        # The decoder of HEIC gives 8 bits already.
+        significant_bits=image.depth if is_avif and 8 < image.depth <= 16 else None,
         icc_profile=image.icc_profile,
         needs_sandbox=True,
     )

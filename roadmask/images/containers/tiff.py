@@ -95,6 +95,11 @@ class TiffPage:
         """Samples of a pixel without the extra ones."""
         return {RGB: 3, CMYK: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}.get(self.photometric, 1)
 
+    @property
+    def bands(self) -> int:
+        """Samples of a pixel without alpha."""
+        return self.samples - sum(kind in (1, 2) for kind in self.extra)
+
 
 def tiff_facts(file: FileBytes, max_pixels: int) -> ImageFacts:
     """The facts of a TIFF.
@@ -231,6 +236,9 @@ def _check_kind(page: TiffPage) -> None:
     elif page.photometric in (CIELAB, ICCLAB) and page.compression == JPEG:
         # Decoders take its three components for YCbCr.
         name = "Lab colours in JPEG compression"
+    elif page.photometric in (MINISWHITE, MINISBLACK) and page.bands > 2:
+        # Often RGB, whose writer did not say so: its first band alone would be another picture.
+        name = f"{page.bands} bands whose colours it does not name"
     elif page.samples < page.colors:
         name = f"too few samples for each pixel, {page.samples}, for its colour space"
     elif page.photometric not in (RGB, MINISBLACK, CFA) and (

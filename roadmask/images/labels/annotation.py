@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from roadmask.errors import InvalidRequest
+from roadmask.images.raw_mode import grey_factor, raw_mode
 
 _UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
 """What Pillow raises for damaged files; of AVIF a RuntimeError."""
@@ -50,6 +51,12 @@ class Annotation:
     @classmethod
     def _of_picture(cls, picture: Image.Image, name: str) -> Annotation:
         mode = picture.mode
+        # Pillow keeps the upper 8 bits of each sample: ids would all be 0.
+        if mode.startswith("RGB") and ";16" in raw_mode(picture):
+            raise InvalidRequest(
+                f"{name} has 16 bits for each colour. Save it as a grey image of ids, or in 8-bit "
+                "RGB colours."
+            )
         if mode == "P":
             ids = np.asarray(picture).astype(np.uint32)
             palette = np.zeros((256, 3), np.uint32)
@@ -59,7 +66,8 @@ class Annotation:
                 return cls(ids, None, "an image with a grey palette")
             return cls(ids, _packed(palette)[ids], "an image with a palette of colours", True)
         if mode in ("1", "L", "LA") or mode.startswith("I"):
-            values = np.asarray(picture)
+            factor = grey_factor(picture)
+            values = np.asarray(picture) // factor
             plane = values[..., 0] if values.ndim == 3 else values
             if plane.min(initial=0) < 0:
                 raise InvalidRequest(f"{name} has negative values, which are no labels.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Thread, Timer
 from typing import Any
@@ -17,7 +18,7 @@ import certifi
 import httpx
 import pytest
 
-from roadmask import Client
+from roadmask import AsyncClient, Client
 from roadmask.errors import (
     IncompatibleService,
     InvalidId,
@@ -323,3 +324,28 @@ def test_events_of_a_job_that_does_not_exist(connect: Connect) -> None:
     missing = problem(404, code="job_not_found", detail="No such job.")
     with stub_server(missing) as server, pytest.raises(NotFound):
         list(connect(server.url).events("job"))
+
+
+@pytest.mark.slow
+def test_calls_that_wait_for_each_other_are_not_the_silence_of_the_service() -> None:
+    """Connections are few: the last calls wait longer than the service may be silent."""
+
+    handlers = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.append(asyncio.current_task())
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                await asyncio.sleep(1)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    async def ask(count: int) -> list[Any]:
+        async with await asyncio.start_server(answer, HOST) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with AsyncClient(f"http://{HOST}:{port}", timeout=2, patience=0) as client:
+                answers = await asyncio.gather(*(client.get("/v1/jobs") for _ in range(count)))
+            await asyncio.wait(handlers)
+        return answers
+
+    assert asyncio.run(ask(320)) == [{}] * 320

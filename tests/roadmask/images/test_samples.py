@@ -219,3 +219,22 @@ def test_profiles_are_converted_to_srgb() -> None:
 def test_what_is_no_setting_is_refused(members: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         RequestedPixels.model_validate(members)
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_the_depth_of_an_avif_is_that_of_its_header(bits: int) -> None:
+    dark = STREET // 8
+    settings = [cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, 100]
+    done, data = cv2.imencode(".avif", deep(bits, dark)[..., ::-1], settings)
+    assert done
+    assert sniff(data.tobytes(), LIMIT).significant_bits == bits
+    assert error(read(data.tobytes()).pixels, dark) < 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_bands_without_a_colour_are_not_taken_for_grey(dtype: type) -> None:
+    buffer = io.BytesIO()
+    rgb = np.full((8, 12, 3), 90, dtype)
+    tifffile.imwrite(buffer, rgb, photometric="minisblack", planarconfig="contig")
+    with pytest.raises(UnsupportedFormat, match="3 bands whose colours it does not name"):
+        sniff(buffer.getvalue(), LIMIT)
