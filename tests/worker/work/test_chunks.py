@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from roadmask.errors import DeadlineExceeded, ItemError
+from roadmask.errors import DeadlineExceeded, EngineNotFound, ItemError
 from roadmask.images.decoding import decode, decode_sniffed
 from roadmask.masks.codec import encode_mask
 from roadmask.schemas.jobs import ItemState, JobState, Lane
@@ -17,7 +17,13 @@ from tests.harness.images.worker_images import BAD, GOOD, png
 from tests.harness.latch import Latch
 from tests.harness.waiting import wait_until
 from tests.harness.worker.service_harness import ServiceHarness
-from tests.harness.worker.tiny_model import Brightness, Images, expected_mask
+from tests.harness.worker.tiny_model import (
+    Brightness,
+    Images,
+    TinyArtifact,
+    expected_mask,
+    models_loaded_by,
+)
 from tests.worker.work.conftest import Start, work
 from worker.models.loaded import REST_S
 from worker.pipeline.sandbox import Sandbox
@@ -184,6 +190,54 @@ def test_an_unknown_model_fails_its_items(start: Start, service: ServiceHarness)
     error = service.items(job_id)[0].error
     assert error is not None
     assert error.code == "model_not_found"
+
+
+def test_a_model_that_once_did_not_load_fails_no_image(
+    start: Start, service: ServiceHarness
+) -> None:
+    faults = iter([MemoryError()])
+
+    def load(artifact: TinyArtifact) -> Brightness:
+        if artifact.name == "large" and (raised := next(faults, None)):
+            raise raised
+        return Brightness()
+
+    job_id = service.accept([service.image(png())], model="large")
+    work(start(models_loaded_by(load)), service, job_id)
+    [item] = service.items(job_id)
+    assert (item.state, item.attempts) == (ItemState.SUCCEEDED, 2)
+
+
+def test_the_attempts_at_a_model_that_never_loads_run_out(
+    start: Start, service: ServiceHarness
+) -> None:
+    def load(artifact: TinyArtifact) -> Brightness:
+        if artifact.name == "large":
+            raise MemoryError  # without a text
+        return Brightness()
+
+    job_id = service.accept([service.image(png(n)) for n in range(3)], model="large")
+    work(start(models_loaded_by(load)), service, job_id)
+    for item in service.items(job_id):
+        assert item.error is not None
+        assert (item.error.code, item.attempts) == ("model_not_loaded", 3)
+        assert "MemoryError" in item.error.detail
+
+
+def test_the_attempts_without_an_engine_run_out(
+    start: Start, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_engine(*_: object) -> None:
+        raise EngineNotFound("TensorFlow is not installed here.")
+
+    models = Brightness().models()
+    process = start(models)
+    monkeypatch.setattr(models, "parameters", no_engine)
+    job_id = service.accept([service.image(png())])
+    work(process, service, job_id)
+    [item] = service.items(job_id)
+    assert item.error is not None
+    assert (item.error.code, item.attempts) == ("engine_not_found", 3)
 
 
 def test_cancel_stops_between_micro_batches(start: Start, service: ServiceHarness) -> None:
