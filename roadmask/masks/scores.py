@@ -19,6 +19,9 @@ from roadmask.schemas.jobs import CategoryScore, Scores
 Counts: TypeAlias = NDArray[np.int64] | NDArray[np.float64]
 """Pixel counts (..., n, n): rows are the truth, columns the prediction."""
 
+BLOCK_PIXELS = 2**18
+"""Pixels that are counted at once."""
+
 
 def confusion(
     truth: NDArray[np.uint8], prediction: NDArray[np.uint8], size: int = len(CITYSCAPES)
@@ -33,10 +36,17 @@ def confusion(
             f"The truth has shape {truth.shape} and the prediction {prediction.shape}. Both must "
             "have the size of the image."
         )
-    pairs = truth.astype(np.int64).ravel() * size + prediction.ravel()
-    if pairs.size and (truth.max() >= size or prediction.max() >= size):
+    if truth.size and (truth.max() >= size or prediction.max() >= size):
         raise InvalidRequest(f"A mask contains an index beyond the {size} categories.")
-    return np.bincount(pairs, minlength=size * size).reshape(size, size)
+    counts = np.zeros(size * size, np.int64)
+    # A pair takes 8 bytes, and a worker scores many large masks at once.
+    rows = max(1, BLOCK_PIXELS * len(truth) // max(1, truth.size))
+    for start in range(0, len(truth), rows):
+        pairs = truth[start : start + rows].astype(np.int64)
+        pairs *= size
+        pairs += prediction[start : start + rows]
+        counts += np.bincount(pairs.ravel(), minlength=size * size)
+    return counts.reshape(size, size)
 
 
 def scores(counts: NDArray[np.int64], images: int, taxonomy: Taxonomy = CITYSCAPES) -> Scores:

@@ -97,14 +97,19 @@ class FigureReader:
         now = figures.states
         changed = np.flatnonzero(now != figures.read)
         figures.values[changed] = np.nan
-        figures.read[changed] = now[changed]
-        ended = changed[now[changed] & 15 == item_bytes.SUCCEEDED]
+        # What an outage leaves unread is read the next time, as is a result that is being moved
+        # to the object store.
+        figures.read[changed] = NOT_READ
+        has_result = now[changed] & 15 == item_bytes.SUCCEEDED
+        without = changed[~has_result]
+        figures.read[without] = now[without]
+        ended = changed[has_result]
         for start in range(0, len(ended), PART):
             indices = ended[start : start + PART].tolist()
             lines = self._results.read(job_id, indices, chunk_size)
             _fill(figures.values, lines)
-            # A result that is being moved to the object store is read the next time.
-            figures.read[[index for index in indices if index not in lines]] = NOT_READ
+            found = list(lines)
+            figures.read[found] = now[found]
 
     def _names(self, job_id: str, total: int) -> list[str]:
         names: list[str] = []

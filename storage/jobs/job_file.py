@@ -56,6 +56,8 @@ class JobFile:
     """Number of retries and rebuilds. The keys of sealed results name the round."""
     retried: int = 0
     """Round that the last retry began: failures of earlier rounds no longer count."""
+    retried_ms: Annotated[int, Field(ge=0, le=LATEST_MS)] = 0
+    """Time of the last retry, from which the deadline counts; 0 without one."""
     webhook: str | None = None
     """URL that is called when the job ends."""
     confidence: bool = False
@@ -70,6 +72,13 @@ class JobFile:
     request_id: str | None = None
     """`X-Request-ID` of the request that created it, for log lines."""
     record_format: int = FORMAT
+
+    @property
+    def deadline(self) -> int | None:
+        """Time in ms at which the job expires; None without a deadline."""
+        if self.deadline_ms is None:
+            return None
+        return (self.retried_ms or self.created_ms) + self.deadline_ms
 
     def record(self) -> dict[str, str | int | float]:
         """Return the first fields of the job's record in Redis."""
@@ -115,7 +124,7 @@ def new_job_file(
     lane = request.lane or default_lane(total)
     return JobFile(
         id=job_id,
-        created_ms=int(time() * 1000),
+        created_ms=_now_ms(),
         total=total,
         chunk_size=chunk_size(total),
         lane=lane,
@@ -178,8 +187,12 @@ def begin_round(store: ObjectStore, job_id: str, round_: int, *, is_retry: bool 
     fields, _ = _read(store, job_id)
     fields["round"] = round_
     if is_retry:
-        fields["retried"] = round_
+        fields |= {"retried": round_, "retried_ms": _now_ms()}
     store.put(job_file_key(job_id), json.dumps(fields).encode(), JSON)
+
+
+def _now_ms() -> int:
+    return int(time() * 1000)
 
 
 def _read(store: ObjectStore, job_id: str) -> tuple[dict[str, Any], JobFile]:

@@ -162,8 +162,8 @@ class JobRestorer:
         begin_round(self._store, file.id, file.round + 1)
         record = file.record() | sealed.counts()
         record |= {"state": JobState.QUEUED, "created": file.created_ms, "round": file.round + 1}
-        if file.deadline_ms is not None:
-            record["deadline"] = file.created_ms + file.deadline_ms
+        if file.deadline is not None:
+            record["deadline"] = file.deadline
         return self._write(file, record, bytes(sealed.items), cells(sealed.confusion))
 
     def _restore_unfinished(self, file: JobFile) -> bool:

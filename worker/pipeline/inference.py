@@ -77,7 +77,7 @@ class InferenceRunner:
         except Exception as error:
             log.exception("The model %s cannot be loaded", artifact.model_version)
             raise ModelNotLoaded(
-                f"The model {artifact.model_version} cannot be loaded: {error}"
+                f"The model {artifact.model_version} cannot be loaded: {error!r}"
             ) from error
 
     def submit(

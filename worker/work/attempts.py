@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from roadmask.errors import (
     DeadlineExceeded,
     DecoderCrashed,
+    EngineNotFound,
     ItemError,
     ModelFailed,
+    ModelNotLoaded,
     RecordsUnavailable,
     RoadmaskError,
     Unavailable,
@@ -32,8 +34,9 @@ from worker.pipeline.pipeline import Pipeline, Segmentation
 from worker.work.consumption import Consumption
 
 COMMIT_RETRY_S = 0.5
-UNCERTAIN = (ModelFailed, DeadlineExceeded, DecoderCrashed)
-"""Errors whose cause may be the image, or the state of the machine: scarce memory, busy cores."""
+UNCERTAIN = (ModelFailed, ModelNotLoaded, EngineNotFound, DeadlineExceeded, DecoderCrashed)
+"""Errors whose cause may be the image, or the state of the machine: scarce memory, busy cores, a
+model that it cannot load."""
 
 log = logging.getLogger(__name__)
 

@@ -56,18 +56,33 @@ class ActiveChunk:
     running: list[tuple[ClaimedItem, Future[Verdict]]] = field(default_factory=list)
     cached: int = 0
     """Items whose masks were stored already."""
-    isolated: list[Verdict] = field(default_factory=list)
-    """Verdicts of the attempts that ran alone."""
+    ended: list[Verdict] = field(default_factory=list)
+    """Verdicts of the attempts that ran alone, and of those that `end_running` waited for."""
     suspects: dict[int, ClaimedItem] = field(default_factory=dict)
     """Items by index that failed and have attempts left, as the next attempt gets them."""
 
     def verdicts(self) -> list[Verdict]:
         """Verdicts of the attempts that have ended."""
-        return [future.result() for _, future in self.running if future.done()] + self.isolated
+        return self._running_verdicts() + self.ended
+
+    def has_new_suspect(self) -> bool:
+        """Whether a running attempt has ended with a suspect."""
+        return Verdict.SUSPECT in self._running_verdicts()
+
+    def end_running(self) -> None:
+        """Wait for the running attempts, and remember their suspects."""
+        for item, future in self.running:
+            if future.result() is Verdict.SUSPECT:
+                self.suspect(item)
+        self.ended += self._running_verdicts()
+        self.running.clear()
 
     def suspect(self, item: ClaimedItem) -> None:
         """Remember an item whose attempt has failed."""
         self.suspects[item.index] = replace(item, attempts=item.attempts + 1)
+
+    def _running_verdicts(self) -> list[Verdict]:
+        return [future.result() for _, future in self.running if future.done()]
 
 
 class ChunkRunner:
@@ -164,23 +179,32 @@ class ChunkRunner:
         items = chunk.claim.items[chunk.cached :]
         chunk.claim = self._attempts.with_flights(replace(chunk.claim, items=items))
         items = chunk.claim.items
-        self._run_together(chunk, [item for item in items if item.attempts == 0])
-        for item, future in chunk.running:
-            if future.result() is Verdict.SUSPECT:
-                chunk.suspect(item)
-        self._run_isolated(chunk, [item for item in items if item.attempts > 0])
+        fresh = [item for item in items if item.attempts == 0]
+        suspects = [item for item in items if item.attempts > 0]
+        while fresh or suspects:
+            fresh = self._run_together(chunk, fresh)
+            chunk.end_running()
+            self._run_isolated(chunk, suspects)
+            suspects = []
 
-    def _run_together(self, chunk: ActiveChunk, items: list[ClaimedItem]) -> None:
-        """Run items, and come back to those that another worker infers until their masks exist."""
+    def _run_together(self, chunk: ActiveChunk, items: list[ClaimedItem]) -> list[ClaimedItem]:
+        """Run items, and come back to those that another worker infers until their masks exist.
+
+        Returns those that still wait when the chunk has a suspect. It keeps its flight until it
+        has run alone: two workers that waited for each other's suspects would never end.
+        """
         pauses = _pauses()
         while items:
             elsewhere = self._run_groups(chunk, items)
             if not elsewhere or self._must_leave(chunk):
-                return
+                return []
+            if chunk.has_new_suspect():
+                return elsewhere
             if len(elsewhere) < len(items):
                 pauses = _pauses()
             self.stopping.wait(next(pauses))
             items = elsewhere
+        return []
 
     def _run_groups(self, chunk: ActiveChunk, items: list[ClaimedItem]) -> list[ClaimedItem]:
         """Run items in groups; return those that are in flight in another worker."""
@@ -231,7 +255,7 @@ class ChunkRunner:
     def _run_suspect(self, chunk: ActiveChunk, item: ClaimedItem) -> Verdict:
         chunk.suspects.pop(item.index, None)
         verdict = self._attempts.run(chunk.claim, item, isolated=True)
-        chunk.isolated.append(verdict)
+        chunk.ended.append(verdict)
         # A model that still runs has exceeded its time, and blocks the next image.
         self._watchdog.expect_returned(chunk.claim.job_id, item.index)
         if verdict is Verdict.SUSPECT:

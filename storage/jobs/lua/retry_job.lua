@@ -1,6 +1,9 @@
 -- Reopen an ended job: all items that did not succeed are queued again, with no attempts counted.
 -- ARGV: the round that begins. Returns 'reopened', 'open', 'nothing' or 'raced'.
 local round = ARGV[1]
+if number('round') == tonumber(round) then
+  return 'reopened' -- the reply was lost, and the client repeated this command
+end
 if is_open() then
   return 'open'
 end

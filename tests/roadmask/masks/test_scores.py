@@ -1,3 +1,5 @@
+import tracemalloc
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -10,6 +12,7 @@ from PIL import Image
 
 from roadmask.errors import InvalidRequest
 from roadmask.masks.scores import (
+    BLOCK_PIXELS,
     accuracy,
     confusion,
     frequency_weighted_iou,
@@ -109,6 +112,24 @@ def test_counts_are_scikit_learns_confusion_matrix(metrics: ModuleType) -> None:
     truth, prediction = masks(5)
     expected = metrics.confusion_matrix(truth.ravel(), prediction.ravel(), labels=range(8))
     assert (confusion(truth, prediction) == expected).all()
+
+
+@pytest.mark.parametrize("turn", [np.asarray, np.transpose, np.ravel])
+def test_counts_of_a_large_mask_need_little_memory(
+    turn: Callable[[np.ndarray], np.ndarray], metrics: ModuleType
+) -> None:
+    generator = np.random.default_rng(8)
+    # Several blocks, of which the last one is smaller.
+    truth, prediction = generator.integers(0, 8, (2, 1501, 1003)).astype(np.uint8)
+    expected = metrics.confusion_matrix(truth.ravel(), prediction.ravel(), labels=range(8))
+    truth, prediction = turn(truth), turn(prediction)
+    tracemalloc.start()
+    counts = confusion(truth, prediction)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (counts == expected).all()
+    # The pairs of a block, int64, beside those of the block before.
+    assert peak < 3 * 8 * BLOCK_PIXELS < 8 * truth.size
 
 
 def test_measures_of_stacked_counts_are_those_of_each() -> None:

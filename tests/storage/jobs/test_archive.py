@@ -12,6 +12,7 @@ from roadmask.errors import JobClosed, StoreUnavailable
 from roadmask.schemas.jobs import ItemState, JobState
 from storage.jobs.archive import final_record_key, read_final_record
 from storage.jobs.results import sealed_key
+from storage.jobs.scripts import JobScripts, RetryOutcome
 from storage.objects.local import LocalStore
 from tests.harness.storage.records_harness import RecordsHarness
 from tests.harness.waiting import wait_until
@@ -175,6 +176,26 @@ def test_there_is_nothing_to_retry_in_an_open_or_a_succeeded_job(harness: Record
     harness.work(job_id)
     with pytest.raises(JobClosed, match="nothing to try again"):
         harness.records.retry(job_id)
+
+
+@pytest.mark.parametrize("is_done_meanwhile", [False, True])
+def test_a_retry_whose_reply_was_lost_is_not_refused(
+    harness: RecordsHarness, monkeypatch: pytest.MonkeyPatch, is_done_meanwhile: bool
+) -> None:
+    job_id = harness.accept(2)
+    harness.work(job_id, damaged=[0])
+    retry_job = JobScripts.retry_job
+
+    def repeated(scripts: JobScripts, job_id: str, round_: int) -> RetryOutcome:
+        retry_job(scripts, job_id, round_)
+        if is_done_meanwhile:
+            harness.work(job_id)
+        return retry_job(scripts, job_id, round_)
+
+    monkeypatch.setattr(JobScripts, "retry_job", repeated)
+    job = harness.records.retry(job_id)
+    expected = JobState.SUCCEEDED if is_done_meanwhile else JobState.QUEUED
+    assert (job.state, job.counts.failed) == (expected, 0)
 
 
 def test_a_process_that_slept_through_a_retry_cannot_put_old_results_back(

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from redis.exceptions import ConnectionError
 
-from roadmask.errors import ConditionUnclear, InvalidRequest, ItemNotFound
+from roadmask.errors import (
+    ConditionUnclear,
+    InvalidRequest,
+    ItemNotFound,
+    StoreUnavailable,
+    Unavailable,
+)
 from roadmask.schemas.jobs import ItemState
 from storage.jobs.item_list import ItemQuery
+from storage.jobs.results import Results
 from tests.harness.storage.records_harness import RecordsHarness
 
 TOTAL = 40
@@ -78,6 +86,25 @@ def test_a_list_follows_a_running_and_a_retried_job(harness: RecordsHarness) -> 
     harness.records.retry(job_id)
     harness.work(job_id)
     assert listed(harness, job_id, sort="-flat.iou") == list(range(TOTAL))
+
+
+@pytest.mark.parametrize("outage", [StoreUnavailable("away"), ConnectionError("away")])
+def test_a_list_lacks_nothing_after_an_outage(
+    harness: RecordsHarness, monkeypatch: pytest.MonkeyPatch, outage: Exception
+) -> None:
+    job_id = harness.accept(TOTAL)
+    harness.work(job_id, chunks=4)
+    begun = listed(harness, job_id, sort="iou")
+    harness.work(job_id)
+
+    def unavailable(*_: object) -> None:
+        raise outage
+
+    with monkeypatch.context() as away:
+        away.setattr(Results, "read", unavailable)
+        with pytest.raises(Unavailable):
+            listed(harness, job_id, sort="iou")
+    assert len(begun) < len(listed(harness, job_id, sort="iou")) == TOTAL
 
 
 def test_what_cannot_be_listed_is_told(harness: RecordsHarness, job_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from roadmask.errors import JobNotFound, RecordsUnavailable
 from roadmask.schemas.jobs import JobState, Lane
+from roadmask.schemas.media_types import JSON
 from storage.jobs.job_file import read_job_file
 from storage.jobs.keys import RECONCILER
+from storage.objects.keys import job_file_key
 from storage.reconciler.reconciler import Repairs
 from storage.reconciler.restorer import JobRestorer, StoredJob
 from tests.harness.storage.records_harness import RecordsHarness, manifest_item, request
@@ -230,6 +233,25 @@ def test_what_failed_before_a_retry_is_no_failure_after_a_rebuild(harness: Recor
     harness.work(job_id)
     states = [item.state.value for item in harness.items(job_id)]
     assert states == ["failed"] + ["succeeded"] * 31
+
+
+def test_the_deadline_of_a_rebuilt_job_counts_from_its_retry(harness: RecordsHarness) -> None:
+    job_id = harness.accept(1, deadline_s=3600)
+    harness.work(job_id, damaged=[0])
+    key = job_file_key(job_id)
+    file = json.loads(harness.store.get(key))
+    # As if it had been accepted a day ago.
+    file["created_ms"] -= 86_400_000
+    harness.store.put(key, json.dumps(file).encode(), JSON)
+    before = int(time.time() * 1000)
+    harness.records.retry(job_id)
+    harness.redis.flushall()
+    assert harness.reconciler.run().expired == 0
+    assert harness.job(job_id).state is JobState.QUEUED
+    deadline = int(harness.redis.hget(f"rm:job:{job_id}", "deadline") or 0)
+    assert deadline >= before + 3_600_000
+    harness.work(job_id)
+    harness.check_succeeded(job_id, 1)
 
 
 def test_a_sealer_from_before_the_rebuild_cannot_put_old_results_back(

@@ -3,76 +3,35 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 import pytest
 
-from roadmask.errors import DeadlineExceeded, ItemError
+from roadmask.errors import DeadlineExceeded, EngineNotFound, ItemError
 from roadmask.images.decoding import decode, decode_sniffed
 from roadmask.masks.codec import encode_mask
-from roadmask.schemas.jobs import FINAL_STATES, ItemState, JobState, Lane
+from roadmask.schemas.jobs import ItemState, JobState, Lane
 from roadmask.settings import Settings
 from storage.workers import WorkerRegistry
 from tests.harness.images.worker_images import BAD, GOOD, png
 from tests.harness.latch import Latch
-from tests.harness.waiting import PATIENCE_S, wait_until
-from tests.harness.worker.inference import refuse_to_exit
+from tests.harness.waiting import wait_until
 from tests.harness.worker.service_harness import ServiceHarness
-from tests.harness.worker.tiny_model import Brightness, Images, expected_mask
-from worker.background.watchdog import Watchdog
-from worker.background.watchdog_process import WatchdogProcess
+from tests.harness.worker.tiny_model import (
+    Brightness,
+    Images,
+    TinyArtifact,
+    expected_mask,
+    models_loaded_by,
+)
+from tests.worker.work.conftest import Start, work
 from worker.models.loaded import REST_S
 from worker.pipeline.sandbox import Sandbox
-from worker.process import WorkerProcess
-
-Start = Callable[[Brightness], WorkerProcess]
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"lease_s": 2.0, "max_batch": 4})
-
-
-@pytest.fixture
-def start(
-    settings: Settings, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Start]:
-    """Starts a worker in this process with a model, and stops it after the test.
-
-    Nothing in it may end this process: the watchdog raises, and there is no watchdog process. The
-    sandbox starts with its first image.
-    """
-    monkeypatch.setattr("worker.process.Watchdog", partial(Watchdog, exit_process=refuse_to_exit))
-    monkeypatch.setattr(WatchdogProcess, "check", lambda _: None)
-    monkeypatch.setattr(Sandbox, "start", lambda _: None)
-    with ExitStack() as running:
-
-        def start_one(model: Brightness) -> WorkerProcess:
-            process = WorkerProcess(settings, model.models(), frozenset(Lane))
-            running.callback(process.stop)
-            process.start()
-            return process
-
-        yield start_one
 
 
 def truth_of(data: bytes) -> bytes:
     """The mask that the model makes of an image, as a PNG."""
     return encode_mask(expected_mask(decode(data, 10**6)))
-
-
-def work(
-    process: WorkerProcess, service: ServiceHarness, job_id: str, lane: Lane = Lane.BATCH
-) -> None:
-    """Run chunks of the job until it has ended."""
-    with ThreadPoolExecutor(4) as threads:
-        while service.job(job_id).state not in FINAL_STATES:
-            list(threads.map(lambda _: process.chunks.run(job_id, lane), range(4)))
 
 
 def test_each_bad_image_of_a_job_fails_with_its_error_code(
@@ -116,44 +75,6 @@ def test_a_second_job_over_the_same_images_infers_nothing(
     work(process, service, again)
     assert model.inferred == 6
     assert service.job(again).counts.cached == 12
-
-
-def test_two_workers_infer_each_image_of_two_jobs_once(
-    start: Start, service: ServiceHarness
-) -> None:
-    models = [Brightness(lambda _: time.sleep(0.005)) for _ in range(2)]
-    processes = [start(model) for model in models]
-    images = [service.image(png(n)) for n in range(60)]
-    jobs = [service.accept(images) for _ in range(2)]
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(work, processes, [service, service], jobs))
-    assert [service.job(job).counts.succeeded for job in jobs] == [60, 60]
-    assert sum(model.inferred for model in models) == 60
-    assert sum(service.job(job).counts.cached for job in jobs) == 60
-    assert {item.attempts for job in jobs for item in service.items(job)} <= {0, 1}
-    assert list(service.redis.scan_iter("rm:flight:*")) == []
-
-
-def test_an_interactive_image_waits_for_the_worker_that_infers_it(
-    start: Start, service: ServiceHarness
-) -> None:
-    latch = Latch()
-    models = [Brightness(lambda _: latch.hold()), Brightness()]
-    busy, free = (start(model) for model in models)
-    image = service.image(png())
-    first = service.accept([image])
-    second = service.accept([image], Lane.INTERACTIVE)
-    with ThreadPoolExecutor(2) as threads:
-        one = threads.submit(busy.chunks.run, first, Lane.BATCH)
-        latch.wait_until_reached()
-        other = threads.submit(free.chunks.run, second, Lane.INTERACTIVE)
-        time.sleep(0.1)
-        assert not other.done()
-        latch.release()
-        one.result(PATIENCE_S)
-        other.result(PATIENCE_S)
-    assert service.job(second).counts.cached == 1
-    assert [model.inferred for model in models] == [1, 0]
 
 
 def test_one_message_is_enough_for_a_job_whose_masks_are_all_stored(
@@ -269,6 +190,54 @@ def test_an_unknown_model_fails_its_items(start: Start, service: ServiceHarness)
     error = service.items(job_id)[0].error
     assert error is not None
     assert error.code == "model_not_found"
+
+
+def test_a_model_that_once_did_not_load_fails_no_image(
+    start: Start, service: ServiceHarness
+) -> None:
+    faults = iter([MemoryError()])
+
+    def load(artifact: TinyArtifact) -> Brightness:
+        if artifact.name == "large" and (raised := next(faults, None)):
+            raise raised
+        return Brightness()
+
+    job_id = service.accept([service.image(png())], model="large")
+    work(start(models_loaded_by(load)), service, job_id)
+    [item] = service.items(job_id)
+    assert (item.state, item.attempts) == (ItemState.SUCCEEDED, 2)
+
+
+def test_the_attempts_at_a_model_that_never_loads_run_out(
+    start: Start, service: ServiceHarness
+) -> None:
+    def load(artifact: TinyArtifact) -> Brightness:
+        if artifact.name == "large":
+            raise MemoryError  # without a text
+        return Brightness()
+
+    job_id = service.accept([service.image(png(n)) for n in range(3)], model="large")
+    work(start(models_loaded_by(load)), service, job_id)
+    for item in service.items(job_id):
+        assert item.error is not None
+        assert (item.error.code, item.attempts) == ("model_not_loaded", 3)
+        assert "MemoryError" in item.error.detail
+
+
+def test_the_attempts_without_an_engine_run_out(
+    start: Start, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_engine(*_: object) -> None:
+        raise EngineNotFound("TensorFlow is not installed here.")
+
+    models = Brightness().models()
+    process = start(models)
+    monkeypatch.setattr(models, "parameters", no_engine)
+    job_id = service.accept([service.image(png())])
+    work(process, service, job_id)
+    [item] = service.items(job_id)
+    assert item.error is not None
+    assert (item.error.code, item.attempts) == ("engine_not_found", 3)
 
 
 def test_cancel_stops_between_micro_batches(start: Start, service: ServiceHarness) -> None:
