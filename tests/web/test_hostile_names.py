@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -21,6 +22,16 @@ HOSTILE = (
 )
 TRACES = """() => [window.pwned, document.querySelector(
   'img[src=x], a[href^="javascript:"], [onerror], hostile')?.outerHTML].filter(Boolean)"""
+
+REQUEST_LONGEST = """async () => {
+  const start = document.querySelector('script[type=module]').src;
+  const { requestMask } = await import(new URL('segment/prediction/mask_job.js', start));
+  const long = 'n'.repeat(300), hash = 'a'.repeat(64);
+  const image = { id: long, sha256: hash, truth_sha256: hash };
+  const pixels = { bits: 16, cfa: 'RGGB', curve: 'linear', range: [0.123456789, 65535.123456789] };
+  const options = { name: '\u00e9'.repeat(300), pixels, quality: 'standard', confidence: true };
+  await requestMask(image, `${long}@${hash.slice(0, 12)}`, options).catch(() => {});
+}"""
 
 
 def put(service: str, data: bytes) -> str:
@@ -90,3 +101,10 @@ def test_hostile_names_are_text_in_every_view(
         load(view)
         page.wait_for_load_state("networkidle")
         assert page.evaluate(TRACES) == []
+
+
+def test_the_longest_names_make_no_idempotency_key_too_long(window: Open) -> None:
+    page = window("#/service")
+    with page.expect_request(re.compile(r"/v1/jobs$")) as sent:
+        page.evaluate(REQUEST_LONGEST)
+    assert 200 < len(sent.value.headers["idempotency-key"]) <= 256

@@ -13,9 +13,10 @@ import { pixelsText } from '../../lib/pixels/pixels_text.js';
 const LONG_POLL_S = 20;
 /** A mask that takes longer is waited for while its image is shown. */
 const SEGMENT_WAIT_S = 1;
-/** Idempotency keys have up to 256 characters. */
+/** Parts of an idempotency key, which has up to 256 characters: of a hash, of an id, and of others. */
+const MAX_KEY_HASH = 20;
+const MAX_KEY_ID = 60;
 const MAX_KEY_PART = 40;
-const MAX_KEY_ID = 80;
 /** The API's limit for names of items. */
 const MAX_NAME = 256;
 const MAX_JOB_NAME = 200;
@@ -75,9 +76,10 @@ export async function requestMask(image, model, options, signal) {
   const body = { images, name: jobName, model, quality, pixels, lane, confidence };
   const idempotencyKey = [
     confidence ? 'confidence' : 'page',
-    ...[image.sha256, image.truth_sha256 ?? '', model].map((part) => part.slice(0, MAX_KEY_PART)),
+    ...[image.sha256, image.truth_sha256 ?? ''].map((hash) => hash.slice(0, MAX_KEY_HASH)),
     image.id.slice(-MAX_KEY_ID), // The ends of long ids differ.
-    pixelsText(pixels ?? image.pixels),
+    model.slice(-MAX_KEY_PART), // Its version is at its end.
+    pixelsText(pixels ?? image.pixels).slice(-MAX_KEY_PART),
     quality,
     // A header holds ASCII only.
     encodeURIComponent(name).slice(-MAX_KEY_PART),
