@@ -15,7 +15,7 @@ from roadmask.errors import Conflict, JobNotFound
 from roadmask.folder.fetcher import Fetched, MaskFetcher
 from roadmask.folder.lock import FolderLock
 from roadmask.folder.options import RunOptions, file_format
-from roadmask.folder.output_folder import OutputFolder
+from roadmask.folder.output_folder import OutputFolder, check_targets
 from roadmask.folder.results import FileResult, Progress
 from roadmask.folder.selection import Selection
 from roadmask.folder.state import BLOCK, FolderState, KnownFile, state_file
@@ -87,8 +87,9 @@ class FolderRun:
     def run(self, only: Collection[str] | None = None) -> Generator[FileResult]:
         """The result of each file as it ends; `only` names the files, by default all.
 
-        Raises `InvalidRequest` for a folder without images or a selection of none, `Conflict` when
-        another run writes to `out`, and `ServiceUnreachable` when the service stays away.
+        Raises `InvalidRequest` for a folder without images, a selection of none, or files in `out`
+        that are not known as masks and would be overwritten, `Conflict` when another run writes to
+        `out`, and `ServiceUnreachable` when the service stays away.
         """
         names = self._options.image_names()
         selected = _selected(self._selection, names, only)
@@ -97,6 +98,7 @@ class FolderRun:
             FolderLock(file.parent, "lock", "`roadmask batch`"),
             closing(FolderState(file)) as state,
         ):
+            check_targets(self._options, names, selected, state)
             self.progress.total += len(selected)
             artifact = self._client.artifact(self._options.model)
             output = OutputFolder(self._options, names, state, artifact)
@@ -238,8 +240,10 @@ def plan_run(
     selected = _selected(selection, names, only)
     file = state_file(options.out)
     if not file.is_file():
+        check_targets(options, names, selected, None)
         return Plan(0, selected, [], [])
     with closing(FolderState(file)) as state:
+        check_targets(options, names, selected, state)
         output = OutputFolder(options, names, state, None)
 
         def is_kept(name: str, known: KnownFile | None) -> bool:
