@@ -15,25 +15,26 @@ from roadmask.folder.options import RunOptions
 from roadmask.folder.output_names import confidence_name, mask_names, mask_suffix
 from roadmask.folder.results import FAILURES, RESULTS, FileResult, read_results
 from roadmask.folder.state import FileState, FolderState, KnownFile
-from roadmask.images.image_files import examples
+from roadmask.images.image_files import FoundImages, examples
 from roadmask.images.stems import unique_stems
 from roadmask.schemas.mask_formats import FILE_FORMATS
 from roadmask.schemas.pixels import AS_STORED
 
 
 class OutputFolder:
-    """The mask files of the images `names`, all of the run's folder, and their recorded results.
+    """The mask files of `images`, all of the run's folder, and their recorded results.
 
     `artifact` is the model version that the service serves now, if it is certain: masks of another
     are outdated. Safe to share between threads.
     """
 
     def __init__(
-        self, options: RunOptions, names: Sequence[str], state: FolderState, artifact: str | None
+        self, options: RunOptions, images: FoundImages, state: FolderState, artifact: str | None
     ) -> None:
         self._options = options
-        self._names = names
-        self._masks = mask_names(names, options.format)
+        self._names = images.names
+        self._unreadable = images.unreadable
+        self._masks = mask_names(images.names, options.format)
         self._state = state
         self._artifact = artifact
         # Text, because joining paths takes longer than to look up a file.
@@ -88,7 +89,8 @@ class OutputFolder:
     def stale(self) -> list[str]:
         """Masks of earlier runs that belong to no image of the folder, in any format.
 
-        Files that were changed since are not among them.
+        Files that were changed since are not among them, nor what may belong to an image in a
+        folder that cannot be listed.
         """
         current = set(self._masks.values())
         stems = set(unique_stems(self._names).values())
@@ -98,6 +100,7 @@ class OutputFolder:
             name
             for name in self._state.written()
             if name not in current
+            and not any(place == "." or name.startswith(f"{place}/") for place in self._unreadable)
             and not any(
                 name.endswith(suffix) and name.removesuffix(suffix) in stems for suffix in suffixes
             )

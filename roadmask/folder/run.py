@@ -57,6 +57,8 @@ class FolderRun:
         """Masks of earlier runs, below `out`, that belong to no image of the folder."""
         self.foreign: list[str] = []
         """Files below `out` that are named like masks, and that no run has written."""
+        self.unreadable: dict[str, str] = {}
+        """Folders below `folder` that could not be listed when `run` was called last, and why."""
         self._selection = selection or Selection()
         self._client = client
         self._options = RunOptions(
@@ -91,7 +93,8 @@ class FolderRun:
         that are not known as masks and would be overwritten, `Conflict` when another run writes to
         `out`, and `ServiceUnreachable` when the service stays away.
         """
-        names = self._options.image_names()
+        images = self._options.images()
+        names, self.unreadable = images.names, images.unreadable
         selected = _selected(self._selection, names, only)
         file = state_file(self._options.out)
         with (
@@ -101,7 +104,7 @@ class FolderRun:
             check_targets(self._options, names, selected, state)
             self.progress.total += len(selected)
             artifact = self._client.artifact(self._options.model)
-            output = OutputFolder(self._options, names, state, artifact)
+            output = OutputFolder(self._options, images, state, artifact)
             try:
                 yield from self._collect(selected, state, output)
             except OSError:
@@ -115,9 +118,9 @@ class FolderRun:
 
     def delete_stale(self) -> None:
         """Delete the masks in `stale`."""
-        names = self._options.image_names()
+        images = self._options.images()
         with closing(FolderState(state_file(self._options.out))) as state:
-            OutputFolder(self._options, names, state, None).delete(self.stale)
+            OutputFolder(self._options, images, state, None).delete(self.stale)
 
     def stop(self) -> None:
         """End the run early, from any thread; the next run resumes it."""
@@ -236,7 +239,8 @@ def plan_run(
     options: RunOptions, selection: Selection, only: Collection[str] | None = None
 ) -> Plan:
     """What a run would do; nothing is read but names and the state. Raises `InvalidRequest`."""
-    names = options.image_names()
+    found = options.images()
+    names = found.names
     selected = _selected(selection, names, only)
     file = state_file(options.out)
     if not file.is_file():
@@ -244,7 +248,7 @@ def plan_run(
         return Plan(0, selected, [], [])
     with closing(FolderState(file)) as state:
         check_targets(options, names, selected, state)
-        output = OutputFolder(options, names, state, None)
+        output = OutputFolder(options, found, state, None)
 
         def is_kept(name: str, known: KnownFile | None) -> bool:
             return (
