@@ -19,6 +19,7 @@ from roadmask.folder.output_folder import OutputFolder
 from roadmask.folder.results import FileResult
 from roadmask.folder.state import FolderState, state_file
 from roadmask.hashing import sha256_of
+from roadmask.images.image_files import FoundImages
 from roadmask.masks.taxonomy import CITYSCAPES
 from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.mask_parameters import MaskParameters
@@ -39,7 +40,7 @@ def prepare(folder: Path, out: Path, count: int, artifact: str) -> None:
     names = [f"{n % FOLDERS:03d}/{n:08d}.jpg" for n in range(count)]
     results = []
     with closing(FolderState(state_file(out))) as state:
-        output = OutputFolder(options, names, state, artifact)
+        output = OutputFolder(options, FoundImages(names, {}), state, artifact)
         for name in names:
             data = name.encode()
             image, mask = folder / name, (out / name).with_suffix(".png")

@@ -85,8 +85,8 @@ def batch(
     After an interruption the same command resumes the run. Images that fail are listed with the
     cause on stderr, in `OUT/failures.jsonl`, and with thumbnails in `OUT/failures/index.html`.
 
-    Exit codes: 0 all masks written, 1 some images failed, 2 wrong usage, 3 no service, 130
-    interrupted. With --watch, Ctrl-C exits with 0 or 1 if no image is left.
+    Exit codes: 0 all masks written, 1 some images or folders failed, 2 wrong usage, 3 no service,
+    130 interrupted. With --watch, Ctrl-C exits with 0 or 1 if no image is left.
     """
     from roadmask.cli.display.batch_summary import BatchSummary
     from roadmask.folder.options import RunOptions, file_format
@@ -112,12 +112,24 @@ def batch(
                     _watch(run, folder, out, display, verbose)
                 else:
                     display.follow(_told(run.run(only), display, verbose))
-            summary.stale, summary.are_deleted = run.stale, delete
-            summary.foreign = products.without_own(run.foreign, out)
+            _note_left(summary, run, folder, products)
+            summary.are_deleted = delete
             if delete:
                 run.delete_stale()
             summary.matching = products.make(options, format)
-    ctx.exit(Exit.FAILURES if summary.progress.failed else Exit.OK)
+    ctx.exit(_exit_code(run, selection))
+
+
+def _note_left(summary: BatchSummary, run: FolderRun, folder: Path, products: Products) -> None:
+    """Note what the run has found beside images and their masks."""
+    summary.add_unreadable(folder, run.unreadable)
+    summary.stale = run.stale
+    summary.foreign = products.without_own(run.foreign, summary.out)
+
+
+def _exit_code(run: FolderRun, selection: Selection) -> Exit:
+    missed = any(not selection.excludes(name) for name in run.unreadable)
+    return Exit.FAILURES if run.progress.failed or missed else Exit.OK
 
 
 @contextmanager

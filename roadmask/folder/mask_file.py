@@ -6,6 +6,8 @@ import errno
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from roadmask.atomic import write_atomically
 from roadmask.errors import ImageUnreadable, MaskNotWritten
 from roadmask.folder.output_names import confidence_name
@@ -13,6 +15,7 @@ from roadmask.images.decoding import decode, encode_png
 from roadmask.masks.codec import decode_mask, index_png, overlay
 from roadmask.masks.formats.masked_image import MaskedImage
 from roadmask.masks.formats.render import render
+from roadmask.masks.taxonomy import CITYSCAPES
 from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.pixels import AS_STORED, Pixels
 
@@ -70,6 +73,20 @@ def write_mask_file(path: Path, content: bytes) -> None:
             f"{error.filename or path} cannot be written: {error.strerror}. Rename the image, or "
             "move away what has the name of its mask, and run the same command again."
         ) from error
+
+
+def has_our_palette(file: Path) -> bool:
+    """Whether a file is an indexed PNG with the palette of masks: such a mask is known without a
+    record, as of an earlier revision or of another machine."""
+    if file.suffix != MaskFormat.PNG.suffix:
+        return False
+    try:
+        with Image.open(file) as picture:
+            palette = picture.getpalette() if picture.mode == "P" else None
+    except (OSError, SyntaxError, ValueError):
+        return False
+    colors = CITYSCAPES.palette[: len(CITYSCAPES)].ravel().tolist()
+    return palette is not None and palette[: len(colors)] == colors
 
 
 def convert_mask(

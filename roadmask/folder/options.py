@@ -7,7 +7,7 @@ from pathlib import Path
 
 from roadmask.errors import InvalidRequest
 from roadmask.folder.state import last_format
-from roadmask.images.image_files import find_image_names, no_images
+from roadmask.images.image_files import FoundImages, list_images, no_images
 from roadmask.schemas.mask_formats import FILE_FORMATS, FOLDER_DOCUMENTS, MaskFormat
 from roadmask.schemas.mask_parameters import MaskParameters
 
@@ -46,8 +46,8 @@ class RunOptions:
         given = [f"{name}={value}" for name, value in self.parameters.given().items()]
         return [*given, *(["confidence"] if self.confidence else [])]
 
-    def image_names(self) -> list[str]:
-        """Paths of all images below `folder`, relative to it, with `/`.
+    def images(self) -> FoundImages:
+        """All images below `folder`, without what is below the outputs.
 
         Raises `InvalidRequest` when there are none, or when masks would mix with images.
         """
@@ -67,10 +67,14 @@ class RunOptions:
             for place in outputs
             if place.is_relative_to(self.folder)
         )
-        names = [name for name in find_image_names(self.folder) if not name.startswith(within)]
+        found = list_images(self.folder)
+        names = [name for name in found.names if not name.startswith(within)]
         if not names:
             raise InvalidRequest(no_images(self.folder))
-        return names
+        places = found.unreadable.items()
+        return FoundImages(
+            names, {name: why for name, why in places if not f"{name}/".startswith(within)}
+        )
 
 
 def file_format(name: str | None, out: Path) -> MaskFormat:

@@ -9,29 +9,32 @@ from contextlib import suppress
 from pathlib import Path
 
 from roadmask.atomic import write_atomically
-from roadmask.folder.mask_file import MaskWriter
+from roadmask.errors import InvalidRequest, RecordUnreadable
+from roadmask.folder.mask_file import MaskWriter, has_our_palette
 from roadmask.folder.options import RunOptions
 from roadmask.folder.output_names import confidence_name, mask_names, mask_suffix
-from roadmask.folder.results import FAILURES, RESULTS, FileResult
-from roadmask.folder.state import FolderState, KnownFile
+from roadmask.folder.results import FAILURES, RESULTS, FileResult, read_results
+from roadmask.folder.state import FileState, FolderState, KnownFile
+from roadmask.images.image_files import FoundImages, examples
 from roadmask.images.stems import unique_stems
 from roadmask.schemas.mask_formats import FILE_FORMATS
 from roadmask.schemas.pixels import AS_STORED
 
 
 class OutputFolder:
-    """The mask files of the images `names`, all of the run's folder, and their recorded results.
+    """The mask files of `images`, all of the run's folder, and their recorded results.
 
     `artifact` is the model version that the service serves now, if it is certain: masks of another
     are outdated. Safe to share between threads.
     """
 
     def __init__(
-        self, options: RunOptions, names: Sequence[str], state: FolderState, artifact: str | None
+        self, options: RunOptions, images: FoundImages, state: FolderState, artifact: str | None
     ) -> None:
         self._options = options
-        self._names = names
-        self._masks = mask_names(names, options.format)
+        self._names = images.names
+        self._unreadable = images.unreadable
+        self._masks = mask_names(images.names, options.format)
         self._state = state
         self._artifact = artifact
         # Text, because joining paths takes longer than to look up a file.
@@ -74,10 +77,20 @@ class OutputFolder:
                     result.line(),
                 )
 
+    def adopt(self, names: Iterable[str]) -> None:
+        """Record the masks of these images that a run has written, and was cut off before it could
+        record them."""
+        recorded = self._state.recorded()
+        for mask in (self._masks[name] for name in names if name in self._masks):
+            file = f"{self._out}{mask}"
+            if mask not in recorded and os.path.isfile(file):
+                self._state.save_written(mask, FileState.of(file), by_run=False)
+
     def stale(self) -> list[str]:
         """Masks of earlier runs that belong to no image of the folder, in any format.
 
-        Files that were changed since are not among them.
+        Files that were changed since are not among them, nor what may belong to an image in a
+        folder that cannot be listed.
         """
         current = set(self._masks.values())
         stems = set(unique_stems(self._names).values())
@@ -87,6 +100,7 @@ class OutputFolder:
             name
             for name in self._state.written()
             if name not in current
+            and not any(place == "." or name.startswith(f"{place}/") for place in self._unreadable)
             and not any(
                 name.endswith(suffix) and name.removesuffix(suffix) in stems for suffix in suffixes
             )
@@ -122,3 +136,43 @@ class OutputFolder:
         write_atomically(out / RESULTS, (f"{line}\n".encode() for line in lines))
         failures = (line for line in lines if '"error"' in line and "error" in json.loads(line))
         write_atomically(out / FAILURES, (f"{line}\n".encode() for line in failures))
+
+
+def check_targets(
+    options: RunOptions, names: Sequence[str], selected: Iterable[str], state: FolderState | None
+) -> None:
+    """Raise `InvalidRequest` if masks of `selected` would overwrite files not known as masks.
+
+    `names` are all images of the folder. `state` is None where there is none.
+    """
+    masks = mask_names(names, options.format)
+    recorded = state.recorded() if state else set()
+    # A run that was cut off has written masks of its open sub-jobs that are not on record.
+    submitted = state.submitted() if state else set()
+    out = os.path.join(options.out, "")
+    found = [
+        mask
+        for name in selected
+        if (mask := masks[name]) not in recorded
+        and name not in submitted
+        and os.path.isfile(f"{out}{mask}")
+    ]
+    if not found:
+        return
+    listed = _listed(options.out)
+    files = (options.out / mask for mask in found if mask not in listed)
+    unknown = [file for file in files if not has_our_palette(file)]
+    if unknown:
+        one = len(unknown) == 1
+        raise InvalidRequest(
+            f"Masks would overwrite {len(unknown):,} {'file' if one else 'files'} in {options.out} "
+            f"not known as {'a mask' if one else 'masks'}: {examples(unknown, options.out)}. "
+            f"Choose another folder with --out, or move {'it' if one else 'them'} away."
+        )
+
+
+def _listed(out: Path) -> set[str | None]:
+    """The masks in `results.jsonl`, which is there where the state was deleted or not copied."""
+    with suppress(RecordUnreadable):
+        return {result.mask for result in read_results(out)}
+    return set()

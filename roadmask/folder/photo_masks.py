@@ -8,14 +8,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from roadmask.errors import InvalidRequest
-from roadmask.folder.mask_file import MaskWriter
+from roadmask.folder.mask_file import MaskWriter, has_our_palette
 from roadmask.folder.output_names import confidence_name, mask_names
 from roadmask.folder.state import FileState, FolderState, state_file
-from roadmask.masks.taxonomy import CITYSCAPES
-from roadmask.schemas.mask_formats import MaskFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ class PhotoMasks:
                     f"{file} is a photo, and its mask would overwrite it. Choose another folder "
                     "with --out."
                 )
-            if not force and file.exists() and name not in known and not _looks_like_ours(file):
+            if not force and file.exists() and name not in known and not has_our_palette(file):
                 raise InvalidRequest(
                     f"{file} exists and is not known as a mask. Choose another folder with --out, "
                     "or overwrite it with --force."
@@ -89,17 +85,3 @@ class PhotoMasks:
         if self.writer.confidence is not None:
             file = self.writer.confidence / confidence_name(name)
             yield os.path.relpath(file, self.writer.out), file
-
-
-def _looks_like_ours(file: Path) -> bool:
-    """Whether a file is an indexed PNG with the palette of masks: those of earlier revisions are
-    not on record."""
-    if file.suffix != MaskFormat.PNG.suffix:
-        return False
-    try:
-        with Image.open(file) as picture:
-            palette = picture.getpalette() if picture.mode == "P" else None
-    except (OSError, SyntaxError, ValueError):
-        return False
-    colors = CITYSCAPES.palette[: len(CITYSCAPES)].ravel().tolist()
-    return palette is not None and palette[: len(colors)] == colors

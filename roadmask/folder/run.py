@@ -15,7 +15,7 @@ from roadmask.errors import Conflict, JobNotFound
 from roadmask.folder.fetcher import Fetched, MaskFetcher
 from roadmask.folder.lock import FolderLock
 from roadmask.folder.options import RunOptions, file_format
-from roadmask.folder.output_folder import OutputFolder
+from roadmask.folder.output_folder import OutputFolder, check_targets
 from roadmask.folder.results import FileResult, Progress
 from roadmask.folder.selection import Selection
 from roadmask.folder.state import BLOCK, FolderState, KnownFile, state_file
@@ -57,6 +57,8 @@ class FolderRun:
         """Masks of earlier runs, below `out`, that belong to no image of the folder."""
         self.foreign: list[str] = []
         """Files below `out` that are named like masks, and that no run has written."""
+        self.unreadable: dict[str, str] = {}
+        """Folders below `folder` that could not be listed when `run` was called last, and why."""
         self._selection = selection or Selection()
         self._client = client
         self._options = RunOptions(
@@ -87,19 +89,22 @@ class FolderRun:
     def run(self, only: Collection[str] | None = None) -> Generator[FileResult]:
         """The result of each file as it ends; `only` names the files, by default all.
 
-        Raises `InvalidRequest` for a folder without images or a selection of none, `Conflict` when
-        another run writes to `out`, and `ServiceUnreachable` when the service stays away.
+        Raises `InvalidRequest` for a folder without images, a selection of none, or files in `out`
+        that are not known as masks and would be overwritten, `Conflict` when another run writes to
+        `out`, and `ServiceUnreachable` when the service stays away.
         """
-        names = self._options.image_names()
+        images = self._options.images()
+        names, self.unreadable = images.names, images.unreadable
         selected = _selected(self._selection, names, only)
         file = state_file(self._options.out)
         with (
             FolderLock(file.parent, "lock", "`roadmask batch`"),
             closing(FolderState(file)) as state,
         ):
+            check_targets(self._options, names, selected, state)
             self.progress.total += len(selected)
             artifact = self._client.artifact(self._options.model)
-            output = OutputFolder(self._options, names, state, artifact)
+            output = OutputFolder(self._options, images, state, artifact)
             try:
                 yield from self._collect(selected, state, output)
             except OSError:
@@ -113,9 +118,9 @@ class FolderRun:
 
     def delete_stale(self) -> None:
         """Delete the masks in `stale`."""
-        names = self._options.image_names()
+        images = self._options.images()
         with closing(FolderState(state_file(self._options.out))) as state:
-            OutputFolder(self._options, names, state, None).delete(self.stale)
+            OutputFolder(self._options, images, state, None).delete(self.stale)
 
     def stop(self) -> None:
         """End the run early, from any thread; the next run resumes it."""
@@ -234,13 +239,16 @@ def plan_run(
     options: RunOptions, selection: Selection, only: Collection[str] | None = None
 ) -> Plan:
     """What a run would do; nothing is read but names and the state. Raises `InvalidRequest`."""
-    names = options.image_names()
+    found = options.images()
+    names = found.names
     selected = _selected(selection, names, only)
     file = state_file(options.out)
     if not file.is_file():
+        check_targets(options, names, selected, None)
         return Plan(0, selected, [], [])
     with closing(FolderState(file)) as state:
-        output = OutputFolder(options, names, state, None)
+        check_targets(options, names, selected, state)
+        output = OutputFolder(options, found, state, None)
 
         def is_kept(name: str, known: KnownFile | None) -> bool:
             return (

@@ -43,6 +43,10 @@ class Selection:
         )
         return list(islice(wanted, self.limit))
 
+    def excludes(self, folder: str) -> bool:
+        """Whether all that is in a folder is left out."""
+        return _matches(f"{folder}/", self.exclude)
+
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(

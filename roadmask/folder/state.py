@@ -37,7 +37,7 @@ WRITTEN = """
 CREATE TABLE written (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, by_run INTEGER)
 """
 """The files of all masks, also of those whose images are gone or renamed. `by_run` is 1 for those
-of a folder run, and 0 for those of single photos."""
+of a folder run, and 0 for those of single photos and those that a run left without a record."""
 
 
 class FileState(NamedTuple):
@@ -169,6 +169,10 @@ class FolderState:
         rows = self._rows("SELECT path FROM written WHERE by_run ORDER BY path")
         return [os.fsdecode(path) for (path,) in rows]
 
+    def recorded(self) -> set[str]:
+        """The names of all files that were ever written, whatever they are now."""
+        return {os.fsdecode(path) for (path,) in self._rows("SELECT path FROM written")}
+
     def forget_written(self, name: str) -> None:
         """Delete the record of a file that is gone."""
         self._write("DELETE FROM written WHERE path = ?", os.fsencode(name))
@@ -201,6 +205,12 @@ class FolderState:
         """The files of open sub-jobs with these options, by key, the oldest first."""
         rows = self._rows("SELECT key, files FROM lots WHERE model = ? ORDER BY rowid", options)
         return {key: json.loads(files) for key, files in rows}
+
+    def submitted(self) -> set[str]:
+        """The files of all open sub-jobs."""
+        return {
+            name for (files,) in self._rows("SELECT files FROM lots") for name in json.loads(files)
+        }
 
     def remove_sub_job(self, key: str) -> None:
         """Delete a sub-job whose files all have results, or which is not resumed."""

@@ -155,6 +155,7 @@ class Uploader:
                 self._submit_files(files, key)
                 resumed |= files.keys()
             else:
+                self._output.adopt(files)
                 self._state.remove_sub_job(key)
         return resumed
 

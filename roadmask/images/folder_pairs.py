@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +148,7 @@ def _annotated_beside(folder: Path) -> FolderPair | None:
     """Splits such as CamVid's: `val` beside `valannot`, `val_labels` or `val_masks`."""
     for layout in (SEGNET, CAMVID, NAMED_ALIKE):
         masks = folder.parent / layout.masks[0].replace("NAME", folder.name)
-        if folder.name and masks.is_dir() and find_images(masks):
+        if folder.name and find_images(masks):
             return FolderPair(layout, folder, masks)
     return None
 
@@ -162,12 +163,18 @@ def _descend(folder: Path, path: str) -> Path | None:
 
 
 def _children(folder: Path) -> dict[str, Path]:
-    """The folders in a folder by their names without case, hidden ones and links left out."""
-    children = sorted(folder.iterdir())
+    """The folders in a folder by their names without case, hidden ones and links left out.
+
+    Empty if it cannot be listed: `find_skipped` names it.
+    """
+    try:
+        children = sorted(folder.iterdir())
+    except OSError:
+        return {}
     return {
         child.name.casefold(): child
         for child in children
-        if not child.name.startswith(".") and child.is_dir() and not child.is_symlink()
+        if not child.name.startswith(".") and os.path.isdir(child) and not os.path.islink(child)
     }
 
 

@@ -170,7 +170,7 @@ def _of_pairs(folder: Path, pairs: Sequence[FolderPair]) -> DatasetFolder:
 def _of_images(folder: Path) -> DatasetFolder:
     """Images without a folder of masks. Masks may lie beside them: `a_mask.png` beside `a.jpg`."""
     images_only = folder / "images"
-    inside = images_only if images_only.is_dir() and find_images(images_only) else folder
+    inside = images_only if find_images(images_only) else folder
     files = find_images(inside)
     stems = {stem(path.relative_to(inside).as_posix()).casefold() for path in files}
     masks = {path for path in files if _is_mask_of_another(path, inside, stems)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class BatchSummary:
     """What lies in the folder and is not read."""
     hints: list[str] = field(default_factory=list)
     """What to do about it."""
+    failures: list[str] = field(default_factory=list)
+    """Those of the hints that are said in any case."""
     stale: list[str] = field(default_factory=list)
     """Masks that belong to no image of the folder."""
     foreign: list[str] = field(default_factory=list)
@@ -48,6 +51,12 @@ class BatchSummary:
         """Note what a run over `folder` leaves out."""
         self.skipped = find_skipped(folder)
         self.hints = self.skipped.messages(folder)
+
+    def add_unreadable(self, folder: Path, names: Mapping[str, str]) -> None:
+        """Note what could not be listed, and why, when the run looked for its images."""
+        self.skipped.unreadable |= {folder / name: cause for name, cause in names.items()}
+        self.hints = self.skipped.messages(folder)
+        self.failures = Skipped(unreadable=self.skipped.unreadable).messages(folder)
 
     def json(self) -> str:
         """One JSON document; `docs/batch.md` describes its members."""
@@ -129,6 +138,9 @@ class BatchSummary:
             click.echo(self.json())
         elif not quiet:
             self.print()
+        else:
+            for hint in self.failures:
+                say(hint, err=True)
 
 
 def _masks(count: int) -> str:

@@ -15,6 +15,7 @@ from roadmask import Client
 from tests.harness.client.photo_folders import photo, read_lines, tree
 from tests.harness.client.program import PROGRAM, Done, call_roadmask
 from tests.harness.client.stub_server import StubResponse, problem, stub_server
+from tests.harness.privileges import bound_by_permissions
 
 Batch = Callable[..., Done]
 
@@ -115,8 +116,45 @@ def test_what_is_skipped_is_counted_and_said(batch: Batch, photos: Path) -> None
     assert (done.returncode, "5 masks" in done.stdout) == (0, True)
     assert "Skipped 3 links to folders or to nothing" in done.stderr
     assert json.loads(batch("--json").stdout)["skipped"] == {
-        "unsupported": 1, "hidden": 1, "links": 3,
+        "unsupported": 1, "hidden": 1, "links": 3, "unreadable": 0,
     }  # fmt: skip
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_a_folder_that_cannot_be_listed_is_named_and_keeps_its_masks(
+    batch: Batch, photos: Path, masks: Path
+) -> None:
+    assert batch().returncode == 0
+    (photos / "top.png").unlink()
+    (photos / "a/b").chmod(0)
+    said = "Skipped 1 folders that cannot be listed (Permission denied). Make them readable: a/b."
+    with bound_by_permissions():
+        done = batch("--delete", "--json")
+        told = json.loads(done.stdout)
+        quiet = batch("-q")
+        excluded = batch("--exclude", "b")
+        plan = json.loads(batch("--dry-run", "--json").stdout)
+    assert (done.returncode, told["stale"], told["done"]) == (1, ["top.png"], 2)
+    assert told["skipped"]["unreadable"] == plan["skipped"]["unreadable"] == 1
+    assert (masks / "a/b/deep.png").exists()
+    assert (quiet.returncode, quiet.stderr) == (1, f"{said}\n")
+    assert (excluded.returncode, said in excluded.stderr) == (0, True)
+    (photos / "a/b").chmod(0o700)
+    assert "3 masks up to date" in batch("--delete").stdout
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_images_in_a_folder_that_can_only_be_listed_fail_with_their_cause(
+    batch: Batch, photos: Path, masks: Path
+) -> None:
+    assert batch().returncode == 0
+    (photos / "a/b").chmod(0o400)
+    with bound_by_permissions():
+        done = batch("--delete", "--json")
+    (photos / "a/b").chmod(0o700)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["failed"], told["stale"]) == (1, 1, [])
+    assert "Permission denied" in done.stderr
 
 
 @pytest.mark.usefixtures("busy_worker")

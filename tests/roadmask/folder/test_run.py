@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from roadmask import Client, decode_mask
 from roadmask.errors import InvalidRequest
 from roadmask.folder.options import RunOptions
 from roadmask.folder.results import Progress
+from roadmask.folder.run import plan_run
+from roadmask.folder.selection import Selection
 from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.mask_parameters import MaskParameters
 from tests.harness.client.photo_folders import photo, read_lines, run, tree
@@ -91,6 +94,56 @@ def test_only_what_changed_is_done_again(client: Client, photos: Path, masks: Pa
     assert (progress.kept, progress.inferred, progress.uploaded) == (1, 4, 2)
     assert (decode_mask((masks / "top.png").read_bytes()) == 1).all()
     assert len(tree(masks)) == 5
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_files_that_no_run_has_written_are_not_overwritten(
+    client: Client, photos: Path, masks: Path
+) -> None:
+    photo(masks / "a/one.png", seed=90)
+    mine = (masks / "a/one.png").read_bytes()
+    plan = RunOptions(photos, masks, MaskFormat.INDEX, "default", None, MaskParameters())
+    cause = (
+        r"1 file in .* not known as a mask: a/one\.png\. Choose another folder with --out, or move"
+    )
+    with pytest.raises(InvalidRequest, match=cause):
+        plan_run(plan, Selection())
+    assert not (masks / ".roadmask").exists()
+    with pytest.raises(InvalidRequest, match=cause):
+        run(client, photos, masks)
+    assert not list(client.jobs()), "nothing was sent"
+    others = Selection(exclude=("one.jpg",))
+    assert plan_run(plan, others).kept == 0
+    assert run(client, photos, masks, selection=others).inferred == 3
+    with pytest.raises(InvalidRequest, match=cause):
+        plan_run(plan, Selection())
+    with pytest.raises(InvalidRequest, match=cause):
+        run(client, photos, masks)
+    assert run(client, photos, masks, format="rle").done == 4, "its files have other names"
+    assert (masks / "a/one.png").read_bytes() == mine
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_many_files_that_no_run_has_written_are_counted(
+    client: Client, photos: Path, masks: Path
+) -> None:
+    for name in ("a/b/deep.png", "a/one.png", "top.png", "with space ü.png"):
+        photo(masks / name, seed=90)
+    with pytest.raises(InvalidRequest, match=r"4 files .* masks: a/b/deep\.png, .* and 1 more\."):
+        run(client, photos, masks)
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_masks_without_a_record_are_known_by_the_results_or_the_palette(
+    client: Client, photos: Path, masks: Path
+) -> None:
+    run(client, photos, masks)
+    rmtree(masks / ".roadmask")
+    assert run(client, photos, masks).done == 4
+    run(client, photos, masks, format="png")
+    rmtree(masks / ".roadmask")
+    (masks / "results.jsonl").write_text("damaged")
+    assert run(client, photos, masks, format="png").done == 4
 
 
 @pytest.mark.usefixtures("busy_worker")

@@ -9,8 +9,13 @@ import pytest
 from redis import Redis
 
 from roadmask import Client
+from roadmask.errors import InvalidRequest
+from roadmask.folder.options import RunOptions
 from roadmask.folder.results import FileResult, Progress
-from roadmask.folder.run import FolderRun
+from roadmask.folder.run import FolderRun, plan_run
+from roadmask.folder.selection import Selection
+from roadmask.schemas.mask_formats import MaskFormat
+from roadmask.schemas.mask_parameters import MaskParameters
 from roadmask.settings import Settings
 from storage.objects.local import LocalStore
 from tests.harness.client.photo_folders import photo, read_lines, run
@@ -88,6 +93,16 @@ def _beginning(
     worker.finish(job.id, failing)
     thread.join()
     return results
+
+
+def test_a_mask_by_hand_for_an_image_that_failed_is_not_overwritten(
+    client: Client, worker: FakeWorker, photos: Path, masks: Path
+) -> None:
+    _beginning(FolderRun(client, photos, masks), worker, client, failing=(1,))
+    photo(masks / "a/one.png", 90)
+    options = RunOptions(photos, masks, MaskFormat.INDEX, "default", None, MaskParameters())
+    with pytest.raises(InvalidRequest, match="not known as a mask"):
+        plan_run(options, Selection(), {"a/one.jpg"})
 
 
 def test_an_image_left_undone_by_a_canceled_job_is_handed_in_again(

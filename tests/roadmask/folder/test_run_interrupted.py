@@ -21,6 +21,7 @@ from roadmask.folder.lock import FolderLock
 from roadmask.folder.output_folder import OutputFolder
 from roadmask.folder.results import FileResult
 from roadmask.folder.run import FolderRun
+from roadmask.folder.selection import Selection
 from roadmask.folder.uploader import SubJob
 from roadmask.schemas.jobs import Job
 from tests.harness.client.photo_folders import photo, read_lines, run, tree
@@ -109,8 +110,13 @@ def test_a_job_that_is_deleted_meanwhile_is_submitted_again_by_the_next_run(
 
 
 @pytest.mark.usefixtures("busy_worker")
+@pytest.mark.parametrize("next_run", [Selection(), Selection(include=("top.png",))])
 def test_masks_that_were_written_count_where_their_results_cannot_be_saved(
-    client: Client, photos: Path, masks: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client,
+    photos: Path,
+    masks: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    next_run: Selection,
 ) -> None:
     def fail(self: OutputFolder, results: list[FileResult]) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(masks / ".roadmask"))
@@ -121,4 +127,6 @@ def test_masks_that_were_written_count_where_their_results_cannot_be_saved(
         with pytest.raises(OSError, match="No space left"):
             list(cut_off.run())
     assert cut_off.progress.done == len(tree(masks)) == 4
+    # A job of more images than are selected is not resumed.
+    assert run(client, photos, masks, selection=next_run).failed == 0
     assert run(client, photos, masks).done == 4
