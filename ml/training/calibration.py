@@ -50,7 +50,7 @@ def calibrate(
     answers = list(taxonomy.real)
     given = np.asarray(weights, np.float32)[answers]
     # A category of weight 0 was not learnt, so nothing of its weight is in the bias.
-    log_weights = np.log(np.where(given > 0, given, 1))
+    log_weights = np.log(np.where(given > 0, given, 1)).astype(np.float32)
     shares = _SHARES if log_weights.any() else (0.0,)
     scores = [
         _mean_iou(logits - np.float32(share) * log_weights, truth, taxonomy) for share in shares

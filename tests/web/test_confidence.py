@@ -140,7 +140,7 @@ def test_confidence_is_computed_in_the_quality_of_the_mask(window: Open, service
     asked: list[dict[str, Any]] = []
 
     def note(route: Route) -> None:
-        asked.append(route.request.post_data_json)
+        asked.append(route.request.post_data_json or {})
         route.continue_(post_data={**asked[-1], "quality": "standard"})
 
     page = window()

@@ -251,7 +251,7 @@ def test_a_batch_is_of_what_was_chosen_last(window: Open, tmp_path: Path, choice
     expect(start).to_have_text("Start")
     with page.expect_request(re.compile(r"/v1/jobs$")) as sent:
         start.click()
-    body = sent.value.post_data_json
+    body = sent.value.post_data_json or {}
     if choice == "files":
         assert [image["custom_id"] for image in body["images"]] == names[1:]
     else:

@@ -329,11 +329,10 @@ def test_events_of_a_job_that_does_not_exist(connect: Connect) -> None:
 @pytest.mark.slow
 def test_calls_that_wait_for_each_other_are_not_the_silence_of_the_service() -> None:
     """Connections are few: the last calls wait longer than the service may be silent."""
-
-    handlers = []
+    handlers: set[asyncio.Task[Any]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handlers.append(asyncio.current_task())
+        handlers.update(filter(None, [asyncio.current_task()]))
         with suppress(asyncio.IncompleteReadError):
             while await reader.readuntil(b"\r\n\r\n"):
                 await asyncio.sleep(1)

@@ -234,7 +234,7 @@ def test_the_depth_of_an_avif_is_that_of_its_header(bits: int) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_bands_without_a_colour_are_not_taken_for_grey(dtype: type) -> None:
     buffer = io.BytesIO()
-    rgb = np.full((8, 12, 3), 90, dtype)
+    rgb: np.ndarray = np.full((8, 12, 3), 90, dtype)
     tifffile.imwrite(buffer, rgb, photometric="minisblack", planarconfig="contig")
     with pytest.raises(UnsupportedFormat, match="3 bands whose colours it does not name"):
         sniff(buffer.getvalue(), LIMIT)
