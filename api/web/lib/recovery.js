@@ -40,6 +40,24 @@ export function failureNote(error, retry) {
 }
 
 /**
+ * Load a part of a view. When that fails, its place offers to try again.
+ * @param {{setMessage: (...content: (string | Node)[]) => void}} place
+ * @param {() => Promise<void>} load
+ */
+export async function loadInto(place, load) {
+  try {
+    await load();
+  } catch (error) {
+    if (isAbort(error)) return;
+    const retry = () => {
+      place.setMessage();
+      loadInto(place, load);
+    };
+    place.setMessage(failureNote(error, retry));
+  }
+}
+
+/**
  * What `load` gives. While it fails with what passes by itself, it is tried again. Throws Problem.
  * @template T
  * @param {() => Promise<T>} load

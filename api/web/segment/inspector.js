@@ -1,6 +1,6 @@
 /** The inspected image: its panes, tools and legend, and the request for its mask. */
 
-import { getJob, getService } from '../lib/api/client.js';
+import { getService } from '../lib/api/client.js';
 import { isAbort, Problem } from '../lib/api/http.js';
 import { h } from '../lib/element.js';
 import { Emitter } from '../lib/emitter.js';
@@ -9,7 +9,7 @@ import { baseName } from '../lib/names.js';
 import { palette } from '../lib/palette.js';
 import { PixelsMenu } from '../lib/pixels/pixels_menu.js';
 import { problemNote } from '../lib/problem.js';
-import { failureNote, sayWhenSlow } from '../lib/recovery.js';
+import { failureNote, loadInto, sayWhenSlow } from '../lib/recovery.js';
 import { Correction } from './correction/correction.js';
 import { BASE_LAYERS, DisplayOptions, LAYERS } from './display_options.js';
 import { inspectorDownloads } from './downloads.js';
@@ -18,7 +18,7 @@ import { Legend } from './legend.js';
 import { PixelInfo } from './pixel_info.js';
 import { ConfidenceLoader } from './prediction/confidence_loader.js';
 import { loadPhoto, loadPrediction, loadTruth } from './prediction/image_data.js';
-import { requestMask, takeSegmented, waitForItem } from './prediction/mask_job.js';
+import { requestAgain, requestMask, takeSegmented, waitForItem } from './prediction/mask_job.js';
 import { ModelList } from './prediction/model_list.js';
 import { ModelSelect } from './prediction/model_select.js';
 import { OtherPrediction } from './prediction/other_prediction.js';
@@ -132,15 +132,10 @@ export class Inspector extends Emitter {
     this.#viewer.close();
   }
 
-  /** @param {URLSearchParams} query of the link whose mask is shown */
-  restoreModel(query) {
-    this.models.value = query.get('model') ?? '';
-    this.pixels.text = query.get('pixels') ?? '';
-  }
-
   /** @param {URLSearchParams} query of another link */
   restore(query) {
-    this.restoreModel(query);
+    this.models.value = query.get('model') ?? '';
+    this.pixels.text = query.get('pixels') ?? '';
     if (this.other.value !== (query.get('with') ?? '')) {
       this.other.value = query.get('with') ?? '';
       this.#changeOther();
@@ -262,29 +257,11 @@ export class Inspector extends Emitter {
   }
 
   /**
-   * Show a part of the image. When that fails, its pane offers to try again.
-   * @param {import('./viewer/pane.js').Pane} pane
-   * @param {() => Promise<void>} load
-   */
-  async #showPart(pane, load) {
-    try {
-      await load();
-    } catch (error) {
-      if (isAbort(error)) return;
-      const retry = () => {
-        pane.setMessage();
-        this.#showPart(pane, load);
-      };
-      pane.setMessage(failureNote(error, retry));
-    }
-  }
-
-  /**
    * @param {Image} image
    * @param {AbortSignal} signal
    */
   #showPhoto(image, signal) {
-    return this.#showPart(this.#viewer.panes.image, async () => {
+    return loadInto(this.#viewer.panes.image, async () => {
       const { bitmap, isThumbnail } = await loadPhoto(image, signal);
       if (isThumbnail) this.#heading.addFact(t('image.thumbnail'));
       this.#viewer.setPhoto(bitmap);
@@ -296,7 +273,7 @@ export class Inspector extends Emitter {
    * @param {AbortSignal} signal
    */
   #showTruth({ truth_url: url }, signal) {
-    return this.#showPart(this.#viewer.panes.truth, async () => {
+    return loadInto(this.#viewer.panes.truth, async () => {
       if (!url) return;
       const mask = await loadTruth(url, signal);
       this.#viewer.setMask('truth', mask);
@@ -316,7 +293,7 @@ export class Inspector extends Emitter {
     try {
       const isNew = !target.job && !this.pixels.value;
       const sent = isNew ? takeSegmented(image.id, this.models.value) : null;
-      const id = job ?? sent?.job ?? (await this.#request(image, target, retry, signal));
+      const id = job ?? sent?.job ?? (await this.#request(image, target.job, retry, signal));
       const finished = sent?.finished ?? (await this.#waitFor(id, item ?? 0, signal));
       await this.#showFinished(finished, signal);
       if (finished.item.result) this.#heading.addOrigin(finished.item.result);
@@ -327,18 +304,16 @@ export class Inspector extends Emitter {
   }
 
   /**
-   * Request the mask of an image: as the job did that the target is of, else as the menus say.
    * @param {Image} image
-   * @param {Target} target
+   * @param {string | undefined} job which the mask is of; without one, the menus say what is wanted
    * @param {boolean} retry
    * @param {AbortSignal} signal
    */
-  async #request(image, target, retry, signal) {
+  async #request(image, job, retry, signal) {
     const confidence = this.options.thirdPane === 'confidence';
     const options = { name: this.#name, pixels: this.pixels.value, retry, confidence };
-    if (!target.job) return requestMask(image, await this.models.resolve(signal), options, signal);
-    const { model, quality, pixels } = await getJob(target.job, {}, signal);
-    return requestMask(image, model, { ...options, quality, pixels }, signal);
+    if (job) return requestAgain(image, job, options, signal);
+    return requestMask(image, await this.models.resolve(signal), options, signal);
   }
 
   /**

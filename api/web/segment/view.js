@@ -304,7 +304,7 @@ class SegmentView {
     const { correction } = this.#inspector;
     // The menus would name another model than that of the mask that stays.
     if (!correction.mayStop()) {
-      this.#inspector.restoreModel(this.#query);
+      this.#inspector.restore(this.#query);
       return;
     }
     correction.stop();

@@ -93,6 +93,18 @@ export async function requestMask(image, model, options, signal) {
 }
 
 /**
+ * Request the mask of an image as a job did: of the same model, quality and pixels.
+ * @param {Image} image
+ * @param {string} id of the job
+ * @param {Parameters<typeof requestMask>[2]} options
+ * @param {AbortSignal} signal
+ */
+export async function requestAgain(image, id, options, signal) {
+  const { model, quality, pixels } = await getJob(id, {}, signal);
+  return requestMask(image, model, { ...options, quality, pixels }, signal);
+}
+
+/**
  * Wait until an item or its whole job has ended.
  * @param {string} id of the job
  * @param {number} index of the item
