@@ -164,6 +164,7 @@ def test_a_link_reopens_the_same_view(window: Open) -> None:
     for key in ("+", "+", "ArrowRight"):
         page.keyboard.press(key)
     page.wait_for_url("**at=*")
+    page.wait_for_timeout(500)  # On a busy machine that is the link of the first key.
     other_page = window(page.url.split("/", 3)[3])
     wait_for_prediction(other_page)
     for pane in ("truth", "prediction"):
