@@ -11,7 +11,6 @@ from roadmask.images.layouts import find_samples, read_folder, read_truth
 from roadmask.images.reading import Reading
 from roadmask.masks.codec import colorize, encode_mask
 from roadmask.masks.taxonomy import CITYSCAPES
-from tests.harness.privileges import bound_by_permissions
 
 MASK = np.arange(8, dtype=np.uint8).reshape(2, 4)
 
@@ -136,25 +135,6 @@ def test_nothing_to_find_is_said_with_advice(tmp_path: Path) -> None:
         find_samples(tmp_path)
     with pytest.raises(InvalidRequest, match="is not a folder"):
         find_samples(tmp_path / "missing")
-
-
-def test_folders_that_cannot_be_listed_are_named_with_the_cause(tmp_path: Path) -> None:
-    folder = tmp_path / "all"
-    for name in ("lost+found", ".Trash-0", "a/private"):
-        picture(folder / name / "x.jpg")
-        (folder / name).chmod(0)
-    with bound_by_permissions():
-        with pytest.raises(
-            InvalidRequest, match=r"no images .* Skipped 2 .* \(Permission denied\)"
-        ):
-            find_samples(folder)
-        with pytest.raises(InvalidRequest, match=r"private cannot be listed: Permission denied"):
-            find_samples(folder / "a/private")
-        picture(folder / "x.jpg")
-        assert read_folder(folder).notes() == [
-            "Skipped 2 folders that cannot be listed (Permission denied). Make them readable: "
-            "a/private, lost+found."
-        ]
 
 
 def test_what_is_skipped_is_counted_and_named(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from PIL import Image
 from roadmask.errors import InvalidRequest
 from roadmask.images.image_files import find_images
 from roadmask.images.labels.label_option import LabelOption
-from roadmask.images.layouts import find_samples, read_truth
+from roadmask.images.layouts import find_samples, read_folder, read_truth
 from roadmask.images.reading import Reading
+from tests.harness.privileges import bound_by_permissions
 from tests.roadmask.images.test_layouts import MASK, picture, save
 
 
@@ -37,3 +38,22 @@ def test_a_damaged_avif_mask_fails_alone(tmp_path: Path) -> None:
     assert (read_truth(sample) == MASK).all()
     with pytest.raises(InvalidRequest, match=r"bad\.avif cannot be read"):
         read_truth(damaged)
+
+
+def test_folders_that_cannot_be_listed_are_named_with_the_cause(tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    for name in ("lost+found", ".Trash-0", "a/private"):
+        picture(folder / name / "x.jpg")
+        (folder / name).chmod(0)
+    with bound_by_permissions():
+        with pytest.raises(
+            InvalidRequest, match=r"no images .* Skipped 2 .* \(Permission denied\)"
+        ):
+            find_samples(folder)
+        with pytest.raises(InvalidRequest, match=r"private cannot be listed: Permission denied"):
+            find_samples(folder / "a/private")
+        picture(folder / "x.jpg")
+        assert read_folder(folder).notes() == [
+            "Skipped 2 folders that cannot be listed (Permission denied). Make them readable: "
+            "a/private, lost+found."
+        ]
