@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from roadmask.settings import Settings
 from storage.connections import open_store
@@ -133,3 +133,18 @@ def test_a_model_that_is_chosen_and_not_opened_is_not_named(window: Open, darkne
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_timeout(500)
     assert "model=" not in page.url
+
+
+def test_a_job_is_compared_in_its_own_quality(window: Open, service: str, job: str) -> None:
+    """The tests' model has one quality, so the page is told another, and the service is not."""
+    asked: list[str] = []
+
+    def note(route: Route) -> None:
+        body = route.request.post_data_json or {}
+        asked.append(body["quality"])
+        route.continue_(post_data={**body, "quality": "standard"})
+
+    page = window("#/service")
+    page.route(re.compile(r"/v1/jobs$"), note)
+    page.evaluate(REQUEST_OTHER, httpx.get(f"{service}/v1/jobs/{job}").json() | {"quality": "best"})
+    assert asked == ["best"]
