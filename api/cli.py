@@ -117,8 +117,8 @@ def check_keys(settings: Settings, host: str, store: ObjectStore) -> None:
     if not settings.no_keys:
         raise click.UsageError(
             f"There are no API keys, and {host} may be reached by others, who could then read and "
-            "delete everything. Create a key with `roadmask keys create NAME`, or serve without "
-            "keys with --no-keys."
+            "delete everything. Create a key with `roadmask keys create NAME`, or set "
+            "ROADMASK_NO_KEYS=true to serve without keys."
         )
     log.warning("There are no API keys: everybody who reaches %s may do everything.", host)
 

@@ -113,7 +113,7 @@ class InsufficientScope(RoadmaskError):
 
 
 class DatasetTaken(RoadmaskError):
-    """The dataset belongs to another key."""
+    """The dataset or image does not belong to this key alone."""
 
     status = 403
 

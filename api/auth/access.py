@@ -114,8 +114,8 @@ class Access:
             if not self._no_keys and not is_local(address):
                 raise Unauthorized(
                     "This service has no keys yet, so it answers on its own machine only. Its "
-                    "operator creates one with `roadmask keys create NAME`, or starts it with "
-                    "`roadmask api --no-keys`."
+                    "operator creates one with `roadmask keys create NAME`, or sets "
+                    "ROADMASK_NO_KEYS=true to serve without keys."
                 )
             return ANYBODY
         if not text:

@@ -20,8 +20,8 @@ PRIVATE = (".home.arpa", ".internal", ".localhost")
 `.local`: any machine on the network may answer for such a name."""
 ADVICE = (
     "This service has no API keys, so it refuses requests from other sites. If this address is "
-    "yours, set ROADMASK_PUBLIC_URL to the URL that your users open, or set "
-    "ROADMASK_API_KEY_HASHES so that the service asks for keys."
+    "yours, set ROADMASK_PUBLIC_URL to the URL that your users open, or create a key with "
+    "`roadmask keys create NAME`, so that the service asks for keys."
 )
 
 

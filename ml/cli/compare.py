@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     default=0.0,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="A fall of IoU that is let pass.",
+    help="Largest fall of an IoU that is tolerated.",
 )
 @conditions_option
 @dataset_options

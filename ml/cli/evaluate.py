@@ -71,8 +71,8 @@ def evaluate(
     DATASET is a folder of annotated images or the name of a dataset in a running service.
 
     Masks are compared at the images' own size, void truth ignored, by the code that serves. With
-    several --scales, or --mirror, the probabilities of all views are averaged: that is slower than
-    serving, and not what it gives.
+    several --scales, or --mirror, the probabilities of all views are averaged: this is slower than
+    serving, and the masks of the service are others.
 
     With --conditions every image is also measured with haze, rain, snow, little light, blur, noise,
     JPEG and more: 34 times the work. The corruptions are seeded: every model meets the same pixels.

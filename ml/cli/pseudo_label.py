@@ -36,7 +36,13 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1),
     help="Annotated pixels become void where other categories have more probability.",
 )
-@click.option("--scales", type=Scales(), default="0.75,1,1.25", show_default=True, help="Of views.")
+@click.option(
+    "--scales",
+    type=Scales(),
+    default="0.75,1,1.25",
+    show_default=True,
+    help="Scales of the views whose probabilities are averaged.",
+)
 @reading_options
 def pseudo_label(
     artifact: str,

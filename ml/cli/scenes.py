@@ -29,11 +29,15 @@ class Size(click.ParamType[tuple[int, int]]):
 
 @click.command()
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--count", type=click.IntRange(1), default=100, show_default=True, help="How many.")
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the first scene."
+    "--count", type=click.IntRange(1), default=100, show_default=True, help="Number of scenes."
 )
-@click.option("--size", type=Size(), default="480x360", show_default=True, help="In pixels.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the first scene."
+)
+@click.option(
+    "--size", type=Size(), default="480x360", show_default=True, help="Size of a scene, in pixels."
+)
 @click.option("--png", is_flag=True, help="Write images without loss instead of JPEG.")
 def scenes(out: Path, count: int, seed: int, size: tuple[int, int], png: bool) -> None:
     """Render street scenes with exact truth into OUT/images and OUT/masks.

@@ -58,7 +58,9 @@ class Weights(click.Path):
     type=Source(),
     help="Annotated images; repeat it to mix. With a weight of 0.5, half of them in each epoch.",
 )
-@click.option("--val", "validation", multiple=True, type=FOLDER, help="Images to be measured on.")
+@click.option(
+    "--val", "validation", multiple=True, type=FOLDER, help="Annotated images for validation."
+)
 @click.option(
     "--out",
     required=True,
@@ -74,10 +76,12 @@ class Weights(click.Path):
 @click.option("--name", help="Name of the artifact; default: that of the recipe.")
 @click.option("--choice", default="", help="Why this model is shipped, for its card.")
 @click.option("--smoke", is_flag=True, help="Run in seconds, to see that everything works.")
-@click.option("--epochs", type=click.IntRange(1), help="Another number of epochs.")
-@click.option("--batch", type=click.IntRange(1), help="Another number of views in a step.")
-@click.option("--seed", type=int, help="Another seed.")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Any field changed.")
+@click.option("--epochs", type=click.IntRange(1), help="Number of epochs, instead of the recipe's.")
+@click.option("--batch", type=click.IntRange(1), help="Views in a step, instead of the recipe's.")
+@click.option("--seed", type=int, help="Seed, instead of the recipe's.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a field of the recipe."
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes that prepare the views.")
 @click.option(
     "--exact", is_flag=True, help="One operation at a time, so that every run ends alike."

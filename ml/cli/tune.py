@@ -26,10 +26,14 @@ if TYPE_CHECKING:
     help="A folder of annotated images such as it will serve; else rendered scenes.",
 )
 @click.option(
-    "--images", default=128, show_default=True, type=click.IntRange(2), help="Of them, at most."
+    "--images",
+    default=128,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Number of images, at most.",
 )
 @click.option(
-    "--repeats", default=5, show_default=True, type=click.IntRange(1), help="Of the timing."
+    "--repeats", default=5, show_default=True, type=click.IntRange(1), help="Repeats of the timing."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @reading_options
@@ -43,12 +47,12 @@ def tune(
 ) -> None:
     """Find the fastest engine for ARTIFACT (a name, a version, a folder or `default`).
 
-    Makes its compiled forms, int8 among them, and measures Keras in float32 and each of them side
-    by side: images per second, and mean IoU on annotated images. The fastest that loses at most
-    0.3 points against Keras is written down beside the forms; workers that start from then on,
-    and `roadmask evaluate`, use it. ROADMASK_ENGINE overrides it.
+    Compiles its networks, int8 among them, and measures Keras in float32 and each of them side by
+    side: images per second, and mean IoU on annotated images. The fastest that loses at most 0.3
+    points against Keras is chosen. The choice is kept beside the compiled networks; workers that
+    start from then on, and `roadmask evaluate`, use it. ROADMASK_ENGINE overrides it.
 
-    One half of the images calibrates int8, the other is measured.
+    Every second image, 32 at most, calibrates int8; the others are measured.
     """
     from ml.registry.artifact import find_artifact
     from ml.tuning.tuner import Tuner

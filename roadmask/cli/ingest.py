@@ -44,9 +44,9 @@ def ingest(
     """Add a folder of images to a dataset, with their annotated masks if it has any.
 
     The layouts of public data sets are known (Cityscapes, KITTI, BDD100K, Mapillary, VOC, CVAT and
-    others), and images beside masks of like names. Labels become categories: how is found from all
-    masks together, or told with --labels. See what is taken for what with --dry-run. Bytes that the
-    service has are not sent again: after an interruption run the same command.
+    others), and images beside masks of like names. The label map is found from all masks
+    together, or named with --labels; --dry-run shows it. Bytes that the service has are not sent
+    again: after an interruption run the same command.
 
     Exit codes: 0 all images are in the dataset, 1 some failed, 2 the folder is refused, because its
     labels are not clear, or there are masks and none belongs to an image.

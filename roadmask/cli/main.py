@@ -40,7 +40,7 @@ SERVER_COMMANDS = {
     "pseudo-label": "Complete partly annotated masks with a model.",
     "scenes": "Render sample street scenes with annotated masks.",
     "keys": "Create, list and revoke API keys.",
-    "store": "Prepare the object store.",
+    "store": "Check, verify and clean up the object store.",
 }
 """Commands of the package `roadmask-server`, found by their entry points."""
 

@@ -18,7 +18,7 @@ from roadmask.cli.options.connection import data_dir
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; 0.0.0.0 for a container. Others need a key.",
+    help="Address to listen on; 0.0.0.0 is all. All but 127.0.0.1 need an API key.",
 )
 @click.option(
     "--port",

@@ -41,7 +41,7 @@ def test_another_address_needs_a_word(env: dict[str, str], tmp_path: Path, host:
     (tmp_path / "data/objects").mkdir(parents=True)
     done = call_roadmask("api", "--host", host, "--port", str(free_port()), cwd=tmp_path, **env)
     assert done.returncode == 2
-    assert "--no-keys" in done.stderr
+    assert "ROADMASK_NO_KEYS" in done.stderr
     assert "roadmask keys create" in done.stderr
 
 

@@ -38,9 +38,9 @@ STORES = (
 INTRODUCTION = """\
 # Stores and Redis
 
-What the service was run on. `make stores` runs the suites and writes this page. The contract is
-what the code promises of every store and of its records; the whole service is an API and a worker
-that segment a folder twice, with masks fetched by their links.
+The service was run on the stores and Redis servers below. `make stores` runs the suites and writes
+this page. The contract is what the code promises of every store and of its records; the whole
+service is an API and a worker that segment a folder twice, with masks fetched by their links.
 
 `ROADMASK_MINIO_PREFIX` puts all keys below a prefix of a bucket that has other objects too.
 `ROADMASK_MINIO_ADDRESSING=virtual` names the bucket as a virtual host (`BUCKET.HOST`), which newer

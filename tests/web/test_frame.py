@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from api.routes.page import policy
 from roadmask.errors import ItemError, error_classes
 from roadmask.settings import Settings
+from storage.jobs.status import REASONS
 from tests.harness.api.server import ApiServer
 from tests.harness.images.worker_images import BAD, png
 from tests.harness.waiting import wait_until
@@ -146,7 +147,8 @@ def test_both_languages_have_all_texts(window: Open, service: str) -> None:
         re.findall(r"urn:roadmask:error:(\w+)", httpx.get(f"{service}/openapi.json").text)
     )
     of_items = {code for code, cls in error_classes().items() if issubclass(cls, ItemError)}
-    assert {f"error.{code}" for code in documented | of_items} <= texts["fr"]
+    of_jobs = {problem.code for problem in REASONS.values()}
+    assert {f"error.{code}" for code in documented | of_items | of_jobs} <= texts["fr"]
 
 
 def test_the_page_is_cached_and_locked_down(service: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-OWN = "what each worker was started with"
+OWN = "the model that each worker was started with"
 
 
 @click.group()
@@ -189,7 +189,7 @@ def promote(model: str, wait: float, place: Place) -> None:
     if now == before:
         click.echo(f"{now} is in service already.")
     else:
-        click.echo(f"{now} is in service. Before it was {before or OWN}.")
+        click.echo(f"{now} is in service. Before: {before or OWN}.")
 
 
 @models.command()
@@ -197,7 +197,7 @@ def promote(model: str, wait: float, place: Place) -> None:
 def rollback(place: Place) -> None:
     """Put the previous model back into service. Each further rollback goes one promotion back."""
     before = place.models().in_service
-    click.echo(f"{place.rollback().model or OWN} is in service again, no longer {before}.")
+    click.echo(f"{place.rollback().model or OWN} is in service again. Before: {before}.")
 
 
 def _print(found: ModelList) -> None:

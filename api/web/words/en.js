@@ -149,7 +149,7 @@ export default {
   'keys.help': 'This list',
 
   'download.title': 'Download',
-  'download.begins': '{name}: the service begins…',
+  'download.begins': '{name}: the service prepares the file…',
   'download.received': '{name}: {received}',
   'download.progress': '{name}: {received} of {size}',
   'download.image': 'Original image',
@@ -202,9 +202,10 @@ export default {
   'correct.saved_part': 'Saved as the annotated mask, but without what you have changed since.',
   'erase.button': 'Delete',
   'erase.jobs': 'Delete the job {name} with its results? Masks stay with their images.',
-  'erase.images': 'Delete {name} with its masks? This cannot be undone.',
+  'erase.images':
+    'Delete {name} with its masks, also from your other datasets? This cannot be undone.',
   'erase.datasets':
-    'Delete the dataset {name} with all its images and masks, also where other datasets have them? This cannot be undone.',
+    'Delete the dataset {name}? Its images and their masks are deleted, too, except images that another dataset or key has. This cannot be undone.',
   'erase.done': '{name} is deleted.',
   'copy.copy': 'Copy',
   'copy.done': 'Copied',
@@ -342,7 +343,7 @@ export default {
   'lane.interactive': 'Interactive',
   'lane.interactive.about': 'Single images. They are segmented first.',
   'lane.batch': 'Batch',
-  'lane.batch.about': 'Folders and datasets. They are segmented when no single image waits.',
+  'lane.batch.about': 'Folders and datasets. They go on beside single images, more slowly.',
 
   'error.title': 'Something went wrong',
   'error.unreachable':

@@ -26,7 +26,7 @@ export default {
   'dataset.labels': 'Labels of the masks',
   'dataset.labels.own': 'Categories 0 to 7 of Roadmask',
   'dataset.paired':
-    '{n} {image|images}, {truths} with an annotated mask, {left} masks without an image',
+    '{n} {image|images}, {truths} with an annotated mask; masks without an image: {left}',
   'dataset.start': 'Add',
   'dataset.done': '{n} {image|images} are in {name}. The files above were refused.',
 
@@ -41,7 +41,8 @@ export default {
   'selection.copy': 'Copy names',
   'selection.clear': 'Clear',
   'selection.name': '{name}, {n} selected',
-  'selection.erase': 'Delete {n} {image|images} with all masks? This cannot be undone.',
+  'selection.erase':
+    'Delete {n} {image with its masks|images with their masks}, also from your other datasets? This cannot be undone.',
   'selection.erasing': '{done} of {n} deleted…',
   'selection.erased': '{n} {image is|images are} deleted.',
 };

@@ -43,7 +43,7 @@ export default {
   'welcome.text':
     'Un masque nomme chaque pixel d’une photo : chaussée, bâtiments, arbres, ciel, personnes, véhicules. Choisissez une photo pour voir son masque.',
   'hero.photo': 'Une rue de synthèse avec un passage piéton',
-  'hero.divider': 'Glisser entre la photo et son masque',
+  'hero.divider': 'Passer de la photo à son masque',
   'samples.title': 'Ou essayez un exemple',
   'sample.crossing': 'Passage piéton',
   'sample.shops': 'Rue commerçante',
@@ -89,7 +89,7 @@ export default {
 
   'difference.same': 'Identiques',
   'difference.different': 'Différents',
-  'difference.unknown': 'Non annoté',
+  'difference.unknown': 'Non annotés',
 
   'confidence.computing': 'Calcul de la confiance…',
   'confidence.colorbar':
@@ -127,7 +127,7 @@ export default {
   'legend.solo': 'Seulement {name}',
   'legend.palette': 'Couleurs',
   'legend.palette.standard': 'Cityscapes',
-  'legend.palette.safe': 'Daltonisme',
+  'legend.palette.safe': 'Adaptées au daltonisme',
   'legend.category': 'Catégorie',
   'legend.truth': 'Annoté',
   'legend.prediction': 'Prédit',
@@ -152,7 +152,7 @@ export default {
   'keys.help': 'Cette liste',
 
   'download.title': 'Télécharger',
-  'download.begins': '{name} : le service commence…',
+  'download.begins': '{name} : le service prépare le fichier…',
   'download.received': '{name} : {received}',
   'download.progress': '{name} : {received} sur {size}',
   'download.image': 'Image d’origine',
@@ -208,9 +208,9 @@ export default {
   'erase.button': 'Supprimer',
   'erase.jobs':
     'Supprimer le travail {name} et ses résultats ? Les masques restent avec leurs images.',
-  'erase.images': 'Supprimer {name} et ses masques ? C’est définitif.',
+  'erase.images': 'Supprimer {name} et ses masques, aussi dans vos autres jeux ? C’est définitif.',
   'erase.datasets':
-    'Supprimer le jeu {name} avec toutes ses images et tous ses masques, aussi dans les autres jeux ? C’est définitif.',
+    'Supprimer le jeu {name} ? Ses images et leurs masques sont supprimés aussi, sauf les images d’un autre jeu ou d’une autre clé. C’est définitif.',
   'erase.done': '{name} est supprimé.',
   'copy.copy': 'Copier',
   'copy.done': 'Copié',
@@ -290,7 +290,7 @@ export default {
   'batch.or': 'ou',
   'batch.drop': 'Déposez un dossier ou des images ici',
   'batch.files': '{n} {image choisie|images choisies}',
-  'batch.uploaded': '{n} {envoyée|envoyées}, {rejected} refusées',
+  'batch.uploaded': '{n} {envoyée|envoyées} ; refusées : {rejected}',
   'batch.name': 'Nom',
   'batch.model': 'Modèle',
   'batch.default': '{model} (en service)',
@@ -306,7 +306,7 @@ export default {
   'model.mild': 'Légère',
   'model.severe': 'Forte',
   'model.limits': 'Limites',
-  'model.terms': 'Conditions des données d’apprentissage',
+  'model.terms': 'Conditions d’utilisation des données d’apprentissage',
   'model.miou': 'IoU moyen {miou}',
   'batch.threshold': 'Arrêter le travail au-delà de ce pourcentage d’échecs',
   'batch.quality': 'Qualité',

@@ -25,7 +25,8 @@ export default {
   'dataset.truths': 'Masques annotés de mêmes noms, s’il y en a',
   'dataset.labels': 'Étiquettes des masques',
   'dataset.labels.own': 'Catégories 0 à 7 de Roadmask',
-  'dataset.paired': '{n} {image|images}, {truths} avec un masque annoté, {left} masques sans image',
+  'dataset.paired':
+    '{n} {image|images}, {truths} avec un masque annoté ; masques sans image : {left}',
   'dataset.start': 'Ajouter',
   'dataset.done': '{name} a {n} {image|images}. Les fichiers ci-dessus ont été refusés.',
 
@@ -40,7 +41,8 @@ export default {
   'selection.copy': 'Copier les noms',
   'selection.clear': 'Désélectionner',
   'selection.name': '{name}, sélection de {n}',
-  'selection.erase': 'Supprimer {n} {image|images} et tous leurs masques ? C’est définitif.',
+  'selection.erase':
+    'Supprimer {n} {image et ses masques|images et leurs masques}, aussi dans vos autres jeux ? C’est définitif.',
   'selection.erasing': '{done} sur {n} supprimées…',
   'selection.erased': '{n} {image est supprimée|images sont supprimées}.',
 };

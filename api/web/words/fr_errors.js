@@ -6,6 +6,10 @@ export default {
   'error.job_expired':
     'Le travail a atteint son échéance. Les masques terminés sont conservés ; reprenez-le pour obtenir les autres.',
   'error.job_failed': 'Le travail a été arrêté avant la segmentation de cette image.',
+  'error.job_file_unreadable':
+    'La demande de ce travail est endommagée. Les masques terminés sont conservés ; soumettez les autres images dans un nouveau travail.',
+  'error.final_record_unreadable':
+    'La fin de ce travail ne peut pas être lue. Les masques terminés sont conservés ; réessayez pour obtenir les autres.',
   'error.error_threshold':
     'Trop d’images ont échoué pour ce travail. Les autres n’ont pas été segmentées. Réessayez pour continuer.',
   'error.all_items_failed': 'Toutes les images de ce travail ont échoué. Chacune indique la cause.',
@@ -13,7 +17,7 @@ export default {
   'error.invalid_id': 'Cet identifiant n’est pas valable.',
   'error.condition_unclear':
     'La condition n’est pas claire. Exemple : human > 0.5% and vehicle.iou < 50%',
-  'error.dataset_taken': 'Ce jeu de données appartient à une autre clé.',
+  'error.dataset_taken': 'Cette image ou ce jeu de données n’appartient pas à cette seule clé.',
   'error.insufficient_scope': 'Cette clé n’a pas le droit de faire cela.',
   'error.quota_exceeded': 'Le quota de cette clé est épuisé.',
   'error.too_many_requests': 'Trop de requêtes. Attendez un instant, puis réessayez.',
@@ -49,7 +53,7 @@ export default {
   'error.conflict': 'La requête est incompatible avec l’état actuel.',
   'error.idempotency_conflict': 'Cette clé d’idempotence a déjà servi à une autre requête.',
   'error.signature_invalid':
-    'Ce modèle n’a pas de signature valable. Demandez à l’opérateur de le signer.',
+    'Ce modèle n’a pas de signature valable. Demandez à l’exploitant de le signer.',
   'error.hash_mismatch': 'Les octets reçus ne sont pas ceux annoncés. Renvoyez le fichier.',
   'error.job_closed': 'L’état de ce travail ne le permet pas.',
   'error.range_unsatisfiable': 'Le fichier n’a pas les octets demandés.',
@@ -68,7 +72,7 @@ export default {
   'error.image_animated': 'Le fichier a plusieurs images ou pages. Envoyez-les séparément.',
   'error.image_missing': 'Les octets de l’image ne sont plus conservés. Renvoyez-la.',
   'error.engine_not_found':
-    'Le serveur de calcul ne peut pas exécuter ce modèle. Choisissez-en un autre ou prévenez l’administrateur.',
+    'Le worker ne peut pas exécuter ce modèle. Choisissez-en un autre ou prévenez l’exploitant.',
   'error.model_failed': 'Le modèle a échoué sur cette image. Un nouvel essai peut réussir.',
   'error.model_not_loaded': 'Le modèle n’a pas pu être chargé. L’exploitant doit le vérifier.',
   'error.deadline_exceeded': 'L’image a pris trop de temps. Un nouvel essai peut réussir.',

@@ -9,5 +9,5 @@ def needs_package(what: str, package: str) -> UnsupportedFormat:
     """The error for a format whose decoder is not installed."""
     return UnsupportedFormat(
         f"To read {what}, the package {package} is needed, which is not installed here. Install "
-        "it with: pip install 'roadmask[formats]'"
+        f"it with: pip install {package}"
     )

@@ -302,8 +302,7 @@ def test_a_client_without_a_decoder_says_what_to_install(name: str, package: str
         [sys.executable, "-c", script], input=cases()[name], capture_output=True, check=True
     )
     told = done.stdout.decode()
-    assert package.replace("_", "-") in told, done.stderr
-    assert "pip install 'roadmask[formats]'" in told
+    assert f"pip install {package.replace('_', '-')}" in told, done.stderr
 
 
 @pytest.mark.slow

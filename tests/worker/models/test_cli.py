@@ -67,8 +67,10 @@ def test_a_model_is_published_promoted_listed_and_rolled_back(
     assert "is published" in run("push", "unet_mini")
     assert "was published before" in run("push", MINI)
     run("push", "lite_unet")
-    assert f"{MINI} is in service. Before it was what each worker" in run("promote", "unet_mini")
-    assert f"{LITE} is in service. Before it was {MINI}" in run("promote", LITE)
+    assert f"{MINI} is in service. Before: the model that each worker" in run(
+        "promote", "unet_mini"
+    )
+    assert f"{LITE} is in service. Before: {MINI}" in run("promote", LITE)
     assert "in service already" in run("promote", "lite_unet")
     shown = run("list")
     measured = find_artifact("lite_unet").card.metrics[0]
@@ -80,7 +82,7 @@ def test_a_model_is_published_promoted_listed_and_rolled_back(
     assert [model["in_service"] for model in report["models"]] == [True, False]
     assert [turn["model"] for turn in report["history"]] == [LITE, MINI]
     assert f"{MINI} is in service again" in run("rollback")
-    assert "what each worker was started with is in service again" in run("rollback")
+    assert "the model that each worker was started with is in service again" in run("rollback")
     with pytest.raises(Conflict, match="nothing to go back to"):
         run("rollback")
     entries = [entry["action"] for entry in AuditLog(redis, store).list()]
