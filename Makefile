@@ -14,6 +14,7 @@ READY := $(VENV)/.ready
 CHECKED := -m "not slow" tests/architecture tests/roadmask tests/storage
 # Node checks the page's code. It is installed as a wheel, so a machine needs Python only.
 NODE_READY := node_modules/.ready
+COMPILED := $(VENV)/.compiled
 # One process of tests more than there are cores, four at most, because many tests wait for a
 # server, and each process imports everything; PARALLEL= runs them in one.
 PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
@@ -62,13 +63,13 @@ up: setup ## Run the whole service on this machine (Ctrl-C stops it)
 
 .PHONY: static
 static: setup $(NODE_READY)
-	@$(MAKE) --no-print-directory --jobs=3 lint types imported
+	@$(MAKE) --no-print-directory --jobs=3 lint types $(COMPILED)
 
 # In a new environment nothing is compiled, and each process of tests would compile what it imports.
 # What cannot be imported is told by the tests themselves.
-.PHONY: imported
-imported: setup
+$(COMPILED): $(READY)
 	@$(BIN)/python -m pytest --collect-only --quiet >/dev/null || true
+	@touch $@
 
 .PHONY: check
 check: setup $(NODE_READY) ## Run the checks for every save: lint, types, tests of the client and the records
