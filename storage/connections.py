@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from redis import Redis
@@ -105,12 +106,12 @@ def _keepalive(settings: Settings) -> dict[str, Any]:
     return {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
 
 
-def command_settings() -> Settings:
-    """The settings of a command beside a running service.
+def command_settings(data_dir: Path | None = None) -> Settings:
+    """The settings of a command beside a running service, with its data folder if that is named.
 
     `roadmask up` starts a Redis on a port and with a password of its own, which are in its folder.
     """
-    settings = Settings()
+    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     own = running_url(settings.data_dir / "redis")
     is_own = settings.store == "local" or (own is not None and _answers(own))
     if own and is_own and "redis_url" not in settings.model_fields_set:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import ssl
@@ -100,6 +101,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for group in groups.values():
         first.setdefault(group, len(first))
     items.sort(key=lambda item: (place_of(groups[item]), first[groups[item]]))
+
+
+def pytest_collection_finish() -> None:
+    """Keep all tests and imported modules out of later garbage collections, which took .4 s each."""
+    gc.freeze()
 
 
 def pytest_report_header() -> list[str]:

@@ -15,6 +15,7 @@ from roadmask.client.transport import (
     Call,
     Transport,
     problem_error,
+    reading_proxies,
     request_options,
 )
 
@@ -36,10 +37,11 @@ class AsyncTransport(Transport):
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         super().__init__(base_url, api_key, timeout, patience)
-        self._http = httpx.AsyncClient(**self.client_options(), transport=transport)
-        self._links = httpx.AsyncClient(
-            **self.link_options(), transport=transport, max_redirects=MAX_REDIRECTS
-        )
+        with reading_proxies():
+            self._http = httpx.AsyncClient(**self.client_options(), transport=transport)
+            self._links = httpx.AsyncClient(
+                **self.link_options(), transport=transport, max_redirects=MAX_REDIRECTS
+            )
 
     async def send_once(self, call: Call) -> httpx.Response:
         if not isinstance(call.body, Path):

@@ -19,6 +19,7 @@ from roadmask.client.transport import (
     Call,
     Transport,
     problem_error,
+    reading_proxies,
     request_options,
 )
 
@@ -37,10 +38,11 @@ class SyncTransport(Transport):
         transport: httpx.BaseTransport | None,
     ) -> None:
         super().__init__(base_url, api_key, timeout, patience)
-        self._http = httpx.Client(**self.client_options(), transport=transport)
-        self._links = httpx.Client(
-            **self.link_options(), transport=transport, max_redirects=MAX_REDIRECTS
-        )
+        with reading_proxies():
+            self._http = httpx.Client(**self.client_options(), transport=transport)
+            self._links = httpx.Client(
+                **self.link_options(), transport=transport, max_redirects=MAX_REDIRECTS
+            )
 
     async def send_once(self, call: Call) -> httpx.Response:
         if not isinstance(call.body, Path):

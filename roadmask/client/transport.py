@@ -7,12 +7,14 @@ import platform
 import re
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -34,6 +36,9 @@ from roadmask.shown import shown
 
 T = TypeVar("T")
 
+LOOPBACK: dict[str, None] = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
+"""Addresses that httpx reaches directly: a proxy of the environment would look for them on its own
+machine. Curl and browsers do the same."""
 MAX_REDIRECTS = 5
 """Redirects that are followed to a picture of another host."""
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -209,14 +214,36 @@ class Transport(ABC):
 
     def link_options(self) -> dict[str, Any]:
         """The arguments of the httpx client that fetches pictures of other hosts."""
-        files = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
-        return {"timeout": limits(self.timeout), "verify": _authorities(*files)}
+        files = tuple(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+        try:
+            authorities = _authorities(*files)
+        except (OSError, ssl.SSLError) as error:
+            raise InvalidRequest(
+                f"The certificates of SSL_CERT_FILE={files[0]} SSL_CERT_DIR={files[1]} cannot be "
+                f"read ({error}). Correct or unset these variables."
+            ) from error
+        return {"timeout": limits(self.timeout), "verify": authorities, "mounts": LOOPBACK}
 
 
 @cache
 def _authorities(*_files: str | None) -> ssl.SSLContext:
     """The authorities of these files, read once: that takes 25 ms, which each client would pay."""
     return httpx.create_ssl_context()
+
+
+@contextmanager
+def reading_proxies() -> Iterator[None]:
+    """Make httpx clients, which read the proxies of the environment.
+
+    Raises `InvalidRequest` for one that cannot be used.
+    """
+    try:
+        yield
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise InvalidRequest(
+            f"A proxy of the environment cannot be used ({error}). Correct or unset HTTP_PROXY, "
+            "HTTPS_PROXY, ALL_PROXY and NO_PROXY."
+        ) from error
 
 
 def service_url(text: str) -> str:
@@ -301,9 +328,19 @@ def unreachable(place: str, error: httpx.RequestError) -> ServiceUnreachable:
             "way, and the log of the service."
         )
     return ServiceUnreachable(
-        f"Nothing answers at {place} ({cause}). Start a service with `roadmask up`, "
-        "or give the address of a running one with --url or ROADMASK_URL."
+        f"Nothing answers at {place} ({cause}).{_proxy_hint(place)} Start a service with "
+        "`roadmask up`, or give the address of a running one with --url or ROADMASK_URL."
     )
+
+
+def _proxy_hint(place: str) -> str:
+    """A sentence for an address that is called through a proxy."""
+    url = httpx.URL(place)
+    proxies = getproxies()
+    is_direct = f"all://{url.host}" in LOOPBACK or proxy_bypass(url.host)
+    if is_direct or not (url.scheme in proxies or "all" in proxies):
+        return ""
+    return " It is called through a proxy: check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."
 
 
 def problem_error(response: httpx.Response) -> RoadmaskError:

@@ -20,6 +20,7 @@ import httpx
 
 from roadmask.client.answers import raise_item_error
 from roadmask.client.client import Client
+from roadmask.client.transport import LOOPBACK
 from roadmask.errors import RoadmaskError, ServiceUnreachable
 from roadmask.local.finding import CheckFailed, Finding, find
 from roadmask.local.redis import find_redis
@@ -189,7 +190,8 @@ def _link(item: Item) -> str:
     assert item.result is not None
     assert item.result.mask_url is not None
     server = item.result.mask_url.partition("?")[0].rpartition("/v1/")[0] or item.result.mask_url
-    response = httpx.get(item.result.mask_url, timeout=CALL_TIMEOUT_S)
+    with httpx.Client(timeout=CALL_TIMEOUT_S, mounts=LOOPBACK) as http:
+        response = http.get(item.result.mask_url)
     if response.status_code == httpx.codes.FORBIDDEN:
         raise CheckFailed(
             f"{server} refuses the signed link. Check the public URL of the service, and the "

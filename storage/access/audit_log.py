@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -48,7 +49,7 @@ class AuditLog:
 
     def add_by_operator(self, action: str, subject: str) -> None:
         """Add what the user of this machine did on the store itself; nothing without Redis."""
-        entry = {"key": f"operator {getpass.getuser()}", "action": action, "path": subject}
+        entry = {"key": f"operator {_user()}", "action": action, "path": subject}
         with suppress(RecordsUnavailable):
             self.add(entry)
 
@@ -82,6 +83,14 @@ def _stored_entries(key: str, part: bytes) -> Iterator[Entry]:
             yield {name: str(value) for name, value in json.loads(line).items()}
         except (ValueError, AttributeError, RecursionError):
             log.error("%s: line %d cannot be read, and is left out", key, number)
+
+
+def _user() -> str:
+    """The user of this process; its number where the machine has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:

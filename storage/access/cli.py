@@ -67,12 +67,11 @@ def create(
         quota_bytes=_bytes(quota_bytes),
         expires_ms=_moment(expires),
     )
+    # The text first: nothing that comes later may lose it.
+    click.echo(json.dumps({"id": key.id, "name": name, "key": text}) if as_json else text)
+    if not as_json:
+        click.echo("Keep it now: it is not shown again.", err=True)
     audit.add_by_operator("create_key", f"{key.name} {key.id}")
-    if as_json:
-        click.echo(json.dumps({"id": key.id, "name": name, "key": text}))
-        return
-    click.echo(text)
-    click.echo("Keep it now: it is not shown again.", err=True)
 
 
 @keys.command("list")

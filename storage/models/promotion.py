@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import time
 from pathlib import Path
@@ -15,8 +14,6 @@ from storage.models.signatures import check_signature
 from storage.workers import WorkerRegistry
 
 POLL_S = 0.5
-
-log = logging.getLogger(__name__)
 
 
 class Promotion:
@@ -39,8 +36,8 @@ class Promotion:
 
         All workers load it before, within `wait_s` seconds; with 0 they load it after the switch.
         Raises `ModelNotFound`, `HashMismatch` for a damaged model, `SignatureInvalid`,
-        `ModelFailed` when a worker cannot load it, and `Unavailable` when the time is over; then
-        nothing is changed.
+        `ModelFailed` when a worker cannot load it, and `Unavailable` when the time is over or no
+        worker can be asked; then nothing is changed.
         """
         version = self._registry.find(model)
         self._registry.check(version)
@@ -50,7 +47,10 @@ class Promotion:
             try:
                 self._wait_until_loaded(str(version), wait_s)
             except RecordsUnavailable:
-                log.warning("Redis is unavailable: workers load %s after the switch.", version)
+                raise Unavailable(
+                    f"Nothing was changed: Redis does not answer, so no worker can be asked to "
+                    f"load {version}. Start the service, or promote without asking with --wait 0."
+                ) from None
         return self._deployments.promote(str(version))
 
     def _check_signature(self, version: ModelVersion) -> None:

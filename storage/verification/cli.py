@@ -10,7 +10,7 @@ import click
 from roadmask.cli.display.output import say
 from roadmask.errors import RoadmaskError
 from roadmask.exit_codes import Exit
-from roadmask.settings import Settings
+from storage.connections import command_settings
 
 if TYPE_CHECKING:
     from storage.verification.verifier import Verifier
@@ -35,7 +35,7 @@ def verify(ctx: click.Context, repair: bool) -> None:
     from storage.backends import StorageBackends
     from storage.verification.verifier import Verifier
 
-    settings = Settings()
+    settings = command_settings()
     storage = StorageBackends.open(settings)
     verifier = Verifier(storage, settings, repair=repair)
     left = 0

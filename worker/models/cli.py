@@ -17,6 +17,7 @@ from roadmask.schemas.model_version import CARD_FILE, COMPILED_FILE, MODEL_FILE,
 from roadmask.schemas.models import LONGEST_WAIT_S, ModelList
 from roadmask.settings import Settings
 from roadmask.shown import shown
+from storage.connections import command_settings
 from worker.models.places import Place, open_place
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def place_options(command: Command) -> Command:
     ) -> Any:
         if url is not None and data_dir is not None:
             raise click.UsageError("Name a service with --url, or its data folder, not both.")
-        settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
-        with open_place(settings, url, api_key) as place:
+        with open_place(command_settings(data_dir), url, api_key) as place:
             return command(*args, place=place, **kwargs)
 
     options = (

@@ -348,3 +348,46 @@ def test_calls_that_wait_for_each_other_are_not_the_silence_of_the_service() -> 
         return answers
 
     assert asyncio.run(ask(320)) == [{}] * 320
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_no_proxy_is_asked_for_a_service_on_this_machine(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    with stub_server(StubResponse()) as server:
+        connect(server.url.replace("127.0.0.1", host)).get("/v1/service")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HTTP_PROXY", "http://127.0.0.1:9"), ("ALL_PROXY", "socks5://127.0.0.1:9")],
+)
+def test_an_address_behind_a_proxy_says_so(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ServiceUnreachable, match="through a proxy: check HTTP_PROXY"):
+        connect("http://gpu.example:8000", patience=0).get("/v1/service")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks://127.0.0.1:9"),
+        ("HTTPS_PROXY", "gopher://127.0.0.1:9"),
+        ("NO_PROXY", "[::1"),
+        ("NO_PROXY", "fe80::/10"),
+        ("SSL_CERT_FILE", "/nowhere"),
+        ("SSL_CERT_FILE", os.devnull),
+        ("SSL_CERT_FILE", __file__),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidRequest, match=name):
+        connect("http://127.0.0.1:9", patience=0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+
 import pytest
 from redis import Redis
 
@@ -22,3 +25,19 @@ def test_a_damaged_line_is_left_out_and_named(
     log.add({"action": "retry"})
     assert [entry["action"] for entry in log.list()] == ["create", "delete", "retry"]
     assert f"{key}: line 2 cannot be read" in caplog.text
+
+
+def test_a_user_without_a_name_has_its_number(
+    redis: Redis, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in a container that runs under any user id.
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def find_nobody(uid: int) -> pwd.struct_passwd:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", find_nobody)
+    log = AuditLog(redis, store)
+    log.add_by_operator("create_key", "camera")
+    assert [entry["key"] for entry in log.list()] == [f"operator uid {os.getuid()}"]

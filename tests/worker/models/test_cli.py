@@ -23,6 +23,7 @@ from roadmask.errors import (
     SignatureInvalid,
     Unavailable,
 )
+from roadmask.local.redis import write_config
 from roadmask.schemas.model_version import COMPILED_FILE
 from roadmask.settings import Settings
 from storage.access.audit_log import AuditLog
@@ -32,6 +33,8 @@ from storage.objects.local import LocalStore
 from storage.workers import WorkerRegistry
 from tests.harness.ml.other_categories import with_other_categories
 from tests.harness.waiting import wait_until
+from tests.servers.process import HOST, free_port
+from tests.servers.redis import RedisServer
 from worker.models.cli import models
 
 MINI, LITE = (str(find_artifact(name).model_version) for name in ("unet_mini", "lite_unet"))
@@ -139,6 +142,35 @@ def test_a_worker_that_cannot_load_it_stops_the_promotion(
     assert "Nothing was changed" in str(refused[0])
     assert deployments.latest().model is None
     assert f"{MINI} is in service" in run("promote", "unet_mini", "--wait", "0")
+
+
+def test_without_redis_nothing_is_promoted_unless_no_worker_is_to_be_asked(
+    run: Run, deployments: Deployments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("push", "unet_mini")
+    monkeypatch.setenv("ROADMASK_REDIS_URL", f"redis://{HOST}:{free_port()}/0")
+    with pytest.raises(Unavailable, match="Nothing was changed: Redis does not answer"):
+        run("promote", "unet_mini")
+    assert deployments.latest().model is None
+    assert f"{MINI} is in service" in run("promote", "unet_mini", "--wait", "0")
+
+
+def test_workers_of_a_named_data_folder_are_asked(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "service"
+    settings = Settings(data_dir=folder)
+    settings.objects_dir.mkdir(parents=True)
+    with RedisServer(tmp_path / "redis") as server, Redis.from_url(server.url) as redis:
+        redis.config_set("requirepass", "word")
+        write_config(folder / "redis", server.port, "word")
+        monkeypatch.delenv("ROADMASK_REDIS_URL")
+        monkeypatch.delenv("ROADMASK_DATA_DIR")
+        WorkerRegistry(redis).heartbeat("w", {})
+        where = ("--data-dir", str(folder))
+        run("push", "unet_mini", *where)
+        with pytest.raises(Unavailable, match="w has not loaded"):
+            run("promote", "unet_mini", "--wait", "0.1", *where)
 
 
 def test_a_store_that_no_service_uses_is_refused_and_none_is_made(
