@@ -189,8 +189,7 @@ class Settings(BaseSettings):
     """Longest time for one image once a worker has started it, seconds."""
 
     max_attempts: int = Field(3, ge=1, le=1000)
-    """Attempts at one item. After the last one it fails with the error of that attempt, or as
-    `worker_crashed` if its worker died."""
+    """Attempts at one item. It fails with the error of the last one, or as `worker_crashed`."""
 
     reconcile_s: float = Field(2.0, ge=0.01, le=3600)
     """Pause between two runs of the reconciler, seconds."""
