@@ -104,7 +104,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep all tests and imported modules out of later garbage collections, which took .4 s each."""
+    """Keep all tests and modules out of later garbage collections, which took .4 s each."""
     gc.freeze()
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ml.data.samples import MAX_PIXELS, annotated_samples, dataset_name
 from roadmask.errors import InvalidRequest, ItemError, NotFound
 from roadmask.images.decoding import decode
+from roadmask.images.image_files import list_images
 from roadmask.images.layouts import Sample, read_truth
 from roadmask.images.reading import AS_FOUND, Reading
 from roadmask.masks.codec import decode_mask
@@ -90,7 +91,7 @@ class AnnotatedDataset:
     total: int
     images: Iterable[AnnotatedImage]
     left_out: list[LeftOut] = field(default_factory=list)
-    """The images that could not be read so far."""
+    """The images that could not be read so far, and folders that cannot be listed."""
 
     def load(self) -> Iterator[LoadedImage]:
         """The images that can be read. The others are noted in `left_out`.
@@ -116,6 +117,8 @@ class AnnotatedDataset:
         """The images. Raises `InvalidRequest` at the first that cannot be read, because what is
         published is measured on the whole dataset.
         """
+        for gap in self.left_out:
+            raise InvalidRequest(f"{gap.name} of {self.name}: {gap.detail}")
         for each in self.images:
             match each.load():
                 case LoadedImage() as image:
@@ -126,8 +129,12 @@ class AnnotatedDataset:
 
 def from_folder(folder: Path, reading: Reading = AS_FOUND) -> AnnotatedDataset:
     """The annotated images of a folder in any layout. Raises `InvalidRequest` if there are none."""
-    samples = annotated_samples(folder, reading)
-    return from_samples(samples, dataset_name(folder))
+    found = from_samples(annotated_samples(folder, reading), dataset_name(folder))
+    found.left_out.extend(
+        LeftOut(f"{place}/", f"The folder cannot be listed: {cause}.")
+        for place, cause in list_images(folder).unreadable.items()
+    )
+    return found
 
 
 def from_samples(samples: Sequence[Sample], name: str) -> AnnotatedDataset:

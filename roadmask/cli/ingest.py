@@ -48,8 +48,8 @@ def ingest(
     together, or named with --labels; --dry-run shows it. Bytes that the service has are not sent
     again: after an interruption run the same command.
 
-    Exit codes: 0 all images are in the dataset, 1 some failed, 2 the folder is refused, because its
-    labels are not clear, or there are masks and none belongs to an image.
+    Exit codes: 0 all images are in the dataset, 1 some images or folders failed, 2 the folder is
+    refused, because its labels are not clear, or there are masks and none belongs to an image.
     """
     from roadmask.images.layouts import read_folder
 
@@ -60,7 +60,7 @@ def ingest(
         say(note, err=not dry_run)
     found.check_matched()
     if dry_run:
-        return
+        ctx.exit(Exit.FAILURES if found.skipped.unreadable else Exit.OK)
     say(f"Masks are read as {_label_names(found)}.", err=True)
     with connect(url, api_key) as client:
         counts = ingest_with_progress(client, found.samples, dataset)
@@ -71,7 +71,7 @@ def ingest(
             f"{counts['registered']} images in {dataset} ({counts['with_truth']} with truth, "
             f"{counts['sent']} sent), {counts['failed']} failed."
         )
-    ctx.exit(Exit.FAILURES if counts["failed"] else Exit.OK)
+    ctx.exit(Exit.FAILURES if counts["failed"] or found.skipped.unreadable else Exit.OK)
 
 
 def ingest_with_progress(client: Client, samples: Sequence[Sample], dataset: str) -> dict[str, int]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from roadmask.errors import InvalidRequest
 from roadmask.images.folder_pairs import IMAGE_NAMES, LAYOUTS, FolderPair, find_pairs
-from roadmask.images.image_files import examples, find_images, find_skipped, no_images
+from roadmask.images.image_files import Skipped, examples, find_images, find_skipped, no_images
 from roadmask.images.labels.choice import LabelChoice, choose_labels
 from roadmask.images.labels.label_file import CVAT_FILE, read_cvat_file
 from roadmask.images.labels.label_map import LabelMap
@@ -73,6 +73,8 @@ class DatasetFolder:
     """Image files in folders that are no part of its layout."""
     suspects: list[Path] = field(default_factory=list)
     """Images that look like masks, by their names."""
+    skipped: Skipped = field(default_factory=Skipped)
+    """What lies below the folder and is not read."""
 
     def notes(self) -> list[str]:
         """Sentences about what was left out and what is doubtful, with examples."""
@@ -86,7 +88,7 @@ class DatasetFolder:
             for paths, text in texts
             if paths
         ]
-        return [*notes, *find_skipped(self.folder).messages(self.folder)]
+        return [*notes, *self.skipped.messages(self.folder)]
 
     def check_matched(self) -> None:
         """Raise `InvalidRequest` if there are masks, but none belongs to an image."""
@@ -126,6 +128,7 @@ def read_folder(folder: Path, reading: Reading = AS_FOUND) -> DatasetFolder:
     _choose_labels(found, pairs, reading.labels)
     samples = (replace(sample, pixels=reading.pixels) for sample in _unique(found.samples))
     found.samples = sorted(samples, key=lambda sample: sample.name)
+    found.skipped = find_skipped(folder)
     return found
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.data.annotated import AnnotatedDataset, from_folder
+from ml.data.annotated import AnnotatedDataset, LeftOut, from_folder
 from roadmask.errors import InvalidRequest
 from roadmask.images.decoding import encode_png
 from roadmask.masks.codec import encode_mask
 from tests.harness.ml.street_folder import write_streets
+from tests.harness.privileges import bound_by_permissions
 
 
 @pytest.fixture
@@ -39,6 +40,17 @@ def test_each_image_that_cannot_be_read_is_left_out_alone_with_its_cause(streets
     assert "128x96 pixels, but its mask is 5x4" in details[2]
     assert "200" in details[3]
     assert "No such file" in details[4]
+
+
+def test_a_folder_that_cannot_be_listed_is_left_out_by_name(streets: Path) -> None:
+    (streets / "images/private").mkdir(mode=0)
+    with bound_by_permissions():
+        dataset = from_folder(streets)
+    assert len(list(dataset.load())) == 6
+    cause = "The folder cannot be listed: Permission denied."
+    assert dataset.left_out == [LeftOut("images/private/", cause)]
+    with pytest.raises(InvalidRequest, match="images/private/ of .* cannot be listed"):
+        next(dataset.load_all())
 
 
 def test_a_dataset_without_a_readable_image_is_refused(streets: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from roadmask.masks.codec import colorize
 from tests.harness.client.program import call_roadmask
 from tests.harness.images.api_images import picture
+from tests.harness.privileges import bound_by_permissions
 
 COLORS = colorize(np.arange(8, dtype=np.uint8).reshape(1, 8))
 TRAIN_IDS = np.array([[0, 2, 8, 10, 13, 18, 255, 1]], np.uint8)
@@ -45,6 +46,14 @@ def test_a_dry_run_shows_five_examples_and_what_is_left(folder: Path) -> None:
         "1 masks without an image: masks/other.png.",
         "Skipped 1 hidden images, whose names begin with a dot: images/.hidden.jpg.",
     ]
+
+
+def test_a_folder_that_cannot_be_listed_is_named_and_fails(folder: Path) -> None:
+    (folder / "images/private").mkdir(mode=0)
+    with bound_by_permissions():
+        done = call_roadmask("ingest", folder, "--dataset", "d", "--dry-run", cwd=folder)
+    assert done.returncode == 1
+    assert "cannot be listed (Permission denied). Make them readable: images/pri" in done.stdout
 
 
 def test_masks_that_match_no_image_end_in_an_error(folder: Path) -> None:
