@@ -49,7 +49,7 @@ def test_a_folder_that_cannot_be_listed_is_left_out_by_name(streets: Path) -> No
     assert len(list(dataset.load())) == 6
     cause = "The folder cannot be listed: Permission denied."
     assert dataset.left_out == [LeftOut("images/private/", cause)]
-    with pytest.raises(InvalidRequest, match="images/private/ of .* cannot be listed"):
+    with pytest.raises(InvalidRequest, match=r"images/private/ of .* cannot be listed"):
         next(dataset.load_all())
 
 
