@@ -43,7 +43,7 @@ def test_a_folder_and_its_masks_become_a_dataset(
     for zone, folder in zip(dialog.locator(".dropzone").all(), folders, strict=True):
         zone.locator("input[webkitdirectory]").set_input_files(folder)
     expect(dialog.get_by_label("Name")).to_have_value("drive")
-    expect(dialog).to_contain_text("3 images, 2 with an annotated mask, 0 masks without an image")
+    expect(dialog).to_contain_text("3 images, 2 with an annotated mask; masks without an image: 0")
     dialog.get_by_label("Name").fill("my drive")
     dialog.get_by_role("button", name="Add", exact=True).click()
     expect(dialog).to_contain_text("2 images are in my drive")

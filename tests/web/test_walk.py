@@ -180,5 +180,6 @@ def test_images_and_jobs_are_deleted(window: Open, service: str) -> None:
     page.goto(f"{service}/#/jobs?job={job}")
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("short-lived is deleted.")).to_be_visible()
     expect(page.locator(".job-list")).not_to_contain_text("short-lived")
     assert httpx.get(f"{service}/v1/jobs/{job}").status_code == 404
