@@ -20,6 +20,9 @@ from roadmask.schemas.media_types import EVENT_STREAM
 SILENCE_S = 45.0
 """A connection without any event, not even a `ping`, for this many seconds is taken for lost."""
 
+PING = ":"
+"""How a `ping` begins: it is a comment."""
+
 BEGINNING = "0"
 """The id before the first event of every job."""
 
@@ -76,7 +79,8 @@ async def follow(
     """The events of a job after `last_id` until it ends, each once.
 
     A lost connection is made again and goes on after the last event received. Raises
-    `ServiceUnreachable` when that fails for `transport.patience` seconds.
+    `ServiceUnreachable` when that fails for `transport.patience` seconds after the last event or
+    `ping`.
     """
     backoff = Backoff(transport.patience)
     while True:
@@ -88,9 +92,13 @@ async def follow(
             async with aclosing(transport.lines(call)) as lines:
                 async for line in lines:
                     transport.disconnected = False
-                    if (event := parser.feed(line)) is None:
+                    event = parser.feed(line)
+                    # The job may be quiet for hours. The line at the head of a stream is no sign
+                    # of life: a stream may break off after it again and again.
+                    if event or line.startswith(PING):
+                        backoff = Backoff(transport.patience)
+                    if event is None:
                         continue
-                    backoff = Backoff(transport.patience)
                     last_id = event.id or last_id
                     yield event
                     if event.is_last:

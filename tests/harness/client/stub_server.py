@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,12 +17,15 @@ from tests.servers.process import HOST
 
 @dataclass(frozen=True)
 class StubResponse:
-    """One response. `cut` closes the connection before the body is complete."""
+    """One response. `cut` closes the connection before the body is complete.
+
+    The body comes `delay_s` seconds after the head."""
 
     status: int = 200
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
+    delay_s: float = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(response.body) + response.cut))
         self.end_headers()
+        time.sleep(response.delay_s)
         self.wfile.write(response.body)
         if response.cut:
             self.wfile.flush()

@@ -320,6 +320,20 @@ def test_events_go_on_after_the_last_one_seen(connect: Connect) -> None:
     assert [asked.headers["last-event-id"] for asked in server.requests] == ["0", "1-0", "1-0"]
 
 
+def test_a_connection_that_is_lost_after_a_long_quiet_is_made_again(connect: Connect) -> None:
+    quiet = StubResponse(body=b": ping\n\n", cut=True, delay_s=1)
+    end = StubResponse(body=_events(("1-0", "job", {"state": "succeeded"})))
+    with stub_server(quiet, end) as server:
+        events = list(connect(server.url, patience=0.9).events("job"))
+    assert [event.id for event in events] == ["1-0"]
+
+
+def test_a_stream_that_breaks_off_at_its_head_uses_up_the_patience(connect: Connect) -> None:
+    head = StubResponse(body=b"retry: 2000\n\n", cut=True)
+    with stub_server(head) as server, pytest.raises(ServiceUnreachable):
+        list(connect(server.url, patience=0.5).events("job"))
+
+
 def test_events_of_a_job_that_does_not_exist(connect: Connect) -> None:
     missing = problem(404, code="job_not_found", detail="No such job.")
     with stub_server(missing) as server, pytest.raises(NotFound):
