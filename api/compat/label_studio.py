@@ -99,18 +99,27 @@ class Predictions:
                 job = await self.watcher.wait(job.id, KEEP_ALIVE_S)
             except RecordsUnavailable:
                 await asyncio.sleep(1)
+            except RoadmaskError:
+                break  # As of a job that was erased meanwhile: each task below gets the error.
         separator, index = b'{"results": [', 0
         for image in images:
             if isinstance(image, RoadmaskError):
                 prediction = _failure(image.detail)
             else:
                 prediction = await anyio.to_thread.run_sync(
-                    self._predict, job, index, config, limiter=self.limiter
+                    self._prediction, job, index, config, limiter=self.limiter
                 )
                 index += 1
             yield separator + json.dumps(prediction).encode()
             separator = b", "
         yield b'], "model_version": ' + json.dumps(job.model).encode() + b"}"
+
+    def _prediction(self, job: Job, index: int, config: LabelingConfig) -> dict[str, Any]:
+        # The answer has begun: an error that ended it would cut off the tasks that follow.
+        try:
+            return self._predict(job, index, config)
+        except RoadmaskError as error:
+            return _failure(error.detail)
 
     def _predict(self, job: Job, index: int, config: LabelingConfig) -> dict[str, Any]:
         item = self.records.item(job.id, index)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from redis import Redis
 
 from api.compat import label_studio
 from roadmask.settings import Settings
+from storage.objects.local import LocalStore
 from tests.harness.api.server import ApiServer
 from tests.harness.images.api_images import digest, picture, put
 from tests.harness.images.brush_strokes import decode_rle
@@ -153,6 +158,49 @@ def test_a_task_that_is_wrong_or_fails_has_no_prediction_and_its_neighbours_have
     first, unknown, last = predict(client, image_id, "scenes/unknown", image_id).json()["results"]
     assert (list(unknown), "scenes/unknown" in unknown["error"]) == (["error"], True)
     assert first["result"][0]["value"] == last["result"][0]["value"]
+
+
+@contextmanager
+def predicting(
+    settings: Settings, *images: str
+) -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]]]]:
+    """The job of a prediction that has begun, and a call that waits for the results."""
+    url = f"{settings.public_url}/label-studio/predict"
+    body = {"tasks": [{"data": {"street": image}} for image in images], "label_config": CONFIG}
+    auth = ("label-studio", KEY)
+    with httpx.stream("POST", url, json=body, auth=auth, timeout=PATIENCE_S) as answer:
+        headers = {"X-API-Key": KEY}
+        [job] = httpx.get(f"{settings.public_url}/v1/jobs", headers=headers).json()["jobs"]
+        yield job["id"], lambda: json.loads(answer.read())["results"]
+
+
+def test_a_mask_that_is_lost_fails_its_task_alone(
+    worker: FakeWorker, image_id: str, settings: Settings, store: LocalStore
+) -> None:
+    with predicting(settings, image_id, image_id) as (job_id, results):
+        worker.succeed(job_id, 0)
+        [mask] = store.keys("masks/")
+        store.delete(mask)
+        worker.finish(job_id)
+        lost, whole = results()
+    assert list(lost) == ["error"]
+    assert whole["result"][0]["value"]["brushlabels"] == ["flat"]
+
+
+def test_a_job_that_is_gone_fails_each_task(
+    client: httpx.Client,
+    image_id: str,
+    settings: Settings,
+    redis: Redis,
+    store: LocalStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(label_studio, "KEEP_ALIVE_S", 0.2)
+    with predicting(settings, image_id, image_id) as (job_id, results):
+        for key in [key for key in store.keys("jobs/") if job_id in key]:
+            store.delete(key)
+        redis.delete(*redis.keys(f"*{job_id}*"))
+        assert [list(task) for task in results()] == [["error"], ["error"]]
 
 
 def test_a_long_job_does_not_run_into_a_timeout(
