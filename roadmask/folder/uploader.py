@@ -155,9 +155,13 @@ class Uploader:
                 self._submit_files(files, key)
                 resumed |= files.keys()
             else:
-                self._output.adopt(files)
-                self._state.remove_sub_job(key)
+                self._give_up(key, files)
         return resumed
+
+    def _give_up(self, key: str, files: dict[str, str]) -> None:
+        """Forget an earlier run's sub-job, but not the masks that the run has written."""
+        self._output.adopt(files)
+        self._state.remove_sub_job(key)
 
     def _are_unchanged(self, files: dict[str, str]) -> bool:
         names = list(files)
@@ -174,10 +178,14 @@ class Uploader:
             if self._stop.is_set():
                 raise Stopped
         uploaded = self._upload(files)
+        if key is not None and uploaded != files:
+            # A key stands for all its files: those that are left are another job, or none.
+            self._give_up(key, files)
+            key = None
         if not uploaded:
             self._free_slots.release()
             return
-        if key is None or uploaded != files:
+        if key is None:
             key = self._state.add_sub_job(self._options.job_options, uploaded)
         self._publish(SubJob(key, self._submit(key, uploaded), uploaded))
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from roadmask import Client
 from roadmask.folder import uploader
+from roadmask.folder.options import RunOptions
+from roadmask.folder.state import FolderState, state_file
+from roadmask.hashing import sha256_of_file
+from roadmask.schemas.mask_parameters import MaskParameters
 from tests.harness.client.photo_folders import photo, run, tree
 
 TOTAL = 3 * uploader.FIRST_SIZE
@@ -79,3 +84,23 @@ def test_files_that_take_long_to_read_are_not_waited_for(
     uploaded(client, many)
     run(client, many, masks)
     assert list(totals(client)) == [uploader.FIRST_SIZE, TOTAL - uploader.FIRST_SIZE]
+
+
+@pytest.mark.usefixtures("busy_worker")
+@pytest.mark.parametrize("photos_beside", [0, 1])
+def test_a_sub_job_with_a_file_that_is_refused_is_resumed_once(
+    client: Client, tmp_path: Path, masks: Path, photos_beside: int
+) -> None:
+    folder = tmp_path / "resumed"
+    for seed in range(photos_beside):
+        photo(folder / f"{seed}.jpg", seed)
+    folder.mkdir(exist_ok=True)
+    (folder / "bad.jpg").write_bytes(b"no image at all")
+    options = RunOptions(folder, masks, "index", "default", None, MaskParameters())
+    files = {path.name: sha256_of_file(path) for path in folder.iterdir()}
+    with closing(FolderState(state_file(masks))) as state:
+        state.add_sub_job(options.job_options, files)
+    progress = run(client, folder, masks)
+    assert (progress.inferred, progress.failed) == (photos_beside, 1)
+    with closing(FolderState(state_file(masks))) as state:
+        assert state.submitted() == set()
