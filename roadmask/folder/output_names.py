@@ -5,32 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from roadmask.images.stems import unique_stems
+from roadmask.images.stems import folded, unique_stems
 from roadmask.schemas.mask_formats import MaskFormat
 
 
 def mask_names(images: Sequence[str], format: MaskFormat = MaskFormat.PNG) -> dict[str, str]:
     """The name of each image's mask: `a/x.png` for `a/x.jpg`, with the suffix of the format.
 
-    Images that would share a mask (`x.jpg`, `x.tif`) keep their suffix in its name (`x.jpg.png`).
+    Images that would share a mask (`x.jpg`, `X.tif`) keep their suffix in its name (`x.jpg.png`).
     So does an image whose mask would have the name of another image (`x.jpg.png`), or of a folder
-    of images (`x.png/`).
+    of images (`x.png/`). Names that differ by case count as one: on macOS and Windows they are.
     """
     suffix = mask_suffix(format)
     masks = {image: f"{name}{suffix}" for image, name in unique_stems(images).items()}
     folders = _folders(images)
-    return {image: f"{image}{suffix}" if mask in folders else mask for image, mask in masks.items()}
+    return {
+        image: f"{image}{suffix}" if folded(mask) in folders else mask
+        for image, mask in masks.items()
+    }
 
 
 def _folders(images: Iterable[str]) -> set[str]:
-    """All folders that these images are in."""
+    """All folders that these images are in, folded."""
     found: set[str] = set()
     for image in images:
         folder = image.rpartition("/")[0]
         while folder and folder not in found:
             found.add(folder)
             folder = folder.rpartition("/")[0]
-    return found
+    return set(map(folded, found))
 
 
 def mask_suffix(format: MaskFormat) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from unicodedata import normalize
 
 from roadmask.images.sniffing import SUFFIXES
 
@@ -16,16 +17,25 @@ def stem(name: str) -> str:
     return name[:dot] if dot > 0 and name[dot:].lower() in SUFFIXES else name
 
 
-def unique_stems(names: Sequence[str]) -> dict[str, str]:
-    """The stem of each of these different names; no two are equal.
+def folded(name: str) -> str:
+    """Equal for names that are one file on macOS or Windows.
 
-    Names with one stem (`x.jpg`, `x.tif`) are kept whole. So is a name whose stem is another of the
+    They differ by case, or by how a letter and its accent are written.
+    """
+    return normalize("NFC", name).casefold()
+
+
+def unique_stems(names: Sequence[str]) -> dict[str, str]:
+    """The stem of each of these different names; no two are one file if their names are not.
+
+    Names with one stem (`x.jpg`, `X.tif`) are kept whole. So is a name whose stem is another of the
     names (`x.jpg.png` beside `x.jpg`).
     """
-    counts, taken = Counter(map(stem, names)), set(names)
+    stems = {name: stem(name) for name in names}
+    counts, taken = Counter(map(folded, stems.values())), set(map(folded, names))
 
-    def unique(name: str) -> str:
-        short = stem(name)
-        return name if counts[short] > 1 or short in taken else short
+    def is_unique(short: str) -> bool:
+        key = folded(short)
+        return counts[key] == 1 and key not in taken
 
-    return {name: unique(name) for name in names}
+    return {name: short if is_unique(short) else name for name, short in stems.items()}

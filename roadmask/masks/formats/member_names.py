@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from unicodedata import normalize
 
-from roadmask.images.stems import stem
+from roadmask.images.stems import folded, stem
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]")
 
@@ -57,7 +56,7 @@ class MemberNames:
 
 def _hash(name: str) -> int:
     """Equal for names that are one file on macOS or Windows."""
-    return hash(normalize("NFC", name).casefold())
+    return hash(folded(name))
 
 
 def member_by_id(image_id: str, suffix: str) -> str:

@@ -23,6 +23,11 @@ from tests.harness.images.api_images import picture
         {"x.jpg": "x.png", "x.jpg.png": "x.jpg.png.png"},
         {"x.jpg": "x.jpg.png", "x.tif": "x.tif.png", "x.jpg.png": "x.jpg.png.png"},
         {"x.jpg": "x.jpg.png", "x.png/y/z.jpg": "x.png/y/z.png"},
+        {"IMG.JPG": "IMG.JPG.png", "img.png": "img.png.png", "img2.jpg": "img2.png"},
+        {"A/x.jpg": "A/x.jpg.png", "a/x.tif": "a/x.tif.png"},
+        {"\u00e4.jpg": "\u00e4.jpg.png", "a\u0308.tif": "a\u0308.tif.png"},
+        {"X.jpg": "X.png", "x.JPG.png": "x.JPG.png.png"},
+        {"x.jpg": "x.jpg.png", "X.PNG/y.jpg": "X.PNG/y.png"},
     ],
 )
 def test_no_two_images_share_a_mask(names: dict[str, str]) -> None:
