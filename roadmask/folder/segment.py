@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from roadmask.client.async_client import AsyncClient
@@ -65,16 +66,16 @@ async def segment_folder_async(
     loop is free. Closing the generator early stops the run; it can be resumed.
     """
     transport = client.transport
-    with (
-        Client(
-            transport.base_url,
-            transport.api_key,
-            timeout=transport.timeout,
-            patience=transport.patience,
-        ) as sync_client,
-        ThreadPoolExecutor(1, "segment_folder") as thread,
-    ):
-        target = None if confidence is None else Path(confidence)
+    target = None if confidence is None else Path(confidence)
+    with ExitStack() as stack:
+        sync_client = stack.enter_context(
+            Client(
+                transport.base_url,
+                transport.api_key,
+                timeout=transport.timeout,
+                patience=transport.patience,
+            )
+        )
         run = FolderRun(
             sync_client,
             Path(folder),
@@ -84,12 +85,17 @@ async def segment_folder_async(
             confidence=target,
             parameters=MaskParameters(quality=quality, pixels=pixels),
         )
-        results = run.run()
-        loop = asyncio.get_running_loop()
-        try:
-            while result := await loop.run_in_executor(thread, next, results, None):
-                yield result
-        finally:
-            # Wakes the thread if it waits for an event, and lets the run finish its files.
-            run.stop()
-            thread.submit(results.close).result()
+        results = stack.enter_context(closing(run.run()))
+        opened = stack.pop_all()
+    thread, loop = ThreadPoolExecutor(1, "segment_folder"), asyncio.get_running_loop()
+    try:
+        while result := await loop.run_in_executor(thread, next, results, None):
+            yield result
+    finally:
+        # Wakes the thread if it waits for an event, and lets the run finish its files. That may
+        # take as long as a request: the loop is free meanwhile, and a second cancellation does not
+        # wait for it.
+        run.stop()
+        closed = loop.run_in_executor(thread, opened.close)
+        thread.shutdown(wait=False)
+        await asyncio.shield(closed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from roadmask import AsyncClient, Client, segment_folder_async
 from roadmask.errors import InvalidRequest
 from roadmask.folder.results import FileResult
+from tests.harness.client.stub_server import StubResponse, StubServer, stub_server
 from tests.harness.images.api_images import picture
 from tests.harness.waiting import wait_until
 from tests.harness.worker.fake_worker import FakeWorker
@@ -92,6 +94,22 @@ def test_a_task_that_is_canceled_leaves_no_thread_behind(
             await task
 
     asyncio.run(asyncio.wait_for(give_up(), 20))
+
+
+def test_the_loop_is_free_while_a_canceled_run_ends(photos: Path, tmp_path: Path) -> None:
+    async def cancel(server: StubServer) -> float:
+        task = asyncio.ensure_future(_all(server.url, photos, tmp_path / "masks"))
+        await asyncio.to_thread(wait_until, lambda: server.requests)
+        begun = time.monotonic()
+        task.cancel()
+        await asyncio.sleep(0.1)
+        seconds = time.monotonic() - begun
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return seconds
+
+    with stub_server(StubResponse(delay_s=3)) as server:
+        assert asyncio.run(cancel(server)) < 2
 
 
 def test_what_stops_a_run_is_raised(client: Client, tmp_path: Path) -> None:
