@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from roadmask.client.transport import Transport
 from roadmask.errors import ImageUnreadable, InvalidRequest, UploadTooLarge
 from roadmask.hashing import sha256_of, sha256_of_file
+from roadmask.images.stems import below_common_folder
 from roadmask.schemas.ids import MAX_ID
 
 Source = (
@@ -86,16 +87,9 @@ def client_names(files: Sequence[UploadFile]) -> list[str | None]:
     A file on disk has its path below the folder that all of them are in. None for a file without a
     name, or with one that the service would refuse.
     """
-    paths = [Path(os.path.abspath(file.path)) if file.path else None for file in files]
-    try:
-        root = os.path.commonpath([path.parent for path in paths if path])
-    except ValueError:
-        # There is none: no file is on disk, or they are on several drives of Windows.
-        return [client_name(file.name) for file in files]
-    return [
-        client_name(path.relative_to(root).as_posix() if path else file.name)
-        for file, path in zip(files, paths, strict=True)
-    ]
+    on_disk = [Path(os.path.abspath(file.path)) for file in files if file.path]
+    names = iter(below_common_folder(on_disk))
+    return [client_name(next(names) if file.path else file.name) for file in files]
 
 
 def client_name(name: str | None) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 from roadmask.images.stems import folded, unique_stems
 from roadmask.schemas.mask_formats import MaskFormat
@@ -45,3 +46,11 @@ def mask_suffix(format: MaskFormat) -> str:
 def confidence_name(mask_name: str) -> str:
     """The name of a mask's confidence image, a PNG whatever the mask's format."""
     return str(PurePosixPath(mask_name).with_suffix(".png"))
+
+
+def recorded_name(file: PurePath, out: PurePath) -> str:
+    """The name of any file in the records of an output folder: its path from there."""
+    try:
+        return os.path.relpath(file, out)
+    except ValueError:
+        return str(file)  # From another drive of Windows no path leads there.

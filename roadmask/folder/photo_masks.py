@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from pathlib import Path
 
 from roadmask.errors import InvalidRequest
 from roadmask.folder.mask_file import MaskWriter, has_our_palette
-from roadmask.folder.output_names import confidence_name, mask_names
+from roadmask.folder.output_names import confidence_name, mask_names, recorded_name
 from roadmask.folder.state import FileState, FolderState, state_file
+from roadmask.images.stems import below_common_folder, folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class PhotoMasks:
     def of(cls, photos: Sequence[Path], writer: MaskWriter) -> PhotoMasks:
         """Masks are called as their photos, without folders: `x.png` for `a/x.jpg`.
 
-        Only photos of one name, in several folders, keep the folders in which they differ.
+        Only photos of one name, in several folders, keep the folders in which they differ. Names
+        that differ by case count as one: on macOS and Windows they are.
         """
         paths = {photo: photo.resolve() for photo in photos}
         names = [path.name for path in paths.values()]
-        if len(set(names)) < len(names):
-            root = os.path.commonpath([path.parent for path in paths.values()])
-            names = [path.relative_to(root).as_posix() for path in paths.values()]
+        if len(set(map(folded, names))) < len(names):
+            names = below_common_folder(list(paths.values()))
         masks = mask_names(names, writer.format)
         return cls({photo: masks[name] for photo, name in zip(paths, names, strict=True)}, writer)
 
@@ -84,4 +84,4 @@ class PhotoMasks:
         yield name, self.writer.out / name
         if self.writer.confidence is not None:
             file = self.writer.confidence / confidence_name(name)
-            yield os.path.relpath(file, self.writer.out), file
+            yield recorded_name(file, self.writer.out), file

@@ -1,12 +1,17 @@
-"""Stems: the names of image files without their suffixes, as long as they stay different."""
+"""Names of image files: without their suffixes, without their folders, and still different."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import PurePath
 from unicodedata import normalize
 
 from roadmask.images.sniffing import SUFFIXES
+
+_ANCHOR = re.compile(r"[^\\/:]+")
+"""The names in `C:\\` and in `\\\\server\\share\\`."""
 
 
 def stem(name: str) -> str:
@@ -39,3 +44,14 @@ def unique_stems(names: Sequence[str]) -> dict[str, str]:
         return counts[key] == 1 and key not in taken
 
     return {name: short if is_unique(short) else name for name, short in stems.items()}
+
+
+def below_common_folder(paths: Sequence[PurePath]) -> list[str]:
+    """Each absolute path below the deepest folder that all are in: `a/x.jpg`.
+
+    On several drives of Windows, each drive is a folder: `C/a/x.jpg`.
+    """
+    for folder in paths[0].parents if paths else ():
+        if all(path.is_relative_to(folder) for path in paths):
+            return [path.relative_to(folder).as_posix() for path in paths]
+    return ["/".join([*_ANCHOR.findall(path.anchor), *path.parts[1:]]) for path in paths]

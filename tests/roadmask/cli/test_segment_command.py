@@ -102,6 +102,9 @@ def test_another_photo_moves_no_mask(run: Segment, x: Path, tmp_path: Path) -> N
     photo(tmp_path / "far/x.png", 5)
     run("x.png", "far/x.png", "--out", "tree")
     assert tree(tmp_path / "tree") == {"x.png", "far/x.png"}
+    photo(tmp_path / "far/X.png", 6)
+    run("x.png", "far/X.png", "--out", "case")
+    assert tree(tmp_path / "case") == {"x.png", "far/X.png"}
 
 
 def test_a_missing_photo_fails_alone_and_json_tells_all(

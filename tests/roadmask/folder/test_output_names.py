@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import ntpath
+import os
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from roadmask.folder.mask_file import convert_mask
-from roadmask.folder.output_names import confidence_name, mask_names
+from roadmask.folder.output_names import confidence_name, mask_names, recorded_name
 from roadmask.masks.codec import encode_mask
 from roadmask.schemas.mask_formats import FILE_FORMATS, MaskFormat
 from tests.harness.images.api_images import picture
@@ -32,6 +34,18 @@ from tests.harness.images.api_images import picture
 )
 def test_no_two_images_share_a_mask(names: dict[str, str]) -> None:
     assert mask_names(list(names)) == names
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [(r"C:\sure\x.png", r"..\sure\x.png"), (r"D:\sure\x.png", r"D:\sure\x.png")]
+)
+def test_a_file_on_another_drive_is_recorded_by_its_whole_path(
+    file: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "path", ntpath)
+        found = recorded_name(PureWindowsPath(file), PureWindowsPath(r"C:\masks"))
+    assert found == name
 
 
 @pytest.mark.parametrize("form", FILE_FORMATS)
