@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -83,16 +84,16 @@ class DisagreementService:
             for index, (one, other) in enumerate(zip(sources, same, strict=False), start)
             if one and other and one.sha256 == other.sha256
         }
-        missing = {
-            one.sha256: index
-            for index, one in enumerate(sources, start)
-            if one and index not in places
-        }
+        # An image may be in the job more than once.
+        missing: defaultdict[str, list[int]] = defaultdict(list)
+        for index, one in enumerate(sources, start):
+            if one and index not in places:
+                missing[one.sha256].append(index)
         for first in range(0, total if missing else 0, PART):
             items = self._sources(other_id, first, min(first + PART, total))
             for place, item in enumerate(items, first):
                 if item and item.sha256 in missing:
-                    places[missing[item.sha256]] = place
+                    places |= dict.fromkeys(missing[item.sha256], place)
         return places
 
 

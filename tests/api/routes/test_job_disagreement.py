@@ -46,6 +46,16 @@ def test_masks_are_compared_by_their_images(
     assert (page["model"], page["next"]) == (page["other_model"], None)
 
 
+def test_each_copy_of_an_image_is_compared(
+    client: httpx.Client, worker: FakeWorker, images: list[str], job_id: str
+) -> None:
+    twice = submit(client, [images[1], images[0], images[0]])
+    worker.finish(twice)
+    page = disagreement(client, twice, job_id).json()
+    places = [(item["index"], item["other_index"]) for item in page["items"]]
+    assert places == [(0, 1), (1, 0), (2, 0)]
+
+
 def test_pages_cover_the_job(client: httpx.Client, job_id: str) -> None:
     first = disagreement(client, job_id, job_id, limit=1).json()
     second = disagreement(client, job_id, job_id, limit=5, cursor=int(first["next"])).json()
