@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from api.dependencies import LinksDep, RecordsDep, RenderingServiceDep
 from api.errors import problems
 from api.openapi import binary_answer
-from api.services.archive import Archive, NamesBy, json_lines
+from api.services.archive import Archive, NamesBy, json_line
 from roadmask.errors import JobNotFound
 from roadmask.masks.formats.render import document
 from roadmask.schemas.ids import MAX_INDEX
@@ -42,7 +42,7 @@ def job_results(job_id: str, records: RecordsDep, links: LinksDep) -> StreamingR
     """Every item with its state, and its error or result. Works while the job runs, too."""
     job = records.read(job_id)
     items = map(links.item, records.iter_items(job_id))
-    return _download(json_lines(items), "application/jsonl", f"{_name(job)}.jsonl")
+    return _download(map(json_line, items), "application/jsonl", f"{_name(job)}.jsonl")
 
 
 @router.get(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Literal
 
 from api.services.renderings import RenderingService
@@ -19,6 +20,8 @@ NamesBy = Literal["file", "id"]
 """What the masks of an archive are named by: the custom ids of their items, or the image ids."""
 
 FILE_MODE = 0o644
+MAX_LEFT_OUT_BYTES = 2**20
+"""What is left out of an archive is in memory up to this size."""
 TEXT_SUFFIXES = {".json", ".geojson", ".xml"}
 
 
@@ -56,23 +59,25 @@ class Archive:
         # Images and NumPy archives are compressed already: level 0 stores them.
         level = 6 if self._format.suffix in TEXT_SUFFIXES else 0
         written: set[int] = set()
-        left_out: list[Item] = []
-        for item in self._items():
-            # An image that a job has twice under one name has one mask.
-            name = self._member(item)
-            if item.state is not ItemState.SUCCEEDED or hash(name) in written:
-                continue
-            try:
-                data = self._renderings.render_now(self._job.id, item, self._format)
-            except (NotFound, ItemError) as error:
-                problem = item.error or Problem.model_validate(error.problem())
-                left_out.append(item.model_copy(update={"error": problem}))
-                continue
-            written.add(hash(name))
-            yield name, changed, FILE_MODE, ZIP_AUTO(len(data), level=level), (data,)
-        yield "results.jsonl", changed, FILE_MODE, ZIP_64, self._results()
-        if left_out:
-            yield "left_out.jsonl", changed, FILE_MODE, ZIP_64, json_lines(left_out)
+        # On disk, because it may be the whole job: its masks are deleted after some time.
+        with SpooledTemporaryFile(MAX_LEFT_OUT_BYTES) as left_out:
+            for item in self._items():
+                # An image that a job has twice under one name has one mask.
+                name = self._member(item)
+                if item.state is not ItemState.SUCCEEDED or hash(name) in written:
+                    continue
+                try:
+                    data = self._renderings.render_now(self._job.id, item, self._format)
+                except (NotFound, ItemError) as error:
+                    problem = item.error or Problem.model_validate(error.problem())
+                    left_out.write(json_line(item.model_copy(update={"error": problem})))
+                    continue
+                written.add(hash(name))
+                yield name, changed, FILE_MODE, ZIP_AUTO(len(data), level=level), (data,)
+            yield "results.jsonl", changed, FILE_MODE, ZIP_64, self._results()
+            if left_out.tell():
+                left_out.seek(0)
+                yield "left_out.jsonl", changed, FILE_MODE, ZIP_64, left_out
 
     def _member(self, item: Item) -> str:
         if self._names is None:
@@ -82,7 +87,7 @@ class Archive:
     def _results(self) -> Iterator[bytes]:
         if self._names is None:
             # Clients parse these lines as items, and older ones refuse other members.
-            yield from json_lines(self._items())
+            yield from map(json_line, self._items())
             return
         for item in self._items():
             line = item.model_dump(mode="json")
@@ -91,7 +96,6 @@ class Archive:
             yield json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
-def json_lines(items: Iterable[Item]) -> Iterator[bytes]:
-    """One line of JSON for each item."""
-    for item in items:
-        yield item.model_dump_json().encode() + b"\n"
+def json_line(item: Item) -> bytes:
+    """The item as a line of JSON."""
+    return item.model_dump_json().encode() + b"\n"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from xml.etree import ElementTree
 from zipfile import ZipFile
 
@@ -14,8 +17,11 @@ import pytest
 from pycocotools.coco import COCO
 
 from api.routes import exports
+from api.services.archive import Archive
+from api.services.renderings import RenderingService
+from roadmask.errors import MaskNotFound
 from roadmask.masks.codec import decode_mask
-from roadmask.schemas.jobs import Item, ItemPage
+from roadmask.schemas.jobs import Counts, Item, ItemPage, ItemState, Job, JobState, Lane, Result
 from roadmask.schemas.mask_formats import MaskFormat
 from storage.jobs.item_reader import ItemReader
 from storage.objects.keys import image_key
@@ -326,3 +332,39 @@ def test_the_archive_lists_what_it_leaves_out(
     ]
     assert f"masks/{ids[2]}.png" in file.namelist()
     assert f"masks/{ids[1]}.png" not in file.namelist()
+
+
+def test_an_archive_without_any_mask_is_not_in_memory() -> None:
+    """As of a job whose masks were deleted after `keep_masks_days`."""
+    result = Result(
+        mask_key="masks/x.png", width=8, height=6, shares={"flat": 1.0}, artifact="fake@1"
+    )
+    finished = Item(index=0, image_id="a/b", state=ItemState.SUCCEEDED, result=result)
+    job = Job(
+        id="job",
+        state=JobState.SUCCEEDED,
+        lane=Lane.BATCH,
+        progress=1.0,
+        model="fake@1",
+        counts=Counts(succeeded=5000, total=5000),
+        created_at=datetime.now(UTC),
+    )
+
+    def items() -> Iterator[Item]:
+        return (
+            finished.model_copy(update={"index": index, "image_id": f"a/{index}"})
+            for index in range(job.counts.total)
+        )
+
+    class Renderings:
+        def render_now(self, job_id: str, item: Item, mask_format: MaskFormat) -> bytes:
+            raise MaskNotFound("It was deleted.")
+
+    renderings = cast("RenderingService", Renderings())
+    tracemalloc.start()
+    try:
+        blocks = Archive(renderings, job, items, MaskFormat.PNG, None).blocks()
+        assert sum(map(len, blocks)) > 50_000
+        assert tracemalloc.get_traced_memory()[1] < 6 * 2**20
+    finally:
+        tracemalloc.stop()
