@@ -31,8 +31,11 @@ REAL = [CITYSCAPES.names[index] for index in CITYSCAPES.real]
 FIGURES = (*CITYSCAPES.names, *(f"{name}.iou" for name in REAL), "iou", "accuracy", "confidence")
 """Names of the figures: shares, IoU of each category, mean IoU, accuracy, mean confidence."""
 COLUMN = {name: at for at, name in enumerate(FIGURES)}
-JOBS = 4
-"""Jobs whose columns stay in memory."""
+MAX_JOBS, MAX_BYTES = 64, 32 * 2**20
+"""Jobs whose columns stay in memory, and their size. Those of the last job do, however large it
+is."""
+NAME_BYTES = 100
+"""Of one name, as a Python object in a list."""
 NOT_READ = 255
 
 
@@ -50,6 +53,12 @@ class ItemFigures:
     """Item bytes as they were when the figures were read."""
     names: list[str] | None = None
     """The client's name of each item, or its image id."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        arrays = self.states.nbytes + self.values.nbytes + self.read.nbytes
+        return arrays + NAME_BYTES * len(self.names or ())
 
     def column(self, name: str) -> NDArray[np.float32]:
         """One figure of all items, float32 (items,)."""
@@ -89,8 +98,10 @@ class FigureReader:
                 figures.names = self._names(job_id, len(now))
             self._jobs[job_id] = figures
             self._jobs.move_to_end(job_id)
-            while len(self._jobs) > JOBS:
-                self._jobs.popitem(last=False)
+            size = sum(kept.size for kept in self._jobs.values())
+            while len(self._jobs) > (MAX_JOBS if size <= MAX_BYTES else 1):
+                _, dropped = self._jobs.popitem(last=False)
+                size -= dropped.size
         return figures
 
     def _update(self, job_id: str, figures: ItemFigures, chunk_size: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from redis.exceptions import ConnectionError
@@ -14,6 +16,7 @@ from roadmask.errors import (
     Unavailable,
 )
 from roadmask.schemas.jobs import ItemState
+from storage.jobs import item_figures
 from storage.jobs.item_list import ItemQuery
 from storage.jobs.results import Results
 from tests.harness.storage.records_harness import RecordsHarness
@@ -44,6 +47,29 @@ def test_the_worst_come_first_and_items_without_scores_are_left_out(
     assert listed(harness, job_id, sort="-flat.iou") == scored
     assert listed(harness, job_id, sort="-name") == list(range(TOTAL))[::-1]
     assert listed(harness, job_id, sort="confidence") == [], "it was not computed"
+
+
+@pytest.mark.parametrize(("kept", "reads"), [(1, 5), (2, 2)])
+def test_figures_stay_in_memory_up_to_a_size(
+    harness: RecordsHarness, job_id: str, monkeypatch: pytest.MonkeyPatch, kept: int, reads: int
+) -> None:
+    other = harness.accept(TOTAL)
+    harness.work(other, DAMAGED)
+    row = 4 * len(item_figures.FIGURES) + 2
+    monkeypatch.setattr(item_figures, "MAX_BYTES", kept * TOTAL * row)
+    calls: list[str] = []
+    read = Results.read
+
+    def counted(self: Results, job_id: str, *where: Any) -> Any:
+        calls.append(job_id)
+        return read(self, job_id, *where)
+
+    monkeypatch.setattr(Results, "read", counted)
+    query = ItemQuery(sort="iou")
+    pages = (job_id, job_id, other, job_id, other, job_id)
+    for asked in pages:
+        harness.records.item_list(asked, query, 1)
+    assert len(calls) == reads + len(pages), "each page reads its items besides"
 
 
 @pytest.mark.parametrize(
