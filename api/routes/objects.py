@@ -60,10 +60,7 @@ def get_object(
         )
     store.verify(key, expires, filename, signature)
     info = store.info(key)
-    headers = {
-        "Content-Length": str(info.size),
-        "Cache-Control": f"private, max-age={settings.url_ttl_s}, immutable",
-    }
+    headers = {"Cache-Control": f"private, max-age={settings.url_ttl_s}, immutable"}
     if filename:
         headers["Content-Disposition"] = attachment(filename)
     is_mask = MASK.fullmatch(key) is not None
@@ -74,4 +71,5 @@ def get_object(
             check_mask(store, key, data)
         headers["ETag"] = f'"{sha256_of(data)}"'
         return Response(data, media_type=info.content_type, headers=headers)
+    headers["Content-Length"] = str(info.size)
     return StreamingResponse(store.stream(key), media_type=info.content_type, headers=headers)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from storage.objects.local import LocalStore
+from storage.objects.store import ObjectInfo
 
 TTL = timedelta(minutes=1)
 
@@ -19,6 +20,23 @@ def test_a_signed_link_is_enough(client: httpx.Client, store: LocalStore) -> Non
     assert answer.headers["Content-Length"] == "5"
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert "Content-Disposition" not in answer.headers
+
+
+def test_a_mask_that_is_replaced_meanwhile_has_its_own_length(
+    client: httpx.Client, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, read = "masks/ab/abc.png", LocalStore.info
+
+    def read_then_replace(self: LocalStore, key: str) -> ObjectInfo:
+        info = read(self, key)
+        store.put(key, b"another mask", "image/png")
+        return info
+
+    store.put(key, b"mask", "image/png")
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "info", read_then_replace)
+        answer = client.get(store.url(key, TTL))
+    assert (answer.content, answer.headers["Content-Length"]) == (b"another mask", "12")
 
 
 def test_a_link_with_a_name_saves_under_it(client: httpx.Client, store: LocalStore) -> None:
