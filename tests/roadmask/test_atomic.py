@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +46,27 @@ def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_process_that_is_killed_leaves_no_half_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    for name in ("a", "b"):
+        (path / name).touch()
+    remove = shutil.rmtree
+
+    def look(folder: Path, **options: Any) -> None:
+        # What a process leaves that is killed as it begins to delete.
+        assert [file.name for file in path.iterdir()] == ["new"]
+        remove(folder, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", look)
+    with replacing(path) as draft:
+        draft.mkdir()
+        (draft / "new").touch()
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_failure_leaves_the_old_folder(tmp_path: Path) -> None:
     path = tmp_path / "model"
     path.mkdir()
@@ -70,12 +95,31 @@ def test_of_two_writers_of_a_folder_one_wins(tmp_path: Path) -> None:
 def test_bytes_are_on_disk_before_the_name_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool
 ) -> None:
-    path, before = tmp_path / "file", []
-    monkeypatch.setattr(os, "fsync", lambda _: before.append(path.exists()))
+    path = tmp_path / "file"
+    synced: list[tuple[bool, bool]] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
     with replacing(path, fsync=fsync) as draft:
         draft.write_bytes(b"bytes")
-    assert before == ([False] if fsync else [])
+    file, folder = (False, False), (True, True)
+    assert synced == ([file, folder] if fsync else [])
     assert path.read_bytes() == b"bytes"
+
+
+def test_a_folder_that_cannot_be_synced_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with replacing(tmp_path / "file", fsync=True) as draft:
+        draft.write_bytes(b"bytes")
+    assert (tmp_path / "file").read_bytes() == b"bytes"
 
 
 def test_a_draft_has_the_suffix_and_the_folder_that_it_is_given(tmp_path: Path) -> None:
