@@ -60,7 +60,7 @@ def write_video(
 def _natural(result: FileResult) -> list[tuple[int, str]]:
     """A sort key that compares numbers within names by their value."""
     pieces = re.findall(r"\d+|\D+", result.image)
-    return [(int(piece), "") if piece.isdigit() else (0, piece) for piece in pieces]
+    return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in pieces]
 
 
 def _half(panels: Panels, shown: Sequence[FileResult]) -> tuple[int, int]:
