@@ -18,6 +18,7 @@ from roadmask.errors import (
     InvalidRequest,
     ItemNotFound,
     JobNotFound,
+    ManifestUnreadable,
     MaskDamaged,
     MaskNotFound,
 )
@@ -114,7 +115,13 @@ def get_item(job_id: str, index: Index, records: RecordsDep, links: LinksDep) ->
     responses=binary_answer(*MEDIA_TYPES.values(), description="The mask.")
     | PARTS
     | problems(
-        JobNotFound, ItemNotFound, MaskNotFound, MaskDamaged, ConfidenceNotFound, ImageMissing
+        JobNotFound,
+        ItemNotFound,
+        MaskNotFound,
+        MaskDamaged,
+        ConfidenceNotFound,
+        ImageMissing,
+        ManifestUnreadable,
     ),
 )
 async def get_mask(

@@ -14,9 +14,9 @@ from api.links import Links
 from api.services.previews import PreviewService
 from roadmask.errors import (
     ConfidenceNotFound,
-    ImageMissing,
     InvalidRequest,
     ItemError,
+    ManifestUnreadable,
     MaskDamaged,
     MaskNotFound,
     NotFound,
@@ -80,7 +80,8 @@ class RenderingService:
     def render_now(self, job_id: str, item: Item, mask_format: MaskFormat) -> bytes:
         """The item's mask in this format.
 
-        Raises `MaskNotFound` and `ConfidenceNotFound`; for an overlay also `ImageMissing`.
+        Raises `MaskNotFound`, `MaskDamaged` and `ConfidenceNotFound`; for a format that names the
+        image `ManifestUnreadable`, and for an overlay also `ImageMissing`.
         """
         if mask_format is MaskFormat.CONFIDENCE:
             return self._confidence_png(item)
@@ -136,9 +137,9 @@ class RenderingService:
     def _source(self, job_id: str, item: Item) -> ManifestItem:
         [source] = read_range(self._store, job_id, item.index, item.index + 1)
         if source is None:
-            raise ImageMissing(
-                "The job's manifest cannot be read, so the image of this item is not known. Its "
-                "mask is there as `png`."
+            raise ManifestUnreadable(
+                "The line of this item in the job's manifest cannot be read, so its image is not "
+                "known. Its mask is there as `png`."
             )
         return source
 

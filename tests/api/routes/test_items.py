@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
+from api.services import renderings
 from roadmask.hashing import sha256_of
 from roadmask.masks.codec import decode_mask, encode_mask
 from roadmask.masks.taxonomy import CITYSCAPES
@@ -174,6 +175,18 @@ def test_what_was_deleted_is_said_to_be(
     store.delete(item["result"]["mask_key"])
     answer = client.get(f"/v1/jobs/{job_id}/items/0/mask")
     assert (answer.status_code, answer.json()["code"]) == (404, "mask_not_found")
+
+
+@pytest.mark.parametrize("form", ["coco", "overlay"])
+def test_a_damaged_manifest_is_said_to_be(
+    client: httpx.Client, job_id: str, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    path = f"/v1/jobs/{job_id}/items/0/mask"
+    # A damaged line is read as None. This one was whole when it was read, and is cached.
+    monkeypatch.setattr(renderings, "read_range", lambda *_: [None])
+    assert client.get(path).is_success
+    answer = client.get(path, params={"format": form})
+    assert (answer.status_code, answer.json()["code"]) == (422, "manifest_unreadable")
 
 
 def test_a_mask_has_its_hash_and_a_damaged_one_is_not_served(
