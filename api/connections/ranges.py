@@ -60,7 +60,7 @@ class _PartSender:
         tag = headers.get("etag")
         if message["status"] != 200 or tag is None:
             return
-        if _matches(self._request.get("if-none-match", ""), tag):
+        if matches(self._request.get("if-none-match", ""), tag):
             self._leave_out(message, headers)
         elif "content-length" in headers and "content-encoding" not in headers:
             headers["Accept-Ranges"] = "bytes"
@@ -106,7 +106,7 @@ class _PartSender:
         headers["Content-Range"] = f"bytes */{size}"
 
 
-def _matches(asked: str, tag: str) -> bool:
+def matches(asked: str, tag: str) -> bool:
     """Whether a tag is in the list of `If-None-Match`; weak tags match as well."""
     tags = {each.strip().removeprefix("W/") for each in asked.split(",")}
     return "*" in tags or tag.removeprefix("W/") in tags

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.connections.ranges import matches
 from api.dependencies import LinksDep, RecordsDep, RenderingServiceDep
 from api.errors import problems
 from api.openapi import PARTS, binary_answer
@@ -147,7 +148,7 @@ async def get_mask(
     if mask_format is MaskFormat.PNG and result.mask_sha256:
         tag = result.mask_sha256
     headers = {"ETag": f'"{tag}"', "Cache-Control": cache_control}
-    if tag in request.headers.get("if-none-match", ""):
+    if matches(request.headers.get("if-none-match", ""), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     data = await renderings.render(job_id, item, mask_format)
     return Response(data, media_type=mask_format.media_type, headers=headers)
@@ -172,6 +173,6 @@ async def get_mask_thumbnail(
     item = await run_in_threadpool(records.item, job_id, index)
     tag = sha256_of(f"{result_of(item).mask_key} thumbnail".encode())[:32]
     headers = {"ETag": f'"{tag}"', "Cache-Control": IMMUTABLE}
-    if tag in request.headers.get("if-none-match", ""):
+    if matches(request.headers.get("if-none-match", ""), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(await renderings.thumbnail(item), media_type="image/png", headers=headers)

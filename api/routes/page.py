@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import Response
 
+from api.connections.ranges import matches
 from api.dependencies import SettingsDep
 from api.services.page_files import PageFile, PageFiles
 from roadmask.settings import Settings
@@ -82,7 +83,7 @@ def install_page(app: FastAPI) -> None:
 def _answer(request: Request, file: PageFile, cache_control: str) -> Response:
     """The file, or 304 when the browser's copy is current."""
     headers = {"Cache-Control": cache_control, "ETag": file.etag}
-    if file.etag in request.headers.get("if-none-match", ""):
+    if matches(request.headers.get("if-none-match", ""), file.etag):
         return Response(status_code=304, headers=headers)
     data = file.data
     if file.compressed and "gzip" in request.headers.get("accept-encoding", ""):
