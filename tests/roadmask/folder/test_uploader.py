@@ -13,6 +13,7 @@ from roadmask.folder import uploader
 from roadmask.folder.options import RunOptions
 from roadmask.folder.state import FolderState, state_file
 from roadmask.hashing import sha256_of_file
+from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.mask_parameters import MaskParameters
 from tests.harness.client.photo_folders import photo, run, tree
 
@@ -96,7 +97,7 @@ def test_a_sub_job_with_a_file_that_is_refused_is_resumed_once(
         photo(folder / f"{seed}.jpg", seed)
     folder.mkdir(exist_ok=True)
     (folder / "bad.jpg").write_bytes(b"no image at all")
-    options = RunOptions(folder, masks, "index", "default", None, MaskParameters())
+    options = RunOptions(folder, masks, MaskFormat.INDEX, "default", None, MaskParameters())
     files = {path.name: sha256_of_file(path) for path in folder.iterdir()}
     with closing(FolderState(state_file(masks))) as state:
         state.add_sub_job(options.job_options, files)
