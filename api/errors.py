@@ -22,6 +22,7 @@ from roadmask.errors import (
     CrossSiteRequest,
     InsufficientScope,
     InvalidRequest,
+    ItemError,
     MethodNotAllowed,
     NotFound,
     RecordsUnavailable,
@@ -60,6 +61,10 @@ COMMON_PROBLEMS = (
     RoadmaskError,
 )
 """Errors that every route with a key can answer with."""
+
+
+ITEM_ERRORS = tuple(cls for cls in error_classes().values() if issubclass(cls, ItemError))
+"""Errors of one image, which a route that waits for its mask can answer with."""
 
 
 class ProblemDocument(Problem):

@@ -21,9 +21,13 @@ from api.bodies.limits import check_value_count
 from api.errors import JSON_EXPECTED, invalid_request
 from roadmask.errors import InvalidRequest
 from roadmask.json_members import check_members
+from roadmask.schemas.jobs import JobCreate
 from roadmask.schemas.media_types import JSON, media_type
 
 T = TypeVar("T")
+
+JOB_CREATE = TypeAdapter(JobCreate)
+"""Parses the job of a body."""
 
 
 class JsonRoute(APIRoute):

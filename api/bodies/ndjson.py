@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeVar
 from fastapi import Request
 from pydantic import TypeAdapter
 
-from api.bodies.json_body import parse_json
+from api.bodies.json_body import JOB_CREATE, parse_json
 from roadmask.errors import InvalidRequest
 from roadmask.schemas.jobs import ImageRef, JobCreate
 from roadmask.schemas.media_types import NDJSON, media_type
@@ -22,7 +22,6 @@ MAX_NDJSON_BYTES = 2**30
 """Size of a whole list: more than five million ids of usual length."""
 MAX_LINE_BYTES = 16 * 2**10
 
-JOB = TypeAdapter(JobCreate)
 IMAGE = TypeAdapter(ImageRef)
 T = TypeVar("T")
 
@@ -35,7 +34,7 @@ def is_ndjson(request: Request) -> bool:
 def read_job(path: Path) -> JobCreate:
     """The job of the first line. Raises `InvalidRequest`."""
     with path.open("rb") as file:
-        job = _line(file, 1, JOB)
+        job = _line(file, 1, JOB_CREATE)
     if job is None:
         raise InvalidRequest("The list is empty. Its first line is the job, such as `{}`.")
     if job.images or job.dataset or job.prefix:

@@ -26,20 +26,18 @@ from api.dependencies import (
     WatcherDep,
     check_submission,
 )
-from api.errors import JSON_EXPECTED, Responses, problems
+from api.errors import ITEM_ERRORS, JSON_EXPECTED, Responses, problems
 from api.long_polling import MAX_WAIT_S
 from api.openapi import request_body
 from api.routes.images import UPLOAD_ERRORS
 from api.services.renderings import result_of
 from roadmask.errors import (
     InvalidRequest,
-    ItemError,
     JobClosed,
     ModelNotFound,
     NotInTime,
     QueueFull,
     Unavailable,
-    error_classes,
 )
 from roadmask.masks.codec import decode_mask
 from roadmask.schemas.jobs import Item
@@ -79,7 +77,6 @@ ANSWER = {
     },
 }
 RESPONSES: Responses = {200: {"description": "The mask.", "content": {JSON: {"schema": ANSWER}}}}
-ITEM_ERRORS = [cls for cls in error_classes().values() if issubclass(cls, ItemError)]
 
 
 @router.post(

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -22,6 +21,7 @@ from roadmask.schemas.jobs import Job
 from roadmask.schemas.mask_formats import DocumentFormat, MaskFormat
 from roadmask.schemas.media_types import JSON, ZIP
 from storage.jobs.manifest import PART
+from storage.objects.store import attachment
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -133,11 +133,7 @@ def _name(job: Job) -> str:
 
 
 def _download(blocks: Iterator[bytes], media_type: str, filename: str) -> StreamingResponse:
-    # RFC 6266: old clients read `filename`, all others the exact name in `filename*`.
-    ascii_name = filename.encode("ascii", "replace").decode().replace("?", "_")
-    exact = quote(filename, safe="")
-    disposition = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{exact}"
-    headers = {"Content-Disposition": disposition}
+    headers = {"Content-Disposition": attachment(filename)}
     return StreamingResponse(_gathered(blocks), media_type=media_type, headers=headers)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import Field, TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies.json_body import parse_json, read_json
+from api.bodies.json_body import JOB_CREATE, parse_json, read_json
 from api.bodies.multipart import is_form, receive_form
 from api.bodies.ndjson import MAX_NDJSON_BYTES, is_ndjson, read_images, read_job
 from api.bodies.uploads import receive_file, temporary_folder
@@ -66,7 +66,6 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 log = logging.getLogger(__name__)
 
-JOB_CREATE = TypeAdapter(JobCreate)
 LONG_JOB_BYTES = 4 * 2**10
 """A longer job is validated up to its first error, because each error takes about 1 kB."""
 MAX_IMAGES = 10_000

@@ -61,7 +61,6 @@ async def push_model(
     them `openvino-f32.zip`, its compiled network, and `signature.json`. Needs the scope `admin`."""
     with temporary_folder() as folder:
         upload = await receive_file(request, folder, MAX_ARTIFACT_BYTES)
-        upload.check_complete()
 
         def publish() -> Model:
             artifact = folder / "artifact"

@@ -9,15 +9,14 @@ from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies.json_body import parse_json
+from api.bodies.json_body import JOB_CREATE, parse_json
 from api.bodies.multipart import is_form, receive_form
 from api.bodies.uploads import Upload, receive_file, temporary_folder
 from api.components import Components
 from api.dependencies import CallerDep, check_submission, components_of
-from api.errors import Responses, problems
+from api.errors import ITEM_ERRORS, Responses, problems
 from api.long_polling import MAX_WAIT_S, Prefer, Wait, waiting_time
 from api.openapi import BINARY, REF, answer, form_with_files, request_body
 from api.routes.images import UPLOAD_ERRORS
@@ -25,17 +24,15 @@ from roadmask.errors import (
     ConfidenceNotFound,
     IdempotencyConflict,
     InvalidRequest,
-    ItemError,
     JobClosed,
     MaskDamaged,
     MaskNotFound,
     ModelNotFound,
     QueueFull,
     Unavailable,
-    error_classes,
 )
 from roadmask.schemas.ids import CustomId
-from roadmask.schemas.jobs import Item, Job, JobCreate
+from roadmask.schemas.jobs import Item, Job
 from roadmask.schemas.mask_formats import MEDIA_TYPES, MaskFormat
 from roadmask.schemas.mask_parameters import Quality
 from roadmask.schemas.media_types import FORM_DATA, JSON, OCTET_STREAM, preferred_type
@@ -45,7 +42,6 @@ router = APIRouter(tags=["items"])
 
 log = logging.getLogger(__name__)
 
-JOB_CREATE = TypeAdapter(JobCreate)
 FORMATS: dict[str, MaskFormat | None] = {
     "image/png": MaskFormat.PNG,
     JSON: None,
@@ -57,7 +53,6 @@ FORMATS: dict[str, MaskFormat | None] = {
 """What `Accept` asks for, the first where it leaves the choice; None: the facts alone."""
 MAX_HEADER = 3000
 """Characters of an item in a header, beyond which its name is left out."""
-ITEM_ERRORS = [cls for cls in error_classes().values() if issubclass(cls, ItemError)]
 MASK = {kind: {"schema": BINARY} for kind in MEDIA_TYPES.values()}
 ANSWERS: Responses = {
     200: {

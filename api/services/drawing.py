@@ -18,18 +18,16 @@ from roadmask.masks.codec import decode_mask
 from roadmask.masks.codec import overlay as mixed
 from roadmask.schemas.pixels import Pixels
 
-THUMBNAIL_SIDE = 256
-"""Longer side of a thumbnail, pixels."""
 MAX_OVERLAY_PIXELS = 4_000_000
 """A larger image is scaled down for its overlay, which is for viewing, not for measuring."""
 
 
-def thumbnail(image: bytes, max_pixels: int, pixels: dict[str, Any]) -> bytes:
-    """An image, read with `pixels`, as a JPEG of at most `THUMBNAIL_SIDE` pixels on each side."""
+def thumbnail(image: bytes, max_pixels: int, pixels: dict[str, Any], side: int) -> bytes:
+    """An image, read with `pixels`, as a JPEG of at most `side` pixels on each side."""
     import cv2
 
-    shown = _decoded(image, max_pixels, pixels, (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    return encode_jpeg(_shrunk(shown, THUMBNAIL_SIDE / max(shown.shape), cv2.INTER_AREA))
+    shown = _decoded(image, max_pixels, pixels, (side, side))
+    return encode_jpeg(_shrunk(shown, side / max(shown.shape), cv2.INTER_AREA))
 
 
 def overlay(image: bytes, mask_png: bytes, max_pixels: int, pixels: dict[str, Any]) -> bytes:

@@ -14,6 +14,9 @@ from roadmask.schemas.pixels import Pixels
 from storage.objects.keys import image_key, thumbnail_key
 from storage.objects.store import ObjectStore
 
+THUMBNAIL_SIDE = 256
+"""Longer side of a thumbnail, of an image or a mask, pixels."""
+
 
 class PreviewService:
     """Makes thumbnails and overlays, one at a time: the pixels of one image are in memory."""
@@ -46,7 +49,8 @@ class PreviewService:
         return self._drawing.call("overlay", blocks, [mask_png], **self._options(pixels))
 
     def _thumbnail(self, sha256: str, pixels: Pixels | None) -> bytes:
-        return self._drawing.call("thumbnail", self._blocks(sha256), **self._options(pixels))
+        options = self._options(pixels) | {"side": THUMBNAIL_SIDE}
+        return self._drawing.call("thumbnail", self._blocks(sha256), **options)
 
     def _options(self, pixels: Pixels | None) -> dict[str, Any]:
         said = pixels.given() if pixels else {}

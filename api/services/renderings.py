@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from api.links import Links
-from api.services.previews import PreviewService
+from api.services.previews import THUMBNAIL_SIDE, PreviewService
 from roadmask.errors import (
     ConfidenceNotFound,
     InvalidRequest,
@@ -34,10 +34,6 @@ from storage.objects.keys import confidence_key
 from storage.objects.store import ObjectStore
 
 log = logging.getLogger(__name__)
-
-
-THUMBNAIL_SIDE = 256
-"""Longest side of a mask's thumbnail, pixels: that of an image's thumbnail."""
 
 
 class RenderingService:

@@ -127,9 +127,10 @@ def _readable(photos: tuple[Path, ...]) -> Iterator[list[Path]]:
 
 def _segment(client: Client, masks: PhotoMasks, request: dict[str, Any]) -> list[FileResult]:
     """Write the mask of each photo; the results, in the order of the photos."""
+    from roadmask.client.image_sender import unreadable
     from roadmask.client.sources import client_name
     from roadmask.client.transport import SERVICE_ERRORS
-    from roadmask.errors import ImageUnreadable, RoadmaskError
+    from roadmask.errors import RoadmaskError
     from roadmask.folder.results import FileResult
     from roadmask.schemas.jobs import ImageRef, Lane
 
@@ -143,8 +144,7 @@ def _segment(client: Client, masks: PhotoMasks, request: dict[str, Any]) -> list
         except RoadmaskError as error:
             results[photo] = FileResult.of_error(str(photo), None, error)
         except OSError as error:
-            unreadable = ImageUnreadable(f"The file cannot be read: {error.strerror}.")
-            results[photo] = FileResult.of_error(str(photo), None, unreadable)
+            results[photo] = FileResult.of_error(str(photo), None, unreadable(error))
     if images:
         job = client.wait(
             client.submit(

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from roadmask.client.transport import Call, Transport
-from roadmask.errors import IncompatibleService, RoadmaskError, error_classes
+from roadmask.client.transport import Call, Transport, error_of
+from roadmask.errors import IncompatibleService
 from roadmask.schemas.jobs import Item
 from roadmask.schemas.wire import VERSION_HEADER, Page
 
@@ -113,5 +113,4 @@ def incompatible(response: httpx.Response, cause: str) -> IncompatibleService:
 def raise_item_error(item: Item) -> None:
     """Raise the error of a failed item, as the class of `roadmask.errors` with its code."""
     if item.error is not None:
-        cls = error_classes().get(item.error.code, RoadmaskError)
-        raise cls(item.error.detail)
+        raise error_of(item.error.model_dump())

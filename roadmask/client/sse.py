@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -65,12 +65,6 @@ def _members(data: str) -> dict[str, Any]:
             "the same version of Roadmask on both sides."
         )
     return members
-
-
-def parse_events(lines: Iterable[str]) -> Iterator[Event]:
-    """The events in the lines of a stream."""
-    parser = EventParser()
-    yield from (event for line in lines if (event := parser.feed(line)))
 
 
 async def follow(

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from roadmask.client.answers import AnswerReader, read_json
-from roadmask.client.calls.job_request import MAX_JSON_ITEMS, job_part
+from roadmask.client.calls.job_request import MAX_JSON_ITEMS
 from roadmask.client.calls.upload_form import encode_form
 from roadmask.client.sources import Source, UploadFile, read_source
 from roadmask.client.transport import Call, Transport, error_of
@@ -17,7 +17,7 @@ from roadmask.errors import IncompatibleService, RoadmaskError
 from roadmask.hashing import sha256_of
 from roadmask.images.labels.choice import to_categories
 from roadmask.images.labels.label_option import LabelOption
-from roadmask.schemas.ids import check_image_id, uploaded_id
+from roadmask.schemas.ids import check_image_id, path_part, uploaded_id
 from roadmask.schemas.images import CatalogueEntry, Hashes, Image, ImagePage, UploadResult
 from roadmask.schemas.media_types import OCTET_STREAM
 
@@ -99,7 +99,7 @@ class ImageCalls:
         remaining = iter(entries)
         while batch := list(islice(remaining, MAX_JSON_ITEMS)):
             body = [entry.model_dump(exclude_none=True) for entry in batch]
-            path = f"/v1/datasets/{job_part(dataset)}/images"
+            path = f"/v1/datasets/{path_part(dataset)}/images"
             read_json(await self.transport.send(Call("POST", path, json=body, idempotent=True)))
 
     async def _upload(self, file: UploadFile) -> Image:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from roadmask.client.sse import parse_events
+from roadmask.client.sse import EventParser
 from roadmask.schemas.events import Event
 from tests.harness.api.submission import submit
 from tests.harness.images.api_images import put_many
 from tests.harness.worker.fake_worker import FakeWorker
+
+
+def parse_events(lines: Iterable[str]) -> Iterator[Event]:
+    parser = EventParser()
+    return (event for line in lines if (event := parser.feed(line)))
 
 
 def read(client: httpx.Client, job_id: str, last_id: str | None = None) -> list[Event]:
