@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,9 +22,9 @@ def replacing(
     If the block raises, the draft is deleted and `path` is left alone. Of two processes that
     write the same folder, one wins. A process that is killed between the renames of the old folder
     and of the new one leaves both whole, under other names. With `fsync` a file's bytes are on disk
-    before its name is, and its name when the block ends: without it, a power cut can leave an empty
-    file under the name, or the old one. The draft lies beside `path`, or in `drafts` on the same
-    file system, and has the suffix of `path`, or `suffix`.
+    before its name is: without it, a power cut can leave an empty file under the name. The draft
+    lies beside `path`, or in `drafts` on the same file system, and has the suffix of `path`, or
+    `suffix`.
     """
     folder = drafts or path.parent
     # Looking is quicker than making what is there already, and there may be a million masks.
@@ -45,8 +43,6 @@ def replacing(
                 with draft.open("rb+") as file:
                     os.fsync(file.fileno())
             os.replace(draft, path)
-            if fsync:
-                _sync_folder(path.parent)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename in (None, str(draft), draft):
             # The draft's name tells nobody anything, and a full disk gives none.
@@ -68,21 +64,6 @@ def _replace_folder(path: Path, draft: Path) -> None:
         draft.rename(path)
     for left in (old, draft):
         shutil.rmtree(left, ignore_errors=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Write the names in a folder to disk, where the system can: Windows cannot."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot either.
-        if error.errno not in (errno.EBADF, errno.EINVAL):
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def write_atomically(path: Path, blocks: Iterable[bytes]) -> None:
