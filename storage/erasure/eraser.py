@@ -4,12 +4,14 @@ from it in sweeps, because running jobs may still write.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
+from math import inf
 
 from redis import Redis
 
@@ -24,17 +26,18 @@ from roadmask.errors import (
 from roadmask.schemas.ids import check_dataset_name, uploaded_id
 from roadmask.schemas.images import Image
 from roadmask.schemas.jobs import Lane
-from storage.access.caller import Caller
-from storage.access.ownership import Ownership
+from storage.access.caller import Caller, owner_alone
+from storage.access.ownership import Kind, Ownership
 from storage.catalogue.catalogue import Catalogue
+from storage.catalogue.index import BATCH
 from storage.connections import is_outage, records_guard
 from storage.erasure.erasure import Erased, Erasure, ErasureRecords
+from storage.erasure.redactor import Redactor
 from storage.jobs.job_file import delete_job, read_job_file, stored_job_ids
 from storage.jobs.keys import DUE_DELIVERIES, FINALIZING, JOBS, all_parts, job_key, open_key
-from storage.jobs.manifest import each_item
 from storage.jobs.records import JobRecords
-from storage.jobs.results import JSONL, Line, parse_sealed, results_prefix
-from storage.objects.keys import confidence_key, facts_key, image_key, thumbnail_prefix, truth_key
+from storage.objects.keys import image_key, thumbnail_prefix, truth_key
+from storage.objects.listing import delete_found
 from storage.objects.store import ObjectStore
 from storage.redis_text import texts
 
@@ -62,6 +65,7 @@ class Eraser:
         self._catalogue = catalogue
         self._ownership = ownership
         self._jobs = records
+        self._redactor = Redactor(redis, store, self._uploaded)
         self._settle_ms = int(settle_s * 1000)
         self.records = ErasureRecords(store)
 
@@ -74,13 +78,11 @@ class Eraser:
         image = self._catalogue.seen_by(caller).get(image_id)
         self._check_may_delete(caller, image)
         erasure = self.records.begin(Erased.IMAGE, image_id, caller)
-        owners = self._ownership.owners_of("images", image.sha256)
-        is_alone = erasure.owner is None or owners == {erasure.owner}
-        if is_alone:
+        if self._is_alone(erasure, "images", image.sha256):
             erasure = replace(erasure, images=(image.sha256,))
         else:
             erasure = replace(erasure, references=(image.sha256,))
-        return self._erase_images(caller, erasure, [image])
+        return self._begin(erasure)
 
     def dataset(self, caller: Caller, name: str) -> Erasure:
         """Erase a dataset with those of its images that no other dataset or key has.
@@ -88,22 +90,15 @@ class Eraser:
         Raises `DatasetNotFound`, `InsufficientScope`.
         """
         check_dataset_name(name)
-        images = list(self._catalogue.seen_by(caller).walk(f"{name}/"))
-        if not images:
+        images = self._catalogue.seen_by(caller).walk(f"{name}/")
+        first = next(images, None)
+        if first is None:
             raise DatasetNotFound(f"There is no dataset {name!r}. GET /v1/datasets lists them.")
-        self._check_may_delete(caller, images[0])
-        marker = self._ownership.dataset(name)
-        gone, kept = self._divide(images, {marker.owner} if marker else set())
+        self._check_may_delete(caller, first)
+        hashes = dict.fromkeys(image.sha256 for image in chain([first], images))
+        gone, kept = self._divide(name, hashes)
         erasure = self.records.begin(Erased.DATASET, name, caller)
-        # An operator erases no results of keys that have the bytes.
-        references = kept if erasure.owner is not None else []
-        erasure = replace(erasure, images=tuple(gone), references=tuple(references))
-        erasure = self._erase_images(caller, erasure, images)
-        self._ownership.forget_dataset(name)
-        if marker and erasure.owner is None:
-            for sha256 in kept:
-                self._ownership.forget_upload(marker.owner, "images", sha256)
-        return erasure
+        return self._begin(replace(erasure, images=tuple(gone), references=tuple(kept)))
 
     def truth(self, caller: Caller, sha256: str) -> Erasure:
         """Erase an annotated mask; images that have it go on without.
@@ -117,15 +112,7 @@ class Eraser:
                 "This annotated mask is shared by all keys: only a key with the scope `admin` "
                 "deletes it."
             )
-        erasure = self.records.save(self.records.begin(Erased.TRUTH, sha256, caller))
-        owners = self._ownership.forget_upload(erasure.owner, "truths", sha256)
-        seen = self._catalogue if erasure.owner is None else self._catalogue.seen_by(caller)
-        objects = seen.drop_truth(sha256)
-        if not owners:
-            self._catalogue.report_damaged("truths", sha256)
-            self._store.delete(truth_key(sha256))
-            objects += 1
-        return self._finished(erasure.counted(objects))
+        return self._finished(self._begin(self.records.begin(Erased.TRUTH, sha256, caller)))
 
     def job(self, caller: Caller, job_id: str) -> Erasure:
         """Erase a job: its record, results and deliveries. A running one is canceled first.
@@ -149,9 +136,7 @@ class Eraser:
             )
         if is_known:
             self._jobs.cancel(job_id)
-        erasure = self.records.save(self.records.begin(Erased.JOB, job_id, caller))
-        self._forget_job(job_id)
-        return erasure
+        return self._begin(self.records.begin(Erased.JOB, job_id, caller))
 
     def sweep(self) -> int:
         """Finish pending erasures, unless another process does; return how many were finished."""
@@ -169,8 +154,11 @@ class Eraser:
     def _try_to_finish(self, erasure: Erasure) -> bool:
         """Sweep once for an erasure, which fails alone; return whether it is finished."""
         # A worker that had the bytes in hand writes its mask until then.
-        settled = time.time() * 1000 - erasure.requested_ms > self._settle_ms
+        hidden_ms = erasure.hidden_ms
+        settled = hidden_ms is not None and time.time() * 1000 - hidden_ms > self._settle_ms
         try:
+            if hidden_ms is None:  # the process that began it died, or the store was away
+                erasure = self._hide(erasure, before_ms=erasure.requested_ms)
             erasure = erasure.counted(self._sweep(erasure))
         except Exception as error:
             if is_outage(error):
@@ -184,13 +172,14 @@ class Eraser:
             self.records.save(erasure)
         return settled
 
-    def _divide(self, images: list[Image], owners: set[str]) -> tuple[list[str], list[str]]:
-        """The bytes of a dataset of these owners that nobody else has, and those that others
-        uploaded, too. Those that are in another dataset are in neither list.
+    def _divide(self, name: str, hashes: dict[str, None]) -> tuple[list[str], list[str]]:
+        """The bytes of a dataset that nobody but its owner has, and those that others uploaded,
+        too. Those that are in another dataset are in neither list.
         """
-        hashes = dict.fromkeys(image.sha256 for image in images)
+        marker = self._ownership.dataset(name)
+        owners = {marker.owner} if marker else set()
         for other in self._catalogue.walk(""):
-            if other.dataset not in (None, images[0].dataset):
+            if other.dataset not in (None, name):
                 hashes.pop(other.sha256, None)
         gone: list[str] = []
         kept: list[str] = []
@@ -199,23 +188,76 @@ class Eraser:
             (gone if is_alone else kept).append(sha256)
         return gone, kept
 
-    def _erase_images(self, caller: Caller, erasure: Erasure, images: list[Image]) -> Erasure:
-        # The record comes first: from here on the erasure is finished, whatever dies.
-        self.records.save(erasure)
-        seen = self._catalogue.seen_by(caller)
-        # An upload that is there after this was uploaded again.
-        uploads = seen.get_many([uploaded_id(sha256) for sha256 in erasure.images])
-        objects = sum(seen.remove(upload) for upload in uploads if upload)
-        for image in images:
-            if image.dataset or image.sha256 not in erasure.images:
-                objects += seen.remove(image)
-        for sha256 in (*erasure.images, *erasure.references):
-            self._ownership.forget_upload(erasure.owner, "images", sha256)
-        for sha256 in erasure.images:
-            objects += self._delete_bytes(sha256)
-        return self.records.save(erasure.counted(objects))
+    def _is_alone(self, erasure: Erasure, kind: Kind, sha256: str) -> bool:
+        """Whether these bytes are nobody's but the owner's whose things are erased."""
+        owner = erasure.owner
+        return owner is None or self._ownership.owners_of(kind, sha256) == {owner}
 
-    def _uploaded(self, hashes: Iterable[str]) -> set[str]:
+    # What a client can reach
+
+    def _begin(self, erasure: Erasure) -> Erasure:
+        # The record comes first: from here on the erasure is finished, whatever dies.
+        return self.records.save(self._hide(self.records.save(erasure)))
+
+    def _hide(self, erasure: Erasure, before_ms: float = inf) -> Erasure:
+        """Take away what clients can reach and what is of before this time. Safe to repeat."""
+        if erasure.kind is Erased.JOB:
+            self._forget_job(erasure.name)
+            objects = 0
+        elif erasure.kind is Erased.TRUTH:
+            objects = self._erase_truth(erasure, before_ms)
+        else:
+            objects = self._erase_images(erasure, before_ms)
+        return replace(erasure.counted(objects), hidden_ms=int(time.time() * 1000))
+
+    def _erase_truth(self, erasure: Erasure, before_ms: float) -> int:
+        sha256, key = erasure.name, truth_key(erasure.name)
+        with suppress(ObjectNotFound):
+            if self._store.info(key).modified.timestamp() * 1000 > before_ms:
+                return 0  # it was uploaded again
+        objects = self._catalogue.seen_by(owner_alone(erasure.owner)).drop_truth(sha256)
+        objects += self._delete_if(partial(self._is_alone, erasure, "truths", sha256), key)
+        self._catalogue.report_damaged("truths", sha256)
+        # This comes last: what has no owner is visible to all keys.
+        self._ownership.forget_upload(erasure.owner, "truths", sha256)
+        return objects
+
+    def _erase_images(self, erasure: Erasure, before_ms: float) -> int:
+        seen = self._catalogue.seen_by(owner_alone(erasure.owner))
+        objects = 0
+        for image in self._entries(erasure, seen):
+            if image.created_at.timestamp() * 1000 < before_ms:
+                objects += seen.remove(image)
+        objects += sum(map(self._delete_bytes, erasure.images))
+        # This comes last: what has no owner is visible to all keys.
+        self._forget_owners(erasure)
+        return objects
+
+    def _entries(self, erasure: Erasure, seen: Catalogue) -> Iterator[Image]:
+        """The entries of what is erased: of uploads, and of the names that were asked for."""
+        uploads = map(uploaded_id, erasure.images)
+        while batch := list(islice(uploads, BATCH)):
+            yield from filter(None, seen.get_many(batch))
+        if erasure.kind is Erased.DATASET:
+            yield from seen.walk(f"{erasure.name}/")
+        else:
+            yield from filter(None, seen.get_many([erasure.name]))
+
+    def _forget_owners(self, erasure: Erasure) -> None:
+        uploaded = self._uploaded(erasure.images)
+        for sha256 in erasure.images:
+            # What was uploaded again keeps its owner.
+            if sha256 not in uploaded or not self._is_alone(erasure, "images", sha256):
+                self._ownership.forget_upload(erasure.owner, "images", sha256)
+        is_dataset = erasure.kind is Erased.DATASET
+        marker = self._ownership.dataset(erasure.name) if is_dataset else None
+        if owner := erasure.owner or (marker and marker.owner):
+            for sha256 in erasure.references:
+                self._ownership.forget_upload(owner, "images", sha256)
+        if is_dataset and next(self._catalogue.walk(f"{erasure.name}/"), None) is None:
+            self._ownership.forget_dataset(erasure.name)
+
+    def _uploaded(self, hashes: Collection[str]) -> set[str]:
         """Those of these images that are uploaded."""
         found = self._catalogue.get_many([uploaded_id(sha256) for sha256 in hashes])
         return {image.sha256 for image in found if image}
@@ -224,24 +266,22 @@ class Eraser:
         """Delete the bytes of an image, unless it is uploaded again."""
         if self._uploaded([sha256]):
             return 0
-        objects = self._delete(*self._store.keys(thumbnail_prefix(sha256)))
-        key = image_key(sha256)
+        thumbnails = list(self._store.keys(thumbnail_prefix(sha256)))
+        objects = delete_found(self._store, *thumbnails)
+        return objects + self._delete_if(lambda: not self._uploaded([sha256]), image_key(sha256))
+
+    def _delete_if(self, is_unused: Callable[[], bool], key: str) -> int:
+        """Delete bytes if nobody has them, also nobody who uploads them at this moment."""
+        if not is_unused():
+            return 0
         with suppress(ObjectNotFound):
             content_type, data = self._store.info(key).content_type, self._store.get(key)
             self._store.delete(key)
-            if self._uploaded([sha256]):
-                # The upload found the bytes in the store before they were deleted.
-                self._store.put(key, data, content_type)
-            else:
-                objects += 1
-        return objects
-
-    def _delete(self, *keys: str) -> int:
-        """Delete objects; return how many there were."""
-        found = [key for key in keys if self._store.exists(key)]
-        for key in found:
-            self._store.delete(key)
-        return len(found)
+            if is_unused():
+                return 1
+            # The upload found the bytes in the store before they were deleted.
+            self._store.put(key, data, content_type)
+        return 0
 
     def _check_may_delete(self, caller: Caller, image: Image) -> None:
         if caller.sees_all:
@@ -261,8 +301,9 @@ class Eraser:
     def _sweep(self, erasure: Erasure) -> int:
         if erasure.kind is Erased.JOB:
             self._forget_job(erasure.name)
-            return 0
-        wanted = {*erasure.images, *erasure.references}
+        # An operator erases no results of keys that have the bytes.
+        references = erasure.references if erasure.owner is not None else ()
+        wanted = {*erasure.images, *references}
         if not wanted:
             return 0
         gone = set(erasure.images) - self._uploaded(erasure.images)
@@ -270,7 +311,8 @@ class Eraser:
         for job_id in stored_job_ids(self._store):
             if erasure.owner is None or erasure.owner == self._owner(job_id):
                 # A later job may be of images that were uploaded again.
-                objects += self._redact(job_id, wanted if job_id < erasure.id else gone, gone)
+                whose = wanted if job_id < erasure.id else gone
+                objects += self._redactor.redact(job_id, whose, gone)
         for sha256 in gone:
             objects += self._delete_bytes(sha256)
         return objects
@@ -295,52 +337,6 @@ class Eraser:
             return self._jobs.owner(job_id) or read_job_file(self._store, job_id).owner
         return None
 
-    def _redact(self, job_id: str, wanted: set[str], gone: set[str]) -> int:
-        """Erase the results of the images in a job, and the masks of those that are gone."""
-        places = dict(self._places(job_id, wanted))
-        if not places:
-            return 0
-        gone = gone - self._uploaded(gone & set(places.values()))
-        objects = 0
-        for key in list(self._store.keys(results_prefix(job_id))):
-            lines, _ = parse_sealed(self._store, key)
-            found = [line for line in lines if line["index"] in places]
-            for line in found:
-                if places[line["index"]] in gone:
-                    objects += self._delete_mask(line)
-            if sum(map(_redacted, found)):
-                self._store.put(key, b"\n".join(map(_encode, lines)), JSONL)
-                objects += 1
-        return objects + self._redact_unsealed(job_id, places, gone)
-
-    def _places(self, job_id: str, wanted: set[str]) -> Iterator[tuple[int, str]]:
-        """The items of these images in a job: index and sha256."""
-        # A job whose file cannot be read has no items that could be found.
-        with suppress(ObjectNotFound, RecordUnreadable):
-            total = read_job_file(self._store, job_id).total
-            for index, item in each_item(self._store, job_id, total):
-                if item.sha256 in wanted:
-                    yield index, item.sha256
-
-    def _redact_unsealed(self, job_id: str, places: dict[int, str], gone: set[str]) -> int:
-        objects = 0
-        with records_guard():
-            for key in self._redis.scan_iter(f"{job_key(job_id)}:results:*", count=1000):
-                for index, sha256 in places.items():
-                    found = self._redis.hget(key, str(index))
-                    if not found:
-                        continue
-                    line: Line = json.loads(found)
-                    if sha256 in gone:
-                        objects += self._delete_mask(line)
-                    if _redacted(line):
-                        self._redis.hset(key, str(index), _encode(line))
-        return objects
-
-    def _delete_mask(self, line: Line) -> int:
-        key = (line.get("result") or {}).get("mask_key")
-        return self._delete(facts_key(key), confidence_key(key), key) if key else 0
-
     # Jobs
 
     def _forget_job(self, job_id: str) -> None:
@@ -359,18 +355,3 @@ class Eraser:
     def _finished(self, erasure: Erasure) -> Erasure:
         log.info("erased %s %s", erasure.kind, erasure.name)
         return self.records.save(replace(erasure, finished_ms=int(time.time() * 1000)))
-
-
-def _encode(line: Line) -> bytes:
-    return json.dumps(line, separators=(",", ":")).encode()
-
-
-def _redacted(line: Line) -> bool:
-    """Take out of a result what it says about the image; whether there was anything."""
-    result = line.get("result")
-    if not result or not (result.get("shares") or "confusion" in line):
-        return False
-    result["shares"] = {}
-    result.pop("confidence", None)
-    line.pop("confusion", None)
-    return True

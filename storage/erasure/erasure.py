@@ -56,6 +56,8 @@ class Erasure:
     """sha256s of images that another key still has: only the results of this owner are erased."""
     objects: int = 0
     """Objects that were deleted or rewritten."""
+    hidden_ms: int | None = None
+    """Since when clients can no longer reach it; None if that was interrupted."""
     finished_ms: int | None = None
     record_format: int = FORMAT
 

@@ -20,3 +20,11 @@ def listed_keys(
         yield from store.keys(prefix)
     except StoreUnavailable as error:
         skip(prefix, error)
+
+
+def delete_found(store: ObjectStore, *keys: str) -> int:
+    """Delete objects; return how many there were."""
+    found = [key for key in keys if store.exists(key)]
+    for key in found:
+        store.delete(key)
+    return len(found)

@@ -1,22 +1,36 @@
-"""One erasure that cannot be finished keeps no other from its end."""
+"""An interrupted erasure is finished; one that cannot be keeps no other from its end."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import Any
+
+import numpy as np
 import pytest
 from redis import Redis
 
-from roadmask.errors import RecordUnreadable
+from roadmask.errors import RecordUnreadable, StoreUnavailable
 from roadmask.images.facts import ImageFacts
+from roadmask.masks.codec import encode_mask
+from roadmask.schemas.images import CatalogueEntry, Image
 from roadmask.settings import Settings
-from storage.access.caller import ANYBODY
+from storage.access.caller import ANYBODY, owner_alone
+from storage.access.ownership import DATASET_OWNERS, OWNED_UPLOADS
 from storage.backends import StorageBackends
 from storage.catalogue.uploaded_image import UploadedImage
 from storage.erasure.erasure import PENDING
 from storage.jobs.keys import new_job_id
-from storage.objects.keys import image_key
+from storage.objects.keys import image_key, truth_key
 from storage.objects.local import LocalStore
 
 JSON = "application/json"
+FACTS = ImageFacts("png", 8, 6, 3, 8)
+OWNER, OTHER = owner_alone("one"), owner_alone("two")
+MASK = encode_mask(np.ones((6, 8), np.uint8))
+TRUTH = hashlib.sha256(MASK).hexdigest()
 
 
 @pytest.fixture
@@ -26,14 +40,130 @@ def storage(settings: Settings, redis: Redis, store: LocalStore) -> StorageBacke
     return StorageBackends.build(redis, store, at_once)
 
 
+def upload(storage: StorageBackends, sha256: str = "a" * 64) -> Image:
+    """Store an image of the owner and add it to the catalogue."""
+    storage.catalogue.seen_by(OWNER).own_upload("images", sha256, 5)
+    storage.store.put(image_key(sha256), b"bytes", "image/png")
+    upload = UploadedImage(sha256, FACTS, 5)
+    [image] = storage.catalogue.seen_by(OWNER).add_uploads([upload])
+    return image
+
+
+def annotate(storage: StorageBackends) -> None:
+    """Store a truth of the owner, and a dataset with an image that has it and one that has not."""
+    own = storage.catalogue.seen_by(OWNER)
+    own.own_upload("truths", TRUTH, len(MASK))
+    storage.store.put(truth_key(TRUTH), MASK, "image/png")
+    images = [upload(storage, letter * 64) for letter in "ab"]
+    own.register(
+        "scenes",
+        [
+            CatalogueEntry(name="a", sha256=images[0].sha256, truth_sha256=TRUTH),
+            CatalogueEntry(name="b", sha256=images[1].sha256),
+        ],
+    )
+
+
+@contextmanager
+def interrupted_at(number: int) -> Iterator[Callable[[], bool]]:
+    """The store is away from this write on; yields whether it was asked for it."""
+    writes = count(1)
+    last = 0
+
+    def counted(write: Callable[..., None]) -> Callable[..., None]:
+        def counting(*args: Any, **options: Any) -> None:
+            nonlocal last
+            if (last := next(writes)) >= number:
+                raise StoreUnavailable("The store is away.")
+            write(*args, **options)
+
+        return counting
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStore, "put", counted(LocalStore.put))
+        patch.setattr(LocalStore, "delete", counted(LocalStore.delete))
+        yield lambda: last >= number
+
+
+ERASURES: dict[str, Callable[[StorageBackends], object]] = {
+    "image": lambda storage: storage.eraser.image(OWNER, "scenes/a"),
+    "dataset": lambda storage: storage.eraser.dataset(OWNER, "scenes"),
+    "truth": lambda storage: storage.eraser.truth(OWNER, TRUTH),
+}
+LEFT = {
+    "image": {b"images/" + b"b" * 64: b"1", b"truths/" + TRUTH.encode(): b"1"},
+    "dataset": {b"truths/" + TRUTH.encode(): b"1"},
+    "truth": {b"images/" + b"a" * 64: b"1", b"images/" + b"b" * 64: b"1"},
+}
+"""The uploads with owners after each of them."""
+
+
+@pytest.mark.parametrize("kind", ERASURES)
+def test_an_erasure_that_is_interrupted_at_any_write_is_finished_by_a_sweep(
+    storage: StorageBackends, store: LocalStore, redis: Redis, kind: str
+) -> None:
+    for number in count(2):  # the first write is the record
+        redis.flushall()
+        for key in list(store.keys("")):
+            store.delete(key)
+        annotate(storage)
+        with suppress(StoreUnavailable), interrupted_at(number) as was_interrupted:
+            ERASURES[kind](storage)
+        other = storage.catalogue.seen_by(OTHER)
+        assert other.missing("truths", [TRUTH]) == [TRUTH], number
+        assert other.page().images == [], number
+        storage.eraser.sweep()
+        storage.eraser.sweep()
+        assert list(store.keys(PENDING)) == [], number
+        assert redis.hgetall(OWNED_UPLOADS) == LEFT[kind], number
+        gone = {"image": image_key("a" * 64), "dataset": image_key("b" * 64)}
+        assert not store.exists(gone.get(kind, truth_key(TRUTH))), number
+        own = storage.catalogue.seen_by(OWNER)
+        names = {"image": ["scenes/b"], "dataset": [], "truth": ["scenes/a", "scenes/b"]}[kind]
+        assert [image.id for image in own.page().images] == names, number
+        assert own.missing("truths", [TRUTH]) == ([TRUTH] if kind == "truth" else []), number
+        if kind == "truth":
+            assert own.get("scenes/a").truth_sha256 is None, number
+        assert redis.hexists(DATASET_OWNERS, "scenes") == (kind != "dataset"), number
+        if not was_interrupted():
+            break
+    assert number > 5
+
+
+def test_what_is_uploaded_again_after_an_interruption_stays_and_keeps_its_owner(
+    storage: StorageBackends, store: LocalStore
+) -> None:
+    image = upload(storage)
+    with pytest.raises(StoreUnavailable), interrupted_at(4):  # the entry is deleted
+        storage.eraser.image(OWNER, image.id)
+    assert storage.catalogue.missing("images", [image.sha256]) == [image.sha256]
+    upload(storage)
+    storage.eraser.sweep()
+    assert storage.eraser.sweep() == 1
+    assert store.exists(image_key(image.sha256))
+    assert storage.ownership.owners_of("images", image.sha256) == {"one"}
+    assert storage.catalogue.seen_by(OTHER).missing("images", [image.sha256])
+
+
+def test_a_truth_that_is_uploaded_again_after_an_interruption_stays(
+    storage: StorageBackends, store: LocalStore
+) -> None:
+    annotate(storage)
+    with pytest.raises(StoreUnavailable), interrupted_at(4):  # its bytes are deleted
+        storage.eraser.truth(OWNER, TRUTH)
+    assert not store.exists(truth_key(TRUTH))
+    store.put(truth_key(TRUTH), MASK, "image/png")
+    storage.eraser.sweep()
+    assert storage.eraser.sweep() == 1
+    assert storage.catalogue.seen_by(OWNER).missing("truths", [TRUTH]) == []
+    assert storage.catalogue.seen_by(OTHER).missing("truths", [TRUTH]) == [TRUTH]
+
+
 def erase_an_image(storage: StorageBackends) -> str:
     """Ask for the erasure of an image; return its key in the store."""
-    key = image_key("a" * 64)
-    storage.store.put(key, b"bytes", "image/png")
-    facts = ImageFacts("png", 8, 6, 3, 8)
-    [image] = storage.catalogue.add_uploads([UploadedImage("a" * 64, facts, 5)])
+    image = upload(storage)
     storage.eraser.image(ANYBODY, image.id)
-    return key
+    return image_key(image.sha256)
 
 
 @pytest.mark.parametrize("record", [b"", b"[]", b"{}", b'{"kind": "planet"}'])

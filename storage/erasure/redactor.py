@@ -1,0 +1,98 @@
+"""Takes out of the results of jobs what they say about erased images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from typing import Any
+
+from redis import Redis
+
+from roadmask.errors import ObjectNotFound, RecordUnreadable
+from storage.connections import records_guard
+from storage.jobs.job_file import read_job_file
+from storage.jobs.keys import job_key
+from storage.jobs.manifest import each_item
+from storage.jobs.results import JSONL, Line, parse_sealed, results_prefix
+from storage.objects.keys import confidence_key, facts_key
+from storage.objects.listing import delete_found
+from storage.objects.store import ObjectStore
+
+
+class Redactor:
+    """`uploaded` returns those of some sha256s whose images are uploaded.
+
+    Raises `RecordsUnavailable` and `StoreUnavailable`.
+    """
+
+    def __init__(
+        self, redis: Redis, store: ObjectStore, uploaded: Callable[[Collection[str]], set[str]]
+    ) -> None:
+        self._redis: Any = redis
+        self._store = store
+        self._uploaded = uploaded
+
+    def redact(self, job_id: str, wanted: set[str], gone: set[str]) -> int:
+        """Erase the results of the `wanted` images in a job, and the masks of those that are gone.
+
+        Return how many objects were deleted or rewritten.
+        """
+        places = dict(self._places(job_id, wanted))
+        if not places:
+            return 0
+        gone = gone - self._uploaded(gone & set(places.values()))
+        objects = 0
+        for key in list(self._store.keys(results_prefix(job_id))):
+            lines, _ = parse_sealed(self._store, key)
+            found = [line for line in lines if line["index"] in places]
+            for line in found:
+                if places[line["index"]] in gone:
+                    objects += self._delete_mask(line)
+            if sum(map(_redacted, found)):
+                self._store.put(key, b"\n".join(map(_encode, lines)), JSONL)
+                objects += 1
+        return objects + self._redact_unsealed(job_id, places, gone)
+
+    def _places(self, job_id: str, wanted: set[str]) -> Iterator[tuple[int, str]]:
+        """The items of these images in a job: index and sha256."""
+        # A job whose file cannot be read has no items that could be found.
+        with suppress(ObjectNotFound, RecordUnreadable):
+            total = read_job_file(self._store, job_id).total
+            for index, item in each_item(self._store, job_id, total):
+                if item.sha256 in wanted:
+                    yield index, item.sha256
+
+    def _redact_unsealed(self, job_id: str, places: dict[int, str], gone: set[str]) -> int:
+        objects = 0
+        with records_guard():
+            for key in self._redis.scan_iter(f"{job_key(job_id)}:results:*", count=1000):
+                for index, sha256 in places.items():
+                    found = self._redis.hget(key, str(index))
+                    if not found:
+                        continue
+                    line: Line = json.loads(found)
+                    if sha256 in gone:
+                        objects += self._delete_mask(line)
+                    if _redacted(line):
+                        self._redis.hset(key, str(index), _encode(line))
+        return objects
+
+    def _delete_mask(self, line: Line) -> int:
+        key = (line.get("result") or {}).get("mask_key")
+        return delete_found(self._store, facts_key(key), confidence_key(key), key) if key else 0
+
+
+def _encode(line: Line) -> bytes:
+    return json.dumps(line, separators=(",", ":")).encode()
+
+
+def _redacted(line: Line) -> bool:
+    """Take out of a result what it says about the image; whether there was anything."""
+    result = line.get("result")
+    if not result or not (result.get("shares") or "confusion" in line):
+        return False
+    result["shares"] = {}
+    result.pop("confidence", None)
+    line.pop("confusion", None)
+    return True
