@@ -125,10 +125,11 @@ class Catalogue:
             )
             for image_id, entry, upload in zip(image_ids, entries, uploads, strict=True)
         ]
-        truths = [image.truth_sha256 for image in images if image.truth_sha256]
-        self._truths.check(images, self._ownership.visible(self._caller, "truths", truths))
+        self._check_truths(images)
         written = self._write_new(images)
-        self._uploads(entries)  # an erasure may have removed some meanwhile
+        # An erasure may have removed some meanwhile.
+        self._uploads(entries)
+        self._check_truths(images)
         return written
 
     def set_truth(self, image_id: str, sha256: str) -> Image:
@@ -146,8 +147,9 @@ class Catalogue:
             return image
         earlier = [*image.earlier_truths, *([image.truth_sha256] if image.truth_sha256 else [])]
         changed = image.model_copy(update={"truth_sha256": sha256, "earlier_truths": earlier})
-        self._truths.check([changed], self._ownership.visible(self._caller, "truths", [sha256]))
+        self._check_truths([changed])
         self._write([changed])
+        self._check_truths([changed])  # an erasure may have removed it meanwhile
         return changed
 
     def get(self, image_id: str) -> Image:
@@ -381,6 +383,10 @@ class Catalogue:
         if image is not None:
             write_entry(self._store, image)
         return image is not None
+
+    def _check_truths(self, images: Sequence[Image]) -> None:
+        truths = [image.truth_sha256 for image in images if image.truth_sha256]
+        self._truths.check(images, self._ownership.visible(self._caller, "truths", truths))
 
     def _uploads(self, entries: Sequence[CatalogueEntry]) -> list[Image]:
         found = self._index.get_many([uploaded_id(entry.sha256) for entry in entries])

@@ -215,9 +215,10 @@ class Eraser:
         with suppress(ObjectNotFound):
             if self._store.info(key).modified.timestamp() * 1000 > before_ms:
                 return 0  # it was uploaded again
-        objects = self._catalogue.seen_by(owner_alone(erasure.owner)).drop_truth(sha256)
-        objects += self._delete_if(partial(self._is_alone, erasure, "truths", sha256), key)
+        # The bytes come first: an entry that is written meanwhile is found, or finds them gone.
+        objects = self._delete_if(partial(self._is_alone, erasure, "truths", sha256), key)
         self._catalogue.report_damaged("truths", sha256)
+        objects += self._catalogue.seen_by(owner_alone(erasure.owner)).drop_truth(sha256)
         # This comes last: what has no owner is visible to all keys.
         self._ownership.forget_upload(erasure.owner, "truths", sha256)
         return objects

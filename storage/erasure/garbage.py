@@ -26,14 +26,15 @@ from storage.jobs.records import JobRecords
 from storage.masks.facts import read_facts
 from storage.models.deployments import Deployments
 from storage.models.registry import ModelRegistry
-from storage.objects.keys import confidence_key, facts_key
+from storage.objects.keys import confidence_key, facts_key, image_key
 from storage.objects.store import ObjectStore
 from storage.reconciler.unreadable import UnreadableRecords
 from storage.workers import WorkerRegistry
 
 log = logging.getLogger(__name__)
 
-HASHED = ("images/", "truths/", "thumbnails/")
+TRUTHS = "truths/"
+HASHED = ("images/", TRUTHS, "thumbnails/")
 """Prefixes of objects that are named by the sha256 of an image or a truth."""
 
 
@@ -194,7 +195,7 @@ class Garbage:
                 continue
             facts = read_facts(self._store, facts_key(key))
             sha256 = facts.image_sha256 if facts else None
-            if sha256 and not self._store.exists(f"images/{sha256[:2]}/{sha256}"):
+            if sha256 and not self._store.exists(image_key(sha256)):
                 for one in (facts_key(key), confidence_key(key), key):
                     self._drop(one, before, counts, dry_run)
 
@@ -211,6 +212,8 @@ class Garbage:
                 counts[key.partition("/")[0]] += 1
                 if not dry_run:
                     self._store.delete(key)
+                    if key.startswith(TRUTHS):
+                        self._catalogue.report_damaged("truths", _hash_of(key))
 
 
 def _hash_of(key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from redis import Redis
@@ -15,9 +16,9 @@ from roadmask.errors import (
     RecordUnreadable,
     TruthNotFound,
 )
-from roadmask.schemas.images import CatalogueEntry
+from roadmask.schemas.images import CatalogueEntry, Image
 from roadmask.settings import Settings
-from storage.access.caller import owner_alone
+from storage.access.caller import ANYBODY, owner_alone
 from storage.backends import StorageBackends
 from storage.catalogue.catalogue import Catalogue
 from storage.catalogue.uploaded_image import UploadedImage
@@ -295,3 +296,27 @@ def test_damaged_markers_of_owners_stop_no_rebuild_and_open_no_dataset(
     assert [image.id for image in catalogue.walk("shared/")] == ["shared/x"]
     stranger = catalogue.seen_by(owner_alone("k2"))
     assert list(stranger.walk("mine/")) == []
+
+
+@pytest.mark.parametrize("change", ["register", "set_truth"])
+def test_a_truth_that_is_erased_while_it_is_set_is_missing(
+    redis: Redis,
+    store: LocalStore,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    storage = StorageBackends.build(redis, store, settings)
+    truth, image = upload_truth(store), upload(storage.catalogue, "one")
+    entry = CatalogueEntry(name="a", sha256=image, truth_sha256=truth)
+    arguments = {"register": ("scenes", [entry]), "set_truth": (f"sha256-{image}", truth)}
+    write = Catalogue._write
+
+    def erase_then_write(self: Catalogue, images: Sequence[Image]) -> None:
+        storage.eraser.truth(ANYBODY, truth)
+        write(self, images)
+
+    monkeypatch.setattr(Catalogue, "_write", erase_then_write)
+    with pytest.raises(TruthNotFound) as error:
+        getattr(storage.catalogue, change)(*arguments[change])
+    assert error.value.extra["missing"] == [truth]

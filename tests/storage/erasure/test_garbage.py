@@ -34,6 +34,7 @@ from storage.objects.keys import (
 )
 from storage.objects.local import LocalStore
 from tests.harness.storage.artifact_folders import write_artifact
+from tests.storage.catalogue.entries import upload_truth
 
 FACTS = ImageFacts("png", 8, 6, 3, 8)
 DAY_S = 24 * 3600
@@ -95,6 +96,20 @@ def test_orphans_go_and_what_is_referred_to_stays(
     assert storage.garbage.collect(DAY_S) == {"images": 1, "thumbnails": 1}
     left = {sha256 for sha256 in (orphan, named, listed, used) if store.exists(image_key(sha256))}
     assert left == {named, listed, used}
+
+
+def test_a_truth_that_went_is_missing_and_may_be_uploaded_again(
+    storage: StorageBackends, settings: Settings, store: LocalStore
+) -> None:
+    truth = upload_truth(store)
+    assert storage.catalogue.missing("truths", [truth]) == [], "its size is cached"
+    age(settings)
+    assert storage.garbage.collect(DAY_S, dry_run=True) == {"truths": 1}
+    assert storage.catalogue.missing("truths", [truth]) == []
+    assert storage.garbage.collect(DAY_S) == {"truths": 1}
+    assert storage.catalogue.missing("truths", [truth]) == [truth]
+    assert upload_truth(store) == truth
+    assert storage.catalogue.missing("truths", [truth]) == []
 
 
 def test_uploads_without_bytes_or_entry_leave_the_quota_of_their_key(
