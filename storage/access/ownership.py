@@ -57,6 +57,18 @@ if redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3]) == 1 then
 end
 redis.call('HDEL', KEYS[5], ARGV[2])
 """
+_FORGET = """
+-- Forget that an owner has an upload. KEYS: the first four above. ARGV: owner, upload.
+redis.call('HDEL', KEYS[2], ARGV[2])
+local size = redis.call('HGET', KEYS[1], ARGV[2])
+if size then
+  redis.call('HDEL', KEYS[1], ARGV[2])
+  redis.call('HINCRBY', KEYS[4], ARGV[1], string.format('%.0f', 0 - size))
+  if redis.call('HINCRBY', KEYS[3], ARGV[2], -1) <= 0 then
+    redis.call('HDEL', KEYS[3], ARGV[2])
+  end
+end
+"""
 BATCH = 500
 LONGEST_IN_KEY = 180
 _MARKER = re.compile(rf"{OWNERS}[^/]+/(images|truths)/[0-9a-f]{{64}}\.json")
@@ -105,6 +117,7 @@ class Ownership:
         self._store = store
         self._holds = QuotaHolds(redis)
         self._index_upload = redis.register_script(_INDEX)
+        self._forget_upload = redis.register_script(_FORGET)
 
     # Uploads
 
@@ -180,26 +193,14 @@ class Ownership:
                 "into a dataset of your own, and annotate it there."
             )
 
-    def forget_upload(self, owner: str | None, kind: Kind, sha256: str) -> set[str | None]:
-        """Forget that an owner (None: each) has an upload; return the owners that are left."""
+    def forget_upload(self, owner: str | None, kind: Kind, sha256: str) -> None:
+        """Forget that an owner (None: each) has an upload."""
         field = f"{kind}/{sha256}"
-        owners = self.owners_of(kind, sha256)
-        leaving = owners if owner is None else owners & {owner}
-        for one in leaving:
+        for one in self.owners_of(kind, sha256) if owner is None else [owner]:
             self._store.delete(f"{OWNERS}{one}/{field}.json")
+            keys = [f"{UPLOADS_OF}{one}", f"{UPLOAD_NAMES}{one}", OWNED_UPLOADS, USAGE]
             with records_guard():
-                size = int(self._redis.hget(f"{UPLOADS_OF}{one}", field) or 0)
-                self._redis.hdel(f"{UPLOAD_NAMES}{one}", field)
-                if self._redis.hdel(f"{UPLOADS_OF}{one}", field):
-                    with self._redis.pipeline(transaction=True) as pipe:
-                        pipe.hincrby(USAGE, one, -size)
-                        pipe.hincrby(OWNED_UPLOADS, field, -1)
-                        pipe.execute()
-        left = owners - leaving
-        if leaving and not left:
-            with records_guard():
-                self._redis.hdel(OWNED_UPLOADS, field)
-        return left
+                self._forget_upload(keys=keys, args=[one, field])
 
     def is_lost(self, marker: str) -> bool:
         """Whether the store lacks the bytes of the upload whose marker has this key."""

@@ -138,9 +138,9 @@ def test_an_upload_that_comes_back_while_its_owner_is_forgotten_keeps_it(
     age(settings)
     forget = storage.ownership.forget_upload
 
-    def forget_slowly(*upload: Any) -> set[str | None]:
+    def forget_slowly(*upload: Any) -> None:
         stored(storage, b"bytes")
-        return forget(*upload)
+        forget(*upload)
 
     monkeypatch.setattr(storage.ownership, "forget_upload", forget_slowly)
     storage.garbage.collect(DAY_S)
