@@ -28,12 +28,11 @@ from roadmask.hashing import sha256_of
 from roadmask.schemas.media_types import JSON
 from storage.access.api_key import ApiKey, Scope, new_key_text
 from storage.connections import records_guard
+from storage.objects.keys import API_KEYS
 from storage.objects.store import ObjectStore
 
 log = logging.getLogger(__name__)
 
-KEYS = "keys/"
-"""Prefix of the records."""
 REVISION = "rm:keys"
 """A random text that changes with the keys."""
 REVOKED = ".revoked.json"
@@ -74,13 +73,13 @@ class ApiKeys:
             quota_items=quota_items,
             quota_bytes=quota_bytes,
         )
-        self._store.put(f"{KEYS}{key_id}.json", key.to_json(), JSON)
+        self._store.put(f"{API_KEYS}{key_id}.json", key.to_json(), JSON)
         self._announce()
         return key, text
 
     def list(self) -> list[ApiKey]:
         """All keys with the revoked ones, the oldest first."""
-        names = [key.removeprefix(KEYS) for key in self._store.keys(KEYS)]
+        names = [key.removeprefix(API_KEYS) for key in self._store.keys(API_KEYS)]
         revoked = {name.removesuffix(REVOKED) for name in names if name.endswith(REVOKED)}
         ids = [name.removesuffix(".json") for name in names if not name.endswith(REVOKED)]
         with ThreadPoolExecutor(THREADS) as pool:
@@ -92,14 +91,14 @@ class ApiKeys:
         for key in self.list():
             if name in (key.name, key.id) and key.revoked_ms is None:
                 body = json.dumps({"revoked_ms": _now()}).encode()
-                self._store.put(f"{KEYS}{key.id}{REVOKED}", body, JSON)
+                self._store.put(f"{API_KEYS}{key.id}{REVOKED}", body, JSON)
                 self._announce()
                 return key
         raise NotFound(f"There is no key {name!r} in use. `roadmask keys list` shows all.")
 
     def _read(self, key_id: str, is_revoked: bool) -> ApiKey:
         """Read a key. One that cannot be read opens nothing, and still counts as a key."""
-        name = f"{KEYS}{key_id}.json"
+        name = f"{API_KEYS}{key_id}.json"
         try:
             key = ApiKey.from_json(key_id, self._store.get(name))
         except (RecordUnreadable, NotFound, InvalidId) as error:
@@ -109,7 +108,7 @@ class ApiKeys:
         if not is_revoked:
             return key
         try:
-            revoked = json.loads(self._store.get(f"{KEYS}{key_id}{REVOKED}"))
+            revoked = json.loads(self._store.get(f"{API_KEYS}{key_id}{REVOKED}"))
             return replace(key, revoked_ms=int(revoked["revoked_ms"]))
         except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             return replace(key, revoked_ms=1)

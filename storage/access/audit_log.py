@@ -18,12 +18,11 @@ from redis import Redis
 
 from roadmask.errors import RecordsUnavailable
 from storage.connections import records_guard
+from storage.objects.keys import AUDIT
 from storage.objects.store import ObjectStore
 from storage.redis_text import mapping, text
 
 STREAM = "rm:audit"
-AUDIT = "audit/"
-"""Prefix of the stored parts, in order of time."""
 MAX_ENTRIES = 100_000
 """Entries in the stream, for the case that no worker runs."""
 PART = 1000

@@ -19,7 +19,6 @@ from pydantic import Field, TypeAdapter
 from redis import Redis
 
 from roadmask.errors import DatasetTaken, QuotaExceeded
-from roadmask.hashing import sha256_of
 from roadmask.schemas.ids import MAX_INDEX
 from roadmask.schemas.images import Image
 from roadmask.schemas.media_types import JSON
@@ -27,14 +26,19 @@ from storage.access.caller import Caller
 from storage.access.quota_holds import Hold, QuotaHolds
 from storage.access.readers import Readers
 from storage.connections import records_guard
-from storage.objects.keys import image_key, truth_key
+from storage.objects.keys import (
+    DATASETS,
+    OWNERS,
+    dataset_marker_key,
+    image_key,
+    truth_key,
+    upload_marker_key,
+)
 from storage.objects.store import ObjectStore
 from storage.redis_text import texts
 from storage.stored_record import FORMAT, EncodableText, parse_record, read_record
 
 Kind = Literal["images", "truths"]
-OWNERS, DATASETS = "owners/", "datasets/"
-"""Prefixes of the markers of uploads and of datasets."""
 DATASET_OWNERS = "rm:datasets"
 """Hash from a dataset with an owner to its marker (JSON)."""
 OWNED_UPLOADS = "rm:uploads:owned"
@@ -70,9 +74,7 @@ if size then
 end
 """
 BATCH = 500
-LONGEST_IN_KEY = 180
 _MARKER = re.compile(rf"{OWNERS}[^/]+/(images|truths)/[0-9a-f]{{64}}\.json")
-_PLAIN_NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Ownership:
         facts = {"bytes": size, "filename": filename, "record_format": FORMAT}
         marker = json.dumps(facts).encode()
         try:
-            self._store.put(f"{OWNERS}{caller.owner}/{field}.json", marker, JSON)
+            self._store.put(upload_marker_key(caller.owner, field), marker, JSON)
         except Exception:
             with records_guard():
                 self._holds.drop(hold)
@@ -175,7 +177,7 @@ class Ownership:
             names = self._redis.hmget(f"{UPLOAD_NAMES}{caller.owner}", fields)
         return {sha256: name.decode() for sha256, name in zip(sha256s, names, strict=True) if name}
 
-    def owners_of(self, kind: Kind, sha256: str) -> set[str | None]:
+    def owners_of(self, kind: Kind, sha256: str) -> set[str]:
         """The owners of an upload."""
         field = f"{kind}/{sha256}"
         owners = self.owners()
@@ -196,8 +198,8 @@ class Ownership:
     def forget_upload(self, owner: str | None, kind: Kind, sha256: str) -> None:
         """Forget that an owner (None: each) has an upload."""
         field = f"{kind}/{sha256}"
-        for one in self.owners_of(kind, sha256) if owner is None else [owner]:
-            self._store.delete(f"{OWNERS}{one}/{field}.json")
+        for one in self.owners_of(kind, sha256) if owner is None else {owner}:
+            self._store.delete(upload_marker_key(one, field))
             keys = [f"{UPLOADS_OF}{one}", f"{UPLOAD_NAMES}{one}", OWNED_UPLOADS, USAGE]
             with records_guard():
                 self._forget_upload(keys=keys, args=[one, field])
@@ -221,7 +223,7 @@ class Ownership:
 
     def forget_dataset(self, name: str) -> None:
         """Forget whose an erased dataset was."""
-        self._store.delete(_dataset_key(name))
+        self._store.delete(dataset_marker_key(name))
         with records_guard():
             self._redis.hdel(DATASET_OWNERS, name)
 
@@ -291,7 +293,7 @@ class Ownership:
     def _write(self, name: str, marker: DatasetMarker) -> None:
         fields = asdict(replace(marker, name=name)) | {"record_format": FORMAT}
         body = json.dumps(fields).encode()
-        self._store.put(_dataset_key(name), body, JSON)
+        self._store.put(dataset_marker_key(name), body, JSON)
         with records_guard():
             self._redis.hset(DATASET_OWNERS, name, body)
 
@@ -386,10 +388,3 @@ def _upload_of(marker: str) -> tuple[str, Kind, str]:
     """Owner, kind and sha256 of the upload whose marker has this key."""
     owner, kind, sha256 = marker.removeprefix(OWNERS).removesuffix(".json").split("/")
     return owner, "images" if kind == "images" else "truths", sha256
-
-
-def _dataset_key(name: str) -> str:
-    """Key of a dataset's marker. A name that a key cannot have is hashed."""
-    if len(name) <= LONGEST_IN_KEY and _PLAIN_NAME.fullmatch(name):
-        return f"{DATASETS}{name}.json"
-    return f"{DATASETS}!{sha256_of(name.encode())}.json"

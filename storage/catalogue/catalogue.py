@@ -24,7 +24,7 @@ from storage.catalogue.spaces import SPACE_OF, listing_spaces
 from storage.catalogue.truths import Truths
 from storage.catalogue.uploaded_image import UploadedImage
 from storage.name_query import name_matcher
-from storage.objects.keys import catalogue_key
+from storage.objects.keys import CATALOGUE, catalogue_key
 from storage.objects.listing import listed_keys
 from storage.objects.store import ObjectStore
 
@@ -277,7 +277,7 @@ class Catalogue:
         raise the error again.
         """
         self._ownership.rebuild(skip)
-        keys = listed_keys(self._store, "catalogue/", skip)
+        keys = listed_keys(self._store, CATALOGUE, skip)
         count = 0
         with ThreadPoolExecutor(THREADS) as pool:
             while batch := list(islice(keys, BATCH)):
@@ -376,7 +376,7 @@ class Catalogue:
 
     def write_entry_again(self, key: str) -> bool:
         """Write a damaged entry again if Redis has it."""
-        image = self._index.get_many([key.removeprefix("catalogue/").removesuffix("!.json")])[0]
+        image = self._index.get_many([key.removeprefix(CATALOGUE).removesuffix("!.json")])[0]
         if image is None:
             # The key of an id with other characters has its hash only.
             image = next((one for one in self.walk("") if catalogue_key(one.id) == key), None)

@@ -20,12 +20,13 @@ from roadmask.errors import (
 from roadmask.schemas.media_types import JSON
 from storage.access.caller import Caller
 from storage.jobs.keys import JOB_ID, new_job_id
+from storage.objects.keys import ERASURES
 from storage.objects.store import ObjectStore
 from storage.stored_record import FORMAT, read_record
 
 log = logging.getLogger(__name__)
 
-PENDING, DONE = "erasures/pending/", "erasures/done/"
+PENDING, DONE = f"{ERASURES}pending/", f"{ERASURES}done/"
 """Prefixes of the records."""
 
 

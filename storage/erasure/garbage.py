@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from roadmask.errors import ObjectNotFound, RecordsUnavailable, RecordUnreadable
 from roadmask.settings import Settings
 from storage.access.caller import ANYBODY
-from storage.access.ownership import OWNERS, Ownership
+from storage.access.ownership import Ownership
 from storage.catalogue.catalogue import Catalogue
 from storage.erasure.eraser import Eraser
 from storage.jobs.archive import read_final_record
@@ -26,15 +26,24 @@ from storage.jobs.records import JobRecords
 from storage.masks.facts import read_facts
 from storage.models.deployments import Deployments
 from storage.models.registry import ModelRegistry
-from storage.objects.keys import confidence_key, facts_key, image_key
+from storage.objects.keys import (
+    CATALOGUE,
+    IMAGES,
+    MASKS,
+    OWNERS,
+    THUMBNAILS,
+    TRUTHS,
+    confidence_key,
+    facts_key,
+    image_key,
+)
 from storage.objects.store import ObjectStore
 from storage.reconciler.unreadable import UnreadableRecords
 from storage.workers import WorkerRegistry
 
 log = logging.getLogger(__name__)
 
-TRUTHS = "truths/"
-HASHED = ("images/", TRUTHS, "thumbnails/")
+HASHED = (IMAGES, TRUTHS, THUMBNAILS)
 """Prefixes of objects that are named by the sha256 of an image or a truth."""
 
 
@@ -83,7 +92,7 @@ class Garbage:
         counts: Counter[str] = Counter()
         self._retire(counts, dry_run)
         before = datetime.now(UTC) - timedelta(seconds=age_s)
-        lost = self._unreadable.under("catalogue/")
+        lost = self._unreadable.under(CATALOGUE)
         if lost:
             log.error("no image and no truth is deleted, as %s may refer to it", lost[0])
         prefixes = () if lost else HASHED
@@ -111,7 +120,7 @@ class Garbage:
                 if not dry_run:
                     delete_job(self._store, job_id)
         if (moment := self._limit("masks")) is not None:
-            for key in list(self._older("masks/", moment)):
+            for key in list(self._older(MASKS, moment)):
                 self._drop(key, moment, counts, dry_run)
         if (moment := self._limit("uploads")) is not None:
             named = {image.sha256 for image in self._catalogue.walk("") if image.dataset}
@@ -190,7 +199,7 @@ class Garbage:
 
     def _orphaned_masks(self, before: datetime, counts: Counter[str], dry_run: bool) -> None:
         """Delete the masks of images that are gone."""
-        for key in self._older("masks/", before):
+        for key in self._older(MASKS, before):
             if not key.endswith(".png") or key.endswith(".confidence.png"):
                 continue
             facts = read_facts(self._store, facts_key(key))

@@ -373,7 +373,7 @@ class JobRecords:
         It was emptied if it lacks the oldest job in the store. A job that is being accepted at this
         moment has no record yet and does not count.
         """
-        files = (key for key in self._store.keys("jobs/") if key.endswith("/job.json"))
+        files = (key for key in self._store.keys(JOB_FOLDERS) if key.endswith("/job.json"))
         oldest = next(files, "").split("/")
         if len(oldest) == 3 and oldest[1] < first_job_id((time.time() - ACCEPTING_S) * 1000):
             self._check_exists(oldest[1])

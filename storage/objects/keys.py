@@ -1,4 +1,4 @@
-"""Keys of the object store. Every key is made here.
+"""Keys of the object store: the prefixes of all, and the keys that several files make.
 
 Most content is addressed by its sha256: a key never changes its meaning, and a second write of the
 same key writes the same bytes.
@@ -15,19 +15,41 @@ from roadmask.errors import InvalidId
 from roadmask.hashing import sha256_of
 from roadmask.schemas.ids import SEGMENT
 
-FOLDERS = ("catalogue", "images", "jobs", "masks", "models", "thumbnails", "truths")
-"""First segments of all keys."""
+AUDIT = "audit/"
+"""Prefix of the parts of the audit log, in order of time."""
+CARDS = "cards/"
+"""Prefix of the cards of versions that are installed with workers."""
+CATALOGUE = "catalogue/"
+"""Prefix of the entries of images."""
+OWNERS, DATASETS = "owners/", "datasets/"
+"""Prefixes of the markers of uploads and of datasets."""
+ERASURES = "erasures/"
+"""Prefix of the records of erasures."""
+IMAGES, TRUTHS, THUMBNAILS = "images/", "truths/", "thumbnails/"
+"""Prefixes of the objects that are named by the sha256 of an image or a truth."""
 JOB_FOLDERS = "jobs/"
 """Prefix of the objects of all jobs."""
+API_KEYS = "keys/"
+"""Prefix of the records of API keys."""
+MASKS = "masks/"
+"""Prefix of the masks, their confidence and their facts."""
 MODELS = "models/"
 """Prefix of all published models."""
 DEPLOYMENTS = f"{MODELS}service!/"
 """Prefix of the deployment history. No model name has an exclamation mark."""
+PREFIXES = (
+    *(AUDIT, CARDS, CATALOGUE, OWNERS, DATASETS, ERASURES, IMAGES, TRUTHS, THUMBNAILS),
+    *(JOB_FOLDERS, API_KEYS, MASKS, MODELS),
+)
+"""The first segments of all keys, each with its slash."""
+LONGEST_IN_KEY = 180
+"""Characters of a name that is part of a key, at most."""
 
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.!-]{1,200}"
 KEY_SEGMENT = re.compile(_SEGMENT, re.ASCII)
 """What is between two slashes of a key."""
 _PLAIN_ID = re.compile(rf"{SEGMENT}(/{SEGMENT}){{0,7}}", re.ASCII)
+_PLAIN_NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]+", re.ASCII)
 _KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 
 
@@ -53,12 +75,12 @@ def check_prefix(prefix: str) -> str:
 
 def image_key(sha256: str) -> str:
     """Key of an image's bytes."""
-    return f"images/{sha256[:2]}/{sha256}"
+    return f"{IMAGES}{sha256[:2]}/{sha256}"
 
 
 def truth_key(sha256: str) -> str:
     """Key of an annotated mask: a canonical PNG, addressed by its own sha256."""
-    return f"truths/{sha256[:2]}/{sha256}.png"
+    return f"{TRUTHS}{sha256[:2]}/{sha256}.png"
 
 
 def thumbnail_key(sha256: str, pixels: str = "") -> str:
@@ -69,7 +91,7 @@ def thumbnail_key(sha256: str, pixels: str = "") -> str:
 
 def thumbnail_prefix(sha256: str) -> str:
     """Prefix of the keys of all thumbnails of an image."""
-    return f"thumbnails/{sha256[:2]}/{sha256}"
+    return f"{THUMBNAILS}{sha256[:2]}/{sha256}"
 
 
 def catalogue_key(image_id: str) -> str:
@@ -80,9 +102,21 @@ def catalogue_key(image_id: str) -> str:
     that keys cannot have.
     """
     if len(image_id) <= 512 and _PLAIN_ID.fullmatch(image_id) and ".." not in image_id:
-        return f"catalogue/{image_id}!.json"
+        return f"{CATALOGUE}{image_id}!.json"
     sha256 = sha256_of(image_id.encode())
-    return f"catalogue/!{sha256[:2]}/{sha256}.json"
+    return f"{CATALOGUE}!{sha256[:2]}/{sha256}.json"
+
+
+def upload_marker_key(owner: str, upload: str) -> str:
+    """Key of the marker (JSON) of an owner's upload: `images/` or `truths/` and its sha256."""
+    return f"{OWNERS}{owner}/{upload}.json"
+
+
+def dataset_marker_key(name: str) -> str:
+    """Key of a dataset's marker (JSON). A name that a key cannot have is hashed."""
+    if len(name) <= LONGEST_IN_KEY and _PLAIN_NAME.fullmatch(name):
+        return f"{DATASETS}{name}.json"
+    return f"{DATASETS}!{sha256_of(name.encode())}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +137,7 @@ def mask_keys(
     """Keys of the mask that this artifact makes of this image with these parameters."""
     recipe = json.dumps([image_sha256, artifact_sha256, parameters], sort_keys=True)
     fingerprint = sha256_of(recipe.encode())[:40]
-    stem = f"masks/{fingerprint[:2]}/{fingerprint}"
+    stem = f"{MASKS}{fingerprint[:2]}/{fingerprint}"
     png = f"{stem}.png"
     return MaskKeys(png=png, confidence=confidence_key(png), facts=facts_key(png))
 
@@ -130,7 +164,7 @@ def job_file_key(job_id: str) -> str:
 
 def installed_card_key(name: str, version: str) -> str:
     """Key of the card of a version that is installed with workers."""
-    return f"cards/{name}/{version}.json"
+    return f"{CARDS}{name}/{version}.json"
 
 
 def model_key(name: str, version: str, file: str) -> str:

@@ -25,7 +25,7 @@ from urllib.parse import quote, urlencode
 from roadmask.atomic import replacing
 from roadmask.errors import LinkExpired, ObjectNotFound, StoreUnavailable
 from roadmask.schemas.media_types import JSON, OCTET_STREAM
-from storage.objects.keys import FOLDERS, KEY_SEGMENT, check_key, check_prefix
+from storage.objects.keys import KEY_SEGMENT, PREFIXES, check_key, check_prefix
 from storage.objects.store import BLOCK, ObjectInfo
 from storage.telemetry.metrics import STORE_ERRORS
 
@@ -137,8 +137,7 @@ class LocalStore:
         """
         with _usable():
             self._incoming.mkdir(parents=True, exist_ok=True)
-            made = {path.name for path in self._root.iterdir()}
-            folders = [self._root / name for name in FOLDERS if name in made]
+            folders = [path for path in map(self._root.joinpath, PREFIXES) if path.exists()]
             for folder in (self._root, self._incoming, *folders):
                 self._probe(folder)
             for path in self._incoming.iterdir():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from roadmask.errors import RecordUnreadable
 from storage.catalogue.catalogue import Catalogue
 from storage.catalogue.entry import read_entry
-from storage.objects.keys import image_key, truth_key
+from storage.objects.keys import CATALOGUE, image_key, truth_key
 from storage.objects.store import ObjectStore
 from storage.verification.checked import Checked, check_each
 
@@ -37,4 +37,4 @@ def verify_catalogue(
             return Checked(key, "its truth is missing", asked)
         return Checked(key)
 
-    return check_each(store, store.keys("catalogue/"), check)
+    return check_each(store, store.keys(CATALOGUE), check)

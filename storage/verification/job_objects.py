@@ -10,6 +10,7 @@ from storage.jobs.archive import JobArchive, read_final_record
 from storage.jobs.job_file import read_job_file
 from storage.jobs.manifest import count_damaged
 from storage.jobs.results import parse_sealed
+from storage.objects.keys import JOB_FOLDERS
 from storage.objects.store import ObjectStore
 from storage.verification.checked import Checked, check_each
 
@@ -32,7 +33,7 @@ def verify_jobs(store: ObjectStore, archive: JobArchive, *, repair: bool) -> Ite
             return Checked(key, fault, "it is written again from Redis")
         return Checked(key, fault)
 
-    return check_each(store, store.keys("jobs/"), check)
+    return check_each(store, store.keys(JOB_FOLDERS), check)
 
 
 def _fault(store: ObjectStore, key: str, job_id: str, part: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from roadmask.masks.indexed_png import is_whole_png
 from storage.masks.facts import MaskFacts, StoredBytes
-from storage.objects.keys import confidence_key
+from storage.objects.keys import MASKS, confidence_key
 from storage.objects.store import ObjectStore
 from storage.verification.checked import Checked, check_each
 
@@ -25,7 +25,7 @@ def verify_masks(store: ObjectStore, *, repair: bool) -> Iterator[Checked]:
             store.delete(key)
         return Checked(key, fault, "the mask is made again when its image is requested")
 
-    return check_each(store, store.keys("masks/"), check)
+    return check_each(store, store.keys(MASKS), check)
 
 
 def _fault(store: ObjectStore, key: str) -> str | None:

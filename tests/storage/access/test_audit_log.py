@@ -8,7 +8,8 @@ import pwd
 import pytest
 from redis import Redis
 
-from storage.access.audit_log import AUDIT, AuditLog
+from storage.access.audit_log import AuditLog
+from storage.objects.keys import AUDIT
 from storage.objects.local import LocalStore
 
 

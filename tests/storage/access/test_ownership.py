@@ -33,7 +33,7 @@ def losing_reply(number: int) -> Iterator[None]:
     def lose(self: Connection, *args: Any, **options: Any) -> Any:
         reply = read(self, *args, **options)
         if next(replies) == number:
-            self.disconnect()
+            self.disconnect()  # type: ignore[no-untyped-call]
             raise ConnectionError("the connection was lost")
         return reply
 

@@ -16,6 +16,7 @@ import pytest
 
 from roadmask.errors import LinkExpired, ObjectNotFound, StoreUnavailable
 from roadmask.settings import Settings
+from storage.objects.keys import PREFIXES
 from storage.objects.local import ABANDONED_S, LocalStore
 
 MINUTE = timedelta(minutes=1)
@@ -224,3 +225,14 @@ def test_a_file_on_another_disk_is_copied(
     (tmp_path / "file").write_bytes(b"bytes")
     store.put_file("images/a", tmp_path / "file", "image/png", handed_over=True)
     assert store.get("images/a") == b"bytes"
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_each_folder_of_the_store_is_checked(
+    store: LocalStore, settings: Settings, prefix: str
+) -> None:
+    """A folder that is a file stands for one that is damaged."""
+    store.check()
+    (settings.objects_dir / prefix).touch()
+    with pytest.raises(StoreUnavailable):
+        store.check()

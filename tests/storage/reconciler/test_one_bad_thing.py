@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from roadmask.errors import RecordsUnavailable, RoadmaskError
-from storage.access.ownership import DATASET_OWNERS, OWNERS, UPLOADS_OF
+from storage.access.ownership import DATASET_OWNERS, UPLOADS_OF
 from storage.backends import StorageBackends
 from storage.jobs.archive import final_record_key
 from storage.jobs.job_file import read_job_file
 from storage.jobs.keys import DUE_DELIVERIES, UNREADABLE, job_key
 from storage.jobs.results import read_sealed, sealed_key
 from storage.objects import local
-from storage.objects.keys import job_file_key, job_prefix
+from storage.objects.keys import OWNERS, job_file_key, job_prefix
 from storage.redis_text import text
 from tests.harness.storage.records_harness import RecordsHarness
 from tests.harness.waiting import wait_until
