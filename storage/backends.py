@@ -92,7 +92,8 @@ class StorageBackends:
         deliveries = Deliveries(redis, store, scripts, settings)
         unreadable = UnreadableRecords(redis, store)
         restorer = JobRestorer(redis, store, scripts, deliveries, unreadable, settings)
-        rebuild = Rebuild(redis, store, catalogue, restorer, unreadable)
+        sharing = DatasetSharing(catalogue, index, ownership)
+        rebuild = Rebuild(redis, store, catalogue, sharing, restorer, unreadable)
         items = ItemReader(redis, store, results)
         item_list = ItemList(FigureReader(redis, store, results))
         records = JobRecords(redis, store, scripts, items, item_list, settings)
@@ -115,7 +116,7 @@ class StorageBackends:
             promotion=Promotion(registry, deployments, workers, settings.model_public_keys),
             records=records,
             job_sharing=JobSharing(redis, store),
-            dataset_sharing=DatasetSharing(catalogue, index, ownership),
+            dataset_sharing=sharing,
             eraser=eraser,
             garbage=Garbage(
                 store,

@@ -23,6 +23,7 @@ from roadmask.schemas.ids import MAX_INDEX
 from roadmask.schemas.images import Image
 from roadmask.schemas.media_types import JSON
 from storage.access.caller import Caller
+from storage.access.dataset_marker import UNREADABLE, DatasetMarker, parse_marker, stem_of
 from storage.access.quota_holds import Hold, QuotaHolds
 from storage.access.readers import Readers
 from storage.connections import records_guard
@@ -36,11 +37,12 @@ from storage.objects.keys import (
 )
 from storage.objects.store import ObjectStore
 from storage.redis_text import texts
-from storage.stored_record import FORMAT, EncodableText, parse_record, read_record
+from storage.stored_record import FORMAT, EncodableText, read_record
 
 Kind = Literal["images", "truths"]
 DATASET_OWNERS = "rm:datasets"
-"""Hash from a dataset with an owner to its marker (JSON)."""
+"""Hash from a dataset with an owner to its marker (JSON). If that cannot be read, the name may be
+unknown: then its field is the stem of the marker's key."""
 OWNED_UPLOADS = "rm:uploads:owned"
 """Hash from an upload (`kind/sha256`) that has owners to their number."""
 UPLOADS_OF = "rm:uploads:of:"
@@ -78,28 +80,6 @@ _MARKER = re.compile(rf"{OWNERS}[^/]+/(images|truths)/[0-9a-f]{{64}}\.json")
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetMarker:
-    """Whose a dataset is."""
-
-    owner: EncodableText
-    shared: bool = False
-    """Whether every key may read it."""
-    name: EncodableText | None = None
-    """Name of the dataset; None in older markers, whose keys have it."""
-    readers: tuple[EncodableText, ...] = ()
-    """Other keys that may read it."""
-
-    def is_read_by(self, caller: Caller) -> bool:
-        """Whether the caller may read it."""
-        return self.shared or caller.sees(self.owner) or caller.owner in self.readers
-
-    @property
-    def audience(self) -> tuple[str | None, ...]:
-        """The owners in whose spaces its images are listed; None: in that of all."""
-        return (None,) if self.shared else (self.owner, *self.readers)
-
-
-@dataclass(frozen=True, slots=True)
 class UploadFacts:
     """What the marker of an upload tells of it."""
 
@@ -107,7 +87,6 @@ class UploadFacts:
     filename: EncodableText | None = None
 
 
-_DATASET_MARKER = TypeAdapter(DatasetMarker)
 _UPLOAD_FACTS = TypeAdapter(UploadFacts)
 
 
@@ -225,7 +204,7 @@ class Ownership:
         """Forget whose an erased dataset was."""
         self._store.delete(dataset_marker_key(name))
         with records_guard():
-            self._redis.hdel(DATASET_OWNERS, name)
+            self._redis.hdel(DATASET_OWNERS, name, stem_of(dataset_marker_key(name)))
 
     def bytes_stored(self, owner: str) -> int:
         """Bytes of the uploads of an owner."""
@@ -262,19 +241,25 @@ class Ownership:
         wanted = sorted(set(names))
         if caller.sees_all or not wanted:
             return set(wanted)
-        with records_guard():
-            markers = self._redis.hmget(DATASET_OWNERS, wanted)
         return {
             name
-            for name, marker in zip(wanted, markers, strict=True)
-            if marker is None or _parse(marker).is_read_by(caller)
+            for name, marker in zip(wanted, self._markers(wanted), strict=True)
+            if marker is None or marker.is_read_by(caller)
         }
 
     def dataset(self, name: str) -> DatasetMarker | None:
         """Whose a dataset is; None for one without an owner."""
+        return self._markers([name])[0]
+
+    def _markers(self, names: list[str]) -> list[DatasetMarker | None]:
+        stems = [stem_of(dataset_marker_key(name)) for name in names]
         with records_guard():
-            marker = self._redis.hget(DATASET_OWNERS, name)
-        return _parse(marker) if marker else None
+            found = self._redis.hmget(DATASET_OWNERS, [*names, *stems])
+        pairs = zip(found[: len(names)], found[len(names) :], strict=True)
+        return [
+            parse_marker(marker or lost, DATASET_OWNERS) if marker or lost else None
+            for marker, lost in pairs
+        ]
 
     def claim_dataset(self, caller: Caller, name: str, *, is_new: bool) -> None:
         """Check that the caller may write to a dataset, which becomes its own if it `is_new`.
@@ -347,16 +332,14 @@ class Ownership:
         """
         # Without its marker a thing would be shared by all: these lists must be whole.
         for key in self._store.keys(DATASETS):
-            name = key.removeprefix(DATASETS).removesuffix(".json")
             try:
-                marker = self._store.get(key)
-                name = _parse(marker, key).name or name
+                self.restore_dataset(key)
             except Exception as error:
                 skip(key, error)
                 # Only the operator sees it until it is repaired.
-                marker = json.dumps({"owner": "unreadable"}).encode()
-            with records_guard():
-                self._redis.hset(DATASET_OWNERS, name, marker)
+                marker = json.dumps({"owner": UNREADABLE}).encode()
+                with records_guard():
+                    self._redis.hset(DATASET_OWNERS, stem_of(key), marker)
         keys = self._store.keys(OWNERS)
         with ThreadPoolExecutor(8) as pool:
             while batch := list(islice(keys, BATCH)):
@@ -369,6 +352,20 @@ class Ownership:
                         owner, kind, sha256 = _upload_of(key)
                         self._index(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
 
+    def restore_dataset(self, key: str) -> tuple[str, DatasetMarker]:
+        """Restore a dataset's owner from the marker with this key; return its name and the marker.
+
+        Raises `RecordUnreadable` and `ObjectNotFound`.
+        """
+        body = self._store.get(key)
+        marker, stem = parse_marker(body, key), stem_of(key)
+        name = marker.name or stem
+        with records_guard():
+            self._redis.hset(DATASET_OWNERS, name, body)
+            if stem != name:
+                self._redis.hdel(DATASET_OWNERS, stem)
+        return name, marker
+
     def _try_facts(self, key: str) -> UploadFacts | Exception:
         try:
             return self._facts(key)
@@ -377,11 +374,6 @@ class Ownership:
 
     def _facts(self, key: str) -> UploadFacts:
         return read_record(self._store, key, _UPLOAD_FACTS)
-
-
-def _parse(marker: bytes, key: str = DATASET_OWNERS) -> DatasetMarker:
-    """Parse the marker of a dataset. Raises `RecordUnreadable`, which names the key."""
-    return parse_record(key, marker, _DATASET_MARKER)
 
 
 def _upload_of(marker: str) -> tuple[str, Kind, str]:

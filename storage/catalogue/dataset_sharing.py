@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 
 from roadmask.errors import Conflict, DatasetNotFound, DatasetTaken
 from roadmask.schemas.ids import check_dataset_name
-from storage.access.caller import Caller
-from storage.access.ownership import DatasetMarker, Ownership
+from roadmask.schemas.images import Image
+from storage.access.caller import Caller, owner_alone
+from storage.access.dataset_marker import UNREADABLE, DatasetMarker
+from storage.access.ownership import Ownership
 from storage.access.readers import Readers
 from storage.catalogue.catalogue import Catalogue
 from storage.catalogue.index import BATCH, CatalogueIndex
@@ -35,11 +38,29 @@ class DatasetSharing:
         """
         before = self._own_marker(caller, name)
         after = self._ownership.share_dataset(name, before, readers)
+        for _ in self._relist(name, before, after):
+            pass
+        return Readers.of(after.shared, after.readers)
+
+    def restore(self, key: str) -> None:
+        """Let in who may read a dataset whose marker, with this key, could not be read before.
+
+        Raises `RecordUnreadable` and `ObjectNotFound`.
+        """
+        name, marker = self._ownership.restore_dataset(key)
+        own = self._index.seen_by(owner_alone(marker.owner))
+        for batch in self._relist(name, DatasetMarker(UNREADABLE), marker):
+            own.unlist_uploads(batch)
+
+    def _relist(
+        self, name: str, before: DatasetMarker, after: DatasetMarker
+    ) -> Iterator[list[Image]]:
+        """List the images of a dataset for other readers; yield them in batches."""
         images = self._catalogue.walk(f"{name}/")
         spaces = listing_spaces(before.audience), listing_spaces(after.audience)
         while batch := list(islice(images, BATCH)):
             self._index.relist(batch, *spaces)
-        return Readers.of(after.shared, after.readers)
+            yield batch
 
     def _own_marker(self, caller: Caller, name: str) -> DatasetMarker:
         check_dataset_name(name)

@@ -13,6 +13,7 @@ from redis import Redis, WatchError
 
 from roadmask.errors import ObjectNotFound
 from storage.catalogue.catalogue import Catalogue
+from storage.catalogue.dataset_sharing import DatasetSharing
 from storage.jobs.keys import EPOCH, JOB_ID
 from storage.objects.keys import JOB_FOLDERS, job_file_key
 from storage.objects.listing import listed_keys
@@ -46,12 +47,14 @@ class Rebuild:
         redis: Redis,
         store: ObjectStore,
         catalogue: Catalogue,
+        sharing: DatasetSharing,
         restorer: JobRestorer,
         unreadable: UnreadableRecords,
     ) -> None:
         self._redis = redis
         self._store = store
         self._catalogue = catalogue
+        self._sharing = sharing
         self._restorer = restorer
         self._unreadable = unreadable
         self._retry_at = 0.0
@@ -115,8 +118,10 @@ class Rebuild:
                 self._catalogue.restore(key)
             elif kind == "jobs":
                 self._restorer.restore_again(rest.partition("/")[0])
+            elif kind == "datasets":
+                self._sharing.restore(key)
             else:
-                return  # The owner of a dataset: only the next rebuild reads it again.
+                return  # The size of an upload: only the next rebuild reads it again.
         except ObjectNotFound:
             log.info("%s was deleted", key)
         self._unreadable.forget(key)
