@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from redis import Redis
@@ -61,7 +62,8 @@ class AuditLog:
             lines = [json.dumps(_entry(*entry)) for entry in entries]
             first, last = text(entries[0][0]), text(entries[-1][0])
             day = datetime.fromtimestamp(int(first.partition("-")[0]) / 1000, UTC)
-            key = f"{AUDIT}{day:%Y-%m-%d}/{first}.jsonl"
+            # A leader that was paused may have read fewer entries than were moved meanwhile.
+            key = f"{AUDIT}{day:%Y-%m-%d}/{first}-{last}.jsonl"
             self._store.put(key, "\n".join(lines).encode(), "application/jsonl")
             self._redis.xtrim(STREAM, minid=_after(last), approximate=False)
             moved += len(entries)
@@ -69,11 +71,18 @@ class AuditLog:
 
     def list(self) -> Iterator[Entry]:
         """All entries that can be read, the oldest first."""
-        for key in self._store.keys(AUDIT):
+        for _, parts in groupby(self._store.keys(AUDIT), _first):
+            # Of those that begin with the same entry, the longest has all entries of the others.
+            key = max(parts, key=lambda key: (len(key), key))
             yield from _stored_entries(key, self._store.get(key))
         with records_guard():
             entries = self._redis.xrange(STREAM)
         yield from (_entry(*entry) for entry in entries)
+
+
+def _first(key: str) -> list[str]:
+    """The id of the first entry in a part. Earlier versions had no other id in its key."""
+    return key.rpartition("/")[2].removesuffix(".jsonl").split("-")[:2]
 
 
 def _stored_entries(key: str, part: bytes) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""The audit log reads on behind a damaged line."""
+"""No entry of the audit log is lost, and it reads on behind a damaged line."""
 
 from __future__ import annotations
 
@@ -42,3 +42,22 @@ def test_a_user_without_a_name_has_its_number(
     log = AuditLog(redis, store)
     log.add_by_operator("create_key", "camera")
     assert [entry["key"] for entry in log.list()] == [f"operator uid {os.getuid()}"]
+
+
+def test_a_leader_that_was_paused_overwrites_no_entry_that_another_one_moved(
+    redis: Redis, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, is_first, put = AuditLog(redis, store), iter([True]), LocalStore.put
+    for action in ("create", "read"):
+        log.add({"action": action})
+
+    def put_later(self: LocalStore, *args: str) -> None:
+        if next(is_first, False):
+            log.add({"action": "delete"})
+            assert log.archive(age_ms=-1000) == 3, "of the other leader"
+        put(self, *args)
+
+    monkeypatch.setattr(LocalStore, "put", put_later)
+    log.archive(age_ms=-1000)
+    actions = [entry["action"] for entry in log.list()]
+    assert actions == ["create", "read", "delete"]
