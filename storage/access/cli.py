@@ -44,7 +44,7 @@ def keys() -> None:
 @click.option("--rate", type=click.IntRange(min=1), help="Requests per minute.")
 @click.option("--quota-items", type=click.IntRange(min=1), help="Images in jobs per day (UTC).")
 @click.option("--quota-bytes", help="Bytes of its uploads that are stored, such as 20G.")
-@click.option("--expires", help="Days until it expires (90d), or a date (2027-01-31).")
+@click.option("--expires", help="Days until it expires (90d), or a time (2027-01-31, in UTC).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 def create(
     name: str,
@@ -148,9 +148,10 @@ def _moment(text: str | None) -> int | None:
         moment = now + int(days[1]) * DAY_MS
     else:
         try:
-            moment = int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+            time_ = datetime.fromisoformat(text)
         except ValueError:
             raise click.BadParameter(f"{text!r} is no time: write 90d or 2027-01-31.") from None
+        moment = int((time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).timestamp() * 1000)
     if moment <= now:
         raise click.BadParameter(f"{text!r} is over already.")
     return moment

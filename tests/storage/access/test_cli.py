@@ -12,6 +12,7 @@ import httpx
 import pytest
 from redis import Redis
 
+from storage.access.cli import _moment
 from tests.harness.client.program import call_roadmask
 from tests.servers.redis import RedisServer
 from tests.servers.service import Api
@@ -77,6 +78,19 @@ def test_what_cannot_be_is_explained(
     done = call_roadmask("keys", *arguments, cwd=tmp_path, **env)
     assert done.returncode != 0
     assert told in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2127-01-31", "2127-01-31T00:00+00:00"),
+        ("2127-01-31T12:00", "2127-01-31T12:00+00:00"),
+        ("2127-01-31T12:00+05:00", "2127-01-31T07:00+00:00"),
+        ("2127-01-31T12:00Z", "2127-01-31T12:00+00:00"),
+    ],
+)
+def test_a_time_without_an_offset_is_in_utc(text: str, moment: str) -> None:
+    assert _moment(text) == datetime.fromisoformat(moment).timestamp() * 1000
 
 
 def test_numbers_and_dates_of_a_key(env: dict[str, str], tmp_path: Path) -> None:
