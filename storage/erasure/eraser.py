@@ -14,6 +14,7 @@ from itertools import chain, islice
 from math import inf
 
 from redis import Redis
+from redis.exceptions import LockError
 
 from roadmask.errors import (
     DatasetNotFound,
@@ -40,11 +41,12 @@ from storage.objects.keys import image_key, thumbnail_prefix, truth_key
 from storage.objects.listing import delete_found
 from storage.objects.store import ObjectStore
 from storage.redis_text import texts
+from storage.scheduler.periodic import Periodic
 
 log = logging.getLogger(__name__)
 
 LOCK = "rm:eraser"
-"""The process that sweeps; expires."""
+"""The process that sweeps, which renews it; expires."""
 LOCK_S = 300
 
 
@@ -140,16 +142,21 @@ class Eraser:
 
     def sweep(self) -> int:
         """Finish pending erasures, unless another process does; return how many were finished."""
+        lock = self._redis.lock(LOCK, LOCK_S, blocking=False, thread_local=False)
         with records_guard():
-            if not self._redis.set(LOCK, b"1", nx=True, ex=LOCK_S):
+            if not lock.acquire():
                 if self._redis.ttl(LOCK) == -1:  # as from a backup: it would never end
                     self._redis.expire(LOCK, LOCK_S)
                 return 0
+        renewal = Periodic("lock of the eraser", LOCK_S / 3, lock.reacquire)
+        renewal.start()
         try:
             return sum(map(self._try_to_finish, self.records.pending()))
         finally:
-            with records_guard():
-                self._redis.delete(LOCK)
+            renewal.stop()
+            # If this process was paused, another one has the lock.
+            with records_guard(), suppress(LockError):
+                lock.release()
 
     def _try_to_finish(self, erasure: Erasure) -> bool:
         """Sweep once for an erasure, which fails alone; return whether it is finished."""
@@ -349,7 +356,8 @@ class Eraser:
                 pipe.zrem(open_key(lane), job_id)
             pipe.srem(FINALIZING, job_id)
             pipe.zrem(JOBS, job_id)
-            pipe.delete(*all_parts(job_id), *self._redis.keys(f"{job_key(job_id)}:results:*"))
+            results = self._redis.scan_iter(f"{job_key(job_id)}:results:*", count=1000)
+            pipe.delete(*all_parts(job_id), *results)
             pipe.execute()
         delete_job(self._store, job_id)
 

@@ -19,6 +19,14 @@ from storage.objects.keys import confidence_key, facts_key
 from storage.objects.listing import delete_found
 from storage.objects.store import ObjectStore
 
+_REPLACE = """
+-- Replace a result, unless it was sealed or changed meanwhile. KEYS: the results of a chunk.
+-- ARGV: index of the item, its result, the new one.
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
+"""
+
 
 class Redactor:
     """`uploaded` returns those of some sha256s whose images are uploaded.
@@ -32,6 +40,7 @@ class Redactor:
         self._redis: Any = redis
         self._store = store
         self._uploaded = uploaded
+        self._replace = redis.register_script(_REPLACE)
 
     def redact(self, job_id: str, wanted: set[str], gone: set[str]) -> int:
         """Erase the results of the `wanted` images in a job, and the masks of those that are gone.
@@ -42,7 +51,8 @@ class Redactor:
         if not places:
             return 0
         gone = gone - self._uploaded(gone & set(places.values()))
-        objects = 0
+        # This comes first: what is sealed meanwhile is found in the store.
+        objects = self._redact_unsealed(job_id, places, gone)
         for key in list(self._store.keys(results_prefix(job_id))):
             lines, _ = parse_sealed(self._store, key)
             found = [line for line in lines if line["index"] in places]
@@ -52,7 +62,7 @@ class Redactor:
             if sum(map(_redacted, found)):
                 self._store.put(key, b"\n".join(map(_encode, lines)), JSONL)
                 objects += 1
-        return objects + self._redact_unsealed(job_id, places, gone)
+        return objects
 
     def _places(self, job_id: str, wanted: set[str]) -> Iterator[tuple[int, str]]:
         """The items of these images in a job: index and sha256."""
@@ -75,7 +85,7 @@ class Redactor:
                     if sha256 in gone:
                         objects += self._delete_mask(line)
                     if _redacted(line):
-                        self._redis.hset(key, str(index), _encode(line))
+                        self._replace(keys=[key], args=[index, found, _encode(line)])
         return objects
 
     def _delete_mask(self, line: Line) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -21,7 +23,8 @@ from storage.access.caller import ANYBODY, owner_alone
 from storage.access.ownership import DATASET_OWNERS, OWNED_UPLOADS
 from storage.backends import StorageBackends
 from storage.catalogue.uploaded_image import UploadedImage
-from storage.erasure.erasure import PENDING
+from storage.erasure.eraser import LOCK, LOCK_S, Eraser
+from storage.erasure.erasure import DONE, PENDING, ErasureRecords
 from storage.jobs.keys import new_job_id
 from storage.objects.keys import image_key, truth_key
 from storage.objects.local import LocalStore
@@ -190,3 +193,40 @@ def test_an_erasure_that_meets_an_error_goes_on_later(
         assert storage.eraser.sweep() == 0
     assert "goes on later: ZeroDivisionError" in caplog.text
     assert storage.eraser.sweep() == 1
+
+
+def test_a_sweep_that_takes_long_leaves_the_lock_of_another_one(
+    storage: StorageBackends, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock of the first sweep ended, as after a pause of the process."""
+    erase_an_image(storage)
+
+    def lose_lock(_: Any) -> list[Any]:
+        redis.set(LOCK, b"of another process", ex=LOCK_S)
+        return []
+
+    monkeypatch.setattr(ErasureRecords, "pending", lose_lock)
+    storage.eraser.sweep()
+    assert redis.get(LOCK) == b"of another process"
+    assert storage.eraser.sweep() == 0
+    redis.delete(LOCK)
+    monkeypatch.undo()
+    assert storage.eraser.sweep() == 1
+    assert not redis.exists(LOCK)
+
+
+def test_a_sweep_renews_its_lock(
+    storage: StorageBackends, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.erasure.eraser.LOCK_S", 1)
+    erase_an_image(storage)
+
+    def sweep_slowly(*_: Any) -> int:
+        time.sleep(2)
+        return redis.exists(LOCK)
+
+    monkeypatch.setattr(Eraser, "_sweep", sweep_slowly)
+    assert storage.eraser.sweep() == 1
+    [done] = storage.store.keys(DONE)
+    assert json.loads(storage.store.get(done))["objects"] == 3, "the last one is the lock"
+    assert not redis.exists(LOCK)
