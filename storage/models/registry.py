@@ -147,9 +147,13 @@ class ModelRegistry:
     # Retention
 
     def older(self, moment: datetime) -> list[ModelVersion]:
-        """The versions that were published before this, also those that are retired."""
-        found = [version for version, names in self._files().items() if CARD_FILE in names]
-        return [version for version in found if self._pushed_at(version) < moment]
+        """The versions that were published before this, also those that are retired.
+
+        What an interrupted deletion or upload has left has no card, and is as old as its files.
+        """
+        files = self._files().items()
+        dated = [(one, CARD_FILE if CARD_FILE in names else min(names)) for one, names in files]
+        return [one for one, name in dated if self._store.info(_key(one, name)).modified < moment]
 
     def is_retired(self, version: ModelVersion, before: datetime | None = None) -> bool:
         """Whether a version was retired, or was retired before a moment."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from roadmask.errors import ModelNotFound, RecordsUnavailable
+from roadmask.errors import ModelNotFound, RecordsUnavailable, StoreUnavailable
 from roadmask.images.facts import ImageFacts
 from roadmask.schemas.images import CatalogueEntry
 from roadmask.schemas.jobs import ImageRef, JobCreate
@@ -27,6 +27,7 @@ from storage.catalogue.uploaded_image import UploadedImage
 from storage.jobs.manifest import ManifestItem
 from storage.objects.keys import (
     DEPLOYMENTS,
+    MODELS,
     catalogue_key,
     image_key,
     model_key,
@@ -272,6 +273,36 @@ def test_models_go_that_nothing_can_need(
     assert counts == {"models": 3}
     assert {v.name for v in storage.registry.versions()} == kept_names(names)
     assert storage.registry.push(tmp_path / "unused", models["unused"]), "as if it were new"
+
+
+@pytest.mark.parametrize("deleted", range(5))
+def test_a_model_whose_deletion_was_interrupted_goes(
+    settings: Settings, redis: Redis, store: LocalStore, tmp_path: Path, deleted: int
+) -> None:
+    keeping = settings.model_copy(update={"keep_models_days": 3})
+    storage = StorageBackends.build(redis, store, keeping)
+    storage.reconciler.run()
+    version = published(storage, tmp_path, "old")
+    storage.registry.retire(version)
+    delete, left = LocalStore.delete, iter(range(deleted))
+
+    def stop_then(self: LocalStore, key: str) -> None:
+        if next(left, None) is None:
+            raise StoreUnavailable("The store is away.")
+        delete(self, key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStore, "delete", stop_then)
+        with pytest.raises(StoreUnavailable):
+            storage.registry.delete(version)
+    assert list(store.keys(MODELS))
+    age(settings, days=2)
+    storage.garbage.collect(3600)
+    assert list(store.keys(MODELS)), "it may be an upload in progress"
+    for _ in range(2):
+        age(settings, days=4)
+        storage.garbage.collect(3600)
+    assert list(store.keys(MODELS)) == []
 
 
 def kept_names(names: tuple[str, ...]) -> set[str]:
