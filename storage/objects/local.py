@@ -40,6 +40,9 @@ PROBE_BYTES = 16 * 1024
 ABANDONED_S = 3600
 """Age after which an unfinished upload belongs to a dead process, seconds."""
 
+ATTEMPTS = 3
+"""Times that an object is written whose folder goes meanwhile, before the last one."""
+
 
 class LocalStore:
     """Objects as files under `root`. URLs lead to the API at `public_url`, signed with `secret`."""
@@ -101,6 +104,10 @@ class LocalStore:
             if path.is_file():
                 path.unlink(missing_ok=True)
                 _sidecar(path).unlink(missing_ok=True)
+                # Empty folders would be walked for ever. Those at the top may be disks.
+                with suppress(OSError):  # this one is not empty
+                    for folder in list(Path(key).parents)[:-2]:
+                        (self._root / folder).rmdir()
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Iterate over the keys with `prefix`, in order, one folder in memory at once.
@@ -182,6 +189,13 @@ class LocalStore:
                 sidecar.unlink(missing_ok=True)
 
     def _appear(self, path: Path, fill: Callable[[Path], object], synced: bool = True) -> None:
+        for _ in range(ATTEMPTS):
+            # A deletion may remove the folder, which it has emptied, before the object appears.
+            with suppress(FileNotFoundError, FileExistsError):
+                return self._replace(path, fill, synced)
+        self._replace(path, fill, synced)
+
+    def _replace(self, path: Path, fill: Callable[[Path], object], synced: bool) -> None:
         with replacing(path, fsync=synced, drafts=self._incoming) as draft:
             fill(draft)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -236,3 +237,43 @@ def test_each_folder_of_the_store_is_checked(
     (settings.objects_dir / prefix).touch()
     with pytest.raises(StoreUnavailable):
         store.check()
+
+
+def test_an_emptied_folder_goes_and_a_shared_one_stays(
+    store: LocalStore, settings: Settings
+) -> None:
+    for key in ("jobs/a/job.json", "jobs/a/results/0.jsonl", "jobs/b/job.json", "top"):
+        store.put(key, b"{}", "text/plain")
+    for key in ("jobs/a/results/0.jsonl", "jobs/a/job.json", "jobs/a/done.json", "top"):
+        store.delete(key)
+    jobs = settings.objects_dir / "jobs"
+    assert [path.name for path in jobs.iterdir()] == ["b"]
+    store.delete("jobs/b/job.json")
+    assert jobs.is_dir(), "the disk of its own may be mounted there"
+
+
+def test_what_is_stored_while_its_folder_is_emptied_is_kept(store: LocalStore) -> None:
+    def put_and_delete(name: str) -> None:
+        for _ in range(300):
+            store.put(f"jobs/a/{name}/x", b"{}", "text/plain", durable=False)
+            assert store.get(f"jobs/a/{name}/x") == b"{}"
+            store.delete(f"jobs/a/{name}/x")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(put_and_delete, "abcd"))
+
+
+def test_a_folder_that_is_emptied_before_an_object_appears_is_made_again(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("jobs/a/one", b"{}", "text/plain")
+    write, is_first = Path.write_bytes, iter([True])
+
+    def delete_then_write(path: Path, data: bytes) -> int:
+        if next(is_first, False):
+            store.delete("jobs/a/one")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", delete_then_write)
+    store.put("jobs/a/two", b"{}", "application/octet-stream")
+    assert list(store.keys("")) == ["jobs/a/two"]
