@@ -243,9 +243,7 @@ class Eraser:
 
     def _entries(self, erasure: Erasure, seen: Catalogue) -> Iterator[Image]:
         """The entries of what is erased: of uploads, and of the names that were asked for."""
-        uploads = map(uploaded_id, erasure.images)
-        while batch := list(islice(uploads, BATCH)):
-            yield from filter(None, seen.get_many(batch))
+        yield from _uploads(seen, erasure.images)
         if erasure.kind is Erased.DATASET:
             yield from seen.walk(f"{erasure.name}/")
         else:
@@ -267,8 +265,7 @@ class Eraser:
 
     def _uploaded(self, hashes: Collection[str]) -> set[str]:
         """Those of these images that are uploaded."""
-        found = self._catalogue.get_many([uploaded_id(sha256) for sha256 in hashes])
-        return {image.sha256 for image in found if image}
+        return {image.sha256 for image in _uploads(self._catalogue, hashes)}
 
     def _delete_bytes(self, sha256: str) -> int:
         """Delete the bytes of an image, unless it is uploaded again."""
@@ -364,3 +361,10 @@ class Eraser:
     def _finished(self, erasure: Erasure) -> Erasure:
         log.info("erased %s %s", erasure.kind, erasure.name)
         return self.records.save(replace(erasure, finished_ms=int(time.time() * 1000)))
+
+
+def _uploads(seen: Catalogue, hashes: Collection[str]) -> Iterator[Image]:
+    """The entries of those of these images that are uploaded, one batch in memory at once."""
+    ids = map(uploaded_id, hashes)
+    while batch := list(islice(ids, BATCH)):
+        yield from filter(None, seen.get_many(batch))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
@@ -22,6 +22,7 @@ from roadmask.settings import Settings
 from storage.access.caller import ANYBODY, owner_alone
 from storage.access.ownership import DATASET_OWNERS, OWNED_UPLOADS
 from storage.backends import StorageBackends
+from storage.catalogue.catalogue import Catalogue
 from storage.catalogue.uploaded_image import UploadedImage
 from storage.erasure.eraser import LOCK, LOCK_S, Eraser
 from storage.erasure.erasure import DONE, PENDING, ErasureRecords
@@ -230,3 +231,25 @@ def test_a_sweep_renews_its_lock(
     [done] = storage.store.keys(DONE)
     assert json.loads(storage.store.get(done))["objects"] == 3, "the last one is the lock"
     assert not redis.exists(LOCK)
+
+
+def test_the_entries_of_a_large_dataset_are_never_all_in_memory(
+    storage: StorageBackends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.erasure.eraser.BATCH", 2)
+    uploads = [UploadedImage(f"{number:064x}", FACTS, 5) for number in range(5)]
+    storage.catalogue.add_uploads(uploads)
+    entries = [CatalogueEntry(name=one.sha256[-4:], sha256=one.sha256) for one in uploads]
+    storage.catalogue.register("large", entries)
+    read, most = Catalogue.get_many, 0
+
+    def counted(self: Catalogue, image_ids: Sequence[str]) -> list[Image | None]:
+        nonlocal most
+        most = max(most, len(image_ids))
+        return read(self, image_ids)
+
+    monkeypatch.setattr(Catalogue, "get_many", counted)
+    storage.eraser.dataset(ANYBODY, "large")
+    assert storage.eraser.sweep() == 1
+    assert storage.catalogue.page().total == 0
+    assert most == 2
