@@ -30,6 +30,7 @@ from storage.access.api_key import ApiKey, Scope, new_key_text
 from storage.connections import records_guard
 from storage.objects.keys import API_KEYS
 from storage.objects.store import ObjectStore
+from storage.wall_clock import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class ApiKeys:
             name=name,
             sha256=sha256_of(text.encode()),
             scopes=tuple(scopes),
-            created_ms=_now(),
+            created_ms=wall_ms(),
             expires_ms=expires_ms,
             rate=rate,
             quota_items=quota_items,
@@ -90,7 +91,7 @@ class ApiKeys:
         """Revoke the key with this name or id. Raises `NotFound`."""
         for key in self.list():
             if name in (key.name, key.id) and key.revoked_ms is None:
-                body = json.dumps({"revoked_ms": _now()}).encode()
+                body = json.dumps({"revoked_ms": wall_ms()}).encode()
                 self._store.put(f"{API_KEYS}{key.id}{REVOKED}", body, JSON)
                 self._announce()
                 return key
@@ -119,7 +120,3 @@ class ApiKeys:
             self._redis.set(REVISION, uuid4().hex)
         # When the caller goes on, every process knows of the change.
         time.sleep(2 * CHECK_S)
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

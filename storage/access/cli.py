@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from storage.access.api_key import ApiKey, Scope
 from storage.access.api_keys import ApiKeys
 from storage.access.audit_log import AuditLog, Entry
 from storage.connections import command_settings, connect_redis, open_store
+from storage.wall_clock import wall_ms
 
 DAY_MS = 24 * 3600 * 1000
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -143,7 +143,7 @@ def _moment(text: str | None) -> int | None:
     """Milliseconds since 1970."""
     if text is None:
         return None
-    now = int(time.time() * 1000)
+    now = wall_ms()
     if days := re.fullmatch(r"(\d{1,5})d", text):
         moment = now + int(days[1]) * DAY_MS
     else:

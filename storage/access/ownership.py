@@ -206,11 +206,6 @@ class Ownership:
         with records_guard():
             self._redis.hdel(DATASET_OWNERS, name, stem_of(dataset_marker_key(name)))
 
-    def bytes_stored(self, owner: str) -> int:
-        """Bytes of the uploads of an owner."""
-        with records_guard():
-            return int(self._redis.hget(USAGE, owner) or 0)
-
     def _hold_bytes(self, caller: Caller, hold: Hold, size: int) -> None:
         quota = caller.key.quota_bytes if caller.key else None
         if quota is None:

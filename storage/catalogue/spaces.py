@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from storage.access.caller import ANYBODY, Caller
+from storage.access.caller import Caller
 
 SHARED = "rm:images"
 OWNED = "rm:images:owned"
@@ -41,6 +41,3 @@ def listing_spaces(audience: Iterable[str | None]) -> tuple[str, ...]:
     if None in owners:
         return (SHARED,)
     return (*(f"{SPACE_OF}{owner}" for owner in owners), OWNED)
-
-
-ALL_SPACES = spaces_of(ANYBODY)

@@ -5,7 +5,6 @@ from it in sweeps, because running jobs may still write.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -42,6 +41,7 @@ from storage.objects.listing import delete_found
 from storage.objects.store import ObjectStore
 from storage.redis_text import texts
 from storage.scheduler.periodic import Periodic
+from storage.wall_clock import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class Eraser:
         """Sweep once for an erasure, which fails alone; return whether it is finished."""
         # A worker that had the bytes in hand writes its mask until then.
         hidden_ms = erasure.hidden_ms
-        settled = hidden_ms is not None and time.time() * 1000 - hidden_ms > self._settle_ms
+        settled = hidden_ms is not None and wall_ms() - hidden_ms >= self._settle_ms
         try:
             if hidden_ms is None:  # the process that began it died, or the store was away
                 erasure = self._hide(erasure, before_ms=erasure.requested_ms)
@@ -215,7 +215,7 @@ class Eraser:
             objects = self._erase_truth(erasure, before_ms)
         else:
             objects = self._erase_images(erasure, before_ms)
-        return replace(erasure.counted(objects), hidden_ms=int(time.time() * 1000))
+        return replace(erasure.counted(objects), hidden_ms=wall_ms())
 
     def _erase_truth(self, erasure: Erasure, before_ms: float) -> int:
         sha256, key = erasure.name, truth_key(erasure.name)
@@ -360,7 +360,7 @@ class Eraser:
 
     def _finished(self, erasure: Erasure) -> Erasure:
         log.info("erased %s %s", erasure.kind, erasure.name)
-        return self.records.save(replace(erasure, finished_ms=int(time.time() * 1000)))
+        return self.records.save(replace(erasure, finished_ms=wall_ms()))
 
 
 def _uploads(seen: Catalogue, hashes: Collection[str]) -> Iterator[Image]:

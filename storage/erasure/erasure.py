@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -23,6 +22,7 @@ from storage.jobs.keys import JOB_ID, new_job_id
 from storage.objects.keys import ERASURES
 from storage.objects.store import ObjectStore
 from storage.stored_record import FORMAT, read_record
+from storage.wall_clock import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class ErasureRecords:
     def begin(self, kind: Erased, name: str, caller: Caller) -> Erasure:
         """Make a new record."""
         owner = None if caller.sees_all else caller.owner
-        return Erasure(new_job_id(), kind, name, owner, caller.name, int(time.time() * 1000))
+        return Erasure(new_job_id(), kind, name, owner, caller.name, wall_ms())
 
     def save(self, erasure: Erasure) -> Erasure:
         """Write a record; a finished one leaves the pending ones."""

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
-from time import time
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
@@ -22,6 +21,7 @@ from storage.objects.keys import JOB_FOLDERS, job_file_key, job_prefix
 from storage.objects.store import ObjectStore
 from storage.stored_record import FORMAT, check_fields, parse_fields
 from storage.telemetry.log_context import log_context
+from storage.wall_clock import wall_ms
 
 LARGEST_CHUNK = 64
 CHUNKS = 16
@@ -124,7 +124,7 @@ def new_job_file(
     lane = request.lane or default_lane(total)
     return JobFile(
         id=job_id,
-        created_ms=_now_ms(),
+        created_ms=wall_ms(),
         total=total,
         chunk_size=chunk_size(total),
         lane=lane,
@@ -187,12 +187,8 @@ def begin_round(store: ObjectStore, job_id: str, round_: int, *, is_retry: bool 
     fields, _ = _read(store, job_id)
     fields["round"] = round_
     if is_retry:
-        fields |= {"retried": round_, "retried_ms": _now_ms()}
+        fields |= {"retried": round_, "retried_ms": wall_ms()}
     store.put(job_file_key(job_id), json.dumps(fields).encode(), JSON)
-
-
-def _now_ms() -> int:
-    return int(time() * 1000)
 
 
 def _read(store: ObjectStore, job_id: str) -> tuple[dict[str, Any], JobFile]:

@@ -25,6 +25,7 @@ from tests.harness.api.server import ApiServer
 from tests.harness.api.submission import submit
 from tests.harness.images.api_images import digest, picture, put
 from tests.harness.latch import Latch
+from tests.harness.storage.usage import bytes_stored
 from tests.harness.worker.fake_worker import FakeWorker
 
 READS = {"GET", "HEAD"}
@@ -235,11 +236,11 @@ def test_owners_outlive_redis(callers: Callers, redis: Redis, worker: FakeWorker
         return [{k: v for k, v in image.items() if not k.endswith("_url")} for image in found]
 
     before = [images(client) for client in (owner, other)]
-    usage = {owner_: callers.storage.ownership.bytes_stored(owner_) for owner_ in _ids(callers)}
+    usage = {owner_: bytes_stored(callers.storage, owner_) for owner_ in _ids(callers)}
     redis.flushall()
     callers.storage.reconciler.run()
     assert [images(client) for client in (owner, other)] == before
-    assert {o: callers.storage.ownership.bytes_stored(o) for o in _ids(callers)} == usage
+    assert {o: bytes_stored(callers.storage, o) for o in _ids(callers)} == usage
     assert other.get(f"/v1/images/{image}").status_code == 404
     assert other.get(f"/v1/images/{kept}").is_success
     assert other.get(f"/v1/jobs/{job_id}").status_code == 404

@@ -21,6 +21,7 @@ from storage.objects.local import LocalStore
 from tests.harness.api.callers import Callers
 from tests.harness.api.submission import submit
 from tests.harness.images.api_images import digest, picture, put
+from tests.harness.storage.usage import bytes_stored
 
 AT_ONCE = 16
 
@@ -70,7 +71,7 @@ def test_uploads_at_once_stay_within_the_quota_of_bytes(callers: Callers, redis:
     assert statuses(answers) == {201: len(stored), 429: AT_ONCE - len(stored)}
     assert len(stored) >= 3
     assert sum(stored) <= quota
-    assert callers.storage.ownership.bytes_stored(key.id) == sum(stored)
+    assert bytes_stored(callers.storage, key.id) == sum(stored)
     assert redis.keys(f"{HOLDS}*") == []
 
 

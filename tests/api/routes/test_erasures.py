@@ -23,6 +23,7 @@ from storage.redis_text import texts
 from tests.harness.api.callers import Callers
 from tests.harness.api.submission import submit
 from tests.harness.images.api_images import digest, picture, put
+from tests.harness.storage.usage import bytes_stored
 from tests.harness.worker.fake_worker import FakeWorker
 
 
@@ -98,7 +99,7 @@ def test_a_dataset_is_erased_and_may_be_made_again(
     assert owner.get("/v1/datasets").json() == []
     kept = other.get(f"/v1/images/sha256-{digest(picture())}/content", follow_redirects=True)
     assert kept.content == picture(), "the other key has the same bytes"
-    assert callers.storage.ownership.bytes_stored(str(_id(callers, "owner"))) == 0
+    assert bytes_stored(callers.storage, str(_id(callers, "owner"))) == 0
     put(other, picture(1))
     assert other.post("/v1/datasets/own/images", json=entries).status_code == 201
     assert owner.delete("/v1/datasets/own").status_code == 404
@@ -152,7 +153,7 @@ def test_an_admin_key_leaves_what_another_key_uploaded_when_it_deletes_a_dataset
     storage.eraser.sweep()
     assert content(other, f"sha256-{digest(picture(1))}") == picture(1)
     assert content(admin, f"sha256-{digest(picture(0))}") is None
-    assert callers.storage.ownership.bytes_stored(_id(callers, "owner")) == 0
+    assert bytes_stored(callers.storage, _id(callers, "owner")) == 0
 
 
 def test_a_key_does_not_erase_bytes_that_all_share(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -51,7 +52,7 @@ def test_a_leader_that_was_paused_overwrites_no_entry_that_another_one_moved(
     for action in ("create", "read"):
         log.add({"action": action})
 
-    def put_later(self: LocalStore, *args: str) -> None:
+    def put_later(self: LocalStore, *args: Any) -> None:
         if next(is_first, False):
             log.add({"action": "delete"})
             assert log.archive(age_ms=-1000) == 3, "of the other leader"

@@ -35,6 +35,7 @@ from storage.objects.keys import (
 )
 from storage.objects.local import LocalStore
 from tests.harness.storage.artifact_folders import write_artifact
+from tests.harness.storage.usage import bytes_stored
 from tests.storage.catalogue.entries import upload_truth
 
 FACTS = ImageFacts("png", 8, 6, 3, 8)
@@ -125,7 +126,7 @@ def test_uploads_without_bytes_or_entry_leave_the_quota_of_their_key(
     assert storage.garbage.collect(DAY_S) == {}, "all are new"
     age(settings)
     assert storage.garbage.collect(DAY_S) == {"images": 1, "owners": 2}
-    assert storage.ownership.bytes_stored("one") == 100
+    assert bytes_stored(storage, "one") == 100
     assert storage.ownership.owners_of("images", kept) == {"one"}
     storage.store.delete(image_key(kept))
     assert storage.garbage.collect(DAY_S) == {}, "its entry would be shown to all keys"
@@ -146,7 +147,7 @@ def test_an_upload_that_comes_back_while_its_owner_is_forgotten_keeps_it(
     monkeypatch.setattr(storage.ownership, "forget_upload", forget_slowly)
     storage.garbage.collect(DAY_S)
     assert storage.ownership.owners_of("images", sha256) == {"one"}
-    assert storage.ownership.bytes_stored("one") == 5
+    assert bytes_stored(storage, "one") == 5
 
 
 def test_old_uploads_go_unless_a_dataset_has_them(

@@ -12,6 +12,7 @@ from roadmask.schemas.jobs import JobState
 from storage.jobs.keys import DUE_DELIVERIES, RECONCILER
 from storage.reconciler.clock_watch import ClockWatch
 from storage.redis_text import text, texts
+from storage.wall_clock import wall_ms
 from storage.workers import WorkerRegistry
 from tests.harness.storage.records_harness import RecordsHarness
 from tests.harness.waiting import wait_until
@@ -185,7 +186,7 @@ def test_an_api_with_a_wrong_clock_says_so_once(
 ) -> None:
     harness.accept(1)
     assert "clock" not in caplog.text
-    monkeypatch.setattr("storage.jobs.job_file.time", lambda: time.time() + 1200)
+    monkeypatch.setattr("storage.jobs.job_file.wall_ms", lambda: wall_ms() + 1_200_000)
     for _ in range(2):
         harness.accept(1)
     assert caplog.text.count("the clock of this machine is 1200 s from Redis's") == 1
