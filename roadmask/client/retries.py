@@ -35,13 +35,13 @@ class Backoff:
 
     def __init__(self, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
-        self._tries = 0
+        self._ceiling = FIRST_PAUSE_S
 
     def next_pause(self, retry_after: float | None = None) -> float | None:
         """Seconds to pause before the next try, or None when no time is left for one.
 
         `retry_after` is the pause that the server asks for, in seconds."""
-        ceiling = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._tries)
+        ceiling = self._ceiling
+        self._ceiling = min(2 * ceiling, LONGEST_PAUSE_S)
         seconds = random.uniform(ceiling / 2, ceiling) if retry_after is None else retry_after
-        self._tries += 1
         return None if time.monotonic() + seconds > self._deadline else seconds

@@ -6,7 +6,6 @@ an outcome still counts. A chunk that is abandoned at any point is simply claime
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
@@ -24,8 +23,8 @@ from worker.background.watchdog import Watchdog
 from worker.work.attempts import AttemptRunner, Verdict
 from worker.work.lane_limits import LaneLimits
 
-MAX_PAUSE_S = 10.0
-"""Longest pause after a service was unavailable."""
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 10.0
+"""Seconds to pause after a service was unavailable: twice as many after each outage in a row."""
 MIN_LOOK_S, MAX_LOOK_S = 0.02, 0.5
 """Pauses between looks at masks that another worker infers now."""
 MAX_CACHED_CHUNKS = 32
@@ -118,8 +117,8 @@ class ChunkRunner:
         self._threads = {lane: ThreadPoolExecutor(in_progress, f"{lane}-item") for lane in Lane}
         self.stopping = threading.Event()
         """Set by `stop`."""
-        self._outages = 0
-        """Chunks in a row that met an outage."""
+        self._pause_s = FIRST_PAUSE_S
+        """Pause after the next outage."""
         self.outage: str | None = None
         """Why the last chunk could not be finished; None if it was."""
 
@@ -212,13 +211,12 @@ class ChunkRunner:
         elsewhere: list[ClaimedItem] = []
         while items:
             slots = self._limits.acquire(lane, min(self._max_batch, len(items)))
-            # Checked only now, because the wait for a slot may have been long.
-            if self._must_leave(chunk):
-                self._limits.release(lane, slots)
-                return []
-            group, items = items[:slots], items[slots:]
             started: list[ClaimedItem] = []
             try:
+                # Checked only now, because the wait for a slot may have been long.
+                if self._must_leave(chunk):
+                    return []
+                group, items = items[:slots], items[slots:]
                 started, put_off = self._begin(chunk.claim, group)
             finally:
                 self._limits.release(lane, slots - len(started))
@@ -299,14 +297,18 @@ class ChunkRunner:
 
     def _pause(self, outage: bool) -> None:
         """Back off exponentially after an outage."""
-        self._outages = self._outages + 1 if outage else 0
+        pause_s = self._pause_s
+        self._pause_s = min(2 * pause_s, MAX_PAUSE_S) if outage else FIRST_PAUSE_S
         if outage:
-            self.stopping.wait(min(0.25 * 2**self._outages, MAX_PAUSE_S))
+            self.stopping.wait(pause_s)
 
 
 def _pauses() -> Iterator[float]:
     """Pauses between looks at masks that another worker infers, seconds."""
-    return (min(MIN_LOOK_S * 2**n, MAX_LOOK_S) for n in itertools.count())
+    pause = MIN_LOOK_S
+    while True:
+        yield pause
+        pause = min(2 * pause, MAX_LOOK_S)
 
 
 def _log(chunk: ActiveChunk, seconds: float) -> None:

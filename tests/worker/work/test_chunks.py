@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from roadmask.errors import DeadlineExceeded, EngineNotFound, ItemError
+from roadmask.errors import DeadlineExceeded, EngineNotFound, ItemError, RecordsUnavailable
 from roadmask.images.decoding import decode, decode_sniffed
 from roadmask.masks.codec import encode_mask
 from roadmask.schemas.jobs import ItemState, JobState, Lane
 from roadmask.settings import Settings
+from storage.jobs.leases import Leases
+from storage.queue import JobQueue
 from storage.workers import WorkerRegistry
 from tests.harness.images.worker_images import BAD, GOOD, png
 from tests.harness.latch import Latch
@@ -334,6 +336,53 @@ def test_an_outage_of_the_store_fails_no_item_and_costs_no_attempt(
     assert (job.state, job.counts.succeeded) == (JobState.SUCCEEDED, 16)
     # None where the mask was stored at the last moment, and found when the item was taken again.
     assert max(item.attempts for item in service.items(job_id)) == 1
+
+
+def test_an_outage_of_redis_keeps_no_slots(
+    start: Start, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start(Brightness())
+    depth, outages = JobQueue.depth, iter([None, RecordsUnavailable("Redis does not answer.")])
+    faults = iter([MemoryError("no room for 150 MB")])
+    own_thread = threading.get_ident()
+
+    def unavailable_once(queue: JobQueue, lane: Lane) -> int:
+        # A chunk asks before it looks for stored masks, and again when it has its slots.
+        if threading.get_ident() == own_thread and (outage := next(outages, None)) is not None:
+            raise outage
+        return depth(queue, lane)
+
+    def no_memory_once(*arguments: Any) -> Any:
+        if (fault := next(faults, None)) is not None:
+            raise fault
+        return decode_sniffed(*arguments)
+
+    monkeypatch.setattr(JobQueue, "depth", unavailable_once)
+    monkeypatch.setattr("worker.pipeline.fetch.decode_sniffed", no_memory_once)
+    job_id = service.accept([service.image(png())])
+    process.chunks.run(job_id, Lane.BATCH)
+    assert service.job(job_id).counts.queued == 1
+    # A suspect waits for all slots of its lane: one that is kept would block this thread for ever.
+    threading.Thread(target=work, args=(process, service, job_id), daemon=True).start()
+    wait_until(lambda: service.job(job_id).state is JobState.SUCCEEDED, 20)
+
+
+def test_a_long_outage_does_not_end_the_pauses(
+    start: Start, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start(Brightness())
+    pauses: list[float | None] = []
+
+    def unavailable(*_: object) -> None:
+        raise RecordsUnavailable("Redis does not answer.")
+
+    monkeypatch.setattr(Leases, "claim", unavailable)
+    monkeypatch.setattr(process.chunks.stopping, "wait", pauses.append)
+    for _ in range(1100):
+        process.chunks.run("job", Lane.BATCH)
+    assert pauses[:6] == [0.5, 1, 2, 4, 8, 10]
+    assert set(pauses[5:]) == {10}
+    assert service.queue.depth(Lane.BATCH) == 1100
 
 
 def test_a_chunk_whose_lease_is_lost_commits_nothing(
