@@ -44,6 +44,7 @@ class ManagedProcess:
         self._lock = lock
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
+        self._pause_s = FIRST_PAUSE_S
         self._due: float | None = None
 
     @property
@@ -53,7 +54,10 @@ class ManagedProcess:
         return self._process.pid if self._process is not None and alive else None
 
     def start(self) -> None:
-        """Start the process; its output is appended to its log."""
+        """Start the process; its output is appended to its log.
+
+        Raises `OSError` and `subprocess.SubprocessError`.
+        """
         with self._open_log() as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -73,17 +77,16 @@ class ManagedProcess:
         """Restart a dead process after its pause; a message if it died or was restarted."""
         if self._process is None or self._process.poll() is None:
             if self.crashes and time.monotonic() - self._started > STABLE_S:
-                self.crashes = 0
+                self.crashes, self._pause_s = 0, FIRST_PAUSE_S
             return None
         if self._due is None:
-            pause = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2**self.crashes)
-            self.crashes += 1
-            self._due = time.monotonic() + pause
-            where = f" ({self.log})" if self.log else ""
-            return f"{self.name} {self._exit()}; restarting it in {pause:g} s{where}"
+            return self._schedule(self._exit())
         if time.monotonic() < self._due:
             return None
-        self.start()
+        try:
+            self.start()
+        except Exception as error:  # memory or processes are used up, or the disk of the log
+            return self._schedule(f"does not start: {error}")
         return f"{self.name} was restarted"
 
     def terminate(self) -> None:
@@ -117,6 +120,14 @@ class ManagedProcess:
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
         return self.log.open("ab")
+
+    def _schedule(self, cause: str) -> str:
+        """Schedule the next start; the message with the cause."""
+        pause, self._pause_s = self._pause_s, min(2 * self._pause_s, MAX_PAUSE_S)
+        self.crashes += 1
+        self._due = time.monotonic() + pause
+        where = f" ({self.log})" if self.log else ""
+        return f"{self.name} {cause}; restarting it in {pause:g} s{where}"
 
     def _signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:

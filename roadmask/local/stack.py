@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -254,7 +254,10 @@ class Stack:
         while not self._stopping.wait(POLL_S):
             for process in self._processes:
                 if message := process.restart_if_dead():
-                    self._log(message)
+                    # A terminal that is closed must not end this thread: nothing would restart
+                    # what dies from then on.
+                    with suppress(Exception):
+                        self._log(message)
         # Linux sends the parent's-death signal when the thread that started a process ends.
         self._stopped.wait()
 
