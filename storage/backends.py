@@ -37,6 +37,7 @@ from storage.models.registry import ModelRegistry
 from storage.models.resolver import ModelResolver
 from storage.objects.store import ObjectStore
 from storage.queue import JobQueue
+from storage.reconciler.leadership import Leadership
 from storage.reconciler.rebuild import Rebuild
 from storage.reconciler.reconciler import Reconciler
 from storage.reconciler.restorer import JobRestorer
@@ -93,7 +94,8 @@ class StorageBackends:
         unreadable = UnreadableRecords(redis, store)
         restorer = JobRestorer(redis, store, scripts, deliveries, unreadable, settings)
         sharing = DatasetSharing(catalogue, index, ownership)
-        rebuild = Rebuild(redis, store, catalogue, sharing, restorer, unreadable)
+        lead = Leadership(redis, settings)
+        rebuild = Rebuild(redis, store, catalogue, sharing, restorer, unreadable, lead)
         items = ItemReader(redis, store, results)
         item_list = ItemList(FigureReader(redis, store, results))
         records = JobRecords(redis, store, scripts, items, item_list, settings)
@@ -133,7 +135,17 @@ class StorageBackends:
             leases=Leases(store, scripts, results, archive, settings),
             deliveries=deliveries,
             reconciler=Reconciler(
-                redis, store, scripts, results, archive, rebuild, restorer, queue, audit, settings
+                redis,
+                store,
+                scripts,
+                results,
+                archive,
+                lead,
+                rebuild,
+                restorer,
+                queue,
+                audit,
+                settings,
             ),
         )
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -29,7 +28,6 @@ from storage.jobs.keys import (
     DUE_DELIVERIES,
     JOBS,
     RECONCILED,
-    RECONCILER,
     first_job_id,
     is_job_id,
     job_ids,
@@ -41,6 +39,7 @@ from storage.jobs.scripts import JobScripts, Reconciled
 from storage.objects.store import ObjectStore
 from storage.queue import JobQueue
 from storage.reconciler.clock_watch import ClockWatch
+from storage.reconciler.leadership import Leadership
 from storage.reconciler.rebuild import Rebuild
 from storage.reconciler.restorer import JobRestorer
 from storage.reconciler.shared_keys import SharedKeys
@@ -92,6 +91,7 @@ class Reconciler:
         scripts: JobScripts,
         results: Results,
         archive: JobArchive,
+        leadership: Leadership,
         rebuild: Rebuild,
         restorer: JobRestorer,
         queue: JobQueue,
@@ -103,6 +103,7 @@ class Reconciler:
         self._scripts = scripts
         self._results = results
         self._archive = archive
+        self._leadership = leadership
         self._rebuild = rebuild
         self._restorer = restorer
         self._shared = SharedKeys(redis)
@@ -110,8 +111,6 @@ class Reconciler:
         self._audit = audit
         self._lease_ms = int(settings.lease_s * 1000)
         self._retention_s = settings.retention_s
-        self._process = uuid4().hex
-        self._leader_ms = int(max(3 * settings.reconcile_s, 1.0) * 1000)
         self._clock = ClockWatch(redis, self._lease_ms)
         self._failing: dict[str, str] = {}
         """Errors of this round, by what failed."""
@@ -130,7 +129,7 @@ class Reconciler:
         repairs = Repairs()
         step_ms = self._clock.observe()
         self._shared.replace_damaged()
-        if not self._is_leader():
+        if not self._leadership.take():
             return repairs
         self._failed, self._failing, self._store_is_away = self._failing, {}, False
         unavailable: StoreUnavailable | None = None
@@ -156,25 +155,10 @@ class Reconciler:
             raise unavailable
         return repairs
 
-    def _is_leader(self) -> bool:
-        own = self._process.encode()
-        while not self._redis.set(RECONCILER, own, nx=True, px=self._leader_ms):
-            leader = self._redis.get(RECONCILER)
-            if leader == own and self._redis.pexpire(RECONCILER, self._leader_ms):
-                return True
-            if leader not in (own, None):
-                # Before the clock of Redis was set back, the leader's time ended later than ever
-                # now.
-                # A key without an end, as from a backup, would keep every leader out.
-                if not 0 <= int(self._redis.pttl(RECONCILER)) <= self._leader_ms:
-                    self._redis.pexpire(RECONCILER, self._leader_ms)
-                return False
-            # The leader's time ended between two of these commands.
-        return True
-
     @contextmanager
     def _alone(self, what: str) -> Iterator[None]:
         """Let what fails in the `with` block fail alone, unless Redis or the store is away."""
+        self._leadership.renew()
         try:
             yield
         except Exception as error:

@@ -89,7 +89,8 @@ class JobRestorer:
             self._unreadable.skip(final_record_key(job.id), error)
             # After a retry it may be the record of an earlier end.
             return self._restore_open(file) if file.retried else self._restore_unfinished(file)
-        if final is None or int(final.record["round"]) != file.round:
+        # The final record of a rebuilt job may have a round that did not reach the file.
+        if final is None or int(final.record["round"]) < file.round:
             return self._restore_open(file)
         return self._restore_ended(job.id, final, file)
 
@@ -159,12 +160,15 @@ class JobRestorer:
     def _restore_open(self, file: JobFile) -> bool:
         """Restore a job that had not ended: sealed items stay, the others are queued again."""
         sealed = SealedResults.read(self._store, file)
-        begin_round(self._store, file.id, file.round + 1)
         record = file.record() | sealed.counts()
         record |= {"state": JobState.QUEUED, "created": file.created_ms, "round": file.round + 1}
         if file.deadline is not None:
             record["deadline"] = file.deadline
-        return self._write(file, record, bytes(sealed.items), cells(sealed.confusion))
+        if not self._write(file, record, bytes(sealed.items), cells(sealed.confusion)):
+            return False
+        # Another process that restores the job at this moment must not begin one more round.
+        begin_round(self._store, file.id, file.round + 1)
+        return True
 
     def _restore_unfinished(self, file: JobFile) -> bool:
         """Restore a job that had ended; how it ended is not known."""
