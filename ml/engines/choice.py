@@ -54,6 +54,9 @@ class Choice:
 def choose(artifact: Artifact, settings: Settings, name: EngineName | None = None) -> Choice:
     """The engine that `name` or the settings ask for, or Keras if that one is not available.
 
+    Without TensorFlow it is OpenVINO in float32 instead of Keras. Raises `EngineNotFound` if the
+    artifact has no network for it.
+
     `auto` is the engine that `roadmask tune` chose on this kind of machine. Without a measurement
     it is OpenVINO: in bf16 if the processor computes in it, else in float32.
     """
@@ -77,18 +80,20 @@ def _automatic(artifact: Artifact, settings: Settings) -> Choice:
 
 
 def _with_network(artifact: Artifact, settings: Settings, engine: EngineName, why: str) -> Choice:
-    """The choice with its compiled network, or Keras and the reason why."""
+    """The choice with its compiled network, or another engine and the reason why."""
     if engine == "keras":
         return Choice(engine, why)
-    # Without TensorFlow there is no Keras to fall back on: `float32` says what is missing.
-    if find_spec("tensorflow") is None:
-        return Choice(engine, why, CompiledNetworks(artifact, settings).float32())
     problem = _missing(engine)
     compiled = CompiledNetworks(artifact, settings)
     if not problem and engine == "openvino-int8":
         if compiled.int8.exists():
             return Choice(engine, why, compiled.int8)
         problem = f"there is no int8 network; make it with `roadmask tune {artifact.model_version}`"
+    if find_spec("tensorflow") is None:
+        # There is no Keras to fall back on: `float32` says what is missing.
+        if problem:
+            engine, why = "openvino-f32", f"instead of {engine} ({why}): {problem}"
+        return Choice(engine, why, compiled.float32())
     if not problem:
         try:
             return Choice(engine, why, compiled.float32())

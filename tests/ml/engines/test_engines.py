@@ -204,6 +204,22 @@ def test_without_openvino_keras_serves(artifact: Artifact, monkeypatch: pytest.M
     assert choose(artifact, Settings(engine="openvino-f32")).engine == "keras"
 
 
+def test_without_tensorflow_another_network_has_its_own_name(
+    tuned: Artifact, artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CompiledNetworks(artifact, Settings()).float32()  # made where TensorFlow is
+    monkeypatch.setattr(choosing, "find_spec", {"openvino": True}.get)
+    monkeypatch.setattr(choosing, "capabilities", lambda: ["FP32"])
+    compiled = CompiledNetworks(tuned, Settings())
+    int8 = choose(tuned, Settings(engine="openvino-int8"))
+    assert (int8.engine, int8.network) == ("openvino-int8", compiled.int8)
+    not_tuned = choose(artifact, Settings(engine="openvino-int8"))
+    assert (not_tuned.engine, "roadmask tune" in not_tuned.why) == ("openvino-f32", True)
+    bf16 = choose(tuned, Settings(engine="openvino-bf16"))
+    assert (bf16.engine, "no bf16 units" in bf16.why) == ("openvino-f32", True)
+    assert bf16.network == compiled.float32()
+
+
 def test_a_failing_conversion_falls_back(artifact: Artifact, tmp_path: Path) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(artifact.path, folder, ignore=shutil.ignore_patterns("compiled"))
