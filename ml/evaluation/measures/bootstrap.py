@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from roadmask.errors import InvalidRequest
 
+DRAWS = 2**20
+"""Numbers of draws in memory at once: 8 MB."""
+
 Measure = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """From counts (..., n, n) to values (...) or (..., k), NaN where there is nothing to measure."""
 
@@ -46,10 +49,13 @@ def intervals(
     images = len(confusions)
     if not images:
         raise InvalidRequest("There are no images to draw from: an interval needs one or more.")
-    times_drawn = np.random.default_rng(seed).multinomial(
-        images, np.full(images, 1 / images), size=resamples
-    )
-    drawn = np.einsum("ri,i...->r...", times_drawn, confusions)
+    generator, chances = np.random.default_rng(seed), np.full(images, 1 / images)
+    rows = max(1, DRAWS // images)
+    drawn = np.empty((resamples, *confusions.shape[1:]), np.int64)
+    for start in range(0, resamples, rows):
+        block = drawn[start : start + rows]
+        times_drawn = generator.multinomial(images, chances, size=len(block))
+        np.einsum("ri,i...->r...", times_drawn, confusions, out=block)
     with warnings.catch_warnings():
         # What no image shows has no interval: NaN is the answer, not a mishap.
         warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from ml.evaluation.measures import bootstrap
 from ml.evaluation.measures.bootstrap import Measure, intervals, paired_intervals
 from roadmask.errors import InvalidRequest
 from roadmask.masks.scores import (
@@ -50,6 +53,20 @@ def test_the_value_is_the_score_of_all_images(measure: Measure) -> None:
     assert value.tolist() == by_measure[measure]
     assert value.shape == low.shape == high.shape
     assert ((low < value) & (value < high)).all()
+
+
+def test_the_draws_of_many_images_are_never_in_memory_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts = np.ones((10_000, 8, 8), np.int64)
+    tracemalloc.start()
+    intervals(counts, accuracy)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 30e6, "all draws are 80 MB"
+    expected = intervals(draw(1), iou_per_category)
+    monkeypatch.setattr(bootstrap, "DRAWS", 90)
+    np.testing.assert_array_equal(intervals(draw(1), iou_per_category), expected)
 
 
 def test_the_bounds_are_the_quantiles_of_images_drawn_one_by_one() -> None:
