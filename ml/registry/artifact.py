@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import ValidationError
@@ -113,3 +117,17 @@ def write_card(folder: Path, card: Card) -> Artifact:
     """Write the card of an artifact. The folder is complete then."""
     write_atomically(folder / CARD_FILE, [card.model_dump_json(indent=2).encode(), b"\n"])
     return Artifact.load(folder)
+
+
+@contextmanager
+def replacing_artifact(folder: Path) -> Iterator[Path]:
+    """A folder for a model and its card, which then take the place of those in `folder`.
+
+    Measuring a model for its card takes minutes, and until then the artifact there is the former
+    one. If the block raises, it stays. What else is in `folder` stays in any case.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as draft:
+        yield Path(draft)
+        for name in (MODEL_FILE, CARD_FILE):
+            os.replace(Path(draft, name), folder / name)

@@ -17,7 +17,7 @@ from ml.evaluation.evaluation import evaluate_samples, measure
 from ml.evaluation.robustness import Robustness
 from ml.inference.predictor import Predictor
 from ml.inference.segmenter import Segmenter
-from ml.registry.artifact import Artifact, write_card
+from ml.registry.artifact import Artifact, replacing_artifact, write_card
 from ml.registry.card import Calibration, Card, Categories, Measurement, Provenance, now
 from ml.registry.card import Robustness as RobustnessFacts
 from ml.registry.input_size import InputSize
@@ -47,37 +47,38 @@ def publish(run: Run, model: Any, progress: TrainingState) -> Artifact:
     The stored file is measured on the run's validation folders.
     """
     folder = run.folder / "artifact"
-    folder.mkdir(parents=True, exist_ok=True)
     input_size = InputSize(budget=run.recipe.budget)
     calibration = _calibrate(run, model, input_size)
-    sha256 = write_model(model, folder / MODEL_FILE)
-    card = Card(
-        name=run.name,
-        sha256=sha256,
-        version=sha256[:12],
-        network=run.recipe.network,
-        parameters=model.count_params(),
-        categories=Categories.of(CITYSCAPES),
-        input_size=input_size,
-        metrics=measure_stored(
-            read_model(folder / MODEL_FILE),
-            model.get_weights(),
-            input_size,
-            run.validation,
-            CITYSCAPES,
-            run.reading,
-        ),
-        calibration=calibration,
-        curves=_curves(progress),
-        provenance=_provenance(run, progress),
-        choice=run.choice,
-        notices=notices(
-            [source.folder for source in run.data],
-            f"{run.recipe.encoder} {run.encoder}" if run.encoder else "",
-        ),
-        limits=LIMITS,
-    )
-    return write_card(folder, card)
+    with replacing_artifact(folder) as draft:
+        sha256 = write_model(model, draft / MODEL_FILE)
+        card = Card(
+            name=run.name,
+            sha256=sha256,
+            version=sha256[:12],
+            network=run.recipe.network,
+            parameters=model.count_params(),
+            categories=Categories.of(CITYSCAPES),
+            input_size=input_size,
+            metrics=measure_stored(
+                read_model(draft / MODEL_FILE),
+                model.get_weights(),
+                input_size,
+                run.validation,
+                CITYSCAPES,
+                run.reading,
+            ),
+            calibration=calibration,
+            curves=_curves(progress),
+            provenance=_provenance(run, progress),
+            choice=run.choice,
+            notices=notices(
+                [source.folder for source in run.data],
+                f"{run.recipe.encoder} {run.encoder}" if run.encoder else "",
+            ),
+            limits=LIMITS,
+        )
+        write_card(draft, card)
+    return Artifact.load(folder)
 
 
 def add_measurements(

@@ -10,7 +10,7 @@ from typing import Any
 from ml.data.samples import annotated_samples
 from ml.engines.keras_engine import KerasEngine
 from ml.inference.segmenter import Segmenter
-from ml.registry.artifact import Artifact, write_card
+from ml.registry.artifact import Artifact, replacing_artifact, write_card
 from ml.registry.card import Calibration, Card
 from ml.registry.input_size import InputSize
 from ml.registry.model_file import read_model, write_model
@@ -53,22 +53,24 @@ def recalibrate(
     fitted = calibrate(model, segmenter, samples, weights, taxonomy)
     if fitted is None:
         raise InvalidRequest("No pixel of these images is annotated: nothing can be fitted.")
-    out.mkdir(parents=True, exist_ok=True)
     qualities = _qualities(card, input_size, fast)
-    sha256 = write_model(model, out / MODEL_FILE, _metadata(input_size, qualities))
-    scores = measure_stored(
-        read_model(out / MODEL_FILE), model.get_weights(), input_size, folders, taxonomy, reading
-    )
-    facts = {
-        "sha256": sha256,
-        "version": sha256[:12],
-        "input_size": input_size,
-        "qualities": qualities,
-        "metrics": scores,
-        "calibration": _joined(card.calibration, fitted),
-        "robustness": None,
-    }
-    return write_card(out, card.model_copy(update=facts))
+    with replacing_artifact(out) as draft:
+        file = draft / MODEL_FILE
+        sha256 = write_model(model, file, _metadata(input_size, qualities))
+        scores = measure_stored(
+            read_model(file), model.get_weights(), input_size, folders, taxonomy, reading
+        )
+        facts = {
+            "sha256": sha256,
+            "version": sha256[:12],
+            "input_size": input_size,
+            "qualities": qualities,
+            "metrics": scores,
+            "calibration": _joined(card.calibration, fitted),
+            "robustness": None,
+        }
+        write_card(draft, card.model_copy(update=facts))
+    return Artifact.load(out)
 
 
 def _weights_of_loss(card: Card) -> Sequence[float]:
