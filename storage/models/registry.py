@@ -62,6 +62,8 @@ class ModelRegistry:
         self._store = store
         self._seen: dict[ModelVersion, float] = {}
         """When a published version was last looked up."""
+        self.fetched: int = 0
+        """Bytes that `fetch` has read so far."""
 
     def push(
         self,
@@ -239,7 +241,9 @@ class ModelRegistry:
         try:
             for name in names:
                 with (folder / name).open("wb") as file:
-                    file.writelines(self._store.stream(_key(version, name)))
+                    for block in self._store.stream(_key(version, name)):
+                        file.write(block)
+                        self.fetched += len(block)
         except ObjectNotFound:
             raise ModelNotFound(f"There is no model {str(version)!r} in the store.") from None
 

@@ -98,6 +98,11 @@ class Repository(Protocol):
         """Qualities of the own and the shipped versions, by `name@version`."""
         ...
 
+    @property
+    def downloaded(self) -> int:
+        """Bytes of models that have arrived so far; it grows during a download."""
+        ...
+
     def find(self, name: str) -> Artifact:
         """The artifact of a name, version or `name@version`. Raises `ModelNotFound`."""
         ...

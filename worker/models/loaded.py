@@ -62,6 +62,11 @@ class LoadedModels:
         }
 
     @property
+    def downloaded(self) -> int:
+        """Bytes of models that have arrived so far; it grows during a download."""
+        return self._repository.downloaded
+
+    @property
     def loaded(self) -> list[str]:
         """Versions in memory, as `name@version`."""
         with self._lock:

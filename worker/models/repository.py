@@ -69,6 +69,11 @@ class ModelRepository:
         }
         """Of the own and the shipped versions, by `name@version`."""
 
+    @property
+    def downloaded(self) -> int:
+        """Bytes of models that have arrived so far; it grows during a download."""
+        return self._registry.fetched
+
     def find(self, name: str) -> Artifact:
         """The artifact of a name, version or `name@version`. `own` may also be named by its folder.
 

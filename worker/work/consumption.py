@@ -25,7 +25,8 @@ class Consumption:
 
     A lane is consumed if its loop turned lately or is at work on a chunk, its running chunks make
     progress, and no message waits while the worker is idle. `stall_s` must exceed the longest step
-    of a chunk.
+    of a chunk but the download of a model: `downloaded`, the bytes that have arrived so far, grows
+    meanwhile.
     """
 
     def __init__(
@@ -33,9 +34,12 @@ class Consumption:
         lanes: Collection[Lane],
         stall_s: float,
         clock: Callable[[], float] = time.monotonic,
+        downloaded: Callable[[], int] = lambda: 0,
     ) -> None:
         self._stall_s = stall_s
         self._clock = clock
+        self._downloaded = downloaded
+        self._seen_bytes = 0
         self._lock = threading.Lock()
         self._turned: dict[Lane, float] = {}
         self._running: Counter[Lane] = Counter()
@@ -79,6 +83,10 @@ class Consumption:
         """The lanes that are consumed now."""
         with self._lock:
             now = self._clock()
+            if (arrived := self._downloaded()) != self._seen_bytes:
+                # Chunks of each lane may wait for the model.
+                self._seen_bytes = arrived
+                self._progressed.update(dict.fromkeys(self.served, now))
             return [lane for lane in self.served if self._is_consumed(lane, now)]
 
     def _is_consumed(self, lane: Lane, now: float) -> bool:

@@ -43,6 +43,7 @@ class TinyRepository:
 
     own = TinyArtifact()
     shipped: Sequence[ModelVersion] = ()
+    downloaded = 0
     qualities: Mapping[str, Qualities] = {
         "brightness@1": card_qualities({"qualities": {"best": {}}})
     }

@@ -112,6 +112,26 @@ def test_a_damaged_download_is_repeated(
     assert flaky.cut == 0
 
 
+def test_a_download_tells_its_progress(
+    store: LocalStore, published: ModelVersion, tmp_path: Path
+) -> None:
+    class Slow(LocalStore):
+        """Notes before each block what the repository says."""
+
+        def stream(self, key: str) -> Iterator[bytes]:
+            for block in super().stream(key):
+                told.append(repository.downloaded)
+                yield block
+
+    told: list[int] = []
+    slow = Slow(store._root, "http://localhost", "secret")
+    repository = ModelRepository("unet_mini", ModelRegistry(slow), tmp_path / "copies")
+    assert repository.downloaded == 0
+    repository.find(NAME)
+    assert len(told) > 1
+    assert told == sorted(set(told))
+
+
 def test_a_model_damaged_in_the_store_is_refused_until_it_is_pushed_again(
     repository: ModelRepository,
     registry: ModelRegistry,

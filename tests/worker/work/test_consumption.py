@@ -47,6 +47,17 @@ def test_a_loop_that_works_on_a_chunk_itself_keeps_its_lane(
     assert consumption.lanes() == []
 
 
+def test_a_chunk_that_waits_for_a_download_does_not_stall_its_lane(clock: Clock) -> None:
+    arrived = iter([0, 100, 200, 200])
+    consumption = Consumption((BATCH,), STALL_S, clock, downloaded=lambda: next(arrived))
+    with consumption.chunk(BATCH):
+        for _ in range(3):
+            assert consumption.lanes() == [BATCH]
+            clock.now += STALL_S
+        clock.now += 1
+        assert consumption.lanes() == [], "nothing arrives any more"
+
+
 def test_a_chunk_without_progress_stalls_its_lane(consumption: Consumption, clock: Clock) -> None:
     with consumption.chunk(BATCH):
         clock.now += STALL_S
