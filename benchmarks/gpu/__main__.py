@@ -24,7 +24,7 @@ from benchmarks.harness import pictures
 from benchmarks.harness.section import versions
 from benchmarks.service import folder_rate, job_rate
 from ml.recipes.registry import RECIPES
-from ml.study.environment import processor_name
+from ml.study.machine import processor_name
 from ml.study.markdown import table
 from roadmask import Stack
 from roadmask.masks.scores import confusion, scores

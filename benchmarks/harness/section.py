@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from ml.study.environment import processor_name
+from ml.study.machine import processor_name
 from ml.study.markdown import table
 
 PACKAGES = ("tensorflow", "openvino", "redis", "uvicorn")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ml.study.environment import Environment
+from ml.study.machine import Machine
 from roadmask.atomic import replacing
 
 FILE = "outcome.json"
@@ -47,7 +47,7 @@ class RowResult(BaseModel):
     """Over the real categories, best answers at original size."""
     curves: dict[str, list[float]]
     """What was measured after each epoch, by name."""
-    machine: Environment
+    machine: Machine
     git_revision: str
 
     @property

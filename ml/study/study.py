@@ -13,7 +13,7 @@ from ml.data.samples import annotated_samples, count_samples, read_pair
 from ml.recipes.recipe import Recipe
 from ml.registry.artifact import Artifact
 from ml.study.cpu_clock import CpuClock
-from ml.study.environment import Environment
+from ml.study.machine import Machine
 from ml.study.row_result import RowResult, read_row_result
 from ml.study.rows import ROWS, Row
 from ml.training.train import train
@@ -116,7 +116,7 @@ def _outcome(
         accuracy=measured.scores.accuracy or 0.0,
         mean_iou=measured.scores.mean_iou or 0.0,
         curves=card.curves,
-        machine=Environment.here(),
+        machine=Machine.here(),
         git_revision=card.provenance.git_revision,
     )
 

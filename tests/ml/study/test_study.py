@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from ml.cli.study import study
 from ml.networks.registry import NETWORKS
 from ml.networks.unet import UNetMini
-from ml.study.environment import Environment
+from ml.study.machine import Machine
 from ml.study.plots import PLOTS
 from ml.study.report import write_page
 from ml.study.row_result import RowResult, read_row_result
@@ -66,7 +66,7 @@ def outcome(name: str, iou: float = 0.6, **fields: object) -> RowResult:
         "accuracy": 0.9,
         "mean_iou": 0.5,
         "curves": {"mean_iou": [0.3, 0.4, 0.5]},
-        "machine": Environment(processor="Some processor", cores=2, versions={"keras": "3"}),
+        "machine": Machine(processor="Some processor", cores=2, versions={"keras": "3"}),
         "git_revision": "0123456789ab",
     }
     return RowResult.model_validate(values | fields)

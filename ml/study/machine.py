@@ -13,7 +13,7 @@ PACKAGES = ("tensorflow", "keras", "albumentations", "numpy")
 """Whose versions can change what a run comes to."""
 
 
-class Environment(BaseModel):
+class Machine(BaseModel):
     """A processor and the versions of what ran on it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,7 +23,7 @@ class Environment(BaseModel):
     versions: dict[str, str]
 
     @classmethod
-    def here(cls) -> Environment:
+    def here(cls) -> Machine:
         """The one that this runs on."""
         versions = {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}}
         return cls(
