@@ -23,7 +23,6 @@ from roadmask.errors import (
 from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.schemas.model_version import ModelVersion
 from roadmask.schemas.models import LONGEST_WAIT_S, Deployment, Model, ModelList, mean_iou
-from storage.models import deployments as stored
 from storage.models.registry import ModelRegistry
 from storage.models.resolver import ModelResolver
 
@@ -42,7 +41,7 @@ def list_models(
     return ModelList(
         in_service=current,
         models=[_model(registry, resolver, version, current) for version in versions],
-        history=[_deployment(entry) for entry in deployments.history()],
+        history=[entry.to_schema() for entry in deployments.history()],
     )
 
 
@@ -75,7 +74,7 @@ async def push_model(
 @router.post("/rollback", summary="Roll back the model", responses=problems(Conflict))
 def roll_back_model(deployments: DeploymentsDep) -> Deployment:
     """Put the previous version back into service. Needs the scope `admin`."""
-    return _deployment(deployments.rollback())
+    return deployments.rollback().to_schema()
 
 
 @router.post(
@@ -93,7 +92,7 @@ def promote_model(
 ) -> Deployment:
     """Put a published version into service, when all workers have loaded it. Needs the scope
     `admin`. `model` is a name, a version or `name@version`."""
-    return _deployment(promotion.promote(model, wait))
+    return promotion.promote(model, wait).to_schema()
 
 
 @router.get("/{model}", summary="One model", responses=problems(ModelNotFound))
@@ -106,10 +105,6 @@ def get_model(model: str, registry: RegistryDep, resolver: ResolverDep) -> Model
             "different versions. Ask again later, or name a version."
         )
     return _model(registry, resolver, version, resolver.default_model())
-
-
-def _deployment(entry: stored.Deployment) -> Deployment:
-    return Deployment(made_at=entry.made_at, action=entry.action, model=entry.model)
 
 
 def _model(

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 from redis import Redis
 
 from roadmask.errors import Conflict, ObjectNotFound, RecordsUnavailable, RecordUnreadable
+from roadmask.schemas import models as schemas
 from roadmask.schemas.media_types import JSON
 from storage.connections import records_guard
 from storage.objects.keys import DEPLOYMENTS
@@ -64,6 +65,10 @@ class Deployment:
         milliseconds = int(self.id.partition("-")[0] or 0)
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
+    def to_schema(self) -> schemas.Deployment:
+        """The entry as the API tells it."""
+        return schemas.Deployment(made_at=self.made_at, action=self.action, model=self.model)
+
 
 _DEPLOYMENT = TypeAdapter(Deployment)
 
@@ -103,7 +108,7 @@ class Deployments:
 
     def every_entry(self) -> list[Deployment]:
         """Read the whole history. Raises `RecordUnreadable` if an entry cannot be read."""
-        return [self._read(entry_id) for entry_id in self._ids()]
+        return [self.read_entry(_key(entry_id)) for entry_id in self._ids()]
 
     @records_guard()
     def request_preload(self, model: str) -> str:
@@ -143,7 +148,7 @@ class Deployments:
         previous = NONE_YET
         if last.before:
             try:
-                previous = self._read(last.before)
+                previous = self.read_entry(_key(last.before))
             except (ObjectNotFound, RecordUnreadable) as error:
                 raise Conflict(
                     f"The version before {last.model} is not known: {error.detail} Promote a "
@@ -154,7 +159,7 @@ class Deployments:
     def _newest_first(self) -> Iterator[Deployment]:
         for entry_id in reversed(self._ids()):
             try:
-                yield self._read(entry_id)
+                yield self.read_entry(_key(entry_id))
             except (ObjectNotFound, RecordUnreadable) as error:
                 if entry_id not in self._skipped:
                     log.warning("A deployment is skipped, the one before it counts: %s", error)
@@ -173,9 +178,6 @@ class Deployments:
         last_ms = int(self._last_id().partition("-")[0] or 0)
         return f"{max(time.time_ns() // 1_000_000, last_ms + 1):013d}-{uuid4().hex[:8]}"
 
-    def _read(self, entry_id: str) -> Deployment:
-        return self.read_entry(f"{DEPLOYMENTS}{entry_id}.json")
-
     def read_entry(self, key: str) -> Deployment:
         """Read the entry with this key. Raises `ObjectNotFound` and `RecordUnreadable`."""
         entry_id = key.removeprefix(DEPLOYMENTS).removesuffix(".json")
@@ -189,10 +191,14 @@ class Deployments:
             "before": entry.before,
             "record_format": FORMAT,
         }
-        self._store.put(f"{DEPLOYMENTS}{entry.id}.json", json.dumps(fields).encode(), JSON)
+        self._store.put(_key(entry.id), json.dumps(fields).encode(), JSON)
         # If Redis is unavailable, readers notice the entry after REREAD_S.
         with suppress(RecordsUnavailable), records_guard():
             self._redis.delete(PRELOAD)
             # In an emptied Redis a plain count would give a number that was there before.
             self._redis.incrby(REVISION, secrets.randbelow(2**31) + 1)
         return entry
+
+
+def _key(entry_id: str) -> str:
+    return f"{DEPLOYMENTS}{entry_id}.json"

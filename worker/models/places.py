@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +19,6 @@ from roadmask.shown import shown
 if TYPE_CHECKING:
     from roadmask.client.client import Client
     from storage.backends import StorageBackends
-    from storage.models.deployments import Deployment as StoredDeployment
 
 
 class Place(Protocol):
@@ -60,15 +59,15 @@ def open_place(settings: Settings, url: str | None, api_key: str | None) -> Iter
             "of the service with --data-dir or ROADMASK_DATA_DIR, an S3 store with "
             "ROADMASK_STORE=minio, or the service itself with --url."
         )
-    storage = StorageBackends.open(settings)
-    storage.store.check()
-    name = (
-        f"folder {settings.objects_dir.resolve()}"
-        if settings.store == "local"
-        else f"bucket {settings.minio_bucket} at {settings.minio_endpoint}"
-    )
-    click.echo(f"Store: {shown(name)}", err=True)
-    yield StorePlace(storage)
+    with closing(StorageBackends.open(settings)) as storage:
+        storage.store.check()
+        name = (
+            f"folder {settings.objects_dir.resolve()}"
+            if settings.store == "local"
+            else f"bucket {settings.minio_bucket} at {settings.minio_endpoint}"
+        )
+        click.echo(f"Store: {shown(name)}", err=True)
+        yield StorePlace(storage)
 
 
 class ServicePlace:
@@ -118,7 +117,7 @@ class StorePlace:
                 )
                 for model in published
             ],
-            history=[_deployment(entry) for entry in self._storage.deployments.history()],
+            history=[entry.to_schema() for entry in self._storage.deployments.history()],
         )
 
     def push(self, folder: Path, version: ModelVersion) -> bool:
@@ -127,15 +126,11 @@ class StorePlace:
         return is_new
 
     def promote(self, model: str, wait_s: float) -> Deployment:
-        made = _deployment(self._storage.promotion.promote(model, wait_s))
+        made = self._storage.promotion.promote(model, wait_s).to_schema()
         self._storage.audit.add_by_operator("promote_model", str(made.model))
         return made
 
     def rollback(self) -> Deployment:
-        made = _deployment(self._storage.deployments.rollback())
+        made = self._storage.deployments.rollback().to_schema()
         self._storage.audit.add_by_operator("roll_back_model", made.model or "")
         return made
-
-
-def _deployment(entry: StoredDeployment) -> Deployment:
-    return Deployment(made_at=entry.made_at, action=entry.action, model=entry.model)

@@ -27,6 +27,7 @@ from roadmask.local.redis import write_config
 from roadmask.schemas.model_version import COMPILED_FILE
 from roadmask.settings import Settings
 from storage.access.audit_log import AuditLog
+from storage.backends import StorageBackends
 from storage.models.deployments import Deployments
 from storage.objects.keys import model_key
 from storage.objects.local import LocalStore
@@ -218,3 +219,10 @@ def test_a_model_is_signed_published_and_promoted_with_its_signature(
         run("promote", LITE, "--wait", "0")
     run("push", "lite_unet", "--key", str(key))
     assert f"{LITE} is in service" in run("promote", LITE, "--wait", "0")
+
+
+def test_the_connections_of_a_command_are_closed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[StorageBackends] = []
+    monkeypatch.setattr(StorageBackends, "close", lambda storage: closed.append(storage))
+    run("list")
+    assert len(closed) == 1
