@@ -69,6 +69,7 @@ class StorageBackends:
     dataset_sharing: DatasetSharing
     eraser: Eraser
     garbage: Garbage
+    archive: JobArchive
     leases: Leases
     deliveries: Deliveries
     reconciler: Reconciler
@@ -101,6 +102,9 @@ class StorageBackends:
         records = JobRecords(redis, store, scripts, items, item_list, settings)
         settle_s = 2 * settings.item_deadline_s + settings.lease_s
         eraser = Eraser(redis, store, catalogue, ownership, records, settle_s)
+        reconciler = Reconciler(
+            redis, store, scripts, results, archive, lead, rebuild, restorer, queue, audit, settings
+        )
         return cls(
             redis=redis,
             store=store,
@@ -132,21 +136,10 @@ class StorageBackends:
                 unreadable,
                 settings,
             ),
+            archive=archive,
             leases=Leases(store, scripts, results, archive, settings),
             deliveries=deliveries,
-            reconciler=Reconciler(
-                redis,
-                store,
-                scripts,
-                results,
-                archive,
-                lead,
-                rebuild,
-                restorer,
-                queue,
-                audit,
-                settings,
-            ),
+            reconciler=reconciler,
         )
 
     def close(self) -> None:

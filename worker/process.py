@@ -63,9 +63,7 @@ class WorkerProcess:
 
         renewer = LeaseRenewer(storage.leases, table)
         # The longest step of a chunk is one image, which may be begun again behind another.
-        self.consumption = Consumption(
-            lanes, stall_s=3 * settings.item_deadline_s, downloaded=lambda: models.downloaded
-        )
+        self.consumption = Consumption(lanes, 3 * settings.item_deadline_s, models.downloaded)
         attempts = AttemptRunner(
             pipeline, storage.leases, self.consumption, commit_timeout_s=settings.lease_s
         )

@@ -46,13 +46,14 @@ def conditions_table(summaries: Mapping[str, dict[str, Any]]) -> Table:
     first = next(iter(summaries.values()))
     for condition in first["per_condition"]:
         cells = (summaries[name]["per_condition"][condition][level] for name, level in columns)
-        table.add_row(condition.replace("_", " "), *map(_figure, cells))
+        table.add_row(condition.replace("_", " "), *map(figure, cells))
     table.add_section()
     blank = [""] * len(summaries)
     for name, label in (("mean", "mean of all"), ("clean", "no corruption")):
-        table.add_row(label, *(_figure(each[name]) for each in summaries.values()), *blank)
+        table.add_row(label, *(figure(each[name]) for each in summaries.values()), *blank)
     return table
 
 
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
+    """A score to four digits; a dash where there is nothing to measure."""
     return "–" if value is None else f"{value:.4f}"

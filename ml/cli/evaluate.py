@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from ml.cli.breakdown import breakdown_table
-from ml.cli.conditions import conditions_option, conditions_table, measure_conditions
+from ml.cli.conditions import conditions_option, conditions_table, figure, measure_conditions
 from ml.cli.dataset import Scales, dataset_options, exit_after, meter, open_dataset
 from roadmask.schemas.mask_parameters import Quality
 from roadmask.settings import EngineName, Settings
@@ -151,10 +151,10 @@ def _print(summary: dict[str, Any], with_confusion: bool) -> None:
     speed = summary["speed"]
     console.print(
         f"pixel accuracy {_with(summary['accuracy'], summary['intervals']['accuracy'])}\n"
-        f"frequency-weighted IoU {_figure(summary['frequency_weighted_iou'])}\n"
-        f"soft IoU {_figure(summary['soft_iou'])}, soft Dice {_figure(summary['soft_dice'])} "
+        f"frequency-weighted IoU {figure(summary['frequency_weighted_iou'])}\n"
+        f"soft IoU {figure(summary['soft_iou'])}, soft Dice {figure(summary['soft_dice'])} "
         "(the study's measure: pixels and categories pooled)\n"
-        f"calibration error {_figure(summary['ece'])}\n"
+        f"calibration error {figure(summary['ece'])}\n"
         f"{speed['predictor_images_per_s']:.1f} images/s, "
         f"{speed['with_decoding_images_per_s']:.1f} with decoding",
         highlight=False,
@@ -175,10 +175,10 @@ def _scores(summary: dict[str, Any]) -> Any:
     for name, score in summary["per_category"].items():
         span = _span(spans["per_category"][name])
         table.add_row(
-            name, _figure(score["iou"]), span, _figure(score["dice"]), f"{score['pixels']:,}"
+            name, figure(score["iou"]), span, figure(score["dice"]), f"{score['pixels']:,}"
         )
     table.add_section()
-    mean = _figure(summary["mean_iou"]), _span(spans["mean_iou"]), _figure(summary["mean_dice"])
+    mean = figure(summary["mean_iou"]), _span(spans["mean_iou"]), figure(summary["mean_dice"])
     table.add_row("mean", *mean, "")
     return table
 
@@ -196,13 +196,9 @@ def _confusion(matrix: dict[str, Any]) -> Any:
     return table
 
 
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
-
-
 def _span(interval: list[float] | None) -> str:
     return "–" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def _with(value: float | None, interval: list[float] | None) -> str:
-    return f"{_figure(value)} ({_span(interval)})"
+    return f"{figure(value)} ({_span(interval)})"

@@ -85,20 +85,6 @@ class Segmenter:
             masks[index] = upsample_mask(planes, *sizes[index], self.answers)
         return [masks[index] for index in range(len(images))]
 
-    def probabilities(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Probabilities float32 (n, H, W) of the n answers, each at its image's own size.
-
-        They are the softmax of the bilinearly resized logits. Raises what `predict` raises.
-        """
-        found = []
-        for image, planes in zip(images, self.logits(images), strict=True):
-            height, width = image.shape[:2]
-            whole = np.empty((len(planes), height, width), np.float32)
-            for part, strip in upsample_probabilities(planes, height, width):
-                whole[:, part] = strip
-            found.append(whole)
-        return found
-
     def predict_with_confidence(
         self, images: Sequence[NDArray[np.uint8]], sizes: Sequence[Size] | None = None
     ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:

@@ -261,9 +261,9 @@ class JobScripts:
         replies = self._pipelined("read_status", calls, raise_on_error=False)
         return [_parsed(reply) for reply in replies]
 
-    def cancel_job(self, job_id: str) -> bool:
-        """Finalize an open job as canceled; False when it had ended before."""
-        return bool(self._run("cancel_job", job_id))
+    def cancel_job(self, job_id: str) -> None:
+        """Finalize an open job as canceled; one that has ended stays as it is."""
+        self._run("cancel_job", job_id)
 
     def retry_job(self, job_id: str, round_: int) -> RetryOutcome:
         """Reopen an ended job for its next round."""

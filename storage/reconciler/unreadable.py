@@ -47,7 +47,3 @@ class UnreadableRecords:
         """Return the keys of the skipped records with a prefix, sorted."""
         keys = texts(self._redis.hkeys(UNREADABLE))
         return sorted(key for key in keys if key.startswith(prefix))
-
-    def count(self) -> int:
-        """Return the number of skipped records."""
-        return int(self._redis.hlen(UNREADABLE))

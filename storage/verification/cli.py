@@ -35,9 +35,8 @@ def verify(ctx: click.Context, repair: bool) -> None:
     from storage.backends import StorageBackends
     from storage.verification.verifier import Verifier
 
-    settings = command_settings()
-    storage = StorageBackends.open(settings)
-    verifier = Verifier(storage, settings, repair=repair)
+    storage = StorageBackends.open(command_settings())
+    verifier = Verifier(storage, repair=repair)
     left = 0
     try:
         storage.store.check()

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from roadmask.settings import Settings
 from storage.backends import StorageBackends
-from storage.jobs.archive import JobArchive
-from storage.jobs.results import Results
-from storage.jobs.scripts import JobScripts
 from storage.verification.catalogue_entries import verify_catalogue
 from storage.verification.checked import Checked
 from storage.verification.contents import verify_contents
@@ -23,16 +19,14 @@ class Verifier:
     With `repair`, what can be made again is, and clients are asked for what only they have.
     """
 
-    def __init__(self, storage: StorageBackends, settings: Settings, *, repair: bool) -> None:
-        store, redis = storage.store, storage.redis
-        scripts = JobScripts(redis)
-        archive = JobArchive(redis, store, scripts, Results(redis, store, scripts), settings)
+    def __init__(self, storage: StorageBackends, *, repair: bool) -> None:
+        store = storage.store
         self.kinds: Mapping[str, Callable[[], Iterator[Checked]]] = {
             "images": lambda: verify_contents(store, storage.catalogue, "images", repair=repair),
             "truths": lambda: verify_contents(store, storage.catalogue, "truths", repair=repair),
             "masks": lambda: verify_masks(store, repair=repair),
             "catalogue": lambda: verify_catalogue(store, storage.catalogue, repair=repair),
-            "jobs": lambda: verify_jobs(store, archive, repair=repair),
+            "jobs": lambda: verify_jobs(store, storage.archive, repair=repair),
             "models": lambda: verify_models(store, storage.registry, storage.deployments),
         }
         """What verifies each kind of objects. Raises `StoreUnavailable`, `RecordsUnavailable`."""

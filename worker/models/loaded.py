@@ -61,7 +61,6 @@ class LoadedModels:
             for model, qualities in self._repository.qualities.items()
         }
 
-    @property
     def downloaded(self) -> int:
         """Bytes of models that have arrived so far; it grows during a download."""
         return self._repository.downloaded

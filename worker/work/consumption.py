@@ -33,8 +33,8 @@ class Consumption:
         self,
         lanes: Collection[Lane],
         stall_s: float,
-        clock: Callable[[], float] = time.monotonic,
         downloaded: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stall_s = stall_s
         self._clock = clock

@@ -28,6 +28,7 @@ from ml.tuning.tuning_result import Trial, TuningResult, best, read_tuning_resul
 from roadmask.errors import InvalidRequest
 from roadmask.schemas.mask_parameters import MaskParameters
 from roadmask.settings import EngineName, Settings
+from tests.harness.ml.probabilities import probabilities_of
 from tests.harness.ml.street_folder import draw_street
 
 # One of them waits for a conversion and a calibration, each in a process of its own.
@@ -131,7 +132,7 @@ def test_confidence_is_the_probability_of_the_mask(compiled: Predictor) -> None:
     found = compiled.predict_with_confidence(images)
     for (mask, confidence), image in zip(found, images, strict=True):
         np.testing.assert_array_equal(mask, compiled.predict([image])[0])
-        (likely,) = compiled.probabilities([image])
+        likely = probabilities_of(compiled, image)
         np.testing.assert_array_equal(confidence, likely.max(axis=0))
 
 

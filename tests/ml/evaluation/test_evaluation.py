@@ -28,6 +28,7 @@ from roadmask.images.decoding import encode_png
 from roadmask.images.layouts import read_truth
 from roadmask.masks.codec import decode_mask
 from roadmask.masks.taxonomy import CITYSCAPES
+from tests.harness.ml.probabilities import probabilities_of
 from tests.harness.ml.street_folder import draw_street, write_streets
 
 
@@ -136,7 +137,7 @@ def test_soft_scores_and_calibration_are_those_of_whole_probabilities(
     gaps = np.zeros(15)
     pixels = 0
     for seen in run(evaluation, streets):
-        (likely,) = segmenter.probabilities([seen.image])
+        likely = probabilities_of(segmenter, seen.image)
         kept = seen.truth != CITYSCAPES.void
         true = (seen.truth == np.arange(1, 8)[:, None, None]) & kept
         both += float((likely * true).sum())

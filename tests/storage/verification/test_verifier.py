@@ -14,7 +14,6 @@ from redis import Redis
 from roadmask.hashing import sha256_of
 from roadmask.masks.codec import encode_mask
 from roadmask.schemas.images import CatalogueEntry
-from roadmask.settings import Settings
 from storage.backends import StorageBackends
 from storage.catalogue.entry import read_entry
 from storage.catalogue.uploaded_image import UploadedImage
@@ -66,9 +65,9 @@ def filled(harness: RecordsHarness) -> StorageBackends:
     return storage
 
 
-def faults(storage: StorageBackends, settings: Settings, repair: bool = False) -> dict[str, str]:
+def faults(storage: StorageBackends, repair: bool = False) -> dict[str, str]:
     """The damaged objects, each with what is wrong or was done."""
-    verifier = Verifier(storage, settings, repair=repair)
+    verifier = Verifier(storage, repair=repair)
     found = [one for verify in verifier.kinds.values() for one in verify()]
     assert found, "something was verified"
     return {one.key: one.repair or one.fault for one in found if one.fault}
@@ -78,7 +77,7 @@ def test_a_sound_store_has_no_faults(harness: RecordsHarness, filled: StorageBac
     harness.work(harness.accept(40))
     harness.work(harness.accept(2), damaged=[0])
     harness.accept(2000)
-    assert faults(filled, harness.settings) == {}
+    assert faults(filled) == {}
 
 
 def test_contents_are_compared_with_their_hashes_and_asked_for_again(
@@ -88,9 +87,9 @@ def test_contents_are_compared_with_their_hashes_and_asked_for_again(
     harness.store.put(image_key(image), b"an imagE", "image/jpeg")
     harness.store.put(truth_key(truth), TRUTH[:-1], "image/png")
     keys = {image_key(image), truth_key(truth)}
-    assert faults(filled, harness.settings).keys() == keys
+    assert faults(filled).keys() == keys
     assert filled.catalogue.missing("images", [image]) == []
-    assert faults(filled, harness.settings, repair=True).keys() == keys
+    assert faults(filled, repair=True).keys() == keys
     assert filled.catalogue.missing("images", [image]) == [image]
     assert filled.catalogue.missing("truths", [truth]) == [truth]
 
@@ -108,11 +107,11 @@ def test_a_damaged_mask_is_made_again_after_a_repair(
         "facts": lambda: harness.store.put(facts, b'{"width": ', "application/json"),
     }
     damages[damage]()
-    assert list(faults(filled, harness.settings)) == [facts]
+    assert list(faults(filled)) == [facts]
     assert harness.store.exists(facts)
-    faults(filled, harness.settings, repair=True)
+    faults(filled, repair=True)
     assert not harness.store.exists(facts)
-    assert faults(filled, harness.settings) == {}
+    assert faults(filled) == {}
 
 
 def test_a_mask_of_an_earlier_revision_is_read(
@@ -122,9 +121,9 @@ def test_a_mask_of_an_earlier_revision_is_read(
     facts = json.loads(harness.store.get(facts_key(png)))
     del facts["stored_mask"]
     harness.store.put(facts_key(png), json.dumps(facts).encode(), "application/json")
-    assert faults(filled, harness.settings) == {}
+    assert faults(filled) == {}
     harness.store.put(png, TRUTH[:-20], "image/png")
-    assert list(faults(filled, harness.settings)) == [facts_key(png)]
+    assert list(faults(filled)) == [facts_key(png)]
 
 
 @pytest.mark.parametrize("name", ["a", "Straße 1"])
@@ -135,13 +134,13 @@ def test_an_entry_of_the_catalogue_is_written_again_from_redis(
     filled.catalogue.register("d", [CatalogueEntry(name=name, sha256=image.sha256)])
     before, key = filled.catalogue.get(f"d/{name}"), catalogue_key(f"d/{name}")
     harness.store.put(key, b'{"id"', "application/json")
-    assert list(faults(filled, harness.settings)) == [key]
-    assert "from Redis" in faults(filled, harness.settings, repair=True)[key]
-    assert faults(filled, harness.settings) == {}
+    assert list(faults(filled)) == [key]
+    assert "from Redis" in faults(filled, repair=True)[key]
+    assert faults(filled) == {}
     assert read_entry(harness.store, key) == before
     harness.redis.flushall()
     harness.store.put(key, b'{"id"', "application/json")
-    assert "again" in faults(filled, harness.settings, repair=True)[key]
+    assert "again" in faults(filled, repair=True)[key]
 
 
 def test_missing_bytes_of_an_entry_are_asked_for(
@@ -149,7 +148,7 @@ def test_missing_bytes_of_an_entry_are_asked_for(
 ) -> None:
     image = sha256_of(b"an image")
     harness.store.delete(image_key(image))
-    found = faults(filled, harness.settings, repair=True)
+    found = faults(filled, repair=True)
     assert found.keys() == {catalogue_key("d/a"), catalogue_key(f"sha256-{image}")}
     assert filled.catalogue.missing("images", [image]) == [image]
 
@@ -167,9 +166,9 @@ def test_every_object_of_a_job_is_verified(
     }
     for key, data in keys.items():
         harness.store.put(key, data, "application/json")
-    assert faults(filled, harness.settings).keys() == keys.keys()
+    assert faults(filled).keys() == keys.keys()
     # Redis still has the end of the job.
-    repaired = faults(filled, harness.settings, repair=True)
+    repaired = faults(filled, repair=True)
     assert "from Redis" in repaired[final_record_key(job_id)]
     assert read_final_record(harness.store, job_id) is not None
 
@@ -177,7 +176,7 @@ def test_every_object_of_a_job_is_verified(
 def test_a_damaged_deployment_is_named(harness: RecordsHarness, filled: StorageBackends) -> None:
     [key] = harness.store.keys("models/service!/")
     harness.store.put(key, b"", "application/json")
-    assert list(faults(filled, harness.settings)) == [key]
+    assert list(faults(filled)) == [key]
 
 
 def test_the_command_names_what_is_damaged_and_what_it_did(

@@ -19,7 +19,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def consumption(clock: Clock) -> Consumption:
-    return Consumption((INTERACTIVE, BATCH), STALL_S, clock)
+    return Consumption((INTERACTIVE, BATCH), STALL_S, clock=clock)
 
 
 def test_nothing_is_consumed_before_a_loop_turns(consumption: Consumption) -> None:
@@ -49,7 +49,7 @@ def test_a_loop_that_works_on_a_chunk_itself_keeps_its_lane(
 
 def test_a_chunk_that_waits_for_a_download_does_not_stall_its_lane(clock: Clock) -> None:
     arrived = iter([0, 100, 200, 200])
-    consumption = Consumption((BATCH,), STALL_S, clock, downloaded=lambda: next(arrived))
+    consumption = Consumption((BATCH,), STALL_S, lambda: next(arrived), clock)
     with consumption.chunk(BATCH):
         for _ in range(3):
             assert consumption.lanes() == [BATCH]
