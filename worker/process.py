@@ -58,7 +58,7 @@ class WorkerProcess:
             storage.store, max_pixels, settings.max_batch, watchdog, sandbox, report_damaged
         )
         self._inference = InferenceRunner(models, batch_sizer, watchdog, threads=2 * core_count)
-        masks = MaskStore(storage.store, report_damaged)
+        masks = MaskStore(storage.store, report_damaged, watchdog)
         pipeline = Pipeline(models, fetcher, self._inference, masks, settings.item_deadline_s)
 
         renewer = LeaseRenewer(storage.leases, table)

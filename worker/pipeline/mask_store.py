@@ -21,6 +21,7 @@ from storage.catalogue.catalogue import ReportDamaged
 from storage.masks.facts import MaskFacts, StoredBytes, read_facts, write_facts
 from storage.objects.keys import truth_key
 from storage.objects.store import ObjectStore
+from worker.background.watchdog import Watchdog
 from worker.pipeline.image_task import ImageTask
 from worker.pipeline.inference_queue import Prediction
 from worker.pipeline.timings import timed
@@ -32,9 +33,12 @@ log = logging.getLogger(__name__)
 class MaskStore:
     """Stores masks under content-addressed keys. Facts are written last, so they imply a mask."""
 
-    def __init__(self, store: ObjectStore, report_damaged: ReportDamaged) -> None:
+    def __init__(
+        self, store: ObjectStore, report_damaged: ReportDamaged, watchdog: Watchdog
+    ) -> None:
         self._store = store
         self._report_damaged = report_damaged
+        self._watchdog = watchdog
         self._unstored = UnstoredMasks()
         self.lookups: int = store.concurrency
 
@@ -80,7 +84,7 @@ class MaskStore:
         Raises `StoreUnavailable`; then the mask is kept for `put_unstored`.
         """
         mask, confidence = prediction
-        with timed(task.timings, "encode"):
+        with timed(task.timings, "encode"), self._watchdog.watch("Encoding", [task]):
             png = encode_mask(mask)
             confidence_png = None if confidence is None else encode_confidence(confidence)
         height, width = mask.shape
@@ -101,7 +105,7 @@ class MaskStore:
             with timed(task.timings, "store"):
                 facts = self._put_pngs(encoded)
             facts.timings_ms = task.timings
-            self._compare(facts, mask, task.item.truth)
+            self._compare(task, facts, mask)
             write_facts(self._store, task.keys.facts, facts)
         return facts
 
@@ -150,19 +154,21 @@ class MaskStore:
         """
         truth = task.item.truth
         if truth is not None and truth not in facts.confusions:
-            self._compare(facts, decode_mask(self._store.get(task.keys.png)), truth)
+            self._compare(task, facts, decode_mask(self._store.get(task.keys.png)))
             write_facts(self._store, task.keys.facts, facts)
         counts = facts.confusions.get(truth or "")
         return np.array(counts, np.int64) if counts else None
 
-    def _compare(self, facts: MaskFacts, mask: NDArray[np.uint8], truth: str | None) -> None:
+    def _compare(self, task: ImageTask, facts: MaskFacts, mask: NDArray[np.uint8]) -> None:
+        truth = task.item.truth
         if truth is None:
             return
         try:
             png = self._store.get(truth_key(truth))
             if sha256_of(png) != truth:
                 raise ObjectNotFound("The stored bytes changed.")
-            facts.confusions[truth] = confusion(decode_mask(png), mask).tolist()
+            with self._watchdog.watch("Scoring", [task]):
+                facts.confusions[truth] = confusion(decode_mask(png), mask).tolist()
         except ObjectNotFound:
             self._report_damaged("truths", truth)
             log.warning("Truth %s is not in the store; the mask gets no scores", truth[:12])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from roadmask.hashing import sha256_of
 from roadmask.images.decoding import decode
 from roadmask.masks.codec import encode_mask
+from roadmask.masks.scores import confusion
 from roadmask.schemas.jobs import Lane
 from roadmask.schemas.mask_parameters import MaskParameters
 from storage.jobs.manifest import ManifestItem
@@ -20,6 +23,8 @@ from tests.harness.images.worker_images import png
 from tests.harness.worker.tiny_model import Brightness, expected_mask
 from tests.worker.pipeline.conftest import PIXELS
 from tests.worker.pipeline.test_pipeline import model, pipeline, put, segment
+from worker.background.watchdog import Watchdog
+from worker.pipeline import mask_store
 from worker.pipeline.image_task import ImageTask
 from worker.pipeline.pipeline import Pipeline
 
@@ -132,3 +137,30 @@ def test_a_damaged_truth_costs_the_scores_until_it_is_uploaded_again(
     assert segment(pipeline, item)[0].scores is None
     store.put(truth_key(item.truth or ""), truth, "image/png")
     assert segment(pipeline, item)[0].scores is not None
+
+
+def test_encoding_and_scoring_are_watched(
+    store: LocalStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, running, seen = Watchdog.watch, [""], []
+
+    @contextmanager
+    def told(watchdog: Watchdog, description: str, *more: Any) -> Iterator[None]:
+        with watch(watchdog, description, *more):
+            running.append(description)
+            yield
+            running.remove(description)
+
+    def noted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def note(*arguments: Any) -> Any:
+            seen.append(running[-1])
+            return call(*arguments)
+
+        return note
+
+    monkeypatch.setattr(Watchdog, "watch", told)
+    for call in (encode_mask, confusion):
+        monkeypatch.setattr(mask_store, call.__name__, noted(call))
+    item = put(store, png(), encode_mask(expected_mask(decode(png(), PIXELS))))
+    assert segment(pipeline, item).confusion is not None
+    assert seen == ["Encoding", "Scoring"]

@@ -61,7 +61,7 @@ def pipeline(store: LocalStore, model: Brightness, sandbox: Sandbox) -> Iterator
     inference = InferenceRunner(models, BatchSizer(8), watchdog, threads=2)
     inference.start()
     fetcher = Fetcher(store, PIXELS, 8, watchdog, sandbox, lambda *_: None)
-    yield Pipeline(models, fetcher, inference, MaskStore(store, lambda *_: None), 60)
+    yield Pipeline(models, fetcher, inference, MaskStore(store, lambda *_: None, watchdog), 60)
     inference.stop()
 
 
