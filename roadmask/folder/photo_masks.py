@@ -28,7 +28,8 @@ class PhotoMasks:
         Only photos of one name, in several folders, keep the folders in which they differ. Names
         that differ by case count as one: on macOS and Windows they are.
         """
-        paths = {photo: photo.resolve() for photo in photos}
+        # A link gives the mask its own name: that of its target may be a hash.
+        paths = {photo: Path(os.path.abspath(photo)) for photo in photos}
         names = [path.name for path in paths.values()]
         if len(set(map(folded, names))) < len(names):
             names = below_common_folder(list(paths.values()))

@@ -107,6 +107,22 @@ def test_another_photo_moves_no_mask(run: Segment, x: Path, tmp_path: Path) -> N
     assert tree(tmp_path / "case") == {"x.png", "far/X.png"}
 
 
+def test_a_link_gives_its_own_name_and_its_target_is_not_overwritten(
+    run: Segment, tmp_path: Path
+) -> None:
+    # As git-annex and DVC keep files.
+    photo(tmp_path / "objects/SHA256E-s1--aa.png", 1)
+    (tmp_path / "night").mkdir()
+    (tmp_path / "night/frame1.png").symlink_to("../objects/SHA256E-s1--aa.png")
+    done = run("night/frame1.png", "--out", "masks")
+    assert (done.returncode, tree(tmp_path / "masks")) == (0, {"frame1.png"}), done.stderr
+    (tmp_path / "masks/frame1.png").unlink()
+    (tmp_path / "masks/frame1.png").symlink_to("../objects/SHA256E-s1--aa.png")
+    done = run("night/frame1.png", "--out", "masks", "--force")
+    assert done.returncode == 2
+    assert "is a photo" in done.stderr
+
+
 def test_a_missing_photo_fails_alone_and_json_tells_all(
     run: Segment, x: Path, client: Client
 ) -> None:
