@@ -9,24 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from roadmask.images.containers.other_formats import UNSUPPORTED_SUFFIXES
 from roadmask.images.sniffing import SUFFIXES
 
-UNSUPPORTED_SUFFIXES = frozenset(
-    {
-        ".arw",
-        ".cr2",
-        ".cr3",
-        ".dng",
-        ".gif",
-        ".jp2",
-        ".jxl",
-        ".nef",
-        ".orf",
-        ".raf",
-        ".rw2",
-    }
-)
-"""Suffixes of photos in formats that are not supported."""
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """Errors of what was deleted meanwhile, and of links that lead nowhere."""
 EXAMPLES = 3

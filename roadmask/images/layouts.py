@@ -25,6 +25,7 @@ from roadmask.images.labels.label_map import LabelMap
 from roadmask.images.labels.label_option import LabelOption
 from roadmask.images.mask_matching import MASK_SUFFIX, Matches, mask_word, match_masks
 from roadmask.images.reading import AS_FOUND, Reading
+from roadmask.images.sniffing import LOSSY_SUFFIXES
 from roadmask.images.stems import stem
 from roadmask.schemas.pixels import AS_STORED, Pixels
 
@@ -35,7 +36,6 @@ MASK_FOLDER = re.compile(
     re.IGNORECASE,
 )
 """The end of the name of a folder that has masks, whatever it is beside."""
-LOSSY = {".jpg", ".jpeg", ".heic", ".heif", ".avif"}
 _NAMELESS = {*IMAGE_NAMES, *(part for layout in LAYOUTS for part in layout.images.split("/"))}
 """Folders whose names say no more than that there are images in them."""
 
@@ -186,7 +186,7 @@ def _of_images(folder: Path) -> DatasetFolder:
         folder, [], [_sample(image, inside, matches, "", inside) for image in images]
     )
     found.unmatched = matches.unmatched
-    photos = {stem(path.as_posix()) for path in images if path.suffix.lower() in LOSSY}
+    photos = {stem(path.as_posix()) for path in images if path.suffix.lower() in LOSSY_SUFFIXES}
     found.suspects = [
         path
         for path in images
@@ -200,11 +200,13 @@ def _of_images(folder: Path) -> DatasetFolder:
 
 def _lies_among_masks(path: Path, folder: Path) -> bool:
     parts = path.relative_to(folder).parts[:-1]
-    return path.suffix.lower() not in LOSSY and any(MASK_FOLDER.search(part) for part in parts)
+    return path.suffix.lower() not in LOSSY_SUFFIXES and any(
+        MASK_FOLDER.search(part) for part in parts
+    )
 
 
 def _is_mask_of_another(path: Path, folder: Path, stems: set[str]) -> bool:
-    if path.suffix.lower() in LOSSY or mask_word(path) in ("", LEFT):
+    if path.suffix.lower() in LOSSY_SUFFIXES or mask_word(path) in ("", LEFT):
         return False
     short = MASK_SUFFIX.sub("", stem(path.relative_to(folder).as_posix()).casefold())
     return short in stems or stem(short) in stems

@@ -21,9 +21,11 @@ from roadmask.images.containers.webp import webp_facts
 from roadmask.images.facts import ImageFacts
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "HEIC", "AVIF")
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif"}
+LOSSY_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".heic", ".heif", ".hif", ".avif"}
 )
+"""Suffixes of photos that no mask has, because its ids would change."""
+SUFFIXES = LOSSY_SUFFIXES | {".png", ".webp", ".tif", ".tiff", ".bmp", ".dib"}
 CONTENT_TYPES = {name.lower(): f"image/{name.lower()}" for name in FORMATS}
 MAX_SIDE = 32_768
 """Longest side, pixels; no street camera makes larger images."""

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from roadmask.errors import RoadmaskError, UnsupportedFormat
 from roadmask.images.containers.file_bytes import FileBytes
-from roadmask.images.containers.raw_photos import raw_photo
+from roadmask.images.containers.raw_photos import CR3, CRW, RAW_SIGNATURES, RAW_SUFFIXES, raw_photo
 
-_RAW = {
-    b"IIRO": "Olympus ORF",
-    b"IIRS": "Olympus ORF",
-    b"MMOR": "Olympus ORF",
-    b"IIU\0": "Panasonic RW2",
-    b"FUJIFILMCCD-RAW": "Fujifilm RAF",
-    b"FOVb": "Sigma X3F",
-    b"\0MRM": "Minolta MRW",
-}
+UNSUPPORTED_SUFFIXES = RAW_SUFFIXES | {
+    ".bpg", ".exr", ".gif", ".j2k", ".jp2", ".jxl", ".jxr", ".pbm", ".pgm", ".pnm", ".ppm",
+    ".psd", ".qoi", ".tga", ".xcf",
+}  # fmt: skip
+"""Suffixes of photos in formats that are not read."""
 _SIGNATURES = {
     b"GIF8": "GIF image",
     b"8BPS": "Photoshop document",
@@ -52,21 +48,21 @@ _SIGNATURES = {
 _AN = ("AVI", "HDF5", "IFF", "MNG", "MP4", "OpenEXR", "SGI", "SVG", "XML")
 """Names that begin with the sound of a vowel."""
 _TGA_END = b"TRUEVISION-XFILE.\0"
-_BOXES = {b"crx ": "Canon CR3", b"qt  ": "QuickTime video", b"jxl ": "JPEG XL image"}
+_BOXES = {b"qt  ": "QuickTime video", b"jxl ": "JPEG XL image"}
 
 
 def unsupported(file: FileBytes) -> RoadmaskError:
     """The error for a file in none of the formats that are read, with its name if it is known."""
     head = file.peek(0, 4096)
-    for signature, name in _RAW.items():
+    for signature, name in RAW_SIGNATURES.items():
         if head.startswith(signature):
             return raw_photo(name)
     if head[6:14] == b"HEAPCCDR" or head[6:10] == b"HEAP":
-        return raw_photo("Canon CRW")
+        return raw_photo(CRW)
     name = next((name for start, name in _SIGNATURES.items() if head.startswith(start)), "")
     if head[4:8] == b"ftyp":
         if head[8:12] == b"crx ":
-            return raw_photo("Canon CR3")
+            return raw_photo(CR3)
         name = _BOXES.get(head[8:12], "MP4 video")
     elif head[:4] == b"RIFF":
         name = {b"AVI ": "AVI video", b"WAVE": "WAVE sound"}.get(head[8:12], "RIFF file")

@@ -1,4 +1,4 @@
-"""Raw photos, which are TIFFs with a thumbnail in front: refused by their own name."""
+"""Raw photos, many of them TIFFs with a thumbnail in front: refused by their own name."""
 
 from __future__ import annotations
 
@@ -11,9 +11,27 @@ _SENSOR = frozenset({32803, 34892})
 _MAKERS = {
     "nikon": "Nikon NEF", "canon": "Canon CR2", "sony": "Sony ARW", "pentax": "Pentax PEF",
     "ricoh": "Pentax PEF", "samsung": "Samsung SRW", "kodak": "Kodak DCR", "epson": "Epson ERF",
-    "hasselblad": "Hasselblad 3FR", "leica": "Leica raw", "phase one": "Phase One IIQ",
+    "hasselblad": "Hasselblad 3FR", "leica": "Leica RWL", "phase one": "Phase One IIQ",
     "mamiya": "Mamiya MEF", "olympus": "Olympus ORF", "panasonic": "Panasonic RW2",
 }  # fmt: skip
+RAW_SIGNATURES = {
+    b"IIRO": "Olympus ORF",
+    b"IIRS": "Olympus ORF",
+    b"MMOR": "Olympus ORF",
+    b"IIU\0": "Panasonic RW2",
+    b"FUJIFILMCCD-RAW": "Fujifilm RAF",
+    b"FOVb": "Sigma X3F",
+    b"\0MRM": "Minolta MRW",
+}
+"""First bytes of raw photos that are no TIFFs."""
+CR3, CRW, DNG = "Canon CR3", "Canon CRW", "DNG"
+_MORE_SUFFIXES = frozenset({".fff", ".kdc", ".mos", ".nrw", ".sr2", ".srf"})
+"""Of older or rarer kinds by the same makers."""
+RAW_SUFFIXES = _MORE_SUFFIXES | {
+    f".{name.split()[-1].lower()}"
+    for name in (*_MAKERS.values(), *RAW_SIGNATURES.values(), CR3, CRW, DNG)
+}
+"""Suffixes of raw photos: each name ends with its suffix."""
 _COMPRESSIONS = frozenset({34713, 32767, 32769, 65000, 65535, 32770})
 """Compressions that only raw photos have."""
 
@@ -29,7 +47,7 @@ def raw_photo(name: str) -> UnsupportedFormat:
 def check_no_raw_photo(first: TiffDirectory) -> None:
     """Raise `UnsupportedFormat` if the pages are those of a raw photo of a camera."""
     if DNG_VERSION in first:
-        raise raw_photo("DNG")
+        raise raw_photo(DNG)
     maker = first.text(271).lower()
     name = next((name for word, name in _MAKERS.items() if maker.startswith(word)), "")
     if first.file.peek(8, 2) == b"CR":

@@ -137,6 +137,16 @@ def test_nothing_to_find_is_said_with_advice(tmp_path: Path) -> None:
         find_samples(tmp_path / "missing")
 
 
+def test_readable_photos_of_every_suffix_are_found_and_others_named(tmp_path: Path) -> None:
+    for suffix in ("jfif", "jpe", "jif", "HIF", "dib", "jpg"):
+        (tmp_path / f"read.{suffix}").write_bytes(b"a photo")
+    assert len(find_images(tmp_path)) == 6
+    others = ["3fr", "CRW", "exr", "iiq", "mrw", "pef", "ppm", "psd", "rwl", "srw", "tga", "x3f"]
+    for suffix in others:
+        (tmp_path / f"other.{suffix}").write_bytes(b"a photo")
+    assert len(find_skipped(tmp_path).unsupported) == len(others)
+
+
 def test_what_is_skipped_is_counted_and_named(tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg")
     (tmp_path / "notes.txt").write_text("no photo")

@@ -4,7 +4,7 @@ import { uploadImage } from '../api/client.js';
 import { Problem } from '../api/http.js';
 
 const CONCURRENT_UPLOADS = 3;
-const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?|bmp|heic|heif|avif)$/i;
+const IMAGE_NAME = /\.(jpe?g|jpe|jf?if|png|webp|tiff?|bmp|dib|hei[cf]|hif|avif)$/i;
 
 /** @typedef {{file: File, path: string}} SelectedFile `path`: within the folder it came from */
 /**
