@@ -46,7 +46,9 @@ def doubts(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> list[str
             f"The samples use {share:.0%} of their range, as those of thermal cameras do. State "
             'the job\'s `pixels.range`, or "percentile".'
         )
-    if (counted >= min(high - 1, brightest)).mean() > CLIPPED:
+    # Only of integers `high` may be one step more than the largest value.
+    largest = high if samples.dtype.kind == "f" else high - 1
+    if (counted >= min(largest, brightest)).mean() > CLIPPED:
         found.append(
             f"More than {CLIPPED:.0%} of the samples have the largest value: the image is clipped. "
             "State the job's `pixels.bits`, or expose less."

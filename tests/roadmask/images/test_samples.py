@@ -186,6 +186,18 @@ def test_what_looks_odd_and_was_not_said_is_warned_about() -> None:
     assert read(png(noise)).warnings == []
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("range", [(0, 1), "percentile"])
+def test_floating_point_samples_are_called_clipped_only_if_they_are(
+    dtype: type, range: tuple[float, float] | str
+) -> None:
+    for samples, is_clipped in ((STREET / 255, False), (np.minimum(STREET / 128, 1), True)):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, samples.astype(dtype), photometric="rgb")
+        warnings = read(buffer.getvalue(), Pixels(range=range)).warnings
+        assert any("clipped" in text for text in warnings) == is_clipped
+
+
 def test_profiles_are_converted_to_srgb() -> None:
     from PIL import ImageCms
 
