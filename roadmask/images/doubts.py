@@ -21,7 +21,10 @@ FLAT = 0.15
 
 
 def doubts(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> list[str]:
-    """Sentences for people; none for 8-bit RGB, and none about what `pixels` says."""
+    """Sentences for people; none for 8-bit RGB, and none about what `pixels` says.
+
+    Raises what `to_eight_bits` raises.
+    """
     found = []
     is_deep = samples.dtype != np.uint8
     is_lossless = facts.format in ("png", "tiff", "bmp")

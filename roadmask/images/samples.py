@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roadmask.errors import UnsupportedFormat
+from roadmask.errors import ImageUnreadable, UnsupportedFormat
 from roadmask.images.facts import ImageFacts
 from roadmask.schemas.pixels import Pixels
 
@@ -26,7 +26,8 @@ BLOCK = 2**20
 def to_eight_bits(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> NDArray[np.uint8]:
     """Samples (H, W) or (H, W, 3) of any dtype as uint8.
 
-    Raises `UnsupportedFormat` for floating-point, 32-bit and negative samples of unknown range.
+    Raises `UnsupportedFormat` for floating-point, 32-bit and negative samples of unknown range, and
+    `ImageUnreadable` if no sample is finite.
     """
     if is_plain(samples, pixels):
         return samples
@@ -52,13 +53,16 @@ def is_plain(samples: NDArray[Any], pixels: Pixels) -> bool:
 
 
 def limits(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> tuple[float, float]:
-    """The values that become black, and white plus one step of an integer."""
+    """The values that become black, and white plus one step of an integer.
+
+    Raises what `to_eight_bits` raises.
+    """
     if isinstance(pixels.range, tuple):
         return pixels.range
     counted = counted_samples(samples)
     if pixels.range == "percentile":
         low, high = np.quantile(counted, PERCENTILES)
-        return float(low), float(max(high, low + 1e-6))
+        return float(low), float(max(high, low + 1e-6 * max(1, abs(low))))
     if facts.stated_range is not None:
         return facts.stated_range
     if samples.dtype.kind == "f" or samples.dtype.itemsize > 2:
@@ -77,12 +81,20 @@ def limits(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> tuple[fl
 
 
 def counted_samples(samples: NDArray[Any]) -> NDArray[Any]:
-    """Samples at equal distances, enough to know how all are distributed."""
+    """Finite samples at equal distances, enough to know how all are distributed.
+
+    Raises `ImageUnreadable` if there are none.
+    """
     flat = samples.reshape(-1)
     # An odd step does not look at the same colour of a row each time.
     step = max(1, flat.size // COUNTED) | 1
     counted = flat[::step]
-    return counted[np.isfinite(counted)] if counted.dtype.kind == "f" else counted
+    if counted.dtype.kind != "f":
+        return counted
+    finite: NDArray[Any] = counted[np.isfinite(counted)]
+    if not finite.size:
+        raise ImageUnreadable("The image has no finite sample.")
+    return finite
 
 
 def _stated_bits(counted: NDArray[Any], facts: ImageFacts) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -161,8 +162,10 @@ def _page(directory: TiffDirectory, index: int) -> TiffPage:
     if formats[0] in (FLOAT, INT) and 340 in directory and 341 in directory:
         lowest, highest = directory.values(340), directory.values(341)
     stated = None
-    if lowest.size and highest.size and float(highest.max()) > float(lowest.min()):
-        stated = float(lowest.min()), float(highest.max())
+    if lowest.size and highest.size:
+        low, high = float(lowest.min()), float(highest.max())
+        # A range that is not finite says nothing.
+        stated = (low, high) if 0 < high - low < math.inf else None
     return TiffPage(
         index=index,
         width=directory.number(256, 0),
@@ -196,7 +199,7 @@ def _significant_bits(directory: TiffDirectory, bits: int, sample_format: int) -
         return None
     if found := _OME_BITS.search(directory.text(270)):
         stated = int(found[1])
-    elif (values := directory.values(281)).size:
+    elif (values := directory.values(281)).size and values.max() < math.inf:
         stated = int(values.max()).bit_length()
     else:
         return bits if bits < 16 else None

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 from pydantic import ValidationError
 
-from roadmask.errors import UnsupportedFormat
+from roadmask.errors import ImageUnreadable, UnsupportedFormat
 from roadmask.images.decoding import Decoded, decode, decode_sniffed
 from roadmask.images.sniffing import sniff
 from roadmask.schemas.pixels import AS_STORED, Pixels, RequestedPixels
@@ -196,6 +196,37 @@ def test_floating_point_samples_are_called_clipped_only_if_they_are(
         tifffile.imwrite(buffer, samples.astype(dtype), photometric="rgb")
         warnings = read(buffer.getvalue(), Pixels(range=range)).warnings
         assert any("clipped" in text for text in warnings) == is_clipped
+
+
+@pytest.mark.parametrize("range", [(0, 1), "percentile"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_image_without_a_finite_sample_is_refused(
+    range: tuple[float, float] | str, value: float
+) -> None:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.full((96, 128), value, np.float32))
+    with pytest.raises(ImageUnreadable, match="The image has no finite sample"):
+        read(buffer.getvalue(), Pixels(range=range))
+
+
+@pytest.mark.parametrize("limit", [np.inf, np.nan])
+def test_a_stated_range_that_is_not_finite_is_ignored(limit: float) -> None:
+    buffer = io.BytesIO()
+    tags = [(340, "f", 3, (0.0,) * 3, True), (341, "f", 3, (1.0, 1.0, limit), True)]
+    tifffile.imwrite(buffer, (STREET / 255).astype(np.float32), photometric="rgb", extratags=tags)
+    with pytest.raises(UnsupportedFormat, match=r"State it in the job as `pixels"):
+        read(buffer.getvalue())
+    buffer = io.BytesIO()
+    largest = [(281, "f", 1, limit, True)]
+    tifffile.imwrite(buffer, deep(12), photometric="rgb", extratags=largest)
+    assert error(read(buffer.getvalue()).pixels) < 0.6
+
+
+@pytest.mark.filterwarnings("error")
+def test_percentiles_of_one_large_value_are_black() -> None:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.full((96, 128), 1e12, np.float32))
+    assert not read(buffer.getvalue(), Pixels(range="percentile")).pixels.any()
 
 
 def test_profiles_are_converted_to_srgb() -> None:
