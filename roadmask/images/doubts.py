@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from roadmask.images.facts import ImageFacts
 from roadmask.images.mosaic import looks_mosaicked
-from roadmask.images.samples import counted_samples, limits
+from roadmask.images.samples import counted_samples, from_black, limits
 from roadmask.schemas.pixels import Pixels
 
 LINEAR_MEDIAN = 0.12
@@ -35,8 +35,8 @@ def doubts(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> list[str
         )
     if not is_deep:
         return found
-    counted = counted_samples(samples)
     low, high = limits(samples, facts, pixels)
+    counted = from_black(counted_samples(samples), (low, high), facts, pixels)
     darkest, median, brightest = np.quantile(counted, (0.005, 0.5, 0.995))
     if pixels.curve is None and median - low < LINEAR_MEDIAN * (brightest - low):
         found.append(

@@ -28,6 +28,8 @@ class ImageFacts:
     """The smallest and the largest sample, where the file of floating-point samples says so."""
     cfa: str = ""
     """Colours of 2x2 sensor pixels, such as RGGB, where the file says that it has raw data."""
+    zero_is_white: bool = False
+    """Whether the darkest samples are the largest, in TIFF."""
     needs_sandbox: bool = False
     """Whether the header does not bound the memory that the decoder takes."""
 

@@ -29,15 +29,16 @@ def to_eight_bits(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> N
     Raises `UnsupportedFormat` for floating-point, 32-bit and negative samples of unknown range, and
     `ImageUnreadable` if no sample is finite.
     """
-    if is_plain(samples, pixels):
+    if samples.dtype == np.uint8 and _is_plain(facts, pixels) and pixels.range is None:
         return samples
     low, high = limits(samples, facts, pixels)
-    if samples.dtype == np.uint16 and low == 0 and pixels.curve != "linear":
+    if samples.dtype == np.uint16 and low == 0 and _is_plain(facts, pixels):
         bits = int(high).bit_length() - 1
         if high == 2**bits and bits >= 8:
             return _shifted(samples, bits)
     if samples.dtype in (np.uint8, np.uint16):
-        values = np.arange(2 ** (8 * samples.dtype.itemsize))
+        stored = np.arange(2 ** (8 * samples.dtype.itemsize))
+        values = from_black(stored, (low, high), facts, pixels)
         return _looked_up(samples, _curved(values, low, high, pixels))
     converted = np.empty(samples.shape, np.uint8)
     flat, target = samples.reshape(-1), converted.reshape(-1)
@@ -45,11 +46,6 @@ def to_eight_bits(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> N
         block = flat[start : start + BLOCK].astype(np.float64)
         target[start : start + BLOCK] = _curved(np.nan_to_num(block), low, high, pixels)
     return converted
-
-
-def is_plain(samples: NDArray[Any], pixels: Pixels) -> bool:
-    """Whether the samples are 8-bit RGB or grey already."""
-    return samples.dtype == np.uint8 and pixels.range is None and pixels.curve != "linear"
 
 
 def limits(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> tuple[float, float]:
@@ -80,6 +76,17 @@ def limits(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> tuple[fl
     return 0, 2**bits
 
 
+def from_black(
+    values: NDArray[Any], limits: tuple[float, float], facts: ImageFacts, pixels: Pixels
+) -> NDArray[Any]:
+    """Values that rise from black to white: mirrored within their limits where 0 is white."""
+    if not facts.zero_is_white:
+        return values
+    low, high = limits
+    largest = high if pixels.range else high - 1
+    return np.asarray(low + largest - values.astype(np.float64))
+
+
 def counted_samples(samples: NDArray[Any]) -> NDArray[Any]:
     """Finite samples at equal distances, enough to know how all are distributed.
 
@@ -95,6 +102,11 @@ def counted_samples(samples: NDArray[Any]) -> NDArray[Any]:
     if not finite.size:
         raise ImageUnreadable("The image has no finite sample.")
     return finite
+
+
+def _is_plain(facts: ImageFacts, pixels: Pixels) -> bool:
+    """Whether samples are as bright as their value."""
+    return pixels.curve != "linear" and not facts.zero_is_white
 
 
 def _stated_bits(counted: NDArray[Any], facts: ImageFacts) -> int | None:

@@ -119,6 +119,8 @@ def tiff_facts(file: FileBytes, max_pixels: int) -> ImageFacts:
         icc_profile=page.icc_profile,
         stated_range=page.stated if page.sample_format != UINT or page.bits > 16 else None,
         cfa=page.cfa,
+        # The decoder of faxes inverts them.
+        zero_is_white=page.photometric == MINISWHITE and page.compression not in CCITT,
         needs_sandbox=page.compression in UNBOUNDED,
     )
 

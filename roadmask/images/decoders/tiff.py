@@ -23,7 +23,6 @@ from roadmask.images.containers.tiff import (
     DEFLATE,
     ICCLAB,
     JPEG,
-    MINISWHITE,
     OLD_JPEG,
     PACKBITS,
     PALETTE,
@@ -49,8 +48,9 @@ COLOR_MAP = 320
 def decode_tiff(data: bytes, max_pixels: int) -> Samples:
     """The samples of a TIFF that has been sniffed, (H, W) grey or (H, W, 3) RGB, not turned.
 
-    Integers of less than 8 bits become uint8; other samples keep their dtype and values. Raises
-    `ImageUnreadable`, and `UnsupportedFormat` if imagecodecs is not installed and needed.
+    Integers of less than 8 bits become uint8; other samples keep their dtype and values, also those
+    of which 0 is white. Raises `ImageUnreadable`, and `UnsupportedFormat` if imagecodecs is not
+    installed and needed.
     """
     page = tiff_page(FileBytes(data), max_pixels)
     if page.compression in CCITT:
@@ -61,9 +61,6 @@ def decode_tiff(data: bytes, max_pixels: int) -> Samples:
     bits = max(page.bits, 8)
     if page.photometric == PALETTE:
         return _in_blocks(stored[..., 0], _palette(data, page))
-    if page.photometric == MINISWHITE:
-        highest = 2**bits - 1
-        return _in_blocks(stored[..., 0], lambda block: (highest - block).astype(block.dtype))
     if page.photometric == CMYK:
         return _in_blocks(stored, lambda block: _rgb_of_cmyk(block, 2**bits - 1))
     if page.photometric == YCBCR and page.compression not in (JPEG, OLD_JPEG):

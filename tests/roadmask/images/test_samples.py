@@ -101,6 +101,29 @@ def test_the_depth_of_a_tiff_is_that_of_its_header(state: str) -> None:
     assert error(read(buffer.getvalue()).pixels, dark) < 0.6
 
 
+@pytest.mark.parametrize("depth", ["stated by the file", "stated by the job", "found"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_zero_is_white_within_the_bits_that_hold_data(bits: int, depth: str) -> None:
+    grey = cv2.cvtColor(STREET, cv2.COLOR_RGB2GRAY)
+    tags = [(281, "H", 1, 2**bits - 1, True)] if depth == "stated by the file" else []
+    said = bits if depth == "stated by the job" else None
+    for curve, light in (("srgb", deep(bits, grey)), ("linear", linear(bits, grey))):
+        stored = (2**bits - 1 - light).astype(np.uint8 if bits == 8 else np.uint16)
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, stored, photometric="miniswhite", extratags=tags)
+        found = read(buffer.getvalue(), Pixels(bits=said, curve=curve))
+        assert error(found.pixels, grey[..., None]) < (5 if curve == "linear" and bits < 12 else 1)
+        assert found.warnings == []
+
+
+def test_a_range_is_that_of_the_stored_samples_if_zero_is_white() -> None:
+    grey = cv2.cvtColor(STREET, cv2.COLOR_RGB2GRAY)
+    buffer = io.BytesIO()
+    stored = np.rint(9000 - grey * (2000 / 255)).astype(np.uint16)
+    tifffile.imwrite(buffer, stored, photometric="miniswhite")
+    assert error(read(buffer.getvalue(), Pixels(range=(7000, 9000))).pixels, grey[..., None]) < 1
+
+
 def test_linear_samples_get_the_curve_of_srgb() -> None:
     assert error(read(png(linear(14)), Pixels(bits=14, curve="linear")).pixels) < 0.6
     assert error(read(png(linear(14)), Pixels(bits=14)).pixels) > 20
