@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from roadmask.client.transport import Transport
 from roadmask.errors import ImageUnreadable, InvalidRequest, UploadTooLarge
 from roadmask.hashing import sha256_of, sha256_of_file
+from roadmask.images.icc import to_srgb
 from roadmask.images.stems import below_common_folder
 from roadmask.schemas.ids import MAX_ID
 
@@ -31,11 +32,15 @@ image.
 
 An array is uint8 or uint16 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): grey, RGB or RGBA in
 this order. Alpha is dropped. Arrays and Pillow images are uploaded as PNG, without loss; the EXIF
-orientation of a Pillow image is applied.
+orientation of a Pillow image is applied, and its colours are converted to sRGB by its ICC profile.
 """
 
 MAX_FETCHED_BYTES = 256 * 2**20
 """Size of a picture that is fetched from a URL. The service has a limit of its own."""
+GREY_MODES = frozenset({"1", "L", "LA"})
+"""Modes of Pillow that have one channel and perhaps alpha, of at most 8 bits."""
+_UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
+"""What Pillow raises for damaged and closed images, and for modes that it does not convert."""
 FETCH_S = 300.0
 """Time in which a picture must have been fetched, seconds. Silence is limited by `timeout`."""
 
@@ -62,7 +67,7 @@ async def read_source(source: Source, transport: Transport) -> UploadFile:
 
     A URL is fetched by the client, without the service's API key. Raises `InvalidRequest` for an
     array of another shape or type and for a file that is open as text, `ImageUnreadable` for a URL
-    that cannot be fetched, and `UploadTooLarge`.
+    that cannot be fetched and for a damaged Pillow image, and `UploadTooLarge`.
     """
     if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
         return UploadFile(await _fetch(source, transport), _name_in(source))
@@ -106,6 +111,8 @@ def encode_array(pixels: Any) -> bytes:
     import cv2
 
     array = np.asarray(pixels)
+    # Deep samples of files are often in the other order of bytes.
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     depth = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or depth not in (1, 3, 4) or array.size == 0:
         raise InvalidRequest(
@@ -141,22 +148,36 @@ def _encode(source: Any) -> UploadFile:
 
 
 def _pixels(picture: Image.Image) -> NDArray[Any]:
-    """The pixels of a Pillow image as it is shown: uint8 or uint16."""
+    """The pixels of a Pillow image as it is shown: uint8 or uint16.
+
+    Raises `ImageUnreadable` for an image that Pillow cannot load or convert, and `InvalidRequest`
+    for one of unknown range.
+    """
     try:
-        picture = ImageOps.exif_transpose(picture)
+        picture = _turned(picture)
+        if picture.mode.startswith("I"):
+            deep = np.asarray(picture)
+            if deep.min(initial=0) >= 0 and deep.max(initial=0) < 2**16:
+                return deep.astype(np.uint16)
+        if picture.mode in ("I", "F"):
+            raise InvalidRequest(
+                f"The Pillow image has mode {picture.mode}, whose range is not known. Scale its "
+                "values to 0..255 and convert it to mode L or RGB."
+            )
+        pixels = np.asarray(picture.convert("L" if picture.mode in GREY_MODES else "RGB"))
+    except _UNREADABLE as error:
+        raise ImageUnreadable(f"Pillow cannot read the pixels of its image ({error}).") from error
+    profile = picture.info.get("icc_profile")
+    return to_srgb(pixels, profile) if isinstance(profile, bytes) else pixels
+
+
+def _turned(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
     except (OSError, SyntaxError, ValueError, KeyError, TypeError):
         # Its EXIF data are damaged. Every viewer shows such a picture as it is stored.
         picture.load()
-    if picture.mode.startswith("I"):
-        deep = np.asarray(picture)
-        if deep.min(initial=0) >= 0 and deep.max(initial=0) < 2**16:
-            return deep.astype(np.uint16)
-    if picture.mode in ("I", "F"):
-        raise InvalidRequest(
-            f"The Pillow image has mode {picture.mode}, whose range is not known. Scale its values "
-            "to 0..255 and convert it to mode L or RGB."
-        )
-    return np.asarray(picture.convert("RGB"))
+        return picture
 
 
 async def _fetch(url: str, transport: Transport) -> bytes:

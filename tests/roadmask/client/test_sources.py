@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from roadmask import AsyncClient, Client
 from roadmask.client import sources, transport
@@ -22,6 +23,14 @@ from tests.harness.client.stub_server import StubResponse, StubServer, stub_serv
 from tests.harness.images.api_images import HEIGHT, WIDTH, picture, turned_picture
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+EXCHANGED = SRGB.replace(b"rXYZ", b"????", 1).replace(b"bXYZ", b"rXYZ", 1)
+EXCHANGED = EXCHANGED.replace(b"????", b"bXYZ", 1)
+"""A profile whose red is sRGB's blue."""
+_TAGS = struct.pack(">I4sII4sII", 2, b"wtpt", 156, 20, b"kTRC", 176, 12)
+_VALUES = SRGB[396:416] + b"curv" + bytes(8)
+LINEAR_GREY = struct.pack(">I", 188) + SRGB[4:16] + b"GRAY" + SRGB[20:128] + _TAGS + _VALUES
+"""A profile of grey samples that are proportional to light."""
 
 
 @pytest.fixture
@@ -62,6 +71,7 @@ def test_grey_and_deep_arrays_keep_their_depth(client: Client) -> None:
         assert np.array_equal(uploaded(client, grey), np.repeat(PIXELS[..., :1], 3, axis=2))
     deep = client.upload(PIXELS.astype(np.uint16) * 257)
     assert (deep.bit_depth, deep.channels) == (16, 3)
+    assert client.upload((PIXELS.astype(">u2") * 257).astype(">u2")).id == deep.id
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "HSV", "I;16"])
@@ -72,6 +82,32 @@ def test_pillow_images_of_every_mode(client: Client, mode: str) -> None:
         assert np.array_equal(uploaded(client, image), np.asarray(image.convert("RGB")))
     else:
         assert client.upload(image).bit_depth == 16
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
+def test_the_profile_of_a_pillow_image_is_used_as_that_of_its_file(
+    client: Client, mode: str
+) -> None:
+    buffer = io.BytesIO()
+    profile = LINEAR_GREY if mode.startswith("L") else EXCHANGED
+    Image.fromarray(PIXELS).convert(mode).save(buffer, "PNG", icc_profile=profile)
+    shown = decode(buffer.getvalue(), 10**6)
+    assert not np.array_equal(shown, np.asarray(Image.open(buffer).convert("RGB")))
+    assert np.array_equal(uploaded(client, Image.open(buffer)), shown)
+
+
+def test_pillow_images_that_cannot_be_read_are_refused_with_the_cause(client: Client) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(PIXELS).save(buffer, "PNG")
+    closed = Image.fromarray(PIXELS)
+    closed.close()
+    for image, cause in (
+        (Image.open(io.BytesIO(buffer.getvalue()[:100])), "truncated"),
+        (Image.new("La", (8, 8)), "conversion from La"),
+        (closed, "closed"),
+    ):
+        with pytest.raises(ImageUnreadable, match=cause):
+            client.upload(image)
 
 
 def test_a_turned_pillow_image_is_uploaded_as_it_is_shown(client: Client) -> None:
