@@ -6,11 +6,11 @@ import errno
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from roadmask.atomic import write_atomically
-from roadmask.errors import ImageUnreadable, MaskNotWritten
+from roadmask.errors import ImageUnreadable, ItemError, MaskNotWritten
 from roadmask.folder.output_names import confidence_name
+from roadmask.images.containers.file_bytes import open_bytes
+from roadmask.images.containers.png import png_palette
 from roadmask.images.decoding import decode, encode_png
 from roadmask.masks.codec import decode_mask, index_png, overlay
 from roadmask.masks.formats.masked_image import MaskedImage
@@ -81,12 +81,12 @@ def has_our_palette(file: Path) -> bool:
     if file.suffix != MaskFormat.PNG.suffix:
         return False
     try:
-        with Image.open(file) as picture:
-            palette = picture.getpalette() if picture.mode == "P" else None
-    except (OSError, SyntaxError, ValueError):
+        # Pillow refuses the header alone of a large image.
+        with open_bytes(file) as content:
+            palette = png_palette(content)
+    except (OSError, ValueError, ItemError):
         return False
-    colors = CITYSCAPES.palette[: len(CITYSCAPES)].ravel().tolist()
-    return palette is not None and palette[: len(colors)] == colors
+    return palette.startswith(CITYSCAPES.palette[: len(CITYSCAPES)].tobytes())
 
 
 def convert_mask(

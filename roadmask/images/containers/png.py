@@ -17,6 +17,8 @@ MAX_CHUNKS = 50_000
 """No writer splits an image into more; walking them stays a matter of a second."""
 MAX_METADATA = 2**22
 """Largest ICC profile or EXIF block that is read, bytes, inflated."""
+_INDEXED = 3
+"""The colour type of PNGs with a palette."""
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _COLORS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
@@ -64,6 +66,17 @@ def png_facts(file: FileBytes) -> ImageFacts:
         significant_bits=max(bits) if bits and depth == 16 and 8 <= max(bits) <= 16 else None,
         icc_profile=_profile(data(b"iCCP")),
     )
+
+
+def png_palette(file: FileBytes) -> bytes:
+    """The colours of an indexed PNG, 3 bytes each; none of any other file.
+
+    Raises `ImageUnreadable` for a PNG that is damaged in front of them.
+    """
+    if file.peek(0, len(SIGNATURE)) != SIGNATURE or file.peek(25, 1) != bytes([_INDEXED]):
+        return b""
+    chunk = next((chunk for chunk in _chunks(file) if chunk.kind == b"PLTE"), None)
+    return file.peek(chunk.start, chunk.length) if chunk else b""
 
 
 def decodable_png(data: bytes) -> bytes:

@@ -6,7 +6,9 @@ import io
 import json
 import os
 import shlex
+import struct
 import subprocess
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +20,7 @@ from PIL import Image
 from roadmask import Client
 from roadmask.cli.segment import segment
 from roadmask.folder.state import FileState, FolderState, state_file
+from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.client.photo_folders import photo, tree
 from tests.harness.client.program import PROGRAM, Done, call_roadmask
 
@@ -82,6 +85,25 @@ def test_a_mask_of_an_earlier_revision_is_known_by_its_palette(
     run("x.png")
     state_file(tmp_path / "masks").unlink()
     assert run("x.png").returncode == 0
+
+
+@pytest.mark.parametrize(("kind", "is_kept"), [(0, True), (3, False)])
+def test_a_png_of_any_size_is_told_from_a_mask(
+    run: Segment, x: Path, tmp_path: Path, kind: int, is_kept: bool
+) -> None:
+    header = struct.pack(">2I5B", 20_000, 10_000, 8, kind, 0, 0, 0)
+    chunks = {b"IHDR": header, b"PLTE": CITYSCAPES.palette.tobytes(), b"IDAT": b"", b"IEND": b""}
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/x.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+            for name, data in chunks.items()
+            if kind or name != b"PLTE"
+        )
+    )
+    done = run("x.png")
+    assert (done.returncode, "not known as a mask" in done.stderr) == (2 * is_kept, is_kept)
 
 
 def test_masks_of_a_folder_run_are_known(run: Segment, x: Path, tmp_path: Path) -> None:
