@@ -18,6 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from roadmask.addresses import check_host
 from roadmask.client.retries import IDEMPOTENT_METHODS, RETRIED_STATUSES, Backoff, retry_after
 from roadmask.errors import (
     IncompatibleService,
@@ -103,7 +104,9 @@ class Transport(ABC):
         self, base_url: str | None, api_key: str | None, timeout: float, patience: float
     ) -> None:
         url = base_url or os.environ.get("ROADMASK_URL") or DEFAULT_URL
-        self.base_url: str = service_url(url)
+        self.address: str = service_url(url)
+        """With the user and password that it may have; `base_url`, which people see, has none."""
+        self.base_url: str = re.sub(r"(?<=://)[^/#]*@", "", self.address)
         self.api_key: str | None = checked_key(api_key or os.environ.get("ROADMASK_API_KEY"))
         self.timeout = timeout
         self.patience = patience
@@ -210,7 +213,7 @@ class Transport(ABC):
         headers = {"User-Agent": user_agent()}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
-        return self.link_options() | {"base_url": self.base_url, "headers": headers}
+        return self.link_options() | {"base_url": self.address, "headers": headers}
 
     def link_options(self) -> dict[str, Any]:
         """The arguments of the httpx client that fetches pictures of other hosts."""
@@ -249,23 +252,27 @@ def reading_proxies() -> Iterator[None]:
 def service_url(text: str) -> str:
     """The URL of a service, without a slash at its end; `host:port` alone is HTTP.
 
-    Raises `InvalidRequest` for what is no HTTP URL.
+    Raises `InvalidRequest`, which repeats no password, for what is no HTTP URL of a server.
     """
     url = text.strip()
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url):
         url = f"http://{url}"
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        parsed = None
-    if (
-        parsed is None
-        or parsed.scheme not in ("http", "https")
-        or not parsed.host
-        or not 0 < (parsed.port or 80) < 2**16
-    ):
+        check_host(parsed.raw_host.decode("ascii"))
+        # What is no IDNA would fail in the middle of a call.
+        is_address = (
+            bool(parsed.host)
+            and parsed.scheme in ("http", "https")
+            and 0 < (parsed.port or 80) < 2**16
+            and "?" not in url
+        )
+    except (httpx.InvalidURL, ValueError):
+        is_address = False
+    if not is_address:
+        place = re.sub("(?<=://).*@", "", url, flags=re.DOTALL)
         raise InvalidRequest(
-            f"{text!r} is not the address of a service; write it as http://HOST:PORT."
+            f"{place!r} is not the address of a service; write it as http://HOST:PORT."
         )
     return url.rstrip("/")
 

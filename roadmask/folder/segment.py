@@ -70,7 +70,7 @@ async def segment_folder_async(
     with ExitStack() as stack:
         sync_client = stack.enter_context(
             Client(
-                transport.base_url,
+                transport.address,
                 transport.api_key,
                 timeout=transport.timeout,
                 patience=transport.patience,

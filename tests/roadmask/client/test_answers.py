@@ -13,7 +13,7 @@ import pytest
 import roadmask
 from roadmask import AsyncClient, Client
 from roadmask.client.transport import service_url
-from roadmask.errors import IncompatibleService, InvalidRequest
+from roadmask.errors import IncompatibleService, InvalidRequest, ServiceUnreachable
 from tests.harness.client.program import call_roadmask
 from tests.harness.client.stub_server import StubResponse, StubServer, stub_server
 
@@ -105,10 +105,37 @@ def test_an_address_needs_no_scheme(given: str, url: str) -> None:
     assert service_url(given) == url
 
 
-@pytest.mark.parametrize("given", ["ftp://host", "http://", "http://host:99999", "host:port"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(
+            "ftp://host",
+            "http://",
+            "http://host:99999",
+            "host:port",
+            "http://host/?x=1",
+            "http://h?",
+        ),
+        *("http://a..b:8000", f"http://{'a' * 70}.com", "http://xn--zzzzz--.example:1"),
+        *("http://xn--99999999.example", "http://a b", "http://u:geheim@a..b", "u:geheim/x@host"),
+    ],
+)
 def test_what_is_no_address_is_refused_at_once(given: str) -> None:
-    with pytest.raises(InvalidRequest, match="write it as http://HOST:PORT"):
+    with pytest.raises(InvalidRequest, match="write it as http://HOST:PORT") as told:
         Client(given)
+    assert "geheim" not in told.value.detail
+
+
+def test_the_password_of_an_address_is_sent_and_not_shown() -> None:
+    with stub_server(answer(JOB)) as stub:
+        address = stub.url.replace("://", "://user:geh%40eim@")
+        with Client(address) as client:
+            client.job("j")
+            assert (client.base_url, repr(client)) == (stub.url, f"Client('{stub.url}')")
+        assert stub.requests[-1].headers["authorization"] == "Basic dXNlcjpnZWhAZWlt"
+    with Client(address, patience=0) as client, pytest.raises(ServiceUnreachable) as told:
+        client.job("j")
+    assert "geh" not in told.value.detail
 
 
 def test_a_client_says_what_it_is() -> None:
