@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from roadmask.images.sniffing import SUFFIXES
 
@@ -119,8 +120,13 @@ def _rank(mask: Path) -> tuple[int, int, str]:
     return rank, mask.suffix.lower() != ".png", mask.name
 
 
+def _relative(path: Path, folder: Path) -> str:
+    """The path below the folder, its accents composed: macOS decomposes those of files."""
+    return normalize("NFC", path.relative_to(folder).as_posix())
+
+
 def _key(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix().casefold()
+    return _relative(path, folder).casefold()
 
 
 def _stem(image: Path, folder: Path) -> str:
@@ -128,7 +134,7 @@ def _stem(image: Path, folder: Path) -> str:
 
 
 def _exact_stem(path: Path, folder: Path) -> str:
-    return _without_suffix(path.relative_to(folder).as_posix())
+    return _without_suffix(_relative(path, folder))
 
 
 def _without_suffix(name: str) -> str:

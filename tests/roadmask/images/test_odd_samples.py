@@ -1,4 +1,6 @@
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -22,6 +24,17 @@ def test_images_that_differ_by_case_alone_keep_their_own_masks(tmp_path: Path) -
     samples = find_samples(tmp_path, Reading(LabelOption("roadmask")))
     truths = {sample.name: int(read_truth(sample).max()) for sample in samples}
     assert truths == {"A": 1, "a": 2, "b": 3}
+
+
+@pytest.mark.parametrize(("images", "masks"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_accents_match_however_they_are_composed(
+    tmp_path: Path, images: Literal["NFC", "NFD"], masks: Literal["NFC", "NFD"]
+) -> None:
+    # macOS decomposes the names of files.
+    picture(tmp_path / f"images/{normalize(images, 'für')}.png")
+    save(tmp_path / f"masks/{normalize(masks, 'für')}_mask.png", MASK)
+    [sample] = find_samples(tmp_path)
+    assert (read_truth(sample) == MASK).all()
 
 
 def test_a_damaged_avif_mask_fails_alone(tmp_path: Path) -> None:
