@@ -107,7 +107,8 @@ def _decode_base64(text: mmap, start: int, stop: int, writer: UploadWriter) -> N
         letters = view[start:stop]
         if text.find(b"\\", start, stop) >= 0:
             # Line breaks as in e-mail, or escaped slashes: both are rare, and cost a copy.
-            letters = memoryview(bytes(letters).replace(b"\\n", b"").replace(b"\\/", b"/"))
+            plain = bytes(letters).replace(b"\\r", b"").replace(b"\\n", b"")
+            letters = memoryview(plain.replace(b"\\/", b"/"))
         with letters:
             try:
                 write_base64(letters, writer)

@@ -67,8 +67,9 @@ def test_lists_come_back_with_a_mask_of_lists(
         text,
         lambda data: f"data:image/png;base64,{text(data)}",
         lambda data: encodebytes(data).decode(),
+        lambda data: encodebytes(data).decode().replace("\n", "\r\n"),
     ],
-    ids=["plain", "data", "lines"],
+    ids=["plain", "data", "lines", "mime"],
 )
 def test_a_file_in_base64_comes_back_with_a_png(
     client: httpx.Client, store: LocalStore, busy_worker: FakeWorker, kind: str, form: Any
