@@ -6,7 +6,8 @@ The environment is set here because TensorFlow and Albumentations read it while 
 import os
 import sys
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# Whatever backend the user's own networks have. Who wants another one here imports Keras before.
+os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Without it, Albumentations queries the package index for newer versions.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")

@@ -1,7 +1,8 @@
 """`python -m benchmarks.gpu.engine OUT`: the network on one kind of processor, in this process.
 
 The environment chooses: `KERAS_BACKEND` (`tensorflow` or `jax`) and `CUDA_VISIBLE_DEVICES`, which
-is empty for the CPU. Writes the masks of a few scenes, and the images/s for each size of a batch.
+is empty for the CPU. Keras must be imported before `ml`, which chooses TensorFlow. Writes the masks
+of a few scenes, and the images/s for each size of a batch.
 """
 
 from __future__ import annotations

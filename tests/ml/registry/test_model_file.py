@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -99,3 +103,33 @@ def test_a_model_without_its_configuration_is_named(tmp_path: Path) -> None:
         file.writestr("metadata.json", "{}")
     with pytest.raises(InvalidRequest, match=r"is not a model in Keras' format .*config\.json"):
         read_model(tmp_path / "model.keras")
+
+
+def _told(program: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.split()[-1]
+
+
+@pytest.mark.slow
+def test_what_keras_is_for_its_user_changes_no_model(tmp_path: Path) -> None:
+    settings = {"floatx": "float16", "image_data_format": "channels_first", "backend": "torch"}
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    program = (
+        "import numpy; from ml.registry.artifact import find_artifact;"
+        "model = find_artifact('unet_mini').load_model();"
+        "print(model(numpy.full((1, 96, 128, 3), 90, numpy.uint8)).numpy().dtype)"
+    )
+    assert _told(program, KERAS_HOME=str(tmp_path), KERAS_BACKEND="torch") == "float32"
+
+
+@pytest.mark.slow
+def test_the_check_of_graphics_processors_chooses_the_backend() -> None:
+    program = "import benchmarks.gpu.engine, keras; print(keras.backend.backend())"
+    assert _told(program, KERAS_BACKEND="openvino") == "openvino"
