@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ml.engines.engine import BATCH, Engine
 from ml.inference.upsampling import upsample_mask, upsample_probabilities
 from ml.registry.input_size import InputSize
-from roadmask.errors import InvalidRequest
+from roadmask.errors import InvalidRequest, ModelFailed
 
 Size = tuple[int, int]
 """Height and width."""
@@ -54,8 +54,13 @@ class Segmenter:
         return self._engine.max_concurrency
 
     def warm(self) -> None:
-        """Compile the engine's kernels for the size of a wide street image."""
-        self._engine.warm(*self._input_size.size(1024, 2048))
+        """Compile the engine's kernels for the size of a wide street image, and see that the
+        network computes. Raises `ModelFailed` if its logits are not finite.
+        """
+        size = self._input_size.size(1024, 2048)
+        self._engine.warm(*size)
+        for logits in self._engine.logits(np.zeros((1, *size, 3), np.uint8)):
+            _check_finite(logits)
 
     def release_memory(self, rest_s: float) -> None:
         """See `Engine`."""
@@ -76,7 +81,8 @@ class Segmenter:
         """Masks uint8 (H, W) of RGB images uint8 (H, W, 3), each at its image's own size.
 
         If images were decoded at a reduced size (not below `input_size`), `sizes` holds their own
-        sizes. Raises `InvalidRequest` for an image of another dtype or shape.
+        sizes. Raises `InvalidRequest` for an image of another dtype or shape, and `ModelFailed` if
+        logits are not finite.
         """
         masks: dict[int, NDArray[np.uint8]] = {}
         sizes = sizes or _sizes(images)
@@ -132,6 +138,7 @@ class Segmenter:
                 for slot, index in zip(batch, chunk, strict=True):
                     slot[...] = resize(images[index][:, turn], size)
                 for index, logits in zip(chunk, self._engine.logits(batch), strict=True):
+                    _check_finite(logits)
                     yield index, logits[..., turn]
 
 
@@ -142,6 +149,15 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     resized: NDArray[np.uint8] = cv2.resize(image, (width, height), interpolation=method)
     return resized
+
+
+def _check_finite(logits: NDArray[np.float32]) -> None:
+    # No category is the best of NaNs: the mask would be the first one everywhere, without a word.
+    if not np.isfinite(logits).all():
+        raise ModelFailed(
+            "The model computes numbers that are not finite. Its weights are damaged, or its "
+            "training failed: use another version."
+        )
 
 
 def _sizes(images: Sequence[NDArray[np.uint8]]) -> list[Size]:

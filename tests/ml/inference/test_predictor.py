@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import keras
@@ -16,7 +17,7 @@ from ml.networks.unet import UNetMini
 from ml.registry.artifact import Artifact
 from ml.registry.input_size import InputSize
 from ml.registry.quality import QualityMode
-from roadmask.errors import InvalidRequest
+from roadmask.errors import InvalidRequest, ModelFailed
 from tests.harness.ml.probabilities import probabilities_of
 
 ODD_SIZES = [(1, 1), (1, 900), (700, 1), (33, 17), (255, 257), (360, 480), (480, 360)]
@@ -156,3 +157,19 @@ def test_best_quality_averages_its_views(modes: Predictor) -> None:
 def test_a_quality_that_the_card_has_not_names_those_there_are(predictor: Predictor) -> None:
     with pytest.raises(InvalidRequest, match="no quality 'best'; choose from standard"):
         predictor.at("best")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_logits_that_are_not_finite_are_no_mask(artifact: Artifact, value: float) -> None:
+    model = artifact.load_model()
+    model.trainable_weights[-1].assign(np.full(model.trainable_weights[-1].shape, value))
+    predictor = Predictor(artifact, engine=KerasEngine(model, artifact.answers))
+    calls: list[Callable[[], object]] = [
+        predictor.warm,
+        lambda: predictor.predict([noise(60, 80)]),
+        lambda: predictor.predict_with_confidence([noise(60, 80)]),
+        lambda: predict_views(predictor, [noise(60, 80)], tta_views(mirror=True)),
+    ]
+    for call in calls:
+        with pytest.raises(ModelFailed, match="not finite"):
+            call()
