@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -26,12 +27,17 @@ else:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+HELD = frozenset({errno.EAGAIN, errno.EACCES})
+"""Errors of a lock that another process holds, on POSIX and on Windows."""
+
+
 class FolderLock:
     """A context that holds the lock file `name` in `folder`, which contains the holder's pid.
 
     A child process that inherits `fileno()` keeps the lock after the death of this process.
     `purpose` names the holder in the message. After a holder that died, entering waits up to
-    `patience` seconds for its children. Raises `Conflict` when another process holds the lock.
+    `patience` seconds for its children. Raises `Conflict` when another process holds the lock, and
+    `OSError` where files cannot be locked, as on some network disks.
     """
 
     def __init__(self, folder: Path, name: str, purpose: str, patience: float = 0.0) -> None:
@@ -68,8 +74,11 @@ class FolderLock:
     def _try(self) -> bool:
         try:
             _lock(self._fd)
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno in HELD:
+                return False
+            os.close(self._fd)
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
         return True
 
     def _holder(self) -> int:

@@ -15,7 +15,7 @@ import pytest
 from roadmask import Client
 from roadmask.errors import Conflict
 from roadmask.exit_codes import Exit, exit_code
-from roadmask.folder import uploader
+from roadmask.folder import lock, uploader
 from roadmask.folder.fetcher import MaskFetcher
 from roadmask.folder.lock import FolderLock
 from roadmask.folder.output_folder import OutputFolder
@@ -36,6 +36,17 @@ def test_two_runs_do_not_share_a_folder(client: Client, photos: Path, masks: Pat
     with held, pytest.raises(Conflict, match="running"):
         run(client, photos, masks)
     assert list(client.jobs()) == []
+
+
+def test_a_disk_without_locks_is_no_other_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock, "_lock", refuse)
+    with pytest.raises(OSError, match=r"No locks available: '.*run\.lock'"):
+        FolderLock(tmp_path, "run.lock", "`roadmask batch`").__enter__()
 
 
 @pytest.fixture
