@@ -41,7 +41,12 @@ def jpeg_facts(file: FileBytes) -> ImageFacts:
     precision, channels = frame[0], frame[5]
     height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
     _check_coding(kind, precision)
-    if not (height and width and channels in (1, 3, 4) and len(frame) >= 6 + 3 * channels):
+    if not height:
+        raise UnsupportedFormat(
+            "The JPEG states its height behind its pixels (DNL), which is not supported. Save it "
+            "again with another program."
+        )
+    if not (width and channels in (1, 3, 4) and len(frame) >= 6 + 3 * channels):
         raise ImageUnreadable("The JPEG's header has impossible values. Copy the file again.")
     icc_profile = b"".join(profile[part] for part in sorted(profile))
     return facts_of(

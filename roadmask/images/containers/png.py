@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from roadmask.errors import ImageAnimated, ImageUnreadable
+from roadmask.errors import ImageAnimated, ImageUnreadable, UnsupportedFormat
 from roadmask.images.containers.exif import orientation_of
 from roadmask.images.containers.file_bytes import FileBytes
 from roadmask.images.facts import ImageFacts, facts_of
@@ -35,8 +35,13 @@ class PngChunk(NamedTuple):
 
 
 def png_facts(file: FileBytes) -> ImageFacts:
-    """The facts of a PNG. Raises `ImageUnreadable` and `ImageAnimated`."""
+    """The facts of a PNG. Raises `ImageUnreadable`, `ImageAnimated` and `UnsupportedFormat`."""
     chunks = list(_chunks(file))
+    if chunks and chunks[0].kind == b"CgBI":
+        raise UnsupportedFormat(
+            "The file is a PNG in the form of iOS apps (CgBI), which is not supported. Save it as "
+            "a plain PNG."
+        )
     if not chunks or chunks[0].kind != b"IHDR" or chunks[0].length != 13:
         raise ImageUnreadable("The PNG does not begin with a valid header. Copy the file again.")
     if not any(chunk.kind == b"IDAT" for chunk in chunks):

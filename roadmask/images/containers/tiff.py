@@ -131,6 +131,10 @@ def tiff_page(file: FileBytes, max_pixels: int) -> TiffPage:
     check_no_raw_photo(directories[0])
     index = _image_index(directories)
     directory = directories[index]
+    if (slices := directory.number(32997, 1)) > 1:
+        raise ImageAnimated(
+            f"The TIFF is a volume of {slices:,} slices. Send each one as a separate image."
+        )
     page = _page(directory, index)
     _check_kind(page)
     _check_segments(directory, page, max_pixels)

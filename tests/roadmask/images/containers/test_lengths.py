@@ -127,6 +127,32 @@ def test_a_webp_whose_canvas_is_not_its_image_is_refused() -> None:
         sniff(bytes(data), MAX_PIXELS)
 
 
+def without_height() -> bytes:
+    data = bytearray(saved("JPEG"))
+    place = data.index(b"\xff\xc0") + 5
+    data[place : place + 2] = bytes(2)
+    return bytes(data)
+
+
+def volume() -> bytes:
+    buffer = io.BytesIO()
+    slices = np.zeros((16, 32, 32), np.uint8)
+    tifffile.imwrite(buffer, slices, volumetric=True, tile=(16, 16, 16))
+    return buffer.getvalue()
+
+
+def test_forms_of_whole_files_that_are_not_read_are_named() -> None:
+    whole = saved("PNG")
+    for data, error, words in (
+        (whole[:8] + chunk(b"CgBI", b"\x50\0\x20\x02") + whole[8:], UnsupportedFormat, "iOS apps"),
+        (without_height(), UnsupportedFormat, "height behind its pixels"),
+        (volume(), ImageAnimated, "volume of 16 slices"),
+    ):
+        with pytest.raises(error, match=words) as told:
+            sniff(data, MAX_PIXELS)
+        assert "Copy" not in told.value.detail
+
+
 def raw_photo(*tags: Tag) -> bytes:
     buffer = io.BytesIO()
     pattern: Tag = (33421, "H", 2, (2, 2), True)
