@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from roadmask.atomic import replacing
 from roadmask.errors import InvalidRequest
@@ -54,15 +55,22 @@ def read_model(path: Path) -> Any:
     """The Keras model that `write_model` wrote: float32 weights, float32 computation.
 
     Raises `InvalidRequest` for a file that would run other code than that of Keras and of our
-    networks, and for one that is not a model in Keras' format.
+    networks, for one that is not a model in Keras' format, and for weights that are not finite.
     """
     import keras
 
     import ml.networks.registry  # noqa: F401  the networks' classes must be known to Keras
 
     check_classes(path, keras.saving.get_custom_objects())
-
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    for weight in model.weights:
+        # Layers behind it may hide it, and the masks would only be worse.
+        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            raise InvalidRequest(
+                f"{path} has weights that are not finite ({shown(weight.path)}): its training "
+                "failed, or it was changed. Use another version."
+            )
+    return model
 
 
 def check_classes(path: Path, known: Container[str]) -> None:

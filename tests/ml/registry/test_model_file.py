@@ -91,6 +91,16 @@ def test_shipped_models_load(folder: Path) -> None:
     assert artifact.load_model().count_params() == artifact.card.parameters
 
 
+@pytest.mark.parametrize("place", [0, -1])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, place: int) -> None:
+    model = UNetMini(widths=(8, 16))
+    weight = model.weights[place]
+    weight.assign(np.full(weight.shape, np.nan))
+    write_model(model, tmp_path / "model.keras")
+    with pytest.raises(InvalidRequest, match="weights that are not finite"):
+        read_model(tmp_path / "model.keras")
+
+
 @pytest.mark.parametrize("data", [b"", b"HDF", b"PK\3\4" + bytes(60)])
 def test_a_file_that_is_no_model_is_named(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "model.keras").write_bytes(data)
