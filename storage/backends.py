@@ -82,8 +82,7 @@ class StorageBackends:
     @classmethod
     def build(cls, redis: Redis, store: ObjectStore, settings: Settings) -> StorageBackends:
         """Build the parts on this Redis and this object store."""
-        queue = JobQueue(redis, settings)
-        workers = WorkerRegistry(redis)
+        queue, workers = JobQueue(redis, settings), WorkerRegistry(redis)
         ownership, audit = Ownership(redis, store), AuditLog(redis, store)
         index = CatalogueIndex(redis, ownership)
         catalogue = Catalogue(store, index, Truths(redis, store), ownership)
