@@ -17,7 +17,9 @@ from roadmask.hashing import sha256_of
 from roadmask.schemas.ids import SHA256
 from storage.stored_record import FORMAT, check_fields, parse_fields
 
-KEY = re.compile(r"rm_([0-9a-f]{12})_[0-9a-f]{64}")
+KEY_ID = r"[0-9a-f]{12}"
+"""The id of a key, as a pattern."""
+KEY = re.compile(rf"rm_({KEY_ID})_[0-9a-f]{{64}}")
 """The text of a key. Its prefix and its length let secret scanners find it."""
 
 

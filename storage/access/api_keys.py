@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,16 +18,10 @@ from uuid import uuid4
 
 from redis import Redis
 
-from roadmask.errors import (
-    Conflict,
-    InvalidId,
-    NotFound,
-    RecordsUnavailable,
-    RecordUnreadable,
-)
+from roadmask.errors import Conflict, NotFound, RecordsUnavailable, RecordUnreadable
 from roadmask.hashing import sha256_of
 from roadmask.schemas.media_types import JSON
-from storage.access.api_key import ApiKey, Scope, new_key_text
+from storage.access.api_key import KEY_ID, ApiKey, Scope, new_key_text
 from storage.connections import records_guard
 from storage.objects.keys import API_KEYS
 from storage.objects.store import ObjectStore
@@ -37,6 +32,7 @@ log = logging.getLogger(__name__)
 REVISION = "rm:keys"
 """A random text that changes with the keys."""
 REVOKED = ".revoked.json"
+_RECORD = re.compile(rf"{KEYS}({KEY_ID})(\.json|{re.escape(REVOKED)})")
 CHECK_S = 0.2
 """Age of what a process knows of the keys, seconds: a change is waited for that long."""
 THREADS = 8
@@ -79,10 +75,15 @@ class ApiKeys:
         return key, text
 
     def list(self) -> list[ApiKey]:
-        """All keys with the revoked ones, the oldest first."""
-        names = [key.removeprefix(API_KEYS) for key in self._store.keys(API_KEYS)]
-        revoked = {name.removesuffix(REVOKED) for name in names if name.endswith(REVOKED)}
-        ids = [name.removesuffix(".json") for name in names if not name.endswith(REVOKED)]
+        """All keys with the revoked ones, the oldest first.
+
+        An object of another name is no key: it must not close a service that has no keys.
+        """
+        found = [
+            match.groups() for match in map(_RECORD.fullmatch, self._store.keys(API_KEYS)) if match
+        ]
+        revoked = {key_id for key_id, suffix in found if suffix == REVOKED}
+        ids = [key_id for key_id, suffix in found if suffix != REVOKED]
         with ThreadPoolExecutor(THREADS) as pool:
             keys = list(pool.map(lambda key_id: self._read(key_id, key_id in revoked), ids))
         return sorted(keys, key=lambda key: key.created_ms)
@@ -102,8 +103,7 @@ class ApiKeys:
         name = f"{API_KEYS}{key_id}.json"
         try:
             key = ApiKey.from_json(key_id, self._store.get(name))
-        except (RecordUnreadable, NotFound, InvalidId) as error:
-            # Also a file with another kind of name, such as a copy: it is no key that opens.
+        except (RecordUnreadable, NotFound) as error:
             log.error("%s cannot be read, so this key is refused: %s", name, error.detail)
             key = ApiKey(key_id, "unreadable", sha256="", scopes=(), created_ms=0)
         if not is_revoked:

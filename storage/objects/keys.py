@@ -59,12 +59,17 @@ def check_key(key: str) -> str:
     A key is segments of ASCII letters, digits and `_ . ! -`, joined by single slashes. Every file
     system and every S3 server accepts such a key, and it cannot lead out of a folder.
     """
-    if len(key) > 1024 or not _KEY.fullmatch(key):
+    if not is_key(key):
         raise InvalidId(
             f"{key[:80]!r} is not a key of the object store: use segments of letters, digits, "
             "dot, dash, underscore and exclamation mark, with single slashes between them."
         )
     return key
+
+
+def is_key(name: str) -> bool:
+    """Whether this name of an object is a valid key, as `check_key` defines it."""
+    return len(name) <= 1024 and bool(_KEY.fullmatch(name))
 
 
 def check_prefix(prefix: str) -> str:

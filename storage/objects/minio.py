@@ -23,7 +23,7 @@ from minio.error import MinioException, S3Error
 from roadmask.errors import InvalidRequest, ObjectNotFound, StoreUnavailable
 from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.settings import Settings
-from storage.objects.keys import check_key, check_prefix
+from storage.objects.keys import check_key, check_prefix, is_key
 from storage.objects.store import BLOCK, ObjectInfo, attachment
 from storage.telemetry.metrics import STORE_ERRORS
 
@@ -103,12 +103,18 @@ class MinioStore:
             self._client.remove_object(self._bucket, self._prefix + key)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Iterate over the keys with `prefix`, in order, a thousand in one request."""
+        """Iterate over the keys with `prefix`, in order, a thousand in one request.
+
+        What no key can be is left out: others than this service write to a bucket, too. Consoles
+        mark a folder by an empty object whose name ends with a slash.
+        """
         check_prefix(prefix)
         with self._translated(prefix):
             start = self._prefix + prefix
             for facts in self._client.list_objects(self._bucket, start, recursive=True):
-                yield str(facts.object_name).removeprefix(self._prefix)
+                name = str(facts.object_name).removeprefix(self._prefix)
+                if is_key(name):
+                    yield name
 
     def url(self, key: str, ttl: timedelta, *, filename: str | None = None) -> str:
         """Presign a URL of the public endpoint, without a network call."""

@@ -79,7 +79,10 @@ class ObjectStore(Hashable, Protocol):
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Iterate over all keys that begin with `prefix`, in order."""
+        """Iterate over all keys that begin with `prefix`, in order.
+
+        Objects of others whose names are no keys are left out.
+        """
         ...
 
     def url(self, key: str, ttl: timedelta, *, filename: str | None = None) -> str:

@@ -116,17 +116,15 @@ def test_a_wrong_member_of_a_key_is_that_of_no_other_key(
     assert kept == second
 
 
-def test_a_file_of_another_name_among_the_keys_opens_nothing(
-    keys: ApiKeys, store: LocalStore
-) -> None:
+def test_a_file_of_another_name_among_the_keys_is_no_key(keys: ApiKeys, store: LocalStore) -> None:
     key, text = keys.create("first", [Scope.ADMIN])
     keys.revoke("first")
-    for name in (f"{key.id}.json.bak", "README", f"{'0' * 12}.json"):
+    for name in (f"{key.id}.json.bak", "README", "a.json", f"{'0' * 12}.json"):
         store.put(f"keys/{name}", key.to_json(), "application/json")
     found = {one.id: one for one in keys.list()}
     assert found[key.id].revoked_ms is not None
     assert [one.id for one in found.values() if one.opens_with(text)] == ["0" * 12, key.id]
-    assert found["README"].scopes == ()
+    assert found.keys() == {key.id, "0" * 12}
     deep = b"[" * 100_000
     store.put(f"keys/{key.id}.json", deep, "application/json")
     store.put(f"keys/{key.id}.revoked.json", deep, "application/json")

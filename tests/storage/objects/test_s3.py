@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
 import pytest
+from minio import Minio
 
 from roadmask.errors import InvalidRequest, StoreUnavailable
 from roadmask.settings import Settings
@@ -101,6 +103,22 @@ def test_a_prefix_is_before_all_keys_and_in_none(server: S3) -> None:
     inside.delete("masks/a.png")
     assert not inside.exists("masks/a.png")
     assert outside.get("masks/a.png") == b"outside"
+
+
+def test_objects_whose_names_are_no_keys_are_left_out(server: S3) -> None:
+    """A console makes `images/` for a folder, and uploads files under the names that they have."""
+    settings = server.settings()
+    store = opened(settings)
+    others = Minio(
+        settings.minio_endpoint,
+        access_key=settings.minio_access_key,
+        secret_key=settings.minio_secret_key.get_secret_value(),
+        secure=False,
+    )
+    for name in ("images/", "images/My Photo (1).jpg", "images/ü.png", "images/a~type"):
+        others.put_object(settings.minio_bucket, settings.minio_prefix + name, BytesIO(b""), 0)
+    store.put("images/a", b"pixels", "image/png")
+    assert list(store.keys("images/")) == ["images/a"]
 
 
 if minio.available():
