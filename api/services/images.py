@@ -132,20 +132,25 @@ class ImageService:
         return images
 
     def _put(self, upload: Upload, key: str, content_type: str) -> bool:
-        """Store the file, also in place of damaged bytes; return whether the key is new."""
+        """Store the file, also in place of damaged bytes or of a wrong type.
+
+        Return whether the key is new.
+        """
         try:
-            size = self._store.info(key).size
+            found = self._store.info(key)
         except ObjectNotFound:
-            size = None
+            found = None
         is_whole = (
-            size == upload.size and sha256_of_blocks(self._store.stream(key)) == upload.sha256
+            found is not None
+            and (found.size, found.content_type) == (upload.size, content_type)
+            and sha256_of_blocks(self._store.stream(key)) == upload.sha256
         )
         # A garbage collector spares what was stored lately, so an old object is stored again.
         if not is_whole or self._is_old(key):
             self._store.put_file(key, upload.path, content_type, handed_over=True)
-        if size is not None and not is_whole:
+        if found is not None and not is_whole:
             log.warning("%s was damaged, and is replaced by an upload", key)
-        return size is None
+        return found is None
 
     def _is_old(self, key: str) -> bool:
         return self._store.info(key).modified < datetime.now(UTC) - timedelta(seconds=OLD_S)

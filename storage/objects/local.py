@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ CONTENT_TYPES = {
     ".jsonl": "application/jsonl",
     ".png": "image/png",
 }
+_MEDIA_TYPE = re.compile(rb"[\w!#$&.+^-]+/[\w!#$&.+^-]+")
 PROBE_BYTES = 16 * 1024
 """Bytes that a check writes into each folder."""
 ABANDONED_S = 3600
@@ -288,9 +290,11 @@ def _guess(path: Path) -> str:
 
 def _content_type(path: Path) -> str:
     try:
-        return _sidecar(path).read_text()
+        stored = _sidecar(path).read_bytes()
     except FileNotFoundError:
         return _guess(path)
+    # A power cut may leave anything there, and it becomes a header of HTTP.
+    return stored.decode() if _MEDIA_TYPE.fullmatch(stored) else _guess(path)
 
 
 @contextmanager

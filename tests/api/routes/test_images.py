@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from roadmask.masks.codec import encode_mask
+from roadmask.settings import Settings
 from storage.objects.keys import image_key, truth_key
 from storage.objects.local import LocalStore
 from tests.harness.api.server import ApiServer
@@ -235,6 +236,21 @@ def test_an_upload_replaces_damaged_bytes(
         store.put(key, found, "application/octet-stream")
     assert client.put(path, content=data).status_code == (201 if damage == "missing" else 200)
     assert store.get(key) == data
+
+
+@pytest.mark.parametrize("odd", [b"\xff\xfe\x00", b"\0" * 5, b"a/b\r\nX-Evil: 1", b""])
+def test_an_upload_replaces_a_damaged_type(
+    client: httpx.Client, settings: Settings, odd: bytes
+) -> None:
+    put(client, picture())
+    path, key = f"/v1/images/sha256-{digest(picture())}", image_key(digest(picture()))
+    (settings.objects_dir / f"{key}~type").write_bytes(odd)
+    content = client.get(f"{path}/content", follow_redirects=True)
+    assert (content.status_code, content.content) == (200, picture())
+    assert "x-evil" not in content.headers
+    assert client.put(path, content=picture()).status_code == 200
+    content = client.get(f"{path}/content", follow_redirects=True)
+    assert content.headers["content-type"] == "image/jpeg"
 
 
 @pytest.mark.parametrize("kind", ["images", "truths"])

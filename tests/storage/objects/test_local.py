@@ -149,6 +149,20 @@ def test_a_known_suffix_needs_no_file_for_its_type(store: LocalStore, settings: 
     assert not (settings.objects_dir / "b~type").exists()
 
 
+@pytest.mark.parametrize(
+    "odd", [b"", b"\xff\xfe\0", b"\0" * 5, b"image", b"a/b\r\nX: 1", b"a/b\n", "a/é".encode()]
+)
+def test_a_file_that_names_no_type_counts_as_missing(
+    store: LocalStore, settings: Settings, odd: bytes
+) -> None:
+    store.put("a", b"x", "image/png")
+    store.put("b.png", b"x", "image/jpeg")
+    for name in ("a", "b.png"):
+        (settings.objects_dir / f"{name}~type").write_bytes(odd)
+    assert store.info("a").content_type == "application/octet-stream"
+    assert store.info("b.png").content_type == "image/png"
+
+
 def test_what_dead_processes_left_is_cleared_away(store: LocalStore, settings: Settings) -> None:
     incoming = settings.objects_dir / "~incoming"
     for name, age in (("dead", ABANDONED_S + 60), ("alive", 0)):
