@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from redis import Redis
+
+log = logging.getLogger(__name__)
 
 
 def text(reply: object, errors: str = "strict") -> str:
@@ -13,13 +17,37 @@ def text(reply: object, errors: str = "strict") -> str:
 
 
 def texts(replies: Iterable[object]) -> list[str]:
-    """Decode a list of replies."""
-    return [text(reply) for reply in replies]
+    """Decode members of a key that many share. One that is no UTF-8 must not hide the others: it
+    becomes a text that is no id."""
+    return [text(reply, errors="replace") for reply in replies]
 
 
-def mapping(reply: dict[bytes, bytes]) -> dict[str, str]:
+def is_utf8(reply: bytes) -> bool:
+    """Whether a reply can be decoded."""
+    try:
+        reply.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def known_ids(
+    redis: Redis, key: str, members: Sequence[bytes], is_id: Callable[[bytes], bool]
+) -> list[str]:
+    """Decode those members of a sorted set that are ids, and remove the others from it.
+
+    Nothing else would ever remove them, and each reader of the set would meet them again.
+    """
+    noise = [member for member in members if not is_id(member)]
+    if noise:
+        log.error("removed from %s, for it is no id: %s", key, noise[:9])
+        redis.zrem(key, *noise)
+    return [text(member) for member in members if is_id(member)]
+
+
+def mapping(reply: Mapping[Any, Any], errors: str = "strict") -> dict[str, str]:
     """Decode the fields and values of a hash."""
-    return {text(name): text(value) for name, value in reply.items()}
+    return {text(name, errors): text(value, errors) for name, value in reply.items()}
 
 
 def now_ms(redis: Redis) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from pydantic import Field, FiniteFloat, ValidationError
+from pydantic_core import from_json
 from redis import Redis
 
+from roadmask.schemas.models import QualityInfo
+from roadmask.schemas.service import Worker
 from storage.connections import records_guard
-from storage.redis_text import texts
 
 WORKERS = "rm:workers"
 """Set of worker ids, so that listing workers needs no scan over all keys."""
@@ -42,7 +45,8 @@ class WorkerRegistry:
     @records_guard()
     def list_live(self) -> list[dict[str, Any]]:
         """The last status of each live worker, ordered by worker id."""
-        ids = sorted(texts(self._redis.smembers(WORKERS)))
+        # As they are: no worker has an id that is no text, so it is removed as a dead one.
+        ids = sorted(self._redis.smembers(WORKERS))
         if not ids:
             return []
         with self._redis.pipeline(transaction=False) as pipe:
@@ -60,14 +64,39 @@ class WorkerRegistry:
         return [status for status in map(_parsed, statuses) if status]
 
 
+class _Status(Worker):
+    """The members of a status that this version reads. Those of another shape are left out."""
+
+    host: str = ""
+    consuming: tuple[str, ...] = ()
+    images_per_second: FiniteFloat = 0.0
+    own_model: str | None = None
+    models: list[str] = Field(default_factory=list)
+    qualities: dict[str, dict[str, QualityInfo]] = Field(default_factory=dict)
+    ready: str | None = None
+    refused: list[str] = Field(default_factory=list)
+
+
 def _parsed(status: bytes | None) -> dict[str, Any] | None:
-    """The status of a worker; None if it is dead, or what is there is not of a worker."""
+    """The status of a worker; None if it is dead, or what is there is not of a worker.
+
+    A member that a later version writes in another shape counts as missing.
+    """
     try:
-        fields = json.loads(status or b"null")
+        # It also refuses what `json` reads and nobody can send on: texts that are no UTF-8, and
+        # brackets that are nested too deep.
+        fields = from_json(status or b"null")
     except ValueError:
         return None
-    return fields if isinstance(fields, dict) and isinstance(fields.get("id"), str) else None
+    try:
+        _Status.model_validate(fields)
+    except ValidationError as error:
+        wrong = {fault["loc"][:1] for fault in error.errors()}
+        if not isinstance(fields, dict) or ("id",) in wrong:
+            return None
+        fields = {name: value for name, value in fields.items() if (name,) not in wrong}
+    return cast("dict[str, Any]", fields)
 
 
-def _key(worker_id: str) -> str:
-    return f"rm:worker:{worker_id}"
+def _key(worker_id: str | bytes) -> bytes:
+    return b"rm:worker:" + (worker_id.encode() if isinstance(worker_id, str) else worker_id)

@@ -55,7 +55,7 @@ def _is_alive(settings: Settings) -> bool:
     from storage.workers import WorkerRegistry
 
     workers = WorkerRegistry(connect_redis(settings)).list_live()
-    return any(worker["host"] == socket.gethostname() for worker in workers)
+    return any(worker.get("host") == socket.gethostname() for worker in workers)
 
 
 def _prepare_libraries(settings: Settings) -> None:

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 REVISION = "rm:keys"
 """A random text that changes with the keys."""
 REVOKED = ".revoked.json"
-_RECORD = re.compile(rf"{KEYS}({KEY_ID})(\.json|{re.escape(REVOKED)})")
+_RECORD = re.compile(rf"{API_KEYS}({KEY_ID})(\.json|{re.escape(REVOKED)})")
 CHECK_S = 0.2
 """Age of what a process knows of the keys, seconds: a change is waited for that long."""
 THREADS = 8

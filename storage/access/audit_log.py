@@ -103,7 +103,7 @@ def _user() -> str:
 
 def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
     moment = datetime.fromtimestamp(int(text(entry_id).partition("-")[0]) / 1000, UTC)
-    return {"at": f"{moment:%Y-%m-%dT%H:%M:%SZ}", **mapping(fields)}
+    return {"at": f"{moment:%Y-%m-%dT%H:%M:%SZ}", **mapping(fields, errors="replace")}
 
 
 def _after(entry_id: str) -> str:

@@ -36,7 +36,7 @@ from storage.objects.keys import (
     upload_marker_key,
 )
 from storage.objects.store import ObjectStore
-from storage.redis_text import texts
+from storage.redis_text import text, texts
 from storage.stored_record import FORMAT, EncodableText, read_record
 
 Kind = Literal["images", "truths"]
@@ -125,9 +125,8 @@ class Ownership:
             return
         field = f"{kind}/{sha256}"
         known = self.owns_upload(caller, kind, sha256)
-        with records_guard():
-            name = self._redis.hget(f"{UPLOAD_NAMES}{caller.owner}", field)
-        if known and (filename is None or (name and name.decode() == filename)):
+        name = self.filenames(caller, kind, [sha256]).get(sha256)
+        if known and filename in (None, name):
             return
         hold = Hold(USAGE, caller.owner, field)
         if not known:
@@ -154,7 +153,8 @@ class Ownership:
         fields = [f"{kind}/{sha256}" for sha256 in sha256s]
         with records_guard():
             names = self._redis.hmget(f"{UPLOAD_NAMES}{caller.owner}", fields)
-        return {sha256: name.decode() for sha256, name in zip(sha256s, names, strict=True) if name}
+        found = zip(sha256s, names, strict=True)
+        return {sha256: text(name, errors="replace") for sha256, name in found if name}
 
     def owners_of(self, kind: Kind, sha256: str) -> set[str]:
         """The owners of an upload."""
@@ -326,15 +326,22 @@ class Ownership:
         `skip` is called with the key of each marker that cannot be read, and its error.
         """
         # Without its marker a thing would be shared by all: these lists must be whole.
+        markers: dict[str, tuple[str, bytes]] = {}
         for key in self._store.keys(DATASETS):
             try:
-                self.restore_dataset(key)
+                body = self._store.get(key)
+                name = parse_marker(body, key).name or stem_of(key)
             except Exception as error:
                 skip(key, error)
                 # Only the operator sees it until it is repaired.
-                marker = json.dumps({"owner": UNREADABLE}).encode()
-                with records_guard():
-                    self._redis.hset(DATASET_OWNERS, stem_of(key), marker)
+                name, body = stem_of(key), json.dumps({"owner": UNREADABLE}).encode()
+            markers[key] = name, body
+        with records_guard(), self._redis.pipeline(transaction=True) as pipe:
+            if self._redis.type(DATASET_OWNERS) != b"hash":
+                pipe.delete(DATASET_OWNERS)
+            for key, (name, body) in markers.items():
+                _set_marker(pipe, key, name, body)
+            pipe.execute()
         keys = self._store.keys(OWNERS)
         with ThreadPoolExecutor(8) as pool:
             while batch := list(islice(keys, BATCH)):
@@ -353,12 +360,10 @@ class Ownership:
         Raises `RecordUnreadable` and `ObjectNotFound`.
         """
         body = self._store.get(key)
-        marker, stem = parse_marker(body, key), stem_of(key)
-        name = marker.name or stem
+        marker = parse_marker(body, key)
+        name = marker.name or stem_of(key)
         with records_guard():
-            self._redis.hset(DATASET_OWNERS, name, body)
-            if stem != name:
-                self._redis.hdel(DATASET_OWNERS, stem)
+            _set_marker(self._redis, key, name, body)
         return name, marker
 
     def _try_facts(self, key: str) -> UploadFacts | Exception:
@@ -369,6 +374,13 @@ class Ownership:
 
     def _facts(self, key: str) -> UploadFacts:
         return read_record(self._store, key, _UPLOAD_FACTS)
+
+
+def _set_marker(redis: Redis, key: str, name: str, body: bytes) -> None:
+    """Set the marker of a dataset, which may have been unreadable and without its name before."""
+    redis.hset(DATASET_OWNERS, name, body)
+    if name != stem_of(key):
+        redis.hdel(DATASET_OWNERS, stem_of(key))
 
 
 def _upload_of(marker: str) -> tuple[str, Kind, str]:

@@ -18,7 +18,7 @@ from storage.access.caller import Caller
 from storage.catalogue.catalogue import Catalogue
 from storage.connections import records_guard
 from storage.jobs.item_list import ItemQuery
-from storage.jobs.keys import DATASET_JOBS
+from storage.jobs.keys import DATASET_JOBS, is_job_id
 from storage.jobs.records import JobRecords
 from storage.redis_text import text
 
@@ -41,7 +41,7 @@ class DatasetContent:
             found = self._redis.hmget(DATASET_JOBS, fields)
         latest: dict[str, str] = {}
         for field, value in zip(fields, found, strict=True):
-            job_id, dataset = text(value) if value else "", field.partition("/")[2]
+            job_id, dataset = text(value) if is_job_id(value) else "", field.partition("/")[2]
             if job_id > latest.get(dataset, "") and self._records.exists(job_id):
                 latest[dataset] = job_id
         return latest

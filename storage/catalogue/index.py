@@ -22,6 +22,7 @@ from storage.access.caller import ANYBODY, Caller
 from storage.access.ownership import Ownership
 from storage.catalogue.spaces import OWNED, SHARED, SPACE_OF, TRUTH, spaces_of
 from storage.connections import records_guard
+from storage.redis_text import is_utf8, known_ids
 
 DAMAGED = "rm:images:damaged"
 """Set of the sha256 of images whose stored bytes are damaged or gone."""
@@ -273,11 +274,9 @@ class CatalogueIndex:
         ]
 
     def _first(self, low: str) -> str | None:
-        found = []
-        with records_guard():
-            for space in self._read():
-                found += self._redis.zrange(space, low, "+", bylex=True, offset=0, num=1)
-        return min(found).decode() if found else None
+        ranges = [_Range(self._redis, space, low, b"+") for space in self._read()]
+        firsts = [next(members.iterate(0, batch=1), None) for members in ranges]
+        return min((first for first in firsts if first is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,16 +289,18 @@ class _Range:
     high: bytes
 
     def iterate(self, start: int, batch: int) -> Iterator[str]:
-        low, skip = self.low, start
+        low: str | bytes = self.low
+        skip = start
         while True:
             with records_guard():
                 members: list[bytes] = self.redis.zrange(
                     self.space, low, self.high, bylex=True, offset=skip, num=batch
                 )
-            yield from (member.decode() for member in members)
+                ids = known_ids(self.redis, self.space, members, is_utf8)
+            yield from ids
             if len(members) < batch:
                 return
-            low, skip = f"({members[-1].decode()}", 0
+            low, skip = b"(" + members[-1], 0
 
     def member(self, place: int) -> bytes | None:
         found = self.redis.zrange(self.space, self.low, self.high, bylex=True, offset=place, num=1)

@@ -78,7 +78,7 @@ from storage.jobs.status import parse_status
 from storage.objects.keys import JOB_FOLDERS, job_file_key
 from storage.objects.store import ObjectStore
 from storage.queue import encode_message
-from storage.redis_text import text
+from storage.redis_text import text, texts
 
 log = logging.getLogger(__name__)
 
@@ -394,5 +394,5 @@ class JobRecords:
 
     def _no_record(self, job_id: str) -> JobNotFound | RecordsUnavailable:
         found: Any = self._redis.hmget(UNREADABLE, [job_file_key(job_id), JOB_FOLDERS])
-        cause = next((text(cause) for cause in found if cause), None)
+        cause = next(iter(texts(filter(None, found))), None)
         return no_record_error(self._store, job_id, self.are_complete(), cause)

@@ -125,7 +125,7 @@ class Deployments:
     def preload_request(self) -> str | None:
         """Return the last preload request: the version, a space, and a random suffix."""
         request = self._redis.get(PRELOAD)
-        return None if request is None else text(request)
+        return None if request is None else text(request, errors="replace")
 
     def promote(self, model: str) -> Deployment:
         """Put a version into service; no entry is made if it is in service already."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from roadmask.errors import InvalidRequest, ModelNotFound
 from roadmask.schemas.mask_parameters import Quality
 from roadmask.schemas.model_version import ModelVersion, is_model_name
@@ -70,7 +72,9 @@ class ModelResolver:
             return card_qualities(self._registry.read(version).card)
         for worker in self._workers.list_live():
             if found := worker.get("qualities", {}).get(str(version)):
-                return {quality: QualityInfo(**info) for quality, info in found.items()}
+                # A worker of a later version may have other qualities, too.
+                known = {name: info for name, info in found.items() if name in get_args(Quality)}
+                return {quality: QualityInfo(**info) for quality, info in known.items()}
         return {}
 
     def check_quality(self, model: str, quality: Quality) -> None:

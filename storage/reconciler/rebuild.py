@@ -97,7 +97,7 @@ class Rebuild:
             # Jobs need no catalogue, and an error in it must not keep them from going on.
             jobs = self._restore(self._stored_jobs(JOB_FOLDERS))
             return Restored(jobs, self._catalogue.rebuild(self._unreadable.skip))
-        if text(server) != self._server():
+        if text(server, errors="replace") != self._server():
             return Restored(self._restore(self._recent_jobs(int(seen))), images=0)
         return Restored(jobs=0, images=0)
 

@@ -30,7 +30,6 @@ from storage.jobs.keys import (
     RECONCILED,
     first_job_id,
     is_job_id,
-    job_ids,
     job_key,
     open_key,
 )
@@ -43,7 +42,7 @@ from storage.reconciler.leadership import Leadership
 from storage.reconciler.rebuild import Rebuild
 from storage.reconciler.restorer import JobRestorer
 from storage.reconciler.shared_keys import SharedKeys
-from storage.redis_text import now_ms, texts
+from storage.redis_text import known_ids, now_ms
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +184,8 @@ class Reconciler:
         """Keep the pauses of webhooks as long as they were before the clock was set back."""
         if step_ms <= 0:
             return
-        for member in texts(self._redis.zrange(DUE_DELIVERIES, 0, -1)):
+        members: list[Any] = self._redis.zrange(DUE_DELIVERIES, 0, -1)
+        for member in members:
             self._redis.zincrby(DUE_DELIVERIES, -step_ms, member)
 
     def _restore_lost(self, repairs: Repairs) -> None:
@@ -232,14 +232,9 @@ class Reconciler:
             yield from zip(batch, jobs, strict=True)
 
     def _job_ids(self, lane: Lane) -> list[str]:
-        """The open jobs of a lane; what is no id of a job is removed."""
+        """The open jobs of a lane."""
         members: list[Any] = self._redis.zrange(open_key(lane), 0, -1)
-        ids = job_ids(members)
-        if len(ids) < len(members):
-            noise = [member for member in members if not is_job_id(member)]
-            log.error("removed from %s, for it is no job: %s", open_key(lane), noise[:9])
-            self._redis.zrem(open_key(lane), *noise)
-        return ids
+        return known_ids(self._redis, open_key(lane), members, is_job_id)
 
     def _count_waiting(self) -> None:
         """Count the items that wait anew: the records of damaged jobs took theirs with them."""
@@ -254,7 +249,8 @@ class Reconciler:
     def _delete_abandoned(self, repairs: Repairs) -> None:
         """Delete the objects of jobs whose acceptance never ended: their API died."""
         latest = now_ms(self._redis) - ABANDONED_MS
-        for job_id in texts(self._redis.zrangebyscore(ACCEPTING, 0, latest, start=0, num=BATCH)):
+        members: list[Any] = self._redis.zrangebyscore(ACCEPTING, 0, latest, start=0, num=BATCH)
+        for job_id in known_ids(self._redis, ACCEPTING, members, is_job_id):
             with self._alone(f"the abandoned job {job_id}"):
                 # From here on it cannot be accepted any more. If it was just accepted, it is not in
                 # the set, and nothing changes.
@@ -267,8 +263,8 @@ class Reconciler:
     def _drop_old_ids(self) -> None:
         """Remove the ids of jobs whose records expired from the list of all jobs."""
         oldest = first_job_id(now_ms(self._redis) - self._retention_s * 1000)
-        ids = self._redis.zrangebylex(JOBS, "-", f"({oldest}", start=0, num=BATCH)
-        for job_id in texts(ids):
+        members: list[Any] = self._redis.zrangebylex(JOBS, "-", f"({oldest}", start=0, num=BATCH)
+        for job_id in known_ids(self._redis, JOBS, members, is_job_id):
             if not self._redis.exists(job_key(job_id)):
                 self._redis.zrem(JOBS, job_id)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from storage.jobs.keys import RECONCILED
-from storage.redis_text import now_ms, text
+from storage.redis_text import mapping, now_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class ReconcilerReport:
 def read_report(redis: Redis) -> ReconcilerReport:
     """Read the report. Raises what redis-py raises."""
     stored = redis.hgetall(RECONCILED)
-    fields = {text(name): text(value) for name, value in stored.items()}
+    fields = mapping(stored, errors="replace")
     last_ms, error, rounds = (fields.pop(name, "") for name in ("last_ms", "error", "rounds"))
     return ReconcilerReport(
         age_s=max(0.0, (now_ms(redis) - _number(last_ms)) / 1000) if last_ms else None,

@@ -9,6 +9,10 @@ from redis import Redis
 from roadmask.schemas.jobs import Lane
 from storage.access.api_keys import REVISION as KEYS_REVISION
 from storage.access.audit_log import STREAM
+from storage.access.ownership import DATASET_OWNERS
+from storage.catalogue.index import DAMAGED
+from storage.catalogue.spaces import OWNED, SHARED, TRUTH
+from storage.catalogue.truths import SIZES
 from storage.jobs.keys import (
     ACCEPTING,
     DATASET_JOBS,
@@ -23,6 +27,7 @@ from storage.jobs.keys import (
     open_key,
 )
 from storage.models.deployments import PRELOAD, REVISION
+from storage.queue import lane_key
 from storage.redis_text import text
 from storage.workers import WORKERS
 
@@ -34,8 +39,12 @@ REBUILT = {
     DUE_DELIVERIES: "zset",
     EPOCH: "hash",
     UNREADABLE: "hash",
+    **{f"{space}{suffix}": "zset" for space in (SHARED, OWNED) for suffix in ("", TRUTH)},
+    DATASET_OWNERS: "hash",
 }
 """Types of the keys that the rebuild makes again."""
+KEPT = frozenset({DATASET_OWNERS})
+"""Those that the rebuild replaces itself: without this one, each dataset would be shared by all."""
 TYPES = REBUILT | {
     ACCEPTING: "zset",
     WAITING: "hash",
@@ -46,6 +55,9 @@ TYPES = REBUILT | {
     KEYS_REVISION: "string",
     REVISION: "string",
     PRELOAD: "string",
+    DAMAGED: "set",
+    SIZES: "hash",
+    **{lane_key(lane): "list" for lane in Lane},
 }
 """These, and those that their next writer makes again."""
 
@@ -70,7 +82,8 @@ class SharedKeys:
         for key in damaged:
             log.error("%s is made again: it is no %s, but a %s", key, TYPES[key], found[key])
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.delete(*damaged)
+            if gone := [key for key in damaged if key not in KEPT]:
+                pipe.delete(*gone)
             if REBUILT.keys() & damaged:
                 pipe.hdel(EPOCH, "server")
             pipe.execute()

@@ -33,7 +33,10 @@ def test_a_worker_without_heartbeats_is_dropped(redis: Redis) -> None:
     assert redis.smembers(WORKERS) == {b"live"}
 
 
-@pytest.mark.parametrize("value", [b"", b"\xff", b"[1]", b"{}", b'{"id": 5}', None])
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"\xff", b"[1]", b"{}", b'{"id": 5}', b"[" * 200_000, b'{"id": "\\ud800"}', None],
+)
 def test_a_heartbeat_that_cannot_be_read_hides_no_worker(redis: Redis, value: bytes | None) -> None:
     workers = WorkerRegistry(redis)
     workers.heartbeat("live", {})
@@ -54,3 +57,37 @@ def test_a_heartbeat_without_an_end_gets_one(redis: Redis) -> None:
     redis.set("rm:worker:old", json.dumps({"id": "old"}))
     workers.list_live()
     assert 0 < redis.ttl("rm:worker:old") <= 20
+
+
+def test_an_id_that_is_no_text_is_removed(redis: Redis) -> None:
+    workers = WorkerRegistry(redis)
+    workers.heartbeat("live", {})
+    redis.sadd(WORKERS, b"\xff\xfe")
+    assert [worker["id"] for worker in workers.list_live()] == ["live"]
+    assert redis.smembers(WORKERS) == {b"live"}
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("own_model", ["a"]),
+        ("models", 5),
+        ("models", [5]),
+        ("qualities", None),
+        ("qualities", {"street_unet@1": {"best": 5}}),
+        ("lanes", 5),
+        ("consuming", None),
+        ("images_per_second", float("nan")),
+        ("ready", {}),
+        ("refused", 3),
+        ("host", None),
+        ("outage", []),
+    ],
+)
+def test_a_member_of_another_shape_counts_as_missing(
+    redis: Redis, member: str, value: object
+) -> None:
+    """As a later version may write it."""
+    workers = WorkerRegistry(redis)
+    workers.heartbeat("later", {"pid": 7, "new": {"a": [1]}, member: value})
+    assert workers.list_live() == [{"id": "later", "pid": 7, "new": {"a": [1]}}]

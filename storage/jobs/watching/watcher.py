@@ -24,7 +24,7 @@ from storage.jobs.watching.status_reader import StatusReader
 from storage.jobs.watching.throttle import Throttle
 from storage.objects.keys import JOB_FOLDERS, job_file_key
 from storage.objects.store import ObjectStore
-from storage.redis_text import text
+from storage.redis_text import texts
 
 PING_S = 10.0
 """Silence after which a stream sends a ping, seconds."""
@@ -143,7 +143,7 @@ class JobWatcher:
     async def _no_record(self, job_id: str) -> RoadmaskError:
         complete = bool(await self._redis.hexists(EPOCH, "server"))
         found: Any = await self._redis.hmget(UNREADABLE, [job_file_key(job_id), JOB_FOLDERS])
-        cause = next((text(cause) for cause in found if cause), None)
+        cause = next(iter(texts(filter(None, found))), None)
         return await asyncio.to_thread(no_record_error, self._store, job_id, complete, cause)
 
 

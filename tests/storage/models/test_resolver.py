@@ -137,3 +137,10 @@ def test_a_worker_that_knows_no_quality_is_named_before_it_ignores_one(
 
 def test_what_nobody_knows_yet_is_left_to_the_worker(resolver: ModelResolver) -> None:
     resolver.check_quality("default", "best")
+
+
+def test_a_quality_of_a_later_worker_hides_no_other(resolver: ModelResolver, redis: Redis) -> None:
+    qualities = {BROUGHT: {"standard": {"new": 1}, "ultra": {}}}
+    facts = {"own_model": BROUGHT, "models": [BROUGHT], "qualities": qualities}
+    WorkerRegistry(redis).heartbeat("later", facts)
+    assert list(resolver.qualities(ModelVersion("shipped", "1"))) == ["standard"]

@@ -11,6 +11,7 @@ from roadmask.schemas.jobs import JobState, Lane
 from storage.jobs.keys import WAITING, job_key, open_key
 from storage.objects.keys import job_file_key
 from storage.objects.local import LocalStore
+from storage.queue import lane_key
 from storage.reconciler.report import read_report
 from storage.reconciler.shared_keys import TYPES
 from storage.redis_text import text
@@ -147,7 +148,10 @@ def test_a_shared_key_of_the_wrong_type_is_made_again(harness: RecordsHarness, k
     harness.work(begun, chunks=2)
     harness.records.cancel(idle)
     harness.redis.delete(key)
-    harness.redis.rpush(key, "x")
+    if TYPES[key] == "list":
+        harness.redis.hset(key, "x", "x")
+    else:
+        harness.redis.rpush(key, "x")
     harness.reconciler.run()
     harness.reconciler.run()
     assert failing(harness) == ""
@@ -187,12 +191,15 @@ def test_what_is_no_job_keeps_no_lane_back(harness: RecordsHarness) -> None:
     harness.reconciler.run()
     job_id = harness.accept(TOTAL)
     harness.redis.zadd(open_key(Lane.BATCH), {b"noise": 0, b"\xff": 1})
-    harness.redis.zadd("rm:jobs", {"noise": 0})
+    harness.redis.zadd("rm:jobs", {b"noise": 0, b"!\xff": 0})
+    harness.redis.zadd("rm:accepting", {b"noise": 1, b"\xff": 1})
     harness.redis.sadd("rm:closing", "noise", b"\xff")
     harness.reconciler.run()
     assert failing(harness) == ""
     assert harness.redis.zrange(open_key(Lane.BATCH), 0, -1) == [job_id.encode()]
     assert [job.id for job in harness.records.page(None, 9).jobs] == [job_id]
+    assert harness.redis.zrange("rm:accepting", 0, -1) == []
+    assert b"!\xff" not in harness.redis.zrange("rm:jobs", 0, -1)
     harness.redis.srem("rm:closing", "noise", b"\xff")
 
 
@@ -239,3 +246,15 @@ def test_wrong_members_of_the_reconciler_keep_nothing_back(
     assert report.rounds > 0
     harness.work(job_id)
     harness.check_succeeded(job_id, TOTAL)
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_a_lane_whose_messages_are_damaged_gets_new_ones(
+    harness: RecordsHarness, lane: Lane
+) -> None:
+    harness.reconciler.run()
+    job_id = harness.accept(TOTAL, lane)
+    harness.redis.set(lane_key(lane), "x")
+    harness.reconciler.run()
+    assert failing(harness) == ""
+    assert harness.queue.take(lane, 0.1) == job_id
