@@ -70,3 +70,10 @@ def write_atomically(path: Path, blocks: Iterable[bytes]) -> None:
     """Write a file from blocks of bytes, whole or not at all."""
     with replacing(path) as draft, open(draft, "wb", BUFFER) as file:
         file.writelines(blocks)
+
+
+def write_privately(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all, and on disk at the end."""
+    with replacing(path, fsync=True) as draft:
+        draft.touch(mode=0o600)
+        draft.write_text(text, encoding="utf-8")

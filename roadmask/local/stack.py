@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from roadmask.atomic import write_atomically
+from roadmask.atomic import write_atomically, write_privately
 from roadmask.client.client import Client
 from roadmask.errors import RoadmaskError, Unauthorized, Unavailable
 from roadmask.folder.lock import FolderLock
@@ -269,13 +269,18 @@ def make_private(folder: Path) -> None:
 
 
 def read_secret(path: Path) -> str:
-    """The secret in a file that only its owner may read; creates the file if there is none."""
-    try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
-    return path.read_text().strip()
+    """The secret in a file that only its owner may read.
+
+    A file that is missing, or is damaged as a full disk or a power cut leaves it, is made anew. The
+    caller holds the lock of the folder.
+    """
+    with suppress(FileNotFoundError, UnicodeDecodeError):
+        found = path.read_text(encoding="utf-8").strip()
+        if found and found.isprintable():
+            return found
+    made = secrets.token_hex(32)
+    write_privately(path, made)
+    return made
 
 
 def _is_alive(client: Client) -> bool:
