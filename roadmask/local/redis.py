@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import socket
 from importlib.util import find_spec
 from pathlib import Path
 
+from roadmask.atomic import write_privately
 from roadmask.errors import Unavailable
 
 CONFIG = """\
@@ -22,6 +25,8 @@ save ""
 # Job records must never be evicted: new jobs are refused instead.
 maxmemory-policy noeviction
 """
+_PLACE = re.compile(rb"^port (\d{1,5})\nrequirepass ([0-9a-f]+)\n", re.MULTILINE)
+"""What a client needs of it."""
 
 
 def find_redis() -> Path:
@@ -47,19 +52,21 @@ def write_config(folder: Path, port: int, password: str) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     path = folder / "redis.conf"
-    path.touch(mode=0o600)
-    path.write_text(CONFIG.format(port=port, password=password, folder=folder.resolve()))
+    # A name may have quotation marks, and bytes that are no text.
+    escaped = "".join(f"\\x{byte:02x}" for byte in os.fsencode(folder.resolve()))
+    write_privately(path, CONFIG.format(port=port, password=password, folder=escaped))
     return path
 
 
 def running_url(folder: Path) -> str | None:
-    """The URL of the Redis that was started last with its data in `folder`; None without one."""
+    """The URL of the Redis that was started last with its data in `folder`; None without one, or
+    without its whole configuration."""
     try:
-        lines = (folder / "redis.conf").read_text().splitlines()
+        config = (folder / "redis.conf").read_bytes()
     except OSError:
         return None
-    options = dict(line.split(" ", 1) for line in lines if " " in line and line[0] != "#")
-    return f"redis://:{options['requirepass']}@127.0.0.1:{options['port']}/0"
+    found = _PLACE.search(config)
+    return f"redis://:{found[2].decode()}@127.0.0.1:{found[1].decode()}/0" if found else None
 
 
 def answers(port: int, password: str) -> bool:
