@@ -271,13 +271,17 @@ def _link(path: Path, draft: Path) -> None:
 def _names(folder: Path) -> Iterator[str]:
     """Names in a folder. Those of folders end with a slash, so that they sort like whole keys.
 
-    What no key can have is left out: the store's own files, and `lost+found` or `@eaDir`.
+    What no key can have is left out: the store's own files, and `lost+found` or `@eaDir`. So is
+    what is no file: to read a pipe would wait for ever.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not KEY_SEGMENT.fullmatch(entry.name) or entry.is_symlink():
+            if not KEY_SEGMENT.fullmatch(entry.name):
                 continue
-            yield f"{entry.name}/" if entry.is_dir() else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                yield f"{entry.name}/"
+            elif entry.is_file(follow_symlinks=False):
+                yield entry.name
 
 
 def _sidecar(path: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -95,6 +96,15 @@ def test_links_in_the_folder_lead_nowhere(
         assert not store.exists(key)
     assert list(store.keys("")) == []
     assert (outside / "secret").read_bytes() == b"secret"
+
+
+def test_what_is_no_file_is_no_object(store: LocalStore, settings: Settings) -> None:
+    """The rebuild would wait for ever for what comes out of a pipe."""
+    store.put("catalogue/a!.json", b"{}", "application/json")
+    os.mkfifo(settings.objects_dir / "catalogue/odd!.json")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(settings.objects_dir / "catalogue/socket"))
+        assert list(store.keys("")) == ["catalogue/a!.json"]
 
 
 def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
