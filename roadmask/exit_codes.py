@@ -127,7 +127,8 @@ def _wrong_settings(error: Exception) -> list[str]:
         field = re.search(r'field "(\w+)"', str(error))
         if field is None:
             return [f"The settings cannot be read: {error}."]
-        return [f'ROADMASK_{field[1].upper()}: it is not a list in JSON, such as \'["a", "b"]\'.']
+        name = f"ROADMASK_{field[1].upper()}"
+        return [f"{name}: its file in the folder ROADMASK_SECRETS_DIR is no text in UTF-8."]
     if not isinstance(error, ValidationError) or error.title != "Settings":
         return []
     return [_wrong_setting(one) for one in error.errors()]

@@ -25,15 +25,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from roadmask.addresses import (
-    base_url,
-    check_bucket,
-    check_endpoint,
-    check_host,
-    check_redis_url,
-)
+from roadmask.addresses import base_url, check_bucket, check_endpoint, check_host, check_redis_url
 from roadmask.errors import InvalidRequest
 from roadmask.hashing import sha256_of
+from roadmask.json_list import JsonList
 
 MIN_SECRET = 16
 """Characters of a secret."""
@@ -122,7 +117,7 @@ class Settings(BaseSettings):
     secret: SecretStr = SecretStr("")
     """Signs the URLs of the local store. `roadmask up` creates one in the data folder."""
 
-    api_key_hashes: list[str] = Field(default_factory=list)
+    api_key_hashes: JsonList[str] = Field(default_factory=list)
     """sha256 (hex) of each accepted API key, as a JSON list. Empty: no key is required."""
 
     no_keys: bool = False
@@ -171,7 +166,7 @@ class Settings(BaseSettings):
     worker_threads: int = Field(4, ge=1, le=1000)
     """Chunks of each lane that one worker process works on at once."""
 
-    model_public_keys: list[str] = Field(default_factory=list)
+    model_public_keys: JsonList[str] = Field(default_factory=list)
     """Public keys (Ed25519, DER in base64) of which one must have signed each model that is not
     installed with Roadmask, as a JSON list. Empty: signatures are not checked."""
 
@@ -194,18 +189,18 @@ class Settings(BaseSettings):
     reconcile_s: float = Field(2.0, ge=0.01, le=3600)
     """Pause between two runs of the reconciler, seconds."""
 
-    allowed_origins: list[str] = Field(default_factory=list)
+    allowed_origins: JsonList[str] = Field(default_factory=list)
     """Origins of other sites whose pages may read from this service in a browser, as a JSON list
     (`http://localhost:8080`). Label Studio needs this to show images. Empty: none."""
 
-    webhook_hosts: list[str] = Field(default_factory=list)
+    webhook_hosts: JsonList[str] = Field(default_factory=list)
     """Hosts that may receive webhooks, as a JSON list: host names, which must have public
     addresses, and addresses or networks (`10.1.0.0/16`), which need not be public. Empty: none."""
 
     webhook_secret: SecretStr = SecretStr("")
     """Signs webhooks: `whsec_` and 24 to 64 random bytes in base64, shared with the receivers."""
 
-    webhook_pauses_s: list[Annotated[float, Field(ge=0, le=30 * DAY_S)]] = Field(
+    webhook_pauses_s: JsonList[Annotated[float, Field(ge=0, le=30 * DAY_S)]] = Field(
         [5, 30, 120, 600, 3600, 6 * 3600, DAY_S], max_length=100
     )
     """Pauses before a webhook is sent again, seconds; then its delivery has failed."""

@@ -99,3 +99,19 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
     assert "redis://(set)@elsewhere/0" in done.stdout
     assert "s3cret" not in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("value", ["a,b", "[", "", "[" * 100_000])
+def test_a_list_that_is_no_json_is_told(tmp_path: Path, value: str) -> None:
+    done = call_roadmask("config", cwd=tmp_path, ROADMASK_API_KEY_HASHES=value)
+    told = 'Error: ROADMASK_API_KEY_HASHES: it is not a list in JSON, such as ["a", "b"].\n'
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+def test_a_secret_that_is_no_text_is_told(tmp_path: Path) -> None:
+    for name in ("roadmask_secret", "roadmask_api_key_hashes"):
+        (tmp_path / name).write_bytes(b"\xff\xfe\0")
+        done = call_roadmask("config", cwd=tmp_path, ROADMASK_SECRETS_DIR=str(tmp_path))
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert f"{name.upper()}: its file in the folder" in done.stderr
+        (tmp_path / name).unlink()
