@@ -14,6 +14,7 @@ from typing import Any
 from roadmask.errors import (
     Conflict,
     HashMismatch,
+    InvalidRequest,
     ModelNotFound,
     ObjectNotFound,
     RecordUnreadable,
@@ -142,8 +143,8 @@ class ModelRegistry:
         """The names of the files of each version."""
         found: dict[ModelVersion, set[str]] = {}
         for part in (key.split("/") for key in self._store.keys(MODELS)):
-            if len(part) == 4:
-                found.setdefault(ModelVersion(part[1], part[2]), set()).add(part[3])
+            if len(part) == 4 and (version := ModelVersion.parse(f"{part[1]}@{part[2]}")):
+                found.setdefault(version, set()).add(part[3])
         return found
 
     # Retention
@@ -272,4 +273,10 @@ def join_names(names: Iterable[object]) -> str:
 
 
 def _key(version: ModelVersion, file: str) -> str:
+    """The key of a file of a version. Raises `InvalidRequest` for one that a card names wrong."""
+    if ModelVersion.parse(str(version)) != version:
+        raise InvalidRequest(
+            f"The {CARD_FILE} of this model names it {str(version)!r}. Use letters, digits, dot, "
+            "dash and underscore alone in its `name`, and begin it with none of `.` and `-`."
+        )
     return model_key(version.name, version.version, file)

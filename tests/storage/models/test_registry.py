@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from redis import Redis
 
-from roadmask.errors import Conflict, HashMismatch, ModelNotFound
+from roadmask.errors import Conflict, HashMismatch, InvalidRequest, ModelNotFound
 from roadmask.schemas.model_version import CARD_FILE, MODEL_FILE
 from storage.models.deployments import Deployments
 from storage.models.registry import ModelRegistry
@@ -193,3 +193,21 @@ def test_a_damaged_card_hides_no_model_and_is_made_good_by_a_push(
     assert registry.read(version).card == {}
     assert registry.push(tmp_path / "tiny", version)
     assert registry.read(version).card["name"] == "tiny"
+
+
+@pytest.mark.parametrize("name", ["my model", "a!b", "a/b", "a@b", "", ".a"])
+def test_a_card_with_a_name_that_no_job_can_give_is_named(
+    registry: ModelRegistry, tmp_path: Path, name: str
+) -> None:
+    version = write_artifact(tmp_path / "odd", name)
+    for call in (registry.has, lambda version: registry.push(tmp_path / "odd", version)):
+        with pytest.raises(InvalidRequest, match=r"card\.json of this model names it"):
+            call(version)
+
+
+def test_files_that_are_of_no_version_are_left_out(
+    registry: ModelRegistry, store: ObjectStore
+) -> None:
+    for name in ("a!b/1", "a/.b", "-a/1"):
+        store.put(f"{MODELS}{name}/{CARD_FILE}", b"{}", "application/json")
+    assert registry.versions() == []
