@@ -95,7 +95,7 @@ class StorageBackends:
         restorer = JobRestorer(redis, store, scripts, deliveries, unreadable, settings)
         sharing = DatasetSharing(catalogue, index, ownership)
         lead = Leadership(redis, settings)
-        rebuild = Rebuild(redis, store, catalogue, sharing, restorer, unreadable, lead)
+        rebuild = Rebuild(redis, store, catalogue, sharing, restorer, unreadable)
         items = ItemReader(redis, store, results)
         item_list = ItemList(FigureReader(redis, store, results))
         records = JobRecords(redis, store, scripts, items, item_list, settings)

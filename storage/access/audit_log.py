@@ -73,7 +73,7 @@ class AuditLog:
         """All entries that can be read, the oldest first."""
         for _, parts in groupby(self._store.keys(AUDIT), _first):
             # Of those that begin with the same entry, the longest has all entries of the others.
-            key = max(parts, key=lambda key: (len(key), key))
+            key = max(parts, key=_last)
             yield from _stored_entries(key, self._store.get(key))
         with records_guard():
             entries = self._redis.xrange(STREAM)
@@ -82,7 +82,16 @@ class AuditLog:
 
 def _first(key: str) -> list[str]:
     """The id of the first entry in a part. Earlier versions had no other id in its key."""
-    return key.rpartition("/")[2].removesuffix(".jsonl").split("-")[:2]
+    return _ids(key)[:2]
+
+
+def _ids(key: str) -> list[str]:
+    return key.rpartition("/")[2].removesuffix(".jsonl").split("-")
+
+
+def _last(key: str) -> list[int]:
+    """The id of the last entry in a part, as numbers."""
+    return [int(part) for part in _ids(key)[2:]]
 
 
 def _stored_entries(key: str, part: bytes) -> Iterator[Entry]:

@@ -69,7 +69,8 @@ redis.call('HDEL', KEYS[2], ARGV[2])
 local size = redis.call('HGET', KEYS[1], ARGV[2])
 if size then
   redis.call('HDEL', KEYS[1], ARGV[2])
-  redis.call('HINCRBY', KEYS[4], ARGV[1], string.format('%.0f', 0 - size))
+  -- A damaged number of bytes must not keep the upload from being forgotten.
+  redis.pcall('HINCRBY', KEYS[4], ARGV[1], string.format('%.0f', 0 - size))
   if redis.call('HINCRBY', KEYS[3], ARGV[2], -1) <= 0 then
     redis.call('HDEL', KEYS[3], ARGV[2])
   end
@@ -326,7 +327,13 @@ class Ownership:
         `skip` is called with the key of each marker that cannot be read, and its error.
         """
         # Without its marker a thing would be shared by all: these lists must be whole.
-        markers: dict[str, tuple[str, bytes]] = {}
+        with records_guard():
+            is_damaged = self._redis.type(DATASET_OWNERS) not in (b"hash", b"none")
+        # In place of a damaged list all are written at once: meanwhile no dataset is shared by all.
+        pipe = self._redis.pipeline(transaction=True)
+        target: Redis = pipe if is_damaged else self._redis
+        if is_damaged:
+            pipe.delete(DATASET_OWNERS)
         for key in self._store.keys(DATASETS):
             try:
                 body = self._store.get(key)
@@ -335,12 +342,9 @@ class Ownership:
                 skip(key, error)
                 # Only the operator sees it until it is repaired.
                 name, body = stem_of(key), json.dumps({"owner": UNREADABLE}).encode()
-            markers[key] = name, body
-        with records_guard(), self._redis.pipeline(transaction=True) as pipe:
-            if self._redis.type(DATASET_OWNERS) != b"hash":
-                pipe.delete(DATASET_OWNERS)
-            for key, (name, body) in markers.items():
-                _set_marker(pipe, key, name, body)
+            with records_guard():
+                _set_marker(target, key, name, body)
+        with records_guard(), pipe:
             pipe.execute()
         keys = self._store.keys(OWNERS)
         with ThreadPoolExecutor(8) as pool:

@@ -36,7 +36,7 @@ from storage.erasure.redactor import Redactor
 from storage.jobs.job_file import delete_job, read_job_file, stored_job_ids
 from storage.jobs.keys import DUE_DELIVERIES, FINALIZING, JOBS, all_parts, job_key, open_key
 from storage.jobs.records import JobRecords
-from storage.objects.keys import image_key, thumbnail_prefix, truth_key
+from storage.objects.keys import image_key, thumbnail_prefix, truth_key, upload_marker_key
 from storage.objects.listing import delete_found
 from storage.objects.store import ObjectStore
 from storage.redis_text import texts
@@ -160,12 +160,21 @@ class Eraser:
 
     def _try_to_finish(self, erasure: Erasure) -> bool:
         """Sweep once for an erasure, which fails alone; return whether it is finished."""
-        # A worker that had the bytes in hand writes its mask until then.
-        hidden_ms = erasure.hidden_ms
-        settled = hidden_ms is not None and wall_ms() - hidden_ms >= self._settle_ms
         try:
-            if hidden_ms is None:  # the process that began it died, or the store was away
+            # The sweeps of those before it may have taken long.
+            erasure = self.records.get(erasure.id)
+            # A worker that had the bytes in hand writes its mask until then.
+            since = erasure.hidden_ms or erasure.requested_ms
+            settled = wall_ms() - since >= self._settle_ms
+            if erasure.finished_ms:
+                self.records.save(erasure)  # it was pending, too: its process died in between
+                return True
+            if erasure.hidden_ms is None:
+                if not settled:
+                    return False  # the process that began it may be at it
+                # That process died, or the store was away.
                 erasure = self._hide(erasure, before_ms=erasure.requested_ms)
+                settled = False
             erasure = erasure.counted(self._sweep(erasure))
         except Exception as error:
             if is_outage(error):
@@ -198,7 +207,8 @@ class Eraser:
     def _is_alone(self, erasure: Erasure, kind: Kind, sha256: str) -> bool:
         """Whether these bytes are nobody's but the owner's whose things are erased."""
         owner = erasure.owner
-        return owner is None or self._ownership.owners_of(kind, sha256) == {owner}
+        # One without owners is of an erasure that was interrupted after it had forgotten them.
+        return owner is None or self._ownership.owners_of(kind, sha256) <= {owner}
 
     # What a client can reach
 
@@ -227,18 +237,33 @@ class Eraser:
         self._catalogue.report_damaged("truths", sha256)
         objects += self._catalogue.seen_by(owner_alone(erasure.owner)).drop_truth(sha256)
         # This comes last: what has no owner is visible to all keys.
-        self._ownership.forget_upload(erasure.owner, "truths", sha256)
+        self._forget_upload(erasure.owner, "truths", sha256, before_ms)
         return objects
+
+    def _forget_upload(self, owner: str | None, kind: Kind, sha256: str, before_ms: float) -> None:
+        if not self._has_since(owner, kind, sha256, before_ms):
+            self._ownership.forget_upload(owner, kind, sha256)
+
+    def _has_since(self, owner: str | None, kind: Kind, sha256: str, since_ms: float) -> bool:
+        """Whether an owner has uploaded these bytes again since this time."""
+        if owner is None or since_ms == inf:
+            return False
+        with suppress(ObjectNotFound):
+            marker = self._store.info(upload_marker_key(owner, f"{kind}/{sha256}"))
+            return marker.modified.timestamp() * 1000 >= since_ms
+        return False
 
     def _erase_images(self, erasure: Erasure, before_ms: float) -> int:
         seen = self._catalogue.seen_by(owner_alone(erasure.owner))
         objects = 0
         for image in self._entries(erasure, seen):
-            if image.created_at.timestamp() * 1000 < before_ms:
+            is_older = image.created_at.timestamp() * 1000 < before_ms
+            # The entry of an upload is that of all keys that have it.
+            if is_older and not self._has_since(erasure.owner, "images", image.sha256, before_ms):
                 objects += seen.remove(image)
         objects += sum(map(self._delete_bytes, erasure.images))
         # This comes last: what has no owner is visible to all keys.
-        self._forget_owners(erasure)
+        self._forget_owners(erasure, before_ms)
         return objects
 
     def _entries(self, erasure: Erasure, seen: Catalogue) -> Iterator[Image]:
@@ -249,17 +274,17 @@ class Eraser:
         else:
             yield from filter(None, seen.get_many([erasure.name]))
 
-    def _forget_owners(self, erasure: Erasure) -> None:
+    def _forget_owners(self, erasure: Erasure, before_ms: float) -> None:
         uploaded = self._uploaded(erasure.images)
         for sha256 in erasure.images:
             # What was uploaded again keeps its owner.
             if sha256 not in uploaded or not self._is_alone(erasure, "images", sha256):
-                self._ownership.forget_upload(erasure.owner, "images", sha256)
+                self._forget_upload(erasure.owner, "images", sha256, before_ms)
         is_dataset = erasure.kind is Erased.DATASET
         marker = self._ownership.dataset(erasure.name) if is_dataset else None
         if owner := erasure.owner or (marker and marker.owner):
             for sha256 in erasure.references:
-                self._ownership.forget_upload(owner, "images", sha256)
+                self._forget_upload(owner, "images", sha256, before_ms)
         if is_dataset and next(self._catalogue.walk(f"{erasure.name}/"), None) is None:
             self._ownership.forget_dataset(erasure.name)
 

@@ -185,7 +185,8 @@ def begin_round(store: ObjectStore, job_id: str, round_: int, *, is_retry: bool 
     `RecordUnreadable`.
     """
     fields, _ = _read(store, job_id)
-    fields["round"] = round_
+    # A leader that was paused may come after a retry.
+    fields["round"] = max(round_, int(fields.get("round") or 0))
     if is_retry:
         fields |= {"retried": round_, "retried_ms": wall_ms()}
     store.put(job_file_key(job_id), json.dumps(fields).encode(), JSON)

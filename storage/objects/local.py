@@ -26,7 +26,7 @@ from urllib.parse import quote, urlencode
 from roadmask.atomic import replacing
 from roadmask.errors import LinkExpired, ObjectNotFound, StoreUnavailable
 from roadmask.schemas.media_types import JSON, OCTET_STREAM
-from storage.objects.keys import KEY_SEGMENT, PREFIXES, check_key, check_prefix
+from storage.objects.keys import API_KEYS, KEY_SEGMENT, PREFIXES, check_key, check_prefix
 from storage.objects.store import BLOCK, ObjectInfo
 from storage.telemetry.metrics import STORE_ERRORS
 
@@ -146,7 +146,9 @@ class LocalStore:
         """
         with _usable():
             self._incoming.mkdir(parents=True, exist_ok=True)
-            folders = [path for path in map(self._root.joinpath, PREFIXES) if path.exists()]
+            # An operator writes the keys, perhaps as another user.
+            written = (self._root / prefix for prefix in PREFIXES if prefix != API_KEYS)
+            folders = [path for path in written if path.exists()]
             for folder in (self._root, self._incoming, *folders):
                 self._probe(folder)
             for path in self._incoming.iterdir():

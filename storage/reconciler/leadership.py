@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 from redis import Redis
 
 from roadmask.settings import Settings
 from storage.jobs.keys import RECONCILER
+from storage.scheduler.periodic import Periodic
 
 
 class Leadership:
@@ -21,12 +23,10 @@ class Leadership:
         self._redis = redis
         self._process = uuid4().hex
         self._seconds = max(3 * settings.reconcile_s, 1.0)
-        self._renewed = 0.0
 
     def take(self) -> bool:
         """Whether this process is the leader now. Its time begins anew."""
         own, leader_ms = self._process.encode(), int(self._seconds * 1000)
-        self._renewed = time.monotonic()
         while not self._redis.set(RECONCILER, own, nx=True, px=leader_ms):
             leader = self._redis.get(RECONCILER)
             if leader == own and self._redis.pexpire(RECONCILER, leader_ms):
@@ -41,7 +41,12 @@ class Leadership:
             # The leader's time ended between two of these commands.
         return True
 
-    def renew(self) -> None:
-        """Keep the place, before each step of work that may take longer than the leader's time."""
-        if time.monotonic() - self._renewed > self._seconds / 3:
-            self.take()
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the place while the block works, however long that takes."""
+        renewal = Periodic("place of the leader", self._seconds / 3, self.take)
+        renewal.start()
+        try:
+            yield
+        finally:
+            renewal.stop()

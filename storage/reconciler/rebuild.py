@@ -18,7 +18,6 @@ from storage.jobs.keys import EPOCH, JOB_ID
 from storage.objects.keys import JOB_FOLDERS, job_file_key
 from storage.objects.listing import listed_keys
 from storage.objects.store import ObjectStore
-from storage.reconciler.leadership import Leadership
 from storage.reconciler.restorer import JobRestorer, StoredJob
 from storage.reconciler.unreadable import UnreadableRecords
 from storage.redis_text import now_ms, text
@@ -51,7 +50,6 @@ class Rebuild:
         sharing: DatasetSharing,
         restorer: JobRestorer,
         unreadable: UnreadableRecords,
-        leadership: Leadership,
     ) -> None:
         self._redis = redis
         self._store = store
@@ -59,7 +57,6 @@ class Rebuild:
         self._sharing = sharing
         self._restorer = restorer
         self._unreadable = unreadable
-        self._leadership = leadership
         self._retry_at = 0.0
 
     def run(self) -> Restored:
@@ -106,7 +103,6 @@ class Rebuild:
         # The newest first: if an API was killed before it answered and the client repeated its
         # request, two jobs have one Idempotency-Key, and the client knows the newer one.
         for job in sorted(jobs, reverse=True):
-            self._leadership.renew()
             try:
                 restored += self._restorer.restore(job)
             except Exception as error:
@@ -151,7 +147,6 @@ class Rebuild:
 
         keys = (key.split("/", 3) for key in listed_keys(self._store, prefix, skip))
         for job_id, parts in groupby((key for key in keys if len(key) > 2), lambda key: key[1]):
-            self._leadership.renew()
             names = {part[2] for part in parts}
             if JOB_ID.fullmatch(job_id):
                 yield StoredJob(job_id, was_worked_on=bool(names & {"done.json", "results"}))

@@ -143,12 +143,13 @@ class Reconciler:
             "the list of jobs": self._drop_old_ids,
             "the audit log": self._audit.archive,
         }
-        for what, duty in duties.items():
-            try:
-                with self._alone(what):
-                    duty()
-            except StoreUnavailable as error:
-                unavailable = error
+        with self._leadership.kept():
+            for what, duty in duties.items():
+                try:
+                    with self._alone(what):
+                        duty()
+                except StoreUnavailable as error:
+                    unavailable = error
         self._report(repairs, unavailable)
         if unavailable:
             raise unavailable
@@ -157,7 +158,6 @@ class Reconciler:
     @contextmanager
     def _alone(self, what: str) -> Iterator[None]:
         """Let what fails in the `with` block fail alone, unless Redis or the store is away."""
-        self._leadership.renew()
         try:
             yield
         except Exception as error:

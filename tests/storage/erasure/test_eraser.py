@@ -134,6 +134,35 @@ def test_an_erasure_that_is_interrupted_at_any_write_is_finished_by_a_sweep(
     assert number > 5
 
 
+def test_an_erasure_in_progress_is_left_to_its_process(
+    storage: StorageBackends, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = upload(storage)
+    with pytest.raises(StoreUnavailable), interrupted_at(2):
+        storage.eraser.image(OWNER, image.id)
+    monkeypatch.setattr(storage.eraser, "_settle_ms", 60_000)
+    assert storage.eraser.sweep() == 0
+    assert storage.catalogue.seen_by(OWNER).get(image.id) == image
+    monkeypatch.setattr(storage.eraser, "_settle_ms", 0)
+    storage.eraser.sweep()
+    assert storage.catalogue.seen_by(OWNER).missing("images", [image.sha256]) == [image.sha256]
+
+
+def test_bytes_of_two_keys_that_one_uploads_again_stay_its_own(
+    storage: StorageBackends, store: LocalStore
+) -> None:
+    image = upload(storage)
+    storage.catalogue.seen_by(OTHER).own_upload("images", image.sha256, 1)
+    with pytest.raises(StoreUnavailable), interrupted_at(2):
+        storage.eraser.image(OWNER, image.id)
+    storage.ownership.forget_upload(OWNER.owner, "images", image.sha256)
+    storage.catalogue.seen_by(OWNER).own_upload("images", image.sha256, 1)
+    storage.eraser.sweep()
+    assert storage.eraser.sweep() == 1
+    assert storage.ownership.owners_of("images", image.sha256) == {OWNER.owner, OTHER.owner}
+    assert storage.catalogue.seen_by(OWNER).get(image.id) == image
+
+
 def test_what_is_uploaded_again_after_an_interruption_stays_and_keeps_its_owner(
     storage: StorageBackends, store: LocalStore
 ) -> None:

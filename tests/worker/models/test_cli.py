@@ -163,8 +163,8 @@ def test_workers_of_a_named_data_folder_are_asked(
     settings = Settings(data_dir=folder)
     settings.objects_dir.mkdir(parents=True)
     with RedisServer(tmp_path / "redis") as server, Redis.from_url(server.url) as redis:
-        redis.config_set("requirepass", "word")
-        write_config(folder / "redis", server.port, "word")
+        redis.config_set("requirepass", "0ff1ce")
+        write_config(folder / "redis", server.port, "0ff1ce")
         monkeypatch.delenv("ROADMASK_REDIS_URL")
         monkeypatch.delenv("ROADMASK_DATA_DIR")
         WorkerRegistry(redis).heartbeat("w", {})
