@@ -72,7 +72,7 @@ def evaluate(
 
     Masks are compared at the images' own size, void truth ignored, by the code that serves. With
     several --scales, or --mirror, the probabilities of all views are averaged: this is slower than
-    serving, and the masks of the service are others.
+    serving, and the masks of the service are made without it.
 
     With --conditions every image is also measured with haze, rain, snow, little light, blur, noise,
     JPEG and more: 34 times the work. The corruptions are seeded: every model meets the same pixels.

@@ -52,7 +52,7 @@ def tune(
     points against Keras is chosen. The choice is kept beside the compiled networks; workers that
     start from then on, and `roadmask evaluate`, use it. ROADMASK_ENGINE overrides it.
 
-    Every second image, 32 at most, calibrates int8; the others are measured.
+    Every second image, 32 at most, calibrates int8. The other half is measured.
     """
     from ml.registry.artifact import find_artifact
     from ml.tuning.tuner import Tuner

@@ -81,9 +81,9 @@ def _automatic(artifact: Artifact, settings: Settings) -> Choice:
 
 def _with_network(artifact: Artifact, settings: Settings, engine: EngineName, why: str) -> Choice:
     """The choice with its compiled network, or another engine and the reason why."""
-    if engine == "keras":
-        return Choice(engine, why)
     problem = _missing(engine)
+    if engine == "keras" and not problem:
+        return Choice(engine, why)
     compiled = CompiledNetworks(artifact, settings)
     if not problem and engine == "openvino-int8":
         if compiled.int8.exists():
@@ -105,7 +105,9 @@ def _with_network(artifact: Artifact, settings: Settings, engine: EngineName, wh
 
 
 def _missing(engine: EngineName) -> str:
-    """What this machine lacks for an OpenVINO engine; empty if nothing."""
+    """What this machine lacks for an engine; empty if nothing."""
+    if engine == "keras":
+        return "" if find_spec("tensorflow") else "TensorFlow is not installed"
     if find_spec("openvino") is None:
         return "OpenVINO is not installed"
     if engine == "openvino-bf16" and "BF16" not in capabilities():

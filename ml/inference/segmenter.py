@@ -155,8 +155,7 @@ def _check_finite(logits: NDArray[np.float32]) -> None:
     # No category is the best of NaNs: the mask would be the first one everywhere, without a word.
     if not np.isfinite(logits).all():
         raise ModelFailed(
-            "The model computes numbers that are not finite. Its weights are damaged, or its "
-            "training failed: use another version."
+            "The model computes numbers that are not finite. Use another version, or engine."
         )
 
 

@@ -18,7 +18,13 @@ from roadmask.atomic import write_atomically
 from roadmask.errors import HashMismatch, ModelNotFound
 from roadmask.hashing import sha256_of_file
 from roadmask.masks.taxonomy import Taxonomy
-from roadmask.schemas.model_version import CARD_FILE, MODEL_FILE, ModelVersion
+from roadmask.schemas.model_version import (
+    CARD_FILE,
+    COMPILED_FILE,
+    MODEL_FILE,
+    SIGNATURE_FILE,
+    ModelVersion,
+)
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 """The shipped artifacts, and `default`, a file that names one of them."""
@@ -124,10 +130,13 @@ def replacing_artifact(folder: Path) -> Iterator[Path]:
     """A folder for a model and its card, which then take the place of those in `folder`.
 
     Measuring a model for its card takes minutes, and until then the artifact there is the former
-    one. If the block raises, it stays. What else is in `folder` stays in any case.
+    one. If the block raises, it stays. The compiled network and the signature of the former model
+    go with it; what else is in `folder` stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as draft:
         yield Path(draft)
+        for name in (COMPILED_FILE, SIGNATURE_FILE):
+            (folder / name).unlink(missing_ok=True)
         for name in (MODEL_FILE, CARD_FILE):
             os.replace(Path(draft, name), folder / name)

@@ -25,8 +25,8 @@ from ml.training.precision import describe_precision, measure_precisions, resolv
 from ml.training.publish import publish
 from ml.training.tensorboard import TensorBoardLog
 from ml.training.training_run import EpochMetrics, Run, StepCallback, TrainingStep
-from ml.training.validation import check_validation
-from roadmask.errors import InvalidRequest, TrainingStopped
+from ml.training.validation import check_folders, check_validation
+from roadmask.errors import InvalidRequest, ModelFailed, TrainingStopped
 from roadmask.images.layouts import Sample
 from roadmask.images.reading import Reading
 from roadmask.masks.taxonomy import CITYSCAPES
@@ -42,7 +42,7 @@ def train(
     A run folder with a checkpoint is resumed, also within an epoch. The result is the same as
     without an interruption. `stopped` is called after each step. Raises `InvalidRequest` if the
     folder holds a run of another recipe or the data lack masks, and `TrainingStopped` if `stopped`
-    returns true or the loss is not finite.
+    returns true or the loss or the network's answers are not finite.
     """
     loop = _TrainingLoop(run, report, stopped)
     loop.run()
@@ -69,6 +69,7 @@ class _TrainingLoop:
         self._progress = _progress(run)
         self._recipe = resolve_precision(run.recipe, self._progress.precision_ms)
         self._batches = Batches(_sample_list(run), self._recipe, run.workers)
+        check_folders(run.validation)
         self._held_out = _samples(run.validation, run.reading)
         if not run.checkpoint.exists():
             check_validation(self._held_out)
@@ -103,11 +104,7 @@ class _TrainingLoop:
         for images, truths in self._batches.epoch(epoch, len(losses)):
             loss = float(self._learner.learn(images, truths))
             if not math.isfinite(loss):
-                raise TrainingStopped(
-                    f"The loss became {loss} in epoch {epoch}, step {len(losses) + 1}. Begin anew "
-                    "in another folder with a lower learning rate (--set learning_rate=…) or in "
-                    "full precision (--set precision=float32)."
-                )
+                raise _diverged(f"The loss became {loss} in epoch {epoch}, step {len(losses) + 1}.")
             losses.append(loss)
             self._report_step(epoch, len(losses), loss)
             if len(losses) < len(self._batches):
@@ -121,8 +118,11 @@ class _TrainingLoop:
         if not self._held_out:
             return values
         evaluation = Evaluation(self._learner.segmenter, CITYSCAPES)
-        for _ in evaluation.run(from_samples(self._held_out, "validation").load_all()):
-            pass
+        try:
+            for _ in evaluation.run(from_samples(self._held_out, "validation").load_all()):
+                pass
+        except ModelFailed as error:
+            raise _diverged(f"After epoch {self._progress.epoch + 1}: {error.detail}") from error
         scores = evaluation.scores
         values |= {"mean_iou": scores.mean_iou or 0.0, "accuracy": scores.accuracy or 0.0}
         values |= {"soft_iou": evaluation.soft.iou or 0.0}
@@ -194,6 +194,14 @@ def _sample_list(run: Run) -> SampleList:
 
 def _samples(folders: Sequence[Path], reading: Reading) -> list[Sample]:
     return [sample for folder in folders for sample in annotated_samples(folder, reading)]
+
+
+def _diverged(what: str) -> TrainingStopped:
+    """The error of a run that computes numbers that are not finite."""
+    return TrainingStopped(
+        f"{what} Begin anew in another folder with a lower learning rate (--set learning_rate=…) "
+        "or in full precision (--set precision=float32)."
+    )
 
 
 def _ended(recipe: Recipe, progress: TrainingState) -> bool:

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from ml.data.samples import read_pair
 from roadmask.errors import InvalidRequest
+from roadmask.images.image_files import list_images
 from roadmask.images.layouts import Sample
 from roadmask.masks.taxonomy import CITYSCAPES, Taxonomy
 
 _log = logging.getLogger(__name__)
+
+
+def check_folders(folders: Sequence[Path]) -> None:
+    """Raise `InvalidRequest` if a part of these folders cannot be listed: what is published is
+    measured on all of their images, at the end of a run.
+    """
+    for folder in folders:
+        for place, cause in list_images(folder).unreadable.items():
+            raise InvalidRequest(
+                f"{place}/ of {folder} cannot be listed: {cause}. Make it readable, or name other "
+                "images with --val."
+            )
 
 
 def check_validation(samples: Sequence[Sample], taxonomy: Taxonomy = CITYSCAPES) -> None:

@@ -164,10 +164,11 @@ def _pixels(picture: Image.Image) -> NDArray[Any]:
                 f"The Pillow image has mode {picture.mode}, whose range is not known. Scale its "
                 "values to 0..255 and convert it to mode L or RGB."
             )
-        pixels = np.asarray(picture.convert("L" if picture.mode in GREY_MODES else "RGB"))
+        profile = picture.info.get("icc_profile")
+        is_grey = isinstance(profile, bytes) and picture.mode in GREY_MODES
+        pixels = np.asarray(picture.convert("L" if is_grey else "RGB"))
     except _UNREADABLE as error:
         raise ImageUnreadable(f"Pillow cannot read the pixels of its image ({error}).") from error
-    profile = picture.info.get("icc_profile")
     return to_srgb(pixels, profile) if isinstance(profile, bytes) else pixels
 
 

@@ -265,7 +265,7 @@ def service_url(text: str) -> str:
             bool(parsed.host)
             and parsed.scheme in ("http", "https")
             and 0 < (parsed.port or 80) < 2**16
-            and "?" not in url
+            and "?" not in url.partition("#")[0]
         )
     except (httpx.InvalidURL, ValueError):
         is_address = False

@@ -14,6 +14,9 @@ from roadmask.images.sniffing import SUFFIXES
 
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """Errors of what was deleted meanwhile, and of links that lead nowhere."""
+SYSTEM_FOLDERS = frozenset({"lost+found", "System Volume Information", "$RECYCLE.BIN"})
+"""Folders at the root of disks that only the system lists; nobody puts photos there."""
+PHOTO_SUFFIXES = SUFFIXES | UNSUPPORTED_SUFFIXES
 EXAMPLES = 3
 """Names in a message."""
 
@@ -92,7 +95,7 @@ def find_skipped(folder: Path) -> Skipped:
         is_file = _is_file(path)
         if os.path.islink(path) and (os.path.isdir(path) or (suffix in SUFFIXES and not is_file)):
             skipped.links.append(path)
-        elif suffix not in SUFFIXES | UNSUPPORTED_SUFFIXES or not is_file:
+        elif suffix not in PHOTO_SUFFIXES or not is_file:
             continue
         elif _is_hidden(path, folder):
             # macOS writes such a file beside each photo on a foreign disk.
@@ -132,7 +135,7 @@ def _walk(folder: Path, unreadable: dict[Path, str]) -> Iterator[tuple[str, list
     """As `os.walk`; folders that cannot be listed go to `unreadable`, with the cause."""
 
     def note(error: OSError) -> None:
-        if error.errno not in GONE:
+        if error.errno not in GONE and Path(error.filename).name not in SYSTEM_FOLDERS:
             unreadable[Path(error.filename)] = error.strerror or str(error)
 
     return os.walk(folder, onerror=note)

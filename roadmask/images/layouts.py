@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -26,7 +27,7 @@ from roadmask.images.labels.label_option import LabelOption
 from roadmask.images.mask_matching import MASK_SUFFIX, Matches, mask_word, match_masks
 from roadmask.images.reading import AS_FOUND, Reading
 from roadmask.images.sniffing import LOSSY_SUFFIXES
-from roadmask.images.stems import stem
+from roadmask.images.stems import folded, stem
 from roadmask.schemas.pixels import AS_STORED, Pixels
 
 LEFT = "l"
@@ -57,7 +58,7 @@ class Sample:
     """What the samples of the image mean."""
 
 
-@dataclass(slots=True)
+@dataclass
 class DatasetFolder:
     """What a folder was taken for: its images in name order with their masks, and what was left."""
 
@@ -73,8 +74,11 @@ class DatasetFolder:
     """Image files in folders that are no part of its layout."""
     suspects: list[Path] = field(default_factory=list)
     """Images that look like masks, by their names."""
-    skipped: Skipped = field(default_factory=Skipped)
-    """What lies below the folder and is not read."""
+
+    @cached_property
+    def skipped(self) -> Skipped:
+        """What lies below the folder and is not read."""
+        return find_skipped(self.folder)
 
     def notes(self) -> list[str]:
         """Sentences about what was left out and what is doubtful, with examples."""
@@ -128,7 +132,6 @@ def read_folder(folder: Path, reading: Reading = AS_FOUND) -> DatasetFolder:
     _choose_labels(found, pairs, reading.labels)
     samples = (replace(sample, pixels=reading.pixels) for sample in _unique(found.samples))
     found.samples = sorted(samples, key=lambda sample: sample.name)
-    found.skipped = find_skipped(folder)
     return found
 
 
@@ -175,7 +178,7 @@ def _of_images(folder: Path) -> DatasetFolder:
     images_only = folder / "images"
     inside = images_only if find_images(images_only) else folder
     files = find_images(inside)
-    stems = {stem(path.relative_to(inside).as_posix()).casefold() for path in files}
+    stems = {folded(stem(path.relative_to(inside).as_posix())) for path in files}
     masks = {path for path in files if _is_mask_of_another(path, inside, stems)}
     among = {path for path in files if _lies_among_masks(path, inside)}
     # A folder that is called `masks` and has all there is has images.
@@ -208,7 +211,7 @@ def _lies_among_masks(path: Path, folder: Path) -> bool:
 def _is_mask_of_another(path: Path, folder: Path, stems: set[str]) -> bool:
     if path.suffix.lower() in LOSSY_SUFFIXES or mask_word(path) in ("", LEFT):
         return False
-    short = MASK_SUFFIX.sub("", stem(path.relative_to(folder).as_posix()).casefold())
+    short = MASK_SUFFIX.sub("", folded(stem(path.relative_to(folder).as_posix())))
     return short in stems or stem(short) in stems
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
 from roadmask.images.sniffing import SUFFIXES
+from roadmask.images.stems import folded
 
 _WORDS = (
     r"gtfine_labelids|gtfine_labeltrainids|gtfine_instanceids|gtfine_color|"
@@ -126,7 +127,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _key(path: Path, folder: Path) -> str:
-    return _relative(path, folder).casefold()
+    return folded(path.relative_to(folder).as_posix())
 
 
 def _stem(image: Path, folder: Path) -> str:

@@ -72,6 +72,8 @@ def limits(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> tuple[fl
             "The image has negative samples, and the file does not state their range. State it in "
             'the job as `pixels: {"range": [-100, 3000]}` with the values for black and white.'
         )
+    if samples.dtype == np.uint8:
+        return 0, 2**8  # `bits` are those of deep samples
     bits = pixels.bits or _stated_bits(counted, facts) or _found_bits(counted)
     return 0, 2**bits
 

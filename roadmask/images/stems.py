@@ -34,14 +34,15 @@ def unique_stems(names: Sequence[str]) -> dict[str, str]:
     """The stem of each of these different names; no two are one file if their names are not.
 
     Names with one stem (`x.jpg`, `X.tif`) are kept whole. So is a name whose stem is another of the
-    names (`x.jpg.png` beside `x.jpg`).
+    names (`x.jpg.png` beside `x.jpg`). Names that differ by case alone (`x.jpg`, `X.jpg`) are one
+    file where their stems are.
     """
     stems = {name: stem(name) for name in names}
-    counts, taken = Counter(map(folded, stems.values())), set(map(folded, names))
+    exact, taken = Counter(stems.values()), set(map(folded, names))
+    counts = Counter(folded(stem(name)) for name in {folded(name): name for name in names}.values())
 
     def is_unique(short: str) -> bool:
-        key = folded(short)
-        return counts[key] == 1 and key not in taken
+        return exact[short] == counts[folded(short)] == 1 and folded(short) not in taken
 
     return {name: short if is_unique(short) else name for name, short in stems.items()}
 

@@ -11,7 +11,7 @@ from roadmask.atomic import write_atomically
 from roadmask.errors import InvalidRequest, MaskNotWritten
 from roadmask.folder.mask_file import write_mask_file
 from roadmask.folder.results import FileResult
-from roadmask.images.stems import unique_stems
+from roadmask.images.stems import folded, unique_stems
 from roadmask.masks.codec import decode_mask
 from roadmask.masks.formats.masked_image import MaskedImage
 from roadmask.masks.formats.render import document, render
@@ -75,8 +75,10 @@ def cityscapes_names(images: Sequence[str]) -> dict[str, str]:
     """
     whole = unique_stems(images)
     short = {image: stem.removesuffix("_leftImg8bit") for image, stem in whole.items()}
-    counts = Counter(short.values())
-    stems = {image: name if counts[name] == 1 else whole[image] for image, name in short.items()}
+    counts = Counter(map(folded, short.values()))
+    stems = {
+        image: name if counts[folded(name)] == 1 else whole[image] for image, name in short.items()
+    }
     return {image: f"{stem}_gtFine_labelIds.png" for image, stem in stems.items()}
 
 

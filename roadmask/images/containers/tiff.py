@@ -205,7 +205,7 @@ def _significant_bits(directory: TiffDirectory, bits: int, sample_format: int) -
         return None
     if found := _OME_BITS.search(directory.text(270)):
         stated = int(found[1])
-    elif (values := directory.values(281)).size and values.max() < math.inf:
+    elif (values := directory.values(281)).size and math.isfinite(values.max()):
         stated = int(values.max()).bit_length()
     else:
         return bits if bits < 16 else None

@@ -219,6 +219,8 @@ def test_without_tensorflow_another_network_has_its_own_name(
     bf16 = choose(tuned, Settings(engine="openvino-bf16"))
     assert (bf16.engine, "no bf16 units" in bf16.why) == ("openvino-f32", True)
     assert bf16.network == compiled.float32()
+    keras = choose(tuned, Settings(engine="keras"))
+    assert (keras.engine, "TensorFlow is not installed" in keras.why) == ("openvino-f32", True)
 
 
 def test_a_failing_conversion_falls_back(artifact: Artifact, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ml.training.publish import publish
 from ml.training.recalibration import recalibrate
 from ml.training.training_run import Run
 from roadmask.hashing import sha256_of_file
-from roadmask.schemas.model_version import MODEL_FILE
+from roadmask.schemas.model_version import COMPILED_FILE, MODEL_FILE, SIGNATURE_FILE
 from tests.harness.ml.narrow_network import NETWORK
 
 Again = Callable[[Artifact, Run, Path], object]
@@ -55,7 +55,11 @@ def test_an_interrupted_publication_leaves_the_former_artifact(
             again(former, finished, streets)
     assert Artifact.load(folder).card == former.card
     assert sha256_of_file(folder / MODEL_FILE) == former.sha256
+    for name in (COMPILED_FILE, SIGNATURE_FILE):
+        (folder / name).write_bytes(b"of the former model")
     again(former, finished, streets)
+    assert not (folder / COMPILED_FILE).exists()
+    assert not (folder / SIGNATURE_FILE).exists()
     assert Artifact.load(folder).sha256 == sha256_of_file(folder / MODEL_FILE) != former.sha256
     assert (folder / "compiled").is_dir()
     assert not list(folder.glob(".*"))

@@ -22,11 +22,12 @@ from ml.training.checkpoint import read_progress
 from ml.training.learner import Learner
 from ml.training.train import publish_best, train
 from ml.training.training_run import Run
-from roadmask.errors import InvalidRequest, TrainingStopped
+from roadmask.errors import InvalidRequest, ModelFailed, TrainingStopped
 from tests.harness.ml.eager import eagerly
 from tests.harness.ml.narrow_network import RECIPE
 from tests.harness.ml.street_folder import write_streets
 from tests.harness.ml.tensorboard_events import read_scalars
+from tests.harness.privileges import bound_by_permissions
 from tests.ml.networks.test_efficientnet_lite import stored_arrays
 
 ENCODER = replace(LITE_UNET.smoke(), crop=(32, 48), budget=32 * 48, batch=6, epochs=1)
@@ -90,6 +91,29 @@ def test_a_loss_that_is_no_number_ends_the_run(finished: Run, tmp_path: Path) ->
     recipe = replace(RECIPE, learning_rate=float("inf"))
     with pytest.raises(TrainingStopped, match=r"--set learning_rate"):
         train(replace(finished, recipe=recipe, folder=tmp_path))
+
+
+def test_answers_that_are_no_numbers_end_the_run(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(*_: object) -> None:
+        raise ModelFailed("The model computes numbers that are not finite.")
+
+    monkeypatch.setattr("ml.inference.segmenter._check_finite", spoil)
+    with pytest.raises(TrainingStopped, match=r"After epoch 1: .*--set learning_rate"):
+        train(replace(finished, recipe=ONE_STEP, folder=tmp_path))
+
+
+def test_validation_images_that_cannot_be_listed_are_told_before_the_first_epoch(
+    finished: Run, tmp_path: Path
+) -> None:
+    streets = write_streets(tmp_path / "streets", 2)
+    (streets / "images/private").mkdir(mode=0)
+    with (
+        bound_by_permissions(),
+        pytest.raises(InvalidRequest, match=r"images/private/ of .* --val"),
+    ):
+        train(replace(finished, validation=(streets,), folder=tmp_path / "run"))
 
 
 def test_precision_is_chosen_once_by_measurement(

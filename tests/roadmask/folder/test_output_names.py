@@ -30,6 +30,7 @@ from tests.harness.images.api_images import picture
         {"\u00e4.jpg": "\u00e4.jpg.png", "a\u0308.tif": "a\u0308.tif.png"},
         {"X.jpg": "X.png", "x.JPG.png": "x.JPG.png.png"},
         {"x.jpg": "x.jpg.png", "X.PNG/y.jpg": "X.PNG/y.png"},
+        {"Front/x.jpg": "Front/x.png", "front/x.jpg": "front/x.png", "y.jpg": "y.png"},
     ],
 )
 def test_no_two_images_share_a_mask(names: dict[str, str]) -> None:

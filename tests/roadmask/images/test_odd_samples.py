@@ -31,10 +31,11 @@ def test_accents_match_however_they_are_composed(
     tmp_path: Path, images: Literal["NFC", "NFD"], masks: Literal["NFC", "NFD"]
 ) -> None:
     # macOS decomposes the names of files.
-    picture(tmp_path / f"images/{normalize(images, 'für')}.png")
-    save(tmp_path / f"masks/{normalize(masks, 'für')}_mask.png", MASK)
-    [sample] = find_samples(tmp_path)
-    assert (read_truth(sample) == MASK).all()
+    for at, of in (("apart/images", "apart/masks"), ("beside", "beside")):
+        picture(tmp_path / f"{at}/{normalize(images, 'für')}.png")
+        save(tmp_path / f"{of}/{normalize(masks, 'für')}_mask.png", MASK)
+        [sample] = find_samples(tmp_path / at.partition("/")[0])
+        assert (read_truth(sample) == MASK).all()
 
 
 def test_a_damaged_avif_mask_fails_alone(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_damaged_avif_mask_fails_alone(tmp_path: Path) -> None:
 
 def test_folders_that_cannot_be_listed_are_named_with_the_cause(tmp_path: Path) -> None:
     folder = tmp_path / "all"
-    for name in ("lost+found", ".Trash-0", "a/private"):
+    for name in ("lost+found", ".Trash-0", "a/private", "own"):
         picture(folder / name / "x.jpg")
         (folder / name).chmod(0)
     with bound_by_permissions():
@@ -68,5 +69,5 @@ def test_folders_that_cannot_be_listed_are_named_with_the_cause(tmp_path: Path) 
         picture(folder / "x.jpg")
         assert read_folder(folder).notes() == [
             "Skipped 2 folders that cannot be listed (Permission denied). Make them readable: "
-            "a/private, lost+found."
+            "a/private, own."
         ]

@@ -116,6 +116,13 @@ def test_zero_is_white_within_the_bits_that_hold_data(bits: int, depth: str) -> 
         assert found.warnings == []
 
 
+def test_bits_concern_no_8_bit_samples_of_which_zero_is_white() -> None:
+    grey = cv2.cvtColor(STREET, cv2.COLOR_RGB2GRAY)
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, 255 - grey, photometric="miniswhite")
+    assert error(read(buffer.getvalue(), Pixels(bits=12)).pixels, grey[..., None]) == 0
+
+
 def test_a_range_is_that_of_the_stored_samples_if_zero_is_white() -> None:
     grey = cv2.cvtColor(STREET, cv2.COLOR_RGB2GRAY)
     buffer = io.BytesIO()
@@ -239,6 +246,10 @@ def test_a_stated_range_that_is_not_finite_is_ignored(limit: float) -> None:
     tifffile.imwrite(buffer, (STREET / 255).astype(np.float32), photometric="rgb", extratags=tags)
     with pytest.raises(UnsupportedFormat, match=r"State it in the job as `pixels"):
         read(buffer.getvalue())
+
+
+@pytest.mark.parametrize("limit", [np.inf, -np.inf, np.nan])
+def test_a_largest_sample_that_is_not_finite_is_ignored(limit: float) -> None:
     buffer = io.BytesIO()
     largest = [(281, "f", 1, limit, True)]
     tifffile.imwrite(buffer, deep(12), photometric="rgb", extratags=largest)
