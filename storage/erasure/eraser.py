@@ -207,8 +207,7 @@ class Eraser:
     def _is_alone(self, erasure: Erasure, kind: Kind, sha256: str) -> bool:
         """Whether these bytes are nobody's but the owner's whose things are erased."""
         owner = erasure.owner
-        # One without owners is of an erasure that was interrupted after it had forgotten them.
-        return owner is None or self._ownership.owners_of(kind, sha256) <= {owner}
+        return owner is None or self._ownership.owners_of(kind, sha256) == {owner}
 
     # What a client can reach
 
