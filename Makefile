@@ -15,9 +15,9 @@ CHECKED := -m "not slow" tests/architecture tests/roadmask tests/storage
 # Node checks the page's code. It is installed as a wheel, so a machine needs Python only.
 NODE_READY := node_modules/.ready
 COMPILED := $(VENV)/.compiled
-# One process of tests more than there are cores, four at most, because many tests wait for a
+# Two processes of tests more than there are cores, four at most, because many tests wait for a
 # server, and each process imports everything; PARALLEL= runs them in one.
-PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
+PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 2))')
 PARALLEL ?= --numprocesses $(PROCESSES)
 # The object store and the length of the runs of faults.
 STORE ?= local
