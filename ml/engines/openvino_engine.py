@@ -21,8 +21,9 @@ STREAM_BYTES = 2**29
 many megapixels more."""
 SIZES = 8
 """Most input sizes whose kernels are kept. Each holds its own copy of the weights."""
-SIZE_BYTES, OTHER_BYTES = 5 * 2**25, 3 * 2**27
-"""Memory for the kernels and layers of each size, and for all else of a worker or small service."""
+SIZE_BYTES, OTHER_BYTES = 6 * 2**25, 3 * 2**27
+"""Memory for the kernels and layers of each size, of lone and of other images, and for all else of
+a worker or small service."""
 TRIM_S = 1.0
 """Seconds without an image after which freed memory goes back to the system."""
 
@@ -97,7 +98,8 @@ class OpenVINOEngine:
     Each image is a request of its own, and as many requests run in parallel as there are cores, as
     far as the memory allows (`BATCH` at most). So an image does not depend on its neighbours, and
     no core waits for another at the end of each layer. It makes no difference if the images come as
-    a batch or from as many threads.
+    a batch or from as many threads. Only a lone image, which comes while no other is computed, is
+    shared by these cores: it ends sooner, and its logits are the same.
 
     Kernels are compiled for one size at a time, because kernels for any size took a third longer.
     """
@@ -113,26 +115,51 @@ class OpenVINOEngine:
         self.max_concurrency = 2 * streams
         self._options = {
             "INFERENCE_PRECISION_HINT": precision,
-            "NUM_STREAMS": streams,
+            # OpenVINO counts the cores of the machine, whatever the quota of a container is.
+            "INFERENCE_NUM_THREADS": cores(),
             # Workers that share a machine would all be pinned to its first cores.
             "ENABLE_CPU_PINNING": False,
         }
-        self._sizes = sizes
-        self._compiled: OrderedDict[tuple[int, int], Compiled] = OrderedDict()
-        """By size, the last used at the end."""
+        self._streams = streams
+        self._kept = 2 * sizes
+        """Most networks in `_compiled`: those of lone and of other images."""
+        self._compiled: OrderedDict[tuple[int, int, bool], Compiled] = OrderedDict()
+        """By height, width, and whether for lone images; the last used at the end."""
         self._compiling = threading.Lock()
         """Guards `_compiled`."""
+        self._running = 0
+        """Images that are computed, of all sizes."""
+        self._counting = threading.Lock()
+        """Guards `_running`."""
 
     def warm(self, height: int, width: int) -> None:
         """Compile the kernels for that size and run them once."""
         # No more images than the streams take: the logits of each are many megabytes.
-        images = min(BATCH, self.max_concurrency)
-        for _ in self.logits(np.zeros((images, height, width, 3), np.uint8)):
-            pass
+        for images in (1, min(BATCH, self.max_concurrency)):
+            for _ in self.logits(np.zeros((images, height, width, 3), np.uint8)):
+                pass
 
     def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
         """See `Engine`."""
-        compiled = self._compiled_for(*batch.shape[1:3])
+        with self._counted(len(batch)) as is_lone:
+            yield from self._logits(batch, is_lone)
+
+    @contextmanager
+    def _counted(self, images: int) -> Iterator[bool]:
+        """Count running images until the `with` block ends; whether they are a lone one, for which
+        there is more than one core."""
+        with self._counting:
+            is_lone = images == 1 and self._running == 0 and self._streams > 1
+            self._running += images
+        try:
+            yield is_lone
+        finally:
+            with self._counting:
+                self._running -= images
+
+    def _logits(self, batch: NDArray[np.uint8], is_lone: bool) -> Iterator[NDArray[np.float32]]:
+        _, height, width, _ = batch.shape
+        compiled = self._compiled_for(height, width, is_lone)
         with compiled.in_use():
             begun = [compiled.begin(image[None]) for image in batch]
             try:
@@ -152,16 +179,18 @@ class OpenVINOEngine:
         if any(trims):
             trim_heap()
 
-    def _compiled_for(self, height: int, width: int) -> Compiled:
+    def _compiled_for(self, height: int, width: int, is_lone: bool) -> Compiled:
+        key = height, width, is_lone
         with self._compiling:
-            if (height, width) not in self._compiled:
-                while len(self._compiled) >= self._sizes:
+            if key not in self._compiled:
+                while len(self._compiled) >= self._kept:
                     self._compiled.popitem(last=False)
-                self._compiled[height, width] = self._compile(height, width)
-            self._compiled.move_to_end((height, width))
-            return self._compiled[height, width]
+                self._compiled[key] = self._compile(height, width, 1 if is_lone else self._streams)
+            self._compiled.move_to_end(key)
+            return self._compiled[key]
 
-    def _compile(self, height: int, width: int) -> Compiled:
+    def _compile(self, height: int, width: int, streams: int) -> Compiled:
         network = self._network.clone()
         network.reshape([1, height, width, 3])
-        return Compiled(self._core.compile_model(network, "CPU", self._options))
+        options = self._options | {"NUM_STREAMS": streams}
+        return Compiled(self._core.compile_model(network, "CPU", options))

@@ -61,6 +61,45 @@ def test_logits_belong_to_their_reader(engine: OpenVINOEngine) -> None:
     np.testing.assert_array_equal(logits, kept)
 
 
+def test_a_lone_image_has_the_logits_that_it_has_beside_others(engine: OpenVINOEngine) -> None:
+    batch = images(4)
+    together = [logits.tobytes() for logits in engine.logits(batch)]
+    for image, expected in zip(batch, together, strict=True):
+        (lone,) = engine.logits(image[None])
+        assert lone.tobytes() == expected
+
+
+def test_only_a_lone_image_is_shared_by_the_cores(
+    network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino_engine, "cores", lambda: 2)
+    engine = OpenVINOEngine(network, "f32", range(1, 8))
+    compiled: list[int] = []
+    compile_size = engine._compile
+
+    def compile_counted(height: int, width: int, streams: int) -> Compiled:
+        compiled.append(streams)
+        return compile_size(height, width, streams)
+
+    monkeypatch.setattr(engine, "_compile", compile_counted)
+    first = engine.logits(images(1))
+    next(first)
+    assert compiled == [1]
+    assert len(list(engine.logits(images(1)))) == 1
+    assert compiled == [1, 2], "the first one still runs"
+    assert list(first) == []
+    assert len(list(engine.logits(images(1)))) == 1
+    assert len(list(engine.logits(images(3)))) == 3
+    assert compiled == [1, 2], "both are kept"
+
+
+def test_one_core_compiles_a_size_once(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_engine, "cores", lambda: 1)
+    engine = OpenVINOEngine(network, "f32", range(1, 8))
+    engine.warm(32, 32)
+    assert len(engine._compiled) == 1
+
+
 def test_a_size_that_rests_gives_back_its_memory_and_computes_the_same(
     engine: OpenVINOEngine,
 ) -> None:
@@ -106,14 +145,14 @@ def test_what_was_freed_goes_back_to_the_system_once_and_before_the_layers(
 def test_the_size_that_was_used_longest_ago_leaves(
     network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openvino_engine, "memory_bytes", lambda: OTHER_BYTES + 2 * SIZE_BYTES)
+    monkeypatch.setattr(openvino_engine, "memory_bytes", lambda: OTHER_BYTES + SIZE_BYTES)
     engine = OpenVINOEngine(network, "f32", range(1, 8))
     compiled: list[int] = []
     compile_size = engine._compile
 
-    def compile_counted(height: int, width: int) -> Compiled:
+    def compile_counted(height: int, width: int, streams: int) -> Compiled:
         compiled.append(width)
-        return compile_size(height, width)
+        return compile_size(height, width, streams)
 
     monkeypatch.setattr(engine, "_compile", compile_counted)
     for width in (32, 64, 32, 96, 32, 64):
