@@ -124,8 +124,8 @@ class Deployments:
     @records_guard()
     def preload_request(self) -> str | None:
         """Return the last preload request: the version, a space, and a random suffix."""
-        request = self._redis.get(PRELOAD)
-        return None if request is None else text(request, errors="replace")
+        request = text(self._redis.get(PRELOAD) or b"", errors="replace")
+        return request if request.strip() else None  # a blank one names no version
 
     def promote(self, model: str) -> Deployment:
         """Put a version into service; no entry is made if it is in service already."""

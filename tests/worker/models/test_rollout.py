@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from roadmask.errors import ModelFailed
-from storage.models.deployments import Deployments
+from storage.models.deployments import PRELOAD, Deployments
 from storage.objects.local import LocalStore
 from tests.harness.worker.tiny_model import Brightness, TinyArtifact, models_loaded_by
 from worker.models.loaded import LoadedModels
@@ -115,3 +115,14 @@ def test_a_worker_starts_with_the_promoted_model_or_its_own_if_that_does_not_loa
     late = models_loaded_by(loading.load)
     ModelRollout(deployments, late).load_initial()
     assert str(late.in_service.model_version) == OWN
+
+
+@pytest.mark.parametrize("request_", [b"", b" \n"])
+def test_a_blank_request_in_redis_is_none(
+    rollout: ModelRollout, deployments: Deployments, redis: Redis, request_: bytes
+) -> None:
+    rollout.load_initial()
+    redis.set(PRELOAD, request_, ex=60)
+    rollout.poll()
+    assert deployments.preload_request() is None
+    assert rollout.refused == []
