@@ -15,6 +15,7 @@ from storage.access.readers import Readers
 from storage.catalogue.catalogue import Catalogue
 from storage.catalogue.index import BATCH, CatalogueIndex
 from storage.catalogue.spaces import listing_spaces
+from storage.objects.keys import dataset_marker_key
 
 
 class DatasetSharing:
@@ -34,7 +35,7 @@ class DatasetSharing:
         """Let these keys, and no others, read a dataset of the caller.
 
         Raises `DatasetNotFound`, `DatasetTaken` for one of another key, and `Conflict` for one of
-        no key.
+        no key, or whose owner is not known.
         """
         before = self._own_marker(caller, name)
         after = self._ownership.share_dataset(name, before, readers)
@@ -71,4 +72,9 @@ class DatasetSharing:
             raise Conflict("This dataset belongs to no key, so every key reads it already.")
         if marker is None or not caller.owns(marker.owner):
             raise DatasetTaken("Only the key that a dataset belongs to shares it.")
+        if marker.owner == UNREADABLE:  # a new marker would be without the owner
+            raise Conflict(
+                f"The file {dataset_marker_key(name)} in the object store, which says to which key "
+                "this dataset belongs, cannot be read. Restore it; it is read again each minute."
+            )
         return marker

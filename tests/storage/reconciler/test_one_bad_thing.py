@@ -12,18 +12,21 @@ from typing import Any
 
 import pytest
 
-from roadmask.errors import RecordsUnavailable, RoadmaskError
+from roadmask.errors import Conflict, RecordsUnavailable, RoadmaskError
+from storage.access.caller import ANYBODY, owner_alone
 from storage.access.ownership import DATASET_OWNERS, UPLOADS_OF
+from storage.access.readers import Readers
 from storage.backends import StorageBackends
 from storage.jobs.archive import final_record_key
 from storage.jobs.job_file import read_job_file
 from storage.jobs.keys import DUE_DELIVERIES, UNREADABLE, job_key
 from storage.jobs.results import read_sealed, sealed_key
 from storage.objects import local
-from storage.objects.keys import OWNERS, job_file_key, job_prefix
+from storage.objects.keys import DATASETS, OWNERS, job_file_key, job_prefix
 from storage.redis_text import text
 from tests.harness.storage.records_harness import RecordsHarness
 from tests.harness.waiting import wait_until
+from tests.storage.catalogue.entries import fill
 
 JSON = "application/json"
 URL = "https://hooks.example.com/roadmask"
@@ -224,6 +227,29 @@ def test_an_odd_marker_of_a_dataset_stops_no_rebuild(harness: RecordsHarness, na
     assert harness.redis.hget("rm:epoch", "server")
     assert harness.redis.hkeys(UNREADABLE) == [b"datasets/odd.json"]
     assert harness.redis.hget(DATASET_OWNERS, "odd") == b'{"owner": "unreadable"}'
+
+
+def test_a_dataset_whose_marker_cannot_be_read_is_shared_once_its_owner_is_known(
+    harness: RecordsHarness,
+) -> None:
+    storage = StorageBackends.build(harness.redis, harness.store, harness.settings)
+    camera = owner_alone("camera")
+    storage.ownership.claim_dataset(camera, "night", is_new=True)
+    fill(storage.catalogue.seen_by(camera), "night", ["a"])
+    [key] = harness.store.keys(DATASETS)
+    marker = harness.store.get(key)
+    harness.store.put(key, b"{", JSON)
+    harness.redis.flushall()
+    harness.reconciler.run()
+    with pytest.raises(Conflict, match=key):
+        storage.dataset_sharing.share(ANYBODY, "night", Readers(keys=("other",)))
+    assert harness.store.get(key) == b"{"
+    harness.store.put(key, marker, JSON)
+    storage.dataset_sharing.restore(key)
+    storage.dataset_sharing.share(ANYBODY, "night", Readers(keys=("other",)))
+    shared = storage.ownership.dataset("night")
+    assert shared is not None
+    assert (shared.owner, shared.readers) == ("camera", ("other",))
 
 
 def test_a_huge_round_is_not_counted_down(harness: RecordsHarness) -> None:
