@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 
-from roadmask.errors import ImageNotFound, InvalidRequest
+from roadmask.errors import ImageNotFound, InvalidRequest, TruthNotFound
 from roadmask.schemas.ids import check_dataset_name, check_image_id, uploaded_id
 from roadmask.schemas.images import CatalogueEntry, Dataset, Image, ImagePage
 from storage.access.caller import ANYBODY, Caller, owner_alone
@@ -129,7 +129,7 @@ class Catalogue:
         written = self._write_new(images)
         # An erasure may have removed some meanwhile.
         self._uploads(entries)
-        self._check_truths(images)
+        self._check_written(images)
         return written
 
     def set_truth(self, image_id: str, sha256: str) -> Image:
@@ -149,7 +149,7 @@ class Catalogue:
         changed = image.model_copy(update={"truth_sha256": sha256, "earlier_truths": earlier})
         self._check_truths([changed])
         self._write([changed])
-        self._check_truths([changed])  # an erasure may have removed it meanwhile
+        self._check_written([changed])
         return changed
 
     def get(self, image_id: str) -> Image:
@@ -374,19 +374,19 @@ class Catalogue:
         except Exception as error:
             return error
 
-    def write_entry_again(self, key: str) -> bool:
-        """Write a damaged entry again if Redis has it."""
-        image = self._index.get_many([key.removeprefix(CATALOGUE).removesuffix("!.json")])[0]
-        if image is None:
-            # The key of an id with other characters has its hash only.
-            image = next((one for one in self.walk("") if catalogue_key(one.id) == key), None)
-        if image is not None:
-            write_entry(self._store, image)
-        return image is not None
-
     def _check_truths(self, images: Sequence[Image]) -> None:
         truths = [image.truth_sha256 for image in images if image.truth_sha256]
         self._truths.check(images, self._ownership.visible(self._caller, "truths", truths))
+
+    def _check_written(self, images: Sequence[Image]) -> None:
+        """Check the truths again: an erasure may have removed some before the entries were there,
+        and found no entry to drop them from."""
+        try:
+            self._check_truths(images)
+        except TruthNotFound as error:
+            for sha256 in error.extra["missing"]:
+                self.drop_truth(sha256)
+            raise
 
     def _uploads(self, entries: Sequence[CatalogueEntry]) -> list[Image]:
         found = self._index.get_many([uploaded_id(entry.sha256) for entry in entries])

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from roadmask.errors import RecordUnreadable
 from storage.catalogue.catalogue import Catalogue
-from storage.catalogue.entry import read_entry
-from storage.objects.keys import CATALOGUE, image_key, truth_key
+from storage.catalogue.entry import read_entry, write_entry
+from storage.objects.keys import CATALOGUE, catalogue_key, image_key, truth_key
 from storage.objects.store import ObjectStore
 from storage.verification.checked import Checked, check_each
 
@@ -21,7 +21,7 @@ def verify_catalogue(
         try:
             image = read_entry(store, key)
         except RecordUnreadable as error:
-            if repair and catalogue.write_entry_again(key):
+            if repair and _write_again(store, catalogue, key):
                 return Checked(key, error.detail, "it is written again from Redis")
             return Checked(key, f"{error.detail} Upload or register the image again.")
         if not store.exists(image_key(image.sha256)):
@@ -38,3 +38,14 @@ def verify_catalogue(
         return Checked(key)
 
     return check_each(store, store.keys(CATALOGUE), check)
+
+
+def _write_again(store: ObjectStore, catalogue: Catalogue, key: str) -> bool:
+    """Write a damaged entry again if Redis has it."""
+    [image] = catalogue.get_many([key.removeprefix(CATALOGUE).removesuffix("!.json")])
+    if image is None:
+        # The key of an id with other characters has its hash only.
+        image = next((one for one in catalogue.walk("") if catalogue_key(one.id) == key), None)
+    if image is not None:
+        write_entry(store, image)
+    return image is not None

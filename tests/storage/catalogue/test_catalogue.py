@@ -21,6 +21,7 @@ from roadmask.settings import Settings
 from storage.access.caller import ANYBODY, owner_alone
 from storage.backends import StorageBackends
 from storage.catalogue.catalogue import Catalogue
+from storage.catalogue.entry import read_entry
 from storage.catalogue.uploaded_image import UploadedImage
 from storage.connections import connect_redis
 from storage.objects.keys import catalogue_key
@@ -320,3 +321,7 @@ def test_a_truth_that_is_erased_while_it_is_set_is_missing(
     with pytest.raises(TruthNotFound) as error:
         getattr(storage.catalogue, change)(*arguments[change])
     assert error.value.extra["missing"] == [truth]
+    image_id = {"register": "scenes/a", "set_truth": f"sha256-{image}"}[change]
+    assert storage.catalogue.get(image_id).truth_sha256 is None
+    assert read_entry(store, catalogue_key(image_id)).truth_sha256 is None
+    assert ids(storage.catalogue.page(with_truth=True).images) == []
