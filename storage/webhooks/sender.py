@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
 
+import anyio.to_thread
 import httpx
 from standardwebhooks import Webhook
 
@@ -134,7 +135,11 @@ class WebhookSender:
         body = webhook_body(delivery, self._public_url)
         headers = self._signed(delivery.id, body) | {"Host": url.netloc.decode("ascii")}
         unreachable: httpx.ConnectError | httpx.ConnectTimeout | None = None
-        addresses = await asyncio.to_thread(self._policy.addresses, url)
+        # Nothing ends a look-up of a name: the thread is left to it when the time of the attempt is
+        # over.
+        addresses = await anyio.to_thread.run_sync(
+            self._policy.addresses, url, abandon_on_cancel=True
+        )
         # Proxies from the environment would connect to an address that was not checked.
         async with httpx.AsyncClient(
             verify=self._tls, timeout=TIMEOUT, follow_redirects=False, trust_env=False

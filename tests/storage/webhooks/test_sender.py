@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -162,6 +163,33 @@ def test_a_name_that_changes_its_address_leads_nowhere_else(
     assert call.headers["host"].startswith("hooks.example.com:")
     assert (delivery.attempts, len(looked_up)) == (3, 3)
     assert "127.0.0.2, which is no public address" in (delivery.last_error or "")
+
+
+def test_an_attempt_ends_in_time_while_the_look_up_of_its_host_hangs(
+    service: ServiceHarness,
+    deliveries: Deliveries,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = Event()
+    look_up = socket.getaddrinfo
+
+    def hanging(host: Any, *args: Any, **options: Any) -> Any:
+        if host == "hooks.example.com":
+            answered.wait(30)
+        return look_up("127.0.0.1", *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    monkeypatch.setattr(webhook_sender, "ATTEMPT_S", 0.2)
+    job_id = ended(service, "https://hooks.example.com/roadmask")
+    start = time.monotonic()
+    try:
+        delivery = sent(deliveries, settings, job_id)
+    finally:
+        answered.set()
+    assert time.monotonic() - start < 10
+    assert (delivery.state, delivery.attempts) == ("failed", 3)
+    assert "did not answer within 0.2 s" in (delivery.last_error or "")
 
 
 def webhook_env(settings: Settings) -> dict[str, str]:
