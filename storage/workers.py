@@ -75,6 +75,7 @@ class _Status(Worker):
     qualities: dict[str, dict[str, QualityInfo]] = Field(default_factory=dict)
     ready: str | None = None
     refused: list[str] = Field(default_factory=list)
+    unloadable: list[str] = Field(default_factory=list)
 
 
 def _parsed(status: bytes | None) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ from worker.background.watchdog_process import RESTART_S, WatchdogProcess
 from worker.background.watched_worker import WatchedWorker
 from worker.models.loaded import LoadedModels
 from worker.models.rollout import POLL_S, ModelRollout
+from worker.models.unloadable import UnloadableModels
 from worker.pipeline.batch_size import BatchSizer
 from worker.pipeline.fetch import Fetcher
 from worker.pipeline.inference import InferenceRunner
@@ -43,7 +44,6 @@ class WorkerProcess:
     def __init__(self, settings: Settings, models: LoadedModels, lanes: frozenset[Lane]) -> None:
         self._storage = storage = StorageBackends.open(settings)
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
-        core_count = cores()
         self._watchdog_process = WatchdogProcess(WatchedWorker.of(worker_id, settings))
         table = self._watchdog_process.table
         watchdog = Watchdog(settings.item_deadline_s, table=table)
@@ -51,21 +51,22 @@ class WorkerProcess:
         self._settings, self._models, self.queue = settings, models, storage.queue
         self._rollout = ModelRollout(storage.deployments, models)
 
-        batch_sizer = BatchSizer(settings.max_batch, minimum=core_count)
+        batch_sizer = BatchSizer(settings.max_batch, minimum=cores())
         max_pixels, report_damaged = settings.max_image_pixels, storage.catalogue.report_damaged
         self._sandbox = sandbox = Sandbox(max_pixels, settings.item_deadline_s)
         fetcher = Fetcher(
             storage.store, max_pixels, settings.max_batch, watchdog, sandbox, report_damaged
         )
-        self._inference = InferenceRunner(models, batch_sizer, watchdog, threads=2 * core_count)
+        self._inference = InferenceRunner(models, batch_sizer, watchdog, threads=2 * cores())
         masks = MaskStore(storage.store, report_damaged, watchdog)
         pipeline = Pipeline(models, fetcher, self._inference, masks, settings.item_deadline_s)
 
         renewer = LeaseRenewer(storage.leases, table)
         # The longest step of a chunk is one image, which may be begun again behind another.
         self.consumption = Consumption(lanes, 3 * settings.item_deadline_s, models.downloaded)
+        self._unloadable = UnloadableModels(storage.workers, worker_id)
         attempts = AttemptRunner(
-            pipeline, storage.leases, self.consumption, commit_timeout_s=settings.lease_s
+            pipeline, storage.leases, self.consumption, self._unloadable, settings.lease_s
         )
         self.chunks = ChunkRunner(
             storage.leases,
@@ -140,5 +141,6 @@ class WorkerProcess:
             "loaded": self._models.loaded,
             "ready": self._rollout.ready,
             "refused": self._rollout.refused,
+            "unloadable": self._unloadable.names,
             "outage": self.chunks.outage,
         }

@@ -29,6 +29,7 @@ from roadmask.schemas.jobs import Problem, Result
 from storage.jobs.leases import Claim, ClaimedItem, Leases
 from storage.telemetry.log_context import bound
 from worker.metrics import ATTEMPTS, ITEMS, observe_stages
+from worker.models.unloadable import UnloadableModels
 from worker.pipeline.image_task import ImageTask
 from worker.pipeline.pipeline import Pipeline, Segmentation
 from worker.work.consumption import Consumption
@@ -37,6 +38,8 @@ COMMIT_RETRY_S = 0.5
 UNCERTAIN = (ModelFailed, ModelNotLoaded, EngineNotFound, DeadlineExceeded, DecoderCrashed)
 """Errors whose cause may be the image, or the state of the machine: scarce memory, busy cores, a
 model that it cannot load."""
+NO_MODEL = (ModelNotLoaded, EngineNotFound)
+"""Errors that say nothing of the image: this worker cannot run the model of its job."""
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,8 @@ class Verdict(StrEnum):
     IGNORED = "ignored"
     """The job ended or the lease was lost meanwhile, so the outcome did not count."""
     RETURNED = "returned"
-    """A service was unavailable. Releasing the chunk takes the attempt back."""
+    """A service was unavailable, or only another worker may load the model. Releasing the chunk
+    takes the attempt back."""
     SUSPECT = "suspect"
     """The cause may be the item or not: it has attempts left, and runs again, alone."""
 
@@ -88,10 +92,12 @@ class AttemptRunner:
         pipeline: Pipeline,
         leases: Leases,
         consumption: Consumption,
+        unloadable: UnloadableModels,
         commit_timeout_s: float,
     ) -> None:
         self._pipeline = pipeline
         self._leases = leases
+        self._unloadable = unloadable
         self._consumption = consumption
         self._commit_timeout_s = commit_timeout_s
         self._stopping = threading.Event()
@@ -204,11 +210,7 @@ class AttemptRunner:
         """The outcome of an attempt. Raises what another attempt may not meet, if there is one."""
         is_last = item.attempts + 1 >= self._leases.max_attempts
         try:
-            task = self._task(claim, item, isolated=isolated)
-            try:
-                result, confusion = self._pipeline.segment(task)
-            finally:
-                observe_stages(claim.lane, task.timings)
+            result, confusion = self._segment(claim, item, isolated)
             return Outcome(result=result, confusion=confusion)
         except Unavailable:
             raise
@@ -222,6 +224,35 @@ class AttemptRunner:
             log.exception("the last attempt at the item fails")
             fault = ItemError(f"Segmenting raised {type(error).__name__}: {error}"[:500])
             return Outcome(error=Problem.model_validate(fault.problem()))
+
+    def _segment(self, claim: Claim, item: ClaimedItem, isolated: bool) -> Segmentation:
+        """Raises `Unavailable` where only this worker has no model."""
+        try:
+            task = self._task(claim, item, isolated=isolated)
+        except Exception as error:
+            self._leave_to_others(claim, error)
+            raise
+        try:
+            found = self._pipeline.segment(task)
+        except NO_MODEL as error:
+            self._leave_to_others(claim, error)
+            raise
+        finally:
+            observe_stages(claim.lane, task.timings)
+        if not found.result.cached:
+            self._unloadable.remove(claim.model)
+        return found
+
+    def _leave_to_others(self, claim: Claim, error: Exception) -> None:
+        """Raise `Unavailable` if another worker may load the model of a job that this one cannot.
+
+        Each worker that fails says so. So the attempts count once nobody is left that may load it.
+        """
+        if isinstance(error, Unavailable):
+            return
+        self._unloadable.add(claim.model)
+        if self._unloadable.may_load_elsewhere(claim.model, claim.lane):
+            raise Unavailable(f"This worker cannot run the model {claim.model}: {error}") from error
 
     def _commit(self, claim: Claim, item: ClaimedItem, outcome: Outcome) -> bool:
         deadline = time.monotonic() + self._commit_timeout_s
