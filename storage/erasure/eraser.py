@@ -36,6 +36,7 @@ from storage.erasure.redactor import Redactor
 from storage.jobs.job_file import delete_job, read_job_file, stored_job_ids
 from storage.jobs.keys import DUE_DELIVERIES, FINALIZING, JOBS, all_parts, job_key, open_key
 from storage.jobs.records import JobRecords
+from storage.jobs.results import unsealed_results
 from storage.objects.keys import image_key, thumbnail_prefix, truth_key, upload_marker_key
 from storage.objects.listing import delete_found
 from storage.objects.store import ObjectStore
@@ -377,8 +378,7 @@ class Eraser:
                 pipe.zrem(open_key(lane), job_id)
             pipe.srem(FINALIZING, job_id)
             pipe.zrem(JOBS, job_id)
-            results = self._redis.scan_iter(f"{job_key(job_id)}:results:*", count=1000)
-            pipe.delete(*all_parts(job_id), *results)
+            pipe.delete(*all_parts(job_id), *unsealed_results(self._redis, job_id))
             pipe.execute()
         delete_job(self._store, job_id)
 

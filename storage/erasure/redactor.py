@@ -12,9 +12,8 @@ from redis import Redis
 from roadmask.errors import ObjectNotFound, RecordUnreadable
 from storage.connections import records_guard
 from storage.jobs.job_file import read_job_file
-from storage.jobs.keys import job_key
 from storage.jobs.manifest import each_item
-from storage.jobs.results import JSONL, Line, parse_sealed, results_prefix
+from storage.jobs.results import JSONL, Line, parse_sealed, results_prefix, unsealed_results
 from storage.objects.keys import confidence_key, facts_key
 from storage.objects.listing import delete_found
 from storage.objects.store import ObjectStore
@@ -76,7 +75,7 @@ class Redactor:
     def _redact_unsealed(self, job_id: str, places: dict[int, str], gone: set[str]) -> int:
         objects = 0
         with records_guard():
-            for key in self._redis.scan_iter(f"{job_key(job_id)}:results:*", count=1000):
+            for key in unsealed_results(self._redis, job_id):
                 for index, sha256 in places.items():
                     found = self._redis.hget(key, str(index))
                     if not found:

@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from roadmask.errors import ObjectNotFound
 from roadmask.masks.scores import scores
 from roadmask.masks.taxonomy import CITYSCAPES
 from roadmask.schemas.jobs import Problem, Result
 from storage.jobs.item_bytes import is_final
-from storage.jobs.keys import items_key, job_key, results_key
+from storage.jobs.keys import RESULTS, items_key, job_key, results_key, unsealed_key
 from storage.jobs.scripts import JobScripts
 from storage.objects.keys import job_prefix
 from storage.objects.store import ObjectStore
+from storage.redis_text import texts
 
 SIZE = len(CITYSCAPES)
 JSONL = "application/jsonl"
@@ -51,6 +53,17 @@ def encode_result(result: Result, confusion: NDArray[np.int64] | None) -> bytes:
     if confusion is not None:
         line["confusion"] = cells(confusion)
     return _json(line)
+
+
+def unsealed_results(redis: Redis, job_id: str) -> list[str]:
+    """The keys of the results of a job that are in Redis. Raises what redis-py raises."""
+    try:
+        chunks: Any = redis.smembers(unsealed_key(job_id))
+        return [results_key(job_id, int(chunk)) for chunk in chunks]
+    except (ResponseError, ValueError):
+        # The list is damaged: all keys of Redis are read.
+        found = redis.scan_iter(f"{job_key(job_id)}{RESULTS}*", count=1000)
+        return texts(found)
 
 
 def encode_error(error: Problem) -> bytes:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from storage.access.caller import ANYBODY
+from storage.backends import StorageBackends
 from storage.erasure.redactor import Redactor
+from storage.jobs.keys import results_key, unsealed_key
 from tests.harness.storage.key_leaks import find_key_leaks
 from tests.harness.storage.records_harness import RecordsHarness, manifest_item
 
@@ -40,3 +44,26 @@ def test_results_that_are_sealed_meanwhile_are_emptied_in_the_store(
     assert first.result.shares == {}
     assert all(item.result and item.result.shares for item in others)
     assert redactor.redact(job_id, {image}, set()) == 0
+
+
+@pytest.mark.parametrize("damage", [None, "type", "x"])
+def test_results_in_redis_are_found_without_a_look_at_all_keys(
+    harness: RecordsHarness, damage: str | None
+) -> None:
+    storage = StorageBackends.build(harness.redis, harness.store, harness.settings)
+    jobs = [harness.accept(4) for _ in range(2)]
+    for job_id in jobs:
+        harness.succeed(harness.begin(job_id), 0)
+        if damage == "type":
+            harness.redis.delete(unsealed_key(job_id))
+            harness.redis.set(unsealed_key(job_id), "x")
+        elif damage:
+            harness.redis.sadd(unsealed_key(job_id), damage)
+    harness.redis.config_resetstat()
+    redactor = Redactor(harness.redis, harness.store, lambda _: set())
+    assert redactor.redact(jobs[0], {manifest_item(0).sha256}, set()) == 0
+    line = json.loads(harness.redis.hget(results_key(jobs[0], 0), "0") or b"")
+    assert line["result"]["shares"] == {}
+    storage.eraser.job(ANYBODY, jobs[1])
+    assert not harness.redis.exists(results_key(jobs[1], 0))
+    assert ("cmdstat_scan" in harness.redis.info("commandstats")) == bool(damage)
