@@ -96,9 +96,14 @@ class CatalogueIndex:
         """Add uploads, whose entries exist, to the lists of the caller."""
         for start in range(0, len(image_ids), BATCH):
             batch = image_ids[start : start + BATCH]
+            # Another key that has the bytes may have given them a truth of its own.
+            found = self.get_many(batch)
+            annotated = [image.id for image in found if image and image.truth_sha256]
             with records_guard(), self._redis.pipeline(transaction=False) as pipe:
                 for space in self._spaces.write:
                     pipe.zadd(space, dict.fromkeys(batch, 0))
+                    if annotated:
+                        pipe.zadd(f"{space}{TRUTH}", dict.fromkeys(annotated, 0))
                 pipe.execute()
 
     def unlist_uploads(self, images: Iterable[Image]) -> None:
@@ -108,6 +113,7 @@ class CatalogueIndex:
             with records_guard(), self._redis.pipeline(transaction=False) as pipe:
                 for space in {OWNED, *self._spaces.write}:
                     pipe.zrem(space, *batch)
+                    pipe.zrem(f"{space}{TRUTH}", *batch)
                 pipe.execute()
 
     def mark_damaged(self, sha256: str) -> None:

@@ -176,3 +176,16 @@ def test_a_wrong_name_of_an_upload_is_given_anew(storage: StorageBackends, redis
     assert storage.ownership.filenames(camera, "images", [sha("one")]) == {sha("one"): "\ufffd"}
     storage.ownership.add_upload(camera, "images", sha("one"), 9, "1.png")
     assert storage.ownership.filenames(camera, "images", [sha("one")]) == {sha("one"): "1.png"}
+
+
+def test_a_rebuild_lists_the_uploads_of_a_key_that_have_a_truth(
+    storage: StorageBackends, store: LocalStore, redis: Redis
+) -> None:
+    own = storage.catalogue.seen_by(owner_alone("camera"))
+    own.own_upload("images", sha("one"), 9)
+    upload(own, "one")
+    own.set_truth(f"sha256-{sha('one')}", upload_truth(store))
+    redis.flushall()
+    storage.reconciler.run()
+    assert own.page(with_truth=True).total == 1
+    assert own.page(with_truth=False).images == []
