@@ -154,6 +154,13 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, no_answer) or is_busy or _cannot_write(error)
 
 
+def raise_outage(error: Exception, store: ObjectStore) -> None:
+    """Raise if Redis or the whole store is away, and the error is not one of a single record."""
+    if is_outage(error):
+        raise error
+    store.check()
+
+
 @contextmanager
 def records_guard() -> Iterator[None]:
     """Raise `RecordsUnavailable` when Redis is out of reach, loading, full or read-only.

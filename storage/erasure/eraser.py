@@ -30,7 +30,7 @@ from storage.access.caller import Caller, owner_alone
 from storage.access.ownership import Kind, Ownership
 from storage.catalogue.catalogue import Catalogue
 from storage.catalogue.index import BATCH
-from storage.connections import is_outage, records_guard
+from storage.connections import raise_outage, records_guard
 from storage.erasure.erasure import Erased, Erasure, ErasureRecords
 from storage.erasure.redactor import Redactor
 from storage.jobs.job_file import delete_job, read_job_file, stored_job_ids
@@ -178,9 +178,7 @@ class Eraser:
                 settled = False
             erasure = erasure.counted(self._sweep(erasure))
         except Exception as error:
-            if is_outage(error):
-                raise
-            self._store.check()  # raises if the whole store is away
+            raise_outage(error, self._store)
             log.error("the erasure %s of %s goes on later: %r", erasure.id, erasure.name, error)
             return False
         if settled:
@@ -338,13 +336,20 @@ class Eraser:
             return 0
         gone = set(erasure.images) - self._uploaded(erasure.images)
         objects = self._remove_other_names(erasure, gone)
+        damaged: Exception | None = None
         for job_id in stored_job_ids(self._store):
-            if erasure.owner is None or erasure.owner == self._owner(job_id):
-                # A later job may be of images that were uploaded again.
-                whose = wanted if job_id < erasure.id else gone
-                objects += self._redactor.redact(job_id, whose, gone)
+            # A later job may be of images that were uploaded again.
+            whose = wanted if job_id < erasure.id else gone
+            try:
+                if erasure.owner is None or erasure.owner == self._owner(job_id):
+                    objects += self._redactor.redact(job_id, whose, gone)
+            except Exception as error:
+                raise_outage(error, self._store)
+                damaged = error
         for sha256 in gone:
             objects += self._delete_bytes(sha256)
+        if damaged:  # the results of one job keep those of no other
+            raise damaged
         return objects
 
     def _remove_other_names(self, erasure: Erasure, gone: set[str]) -> int:

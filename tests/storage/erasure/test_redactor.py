@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from storage.access.caller import ANYBODY
+from storage.access.caller import ANYBODY, owner_alone
 from storage.backends import StorageBackends
+from storage.erasure.erasure import Erased
 from storage.erasure.redactor import Redactor
 from storage.jobs.keys import results_key, unsealed_key
 from tests.harness.storage.key_leaks import find_key_leaks
@@ -67,3 +69,20 @@ def test_results_in_redis_are_found_without_a_look_at_all_keys(
     storage.eraser.job(ANYBODY, jobs[1])
     assert not harness.redis.exists(results_key(jobs[1], 0))
     assert ("cmdstat_scan" in harness.redis.info("commandstats")) == bool(damage)
+
+
+def test_a_damaged_result_keeps_no_other_job_from_being_emptied(harness: RecordsHarness) -> None:
+    storage = StorageBackends.build(harness.redis, harness.store, harness.settings)
+    bad, good = (harness.accept(4) for _ in range(2))
+    for job_id in (bad, good):
+        harness.succeed(harness.begin(job_id), 0)
+    sha256 = manifest_item(0).sha256
+    harness.redis.hset(results_key(bad, 0), "0", "{")
+    record = storage.eraser.records.begin(Erased.IMAGE, f"sha256-{sha256}", owner_alone("one"))
+    record = replace(record, owner=None, images=(sha256,), hidden_ms=1)
+    storage.eraser.records.save(record)
+    assert storage.eraser.sweep() == 0
+    line = json.loads(harness.redis.hget(results_key(good, 0), "0") or b"")
+    assert line["result"]["shares"] == {}
+    harness.redis.hdel(results_key(bad, 0), "0")
+    assert storage.eraser.sweep() == 1
