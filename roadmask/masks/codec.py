@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from roadmask.errors import InvalidRequest, ItemError
+from roadmask.errors import ImageTooLarge, InvalidRequest, ItemError
 from roadmask.images.raw_mode import grey_factor
-from roadmask.images.sniffing import sniff
+from roadmask.images.sniffing import MAX_SIDE, sniff
 from roadmask.masks.indexed_png import as_grey_png, grey_png, indexed_png, read_flat_png
 from roadmask.masks.taxonomy import CITYSCAPES, Taxonomy
 
-MAX_PIXELS = 2**27
-"""Largest mask decoded."""
+MAX_PIXELS = MAX_SIDE**2
+"""Largest mask decoded: that of the largest image."""
 
 
 def encode_mask(mask: NDArray[np.uint8], taxonomy: Taxonomy = CITYSCAPES) -> bytes:
@@ -65,9 +65,16 @@ def decode_mask(data: bytes) -> NDArray[np.uint8]:
                 )
             factor = grey_factor(picture)
             return np.array(picture, np.uint8) // np.uint8(factor)
+    except ImageTooLarge as error:
+        raise InvalidRequest(f"The mask is too large. {error.detail}") from error
     except ItemError as error:
         raise InvalidRequest(f"The mask is not a PNG, or it is damaged. {error.detail}") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
+        raise InvalidRequest(
+            f"The mask has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, and is not in "
+            "the form in which the service writes masks. Scale it down."
+        ) from None
+    except (OSError, ValueError, SyntaxError) as error:
         raise InvalidRequest("The mask is not a PNG, or it is truncated.") from error
 
 

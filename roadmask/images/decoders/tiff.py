@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from roadmask.errors import ImageUnreadable, UnsupportedFormat
+from roadmask.errors import ImageTooLarge, ImageUnreadable, UnsupportedFormat
 from roadmask.images.containers.file_bytes import FileBytes
 from roadmask.images.containers.tiff import (
     CCITT,
@@ -153,6 +153,8 @@ def _without_excess(decode: Callable[..., Any], itemsize: int) -> Callable[..., 
 def _fax(data: bytes, page: TiffPage) -> NDArray[np.uint8]:
     """The pixels of a fax, grey. libtiff, which Pillow has, reads them on behind a damaged row;
     imagecodecs leaves all rows below it white, without an error.
+
+    Raises `ImageTooLarge` for more pixels than Pillow reads, and `ImageUnreadable`.
     """
     try:
         with Image.open(io.BytesIO(data), formats=["TIFF"]) as picture:
@@ -162,6 +164,12 @@ def _fax(data: bytes, page: TiffPage) -> NDArray[np.uint8]:
             return np.asarray(picture.convert("L"))
     except MemoryError:
         raise
+    except Image.DecompressionBombError:
+        raise ImageTooLarge(
+            f"The TIFF is a fax ({COMPRESSIONS[page.compression]}) of {page.width}x{page.height} "
+            f"pixels; at most {2 * (Image.MAX_IMAGE_PIXELS or 0):,} are read in this compression. "
+            "Save it with another one, such as LZW, or scale it down."
+        ) from None
     except Exception as error:
         raise _damaged(page) from error
 

@@ -14,7 +14,7 @@ from PIL import Image
 from roadmask.errors import InvalidRequest
 from roadmask.images.raw_mode import grey_factor, raw_mode
 
-_UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
+_UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError)
 """What Pillow raises for damaged files; of AVIF a RuntimeError."""
 _GREY_RAMP = np.repeat(np.arange(256), 3).reshape(256, 3)
 
@@ -45,6 +45,11 @@ class Annotation:
                         "PNG."
                     )
                 return cls._of_picture(picture, name)
+        except Image.DecompressionBombError:
+            raise InvalidRequest(
+                f"{name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, which is the "
+                "limit of masks. Scale it and its image down, or cut both into tiles."
+            ) from None
         except _UNREADABLE as error:
             raise InvalidRequest(f"{name} cannot be read ({error}). Copy the file again.") from None
 

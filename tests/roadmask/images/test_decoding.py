@@ -333,6 +333,17 @@ def test_a_fax_is_read_as_libtiff_reads_it(compression: str, orientation: int) -
     assert np.array_equal(decode(buffer.getvalue(), LIMIT), expected)
 
 
+def test_a_fax_of_more_pixels_than_pillow_reads_is_too_large_and_not_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """178,956,970 by default; the limit of the service is a setting, and may be above."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    buffer = io.BytesIO()
+    Image.new("1", (40, 30)).save(buffer, "TIFF", compression="group4")
+    with pytest.raises(ImageTooLarge, match=r"40x30 pixels; at most 1,000 .* LZW"):
+        decode(buffer.getvalue(), 10**6)
+
+
 def test_rows_below_a_damaged_one_of_a_fax_are_not_white() -> None:
     page = np.ones((HEIGHT, WIDTH), bool)
     page[::2, ::3] = False

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from roadmask.errors import InvalidRequest
 from roadmask.images.labels.annotation import Annotation
-from roadmask.masks.codec import decode_mask
+from roadmask.masks.codec import decode_mask, encode_mask
 
 IDS = np.arange(32, dtype=np.uint8).reshape(4, 8) % 4
 
@@ -47,3 +48,20 @@ def test_colours_of_16_bits_are_refused(tmp_path: Path, channels: int, suffix: s
     cv2.imwrite(str(path), IDS[..., None].repeat(channels, axis=2).astype(np.uint16))
     with pytest.raises(InvalidRequest, match=r"16 bits for each colour|cannot be read"):
         Annotation.read(path)
+
+
+def test_a_mask_of_too_many_pixels_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow refuses twice this number, and 178,956,970 as it is set by default."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 15)
+    mask = grey_png(IDS, 2)
+    for read in (Annotation.read, decode_mask):
+        with pytest.raises(InvalidRequest, match="more than 30 pixels") as refused:
+            read(mask)
+        assert "again" not in refused.value.detail
+
+
+def test_the_mask_of_the_largest_image_is_decoded() -> None:
+    """The limit of images is a setting, and may be above any of our own and of Pillow."""
+    mask = np.zeros((6_000, 30_000), np.uint8)
+    mask[-1, -1] = 7
+    assert decode_mask(encode_mask(mask))[-1, -1] == 7
