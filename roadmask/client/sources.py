@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -132,7 +133,7 @@ def encode_array(pixels: Any) -> bytes:
 def _encode(source: Any) -> UploadFile:
     if isinstance(source, Image.Image):
         name = getattr(source, "filename", "")
-        return UploadFile(encode_array(_pixels(source)), Path(name).name if name else None)
+        return UploadFile(_encode_picture(source), Path(name).name if name else None)
     if hasattr(source, "read"):
         data = source.read()
         if isinstance(data, str):
@@ -147,29 +148,41 @@ def _encode(source: Any) -> UploadFile:
     )
 
 
-def _pixels(picture: Image.Image) -> NDArray[Any]:
-    """The pixels of a Pillow image as it is shown: uint8 or uint16.
+def _encode_picture(picture: Image.Image) -> bytes:
+    """A Pillow image as it is shown, as PNG of 8 bits or, of grey, 16.
 
     Raises `ImageUnreadable` for an image that Pillow cannot load or convert, and `InvalidRequest`
     for one of unknown range.
     """
     try:
         picture = _turned(picture)
+        found = picture.info.get("icc_profile")
+        profile = found if isinstance(found, bytes) else None
         if picture.mode.startswith("I"):
             deep = np.asarray(picture)
             if deep.min(initial=0) >= 0 and deep.max(initial=0) < 2**16:
-                return deep.astype(np.uint16)
+                return _encode_deep(deep.astype(np.uint16), profile)
         if picture.mode in ("I", "F"):
             raise InvalidRequest(
                 f"The Pillow image has mode {picture.mode}, whose range is not known. Scale its "
                 "values to 0..255 and convert it to mode L or RGB."
             )
-        profile = picture.info.get("icc_profile")
-        is_grey = isinstance(profile, bytes) and picture.mode in GREY_MODES
+        is_grey = profile is not None and picture.mode in GREY_MODES
         pixels = np.asarray(picture.convert("L" if is_grey else "RGB"))
     except _UNREADABLE as error:
         raise ImageUnreadable(f"Pillow cannot read the pixels of its image ({error}).") from error
-    return to_srgb(pixels, profile) if isinstance(profile, bytes) else pixels
+    return encode_array(pixels if profile is None else to_srgb(pixels, profile))
+
+
+def _encode_deep(pixels: NDArray[np.uint16], profile: bytes | None) -> bytes:
+    """Grey of 16 bits as PNG. The service applies the profile, as it does to the file of such an
+    image: the depth that the samples have must be known first.
+    """
+    if profile is None:
+        return encode_array(pixels)
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG", compress_level=1, icc_profile=profile)
+    return png.getvalue()
 
 
 def _turned(picture: Image.Image) -> Image.Image:

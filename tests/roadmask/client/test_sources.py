@@ -96,6 +96,16 @@ def test_the_profile_of_a_pillow_image_is_used_as_that_of_its_file(
     assert np.array_equal(uploaded(client, Image.open(buffer)), shown)
 
 
+@pytest.mark.parametrize("profile", [LINEAR_GREY, None])
+def test_a_deep_pillow_image_is_shown_as_its_file_is(client: Client, profile: bytes | None) -> None:
+    deep = np.linspace(0, 65535, HEIGHT * WIDTH).astype(np.uint16).reshape(HEIGHT, WIDTH)
+    buffer = io.BytesIO()
+    Image.fromarray(deep).save(buffer, "PNG", icc_profile=profile)
+    opened = Image.open(buffer)
+    assert opened.mode == "I;16"
+    assert np.array_equal(uploaded(client, opened), decode(buffer.getvalue(), 10**6))
+
+
 def test_pillow_images_that_cannot_be_read_are_refused_with_the_cause(client: Client) -> None:
     buffer = io.BytesIO()
     Image.fromarray(PIXELS).save(buffer, "PNG")
