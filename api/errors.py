@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from roadmask.errors import (
+    BodyCompressed,
     CrossSiteRequest,
     InsufficientScope,
     InvalidRequest,
@@ -31,7 +32,6 @@ from roadmask.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
-    UnsupportedFormat,
     UploadTooLarge,
     error_classes,
 )
@@ -192,7 +192,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         404: NotFound(f"{where} does not exist. The addresses are listed at /docs."),
         405: MethodNotAllowed(f"{where} is not allowed. The methods are listed at /docs."),
         413: UploadTooLarge(error.detail),
-        415: UnsupportedFormat(error.detail),
+        415: BodyCompressed(error.detail),
         503: Unavailable("The service is busy. Try again in a moment."),
     }
     fallback = InvalidRequest(f"The request could not be read: {error.detail}.")

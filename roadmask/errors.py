@@ -1,27 +1,22 @@
 """All errors of Roadmask, as one tree.
 
     RoadmaskError
-    ├── InvalidRequest          422  the request is malformed
-    │   └── InvalidId  UnknownCategory  ConditionUnclear
-    ├── Unauthorized  401  HeadTooLarge  431
+    ├── InvalidRequest          422  malformed: InvalidId  UnknownCategory  ConditionUnclear
+    ├── Unauthorized  401  BodyCompressed  415  HeadTooLarge  431
     ├── NotFound                404
     │   ├── ImageNotFound  JobNotFound  ItemNotFound  ModelNotFound  DatasetNotFound
     │   ├── DatasetNotSegmented  ErasureNotFound  ObjectNotFound  TruthNotFound  MaskNotFound
     │   └── MaskDamaged  ConfidenceNotFound  DeliveryNotFound
-    ├── Conflict                409
-    │   ├── IdempotencyConflict  HashMismatch  SignatureInvalid  JobClosed
+    ├── Conflict                409: IdempotencyConflict  HashMismatch  SignatureInvalid  JobClosed
     ├── LinkExpired  WebhookNotAllowed  CrossSiteRequest  InsufficientScope  DatasetTaken     403
     ├── MethodNotAllowed  405  RequestTooSlow  408  UploadTooLarge  413  RangeUnsatisfiable  416
-    ├── QueueFull  TooManyRequests  QuotaExceeded     429
-    ├── NotInTime               504  a call that waits for its mask has timed out
+    ├── QueueFull  TooManyRequests  QuotaExceeded     429   NotInTime  504
     ├── Unavailable             503  a part of the service does not answer: try again
     │   ├── RecordsUnavailable (Redis)  StoreUnavailable (object store)
-    │   ├── WorkersUnavailable  ReconcilerStalled (reported by /readyz)
-    │   └── ServiceUnreachable (raised by the client)
+    │   └── WorkersUnavailable  ReconcilerStalled (by /readyz)  ServiceUnreachable (by the client)
     ├── RecordUnreadable             a stored record is damaged, or of an unknown format
     ├── IncompatibleService          the client cannot read an answer
-    ├── VideoUnavailable  MaskNotWritten    a file cannot be written here
-    ├── TrainingStopped              a training run ended before its last epoch
+    ├── VideoUnavailable  MaskNotWritten  TrainingStopped    a program cannot finish its work
     └── ItemError               an Item failed; the code says why
         ├── ImageEmpty  ImageUnreadable  ImageTooLarge  ImageAnimated  ImageMissing
         ├── UnsupportedFormat (415)  DeadlineExceeded  WorkerCrashed  DecoderCrashed  ModelFailed
@@ -216,6 +211,12 @@ class UploadTooLarge(RoadmaskError):
     status = 413
 
 
+class BodyCompressed(RoadmaskError):
+    """The request's body is compressed."""
+
+    status = 415
+
+
 class RequestTooSlow(RoadmaskError):
     """The request arrives too slowly."""
 
@@ -393,8 +394,7 @@ class ResultUnreadable(ItemError):
 
 def error_classes() -> dict[str, type[RoadmaskError]]:
     """Every error class by its code."""
-
-    def tree(root: type[RoadmaskError]) -> list[type[RoadmaskError]]:
-        return [root, *(cls for child in root.__subclasses__() for cls in tree(child))]
-
-    return {cls.code: cls for cls in tree(RoadmaskError)}
+    classes = [RoadmaskError]
+    for cls in classes:
+        classes.extend(cls.__subclasses__())
+    return {cls.code: cls for cls in classes}

@@ -115,7 +115,9 @@ def _limited(receive: Receive, headers: Headers, limit: int | None) -> Receive:
         if encoding not in ("", "identity"):
             # Decompression could make a small body arbitrarily large.
             raise HTTPException(
-                415, f"The body has Content-Encoding {encoding[:40]!r}. Send it uncompressed."
+                415,
+                f"The body has Content-Encoding {encoding[:40]!r}. Send it uncompressed.",
+                {"Accept-Encoding": "identity"},
             )
         if limit is not None and declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)

@@ -10,11 +10,11 @@ from api.bodies.json_body import JsonRoute
 from api.dependencies import CallerDep, CatalogueDep, ContentDep, LinksDep
 from api.errors import problems
 from roadmask.errors import (
+    BodyCompressed,
     DatasetTaken,
     ImageNotFound,
     InvalidId,
     TruthNotFound,
-    UnsupportedFormat,
     UploadTooLarge,
 )
 from roadmask.schemas.ids import RESERVED, DatasetName
@@ -42,7 +42,7 @@ def list_datasets(catalogue: CatalogueDep, content: ContentDep, caller: CallerDe
     status_code=201,
     summary="Put uploaded images into a dataset",
     responses=problems(
-        ImageNotFound, TruthNotFound, InvalidId, DatasetTaken, UploadTooLarge, UnsupportedFormat
+        ImageNotFound, TruthNotFound, InvalidId, DatasetTaken, UploadTooLarge, BodyCompressed
     ),
 )
 def register_images(

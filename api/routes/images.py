@@ -26,6 +26,7 @@ from api.links import Links
 from api.openapi import BINARY, PNG_BODY, answer, form_with_files, request_body
 from api.services.images import check_hash
 from roadmask.errors import (
+    BodyCompressed,
     ConditionUnclear,
     DatasetNotSegmented,
     DatasetTaken,
@@ -58,6 +59,7 @@ UPLOAD_ERRORS = (
     UploadTooLarge,
     ImageTooLarge,
     UnsupportedFormat,
+    BodyCompressed,
     ImageEmpty,
     ImageUnreadable,
     ImageAnimated,
@@ -112,7 +114,7 @@ async def upload_images(
 @router.post(
     "/missing",
     summary="Which of these images the service does not have",
-    responses=problems(UploadTooLarge, UnsupportedFormat),
+    responses=problems(UploadTooLarge, BodyCompressed),
 )
 def missing_images(hashes: HashQuery, catalogue: CatalogueDep) -> Hashes:
     """Ask before uploading: an image that the service has need not be sent again."""

@@ -32,6 +32,7 @@ from api.openapi import REF, answer, form_with_files, request_body
 from api.services.images import ImageService
 from api.services.jobs import JobService
 from roadmask.errors import (
+    BodyCompressed,
     IdempotencyConflict,
     ImageNotFound,
     InvalidId,
@@ -42,7 +43,6 @@ from roadmask.errors import (
     QueueFull,
     QuotaExceeded,
     TooManyRequests,
-    UnsupportedFormat,
     UploadTooLarge,
     WebhookNotAllowed,
 )
@@ -108,7 +108,7 @@ LONG_JOB_CREATE = TypeAdapter(LongJobCreate)
         QueueFull,
         QuotaExceeded,
         UploadTooLarge,
-        UnsupportedFormat,
+        BodyCompressed,
         WebhookNotAllowed,
     ),
 )

@@ -16,7 +16,7 @@ from api.errors import problems
 from api.openapi import PNG_BODY, answer, form_with_files, request_body
 from api.routes.images import UPLOAD_ERRORS, Sha256
 from api.services.images import ImageService, check_hash
-from roadmask.errors import HashMismatch, UnsupportedFormat, UploadTooLarge
+from roadmask.errors import BodyCompressed, HashMismatch, UploadTooLarge
 from roadmask.images.labels.label_sets import LABEL_SETS
 from roadmask.schemas.images import Hashes, HashQuery
 from roadmask.schemas.media_types import FORM_DATA
@@ -89,7 +89,7 @@ async def upload_truths(
 @router.post(
     "/missing",
     summary="Which of these annotated masks the service does not have",
-    responses=problems(UploadTooLarge, UnsupportedFormat),
+    responses=problems(UploadTooLarge, BodyCompressed),
 )
 def missing_truths(hashes: HashQuery, catalogue: CatalogueDep) -> Hashes:
     """Ask before uploading: a mask that the service has need not be sent again."""

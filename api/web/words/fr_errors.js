@@ -58,6 +58,7 @@ export default {
   'error.job_closed': 'L’état de ce travail ne le permet pas.',
   'error.range_unsatisfiable': 'Le fichier n’a pas les octets demandés.',
   'error.upload_too_large': 'Le fichier est trop gros.',
+  'error.body_compressed': 'Le corps de la requête est compressé. Envoyez-le sans compression.',
   'error.queue_full': 'La file est pleine. Réessayez plus tard.',
   'error.unavailable': 'Le service est momentanément indisponible. Réessayez.',
   'error.records_unavailable': 'Redis est inaccessible. Réessayez.',

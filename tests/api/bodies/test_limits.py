@@ -88,7 +88,9 @@ def test_ten_thousand_entries_fit(client: httpx.Client) -> None:
 def test_compressed_json_is_refused(client: httpx.Client, path: str) -> None:
     headers = JSON | {"Content-Encoding": "gzip"}
     answer = client.post(path, content=gzip.compress(b"{}"), headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_format")
+    assert (answer.status_code, answer.json()["code"]) == (415, "body_compressed")
+    assert "image" not in answer.text
+    assert answer.headers["Accept-Encoding"] == "identity"
     assert "gzip" in answer.json()["detail"]
 
 

@@ -117,7 +117,9 @@ def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
     answer = client.put(
         f"/v1/images/sha256-{digest(data)}", content=data, headers={"Content-Encoding": "gzip"}
     )
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_format")
+    assert (answer.status_code, answer.json()["code"]) == (415, "body_compressed")
+    assert "image" not in answer.text
+    assert answer.headers["Accept-Encoding"] == "identity"
     assert "gzip" in answer.json()["detail"]
 
 
