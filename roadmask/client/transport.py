@@ -106,7 +106,7 @@ class Transport(ABC):
         url = base_url or os.environ.get("ROADMASK_URL") or DEFAULT_URL
         self.address: str = service_url(url)
         """With the user and password that it may have; `base_url`, which people see, has none."""
-        self.base_url: str = re.sub(r"(?<=://)[^/#]*@", "", self.address)
+        self.base_url: str = re.sub(r"(?<=://)[^/]*@", "", self.address)
         self.api_key: str | None = checked_key(api_key or os.environ.get("ROADMASK_API_KEY"))
         self.timeout = timeout
         self.patience = patience
@@ -252,6 +252,8 @@ def reading_proxies() -> Iterator[None]:
 def service_url(text: str) -> str:
     """The URL of a service, without a slash at its end; `host:port` alone is HTTP.
 
+    An address of the page may be given: what is behind its `#` is a view of the page.
+
     Raises `InvalidRequest`, which repeats no password, for what is no HTTP URL of a server.
     """
     url = text.strip()
@@ -274,7 +276,7 @@ def service_url(text: str) -> str:
         raise InvalidRequest(
             f"{place!r} is not the address of a service; write it as http://HOST:PORT."
         )
-    return url.rstrip("/")
+    return url.partition("#")[0].rstrip("/")
 
 
 def checked_key(text: str | None) -> str | None:

@@ -40,6 +40,13 @@ def test_a_link_is_followed_in_an_open_window(window: Open) -> None:
     expect(page.get_by_role("listbox").get_by_role("option")).to_have_count(9)
 
 
+def test_a_link_may_have_question_marks_and_hashes_as_they_are(window: Open) -> None:
+    """RFC 3986, 3.5: a fragment may hold `?`; chats and mail decode what the page wrote as %3F."""
+    page = window("#/segment?image=streets/why?#not.jpg")
+    message = page.locator("[data-pane=image] .message")
+    expect(message).to_contain_text("streets/why?#not.jpg")
+
+
 def test_an_image_without_truth_is_swiped_over_its_prediction(window: Open) -> None:
     page = window("#/segment?image=streets/11&dataset=streets&layout=swipe&pair=truth,image")
     wait_for_prediction(page)

@@ -7,8 +7,9 @@ let current = '';
 
 /** @returns {{view: string, query: URLSearchParams}} */
 export function readRoute() {
-  const [view, query] = location.hash.replace(/^#\/?/, '').split('?');
-  return { view: view || 'segment', query: new URLSearchParams(query ?? '') };
+  // A name behind the first `?` may have more of them.
+  const [view, ...query] = location.hash.replace(/^#\/?/, '').split('?');
+  return { view: view || 'segment', query: new URLSearchParams(query.join('?')) };
 }
 
 /** What the address names is shown from now on. */

@@ -99,7 +99,8 @@ def test_the_program_ends_with_that_sentence(tmp_path: Path) -> None:
         ("gpu-box", "http://gpu-box"),
         ("[::1]:8000", "http://[::1]:8000"),
         (" https://host/seg/ ", "https://host/seg"),
-        ("http://host/#/jobs?job=1", "http://host/#/jobs?job=1"),
+        ("http://host/#/jobs?job=1", "http://host"),
+        ("http://host/seg#/segment?image=a/b@c?.jpg", "http://host/seg"),
     ],
 )
 def test_an_address_needs_no_scheme(given: str, url: str) -> None:
