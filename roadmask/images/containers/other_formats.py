@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roadmask.errors import RoadmaskError, UnsupportedFormat
+from roadmask.errors import ImageUnreadable, RoadmaskError, UnsupportedFormat
 from roadmask.images.containers.file_bytes import FileBytes
 from roadmask.images.containers.raw_photos import CR3, CRW, RAW_SIGNATURES, RAW_SUFFIXES, raw_photo
 
@@ -18,7 +18,7 @@ _SIGNATURES = {
     b"%!PS": "PostScript document",
     b"\xc5\xd0\xd3\xc6": "PostScript document",
     b"\x76\x2f\x31\x01": "OpenEXR image",
-    b"#?RADIANCE": "Radiance HDR image",
+    b"#?R": "Radiance HDR image",
     b"DDS ": "DirectDraw surface",
     b"qoif": "QOI image",
     b"II\xbc": "JPEG XR image",
@@ -36,16 +36,58 @@ _SIGNATURES = {
     b"PK\x03\x04": "ZIP archive",
     b"\x1f\x8b": "gzip archive",
     b"\x1aE\xdf\xa3": "Matroska or WebM video",
-    b"<svg": "SVG drawing",
-    b"<?xml": "XML document",
-    b"<!DOCTYPE": "web page",
-    b"<html": "web page",
+    b"7z\xbc\xaf": "7z archive",
+    b"Rar!": "RAR archive",
+    b"BZh": "bzip2 archive",
+    b"\xfd7zXZ": "xz archive",
+    b"\x28\xb5\x2f\xfd": "Zstandard archive",
+    b"YUV4MPEG2": "Y4M video",
+    b"FLV\1": "Flash video",
+    b"#ROSBAG": "ROS bag",
+    b"\x89MCAP": "MCAP recording",
+    b"\xabKTX": "KTX texture",
+    b"icns": "Apple icon",
+    b"\0\5\x16\7": "AppleDouble file",
+    b"MATLAB": "MATLAB file",
+    b"PAR1": "Parquet file",
     b"\xff\x0a": "JPEG XL image",
     b"\0\0\0\x0cJXL \r\n\x87\n": "JPEG XL image",
     b"\xff\x4f\xff\x51": "JPEG 2000 image",
     b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG 2000 image",
 }
-_AN = ("AVI", "HDF5", "IFF", "MNG", "MP4", "OpenEXR", "SGI", "SVG", "XML")
+_TEXTS = {
+    b"<svg": "SVG drawing",
+    b"<?xml": "XML document",
+    b"<!doctype": "web page",
+    b"<html": "web page",
+    b'{"': "JSON document",
+    b"version https://git-lfs": "Git LFS pointer",
+    b"/annex/objects/": "git-annex pointer",
+    b"data:image/": "data URL",
+    b"/9j/": "JPEG as base64 text",
+    b"ivborw0kggo": "PNG as base64 text",
+}
+"""First characters of texts, in lower case, behind white space."""
+_DOWNLOADED = "It may have come in place of the image: download the image again."
+_ADVICE = {
+    "archive": "Unpack it and send the images that are in it.",
+    "video": "Save its frames as JPEG or PNG.",
+    "bag": "Save its frames as JPEG or PNG.",
+    "recording": "Save its frames as JPEG or PNG.",
+    "page": _DOWNLOADED,
+    "XML document": _DOWNLOADED,
+    "JSON document": _DOWNLOADED,
+    "Git LFS pointer": "Fetch the image itself with `git lfs pull`.",
+    "git-annex pointer": "Fetch the image itself with `git annex get`.",
+    "AppleDouble file": "macOS writes it beside each image: send the image itself.",
+    "URL": "Decode it and send the bytes.",
+    "text": "Decode it and send the bytes.",
+}
+"""What to do with files that no program converts, by their name or its last word."""
+_IMAGES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
+_CHANGED = (b"\x89PNG", b"\xc2\x89PNG", b"\xef\xbf\xbd", b"\xc3\xbf\xc3\x98")
+"""First bytes of images that were handled as text: other line ends, or characters for bytes."""
+_AN = ("Apple", "AVI", "HDF5", "IFF", "MCAP", "MNG", "MP4", "OpenEXR", "SGI", "SVG", "XML", "xz")
 """Names that begin with the sound of a vowel."""
 _TGA_END = b"TRUEVISION-XFILE.\0"
 _BOXES = {b"qt  ": "QuickTime video", b"jxl ": "JPEG XL image"}
@@ -59,6 +101,7 @@ def unsupported(file: FileBytes) -> RoadmaskError:
             return raw_photo(name)
     if head[6:14] == b"HEAPCCDR" or head[6:10] == b"HEAP":
         return raw_photo(CRW)
+    text = head.lstrip(b"\xef\xbb\xbf\t\n\r ").lower()
     name = next((name for start, name in _SIGNATURES.items() if head.startswith(start)), "")
     if head[4:8] == b"ftyp":
         if head[8:12] == b"crx ":
@@ -66,17 +109,40 @@ def unsupported(file: FileBytes) -> RoadmaskError:
         name = _BOXES.get(head[8:12], "MP4 video")
     elif head[:4] == b"RIFF":
         name = {b"AVI ": "AVI video", b"WAVE": "WAVE sound"}.get(head[8:12], "RIFF file")
-    elif head[:1] == b"P" and head[1:2] in b"1234567Ff" and head[2:3].isspace():
+    elif head[:1] == b"P" and head[1:2] in b"1234567Ff" and head[2:3] in b"# \t\n\r":
         name = "Netpbm image"
-    elif not name and head.lstrip()[:4].lower() == b"<svg":
-        name = "SVG drawing"
-    elif not name:
-        name = _without_signature(file)
-    if name:
-        article = "an" if name.startswith(_AN) else "a"
-        return UnsupportedFormat(
-            f"The file is {article} {name}, which is not supported. Convert it to JPEG or PNG."
+    elif head[257:262] == b"ustar":
+        name = "tar archive"
+    elif head[128:132] == b"DICM":
+        name = "DICOM image"
+    name = name or next((name for start, name in _TEXTS.items() if text.startswith(start)), "")
+    name = name or _without_signature(file)
+    if not name:
+        return _damaged_start(head)
+    article = "an" if name.startswith(_AN) else "a"
+    last = name.rpartition(" ")[2]
+    advice = _ADVICE.get(name) or _ADVICE.get(last, "Convert it to JPEG or PNG.")
+    return UnsupportedFormat(f"The file is {article} {name}, which is not supported. {advice}")
+
+
+def _damaged_start(head: bytes) -> RoadmaskError:
+    """The error for a file without a known name."""
+    if head.startswith(_CHANGED):
+        return ImageUnreadable(
+            "The bytes of the image were changed as if they were text. Copy the file again, in "
+            "binary mode."
         )
+    if not head.strip(b"\0"):
+        return ImageUnreadable(
+            f"The first {len(head):,} bytes of the file are zeros: its data were not written. "
+            "Copy or record it again."
+        )
+    for start, name in _IMAGES.items():
+        if (at := head.find(start)) > 0:
+            return UnsupportedFormat(
+                f"The file has {at:,} other bytes in front of its {name} image. Remove them, or "
+                "save the image again."
+            )
     return UnsupportedFormat(
         "The file is not an image in a known format, or its header is cut off. Convert the file "
         "to JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF, or copy it again."

@@ -49,6 +49,7 @@ UNBOUNDED = frozenset({OLD_JPEG, 34712, 34887, 50002})
 _NAMES = {
     34661: "JBIG", 34676: "SGI Log", 34677: "SGI Log24", 32809: "ThunderScan", 32766: "NeXT",
     34933: "PNG", 50003: "JPEG XL", 65000: "Kodak DCR", 34713: "Nikon NEF", 32767: "Sony ARW",
+    22610: "JPEG XR", 34934: "JPEG XR",
 }  # fmt: skip
 _COLORS = {
     4: "a transparency mask", 10: "ITU L*a*b*", 32844: "CIE Log L", 32845: "CIE Log Luv",
@@ -255,9 +256,14 @@ def _check_kind(page: TiffPage) -> None:
     ):
         name = f"signed, floating-point or {page.bits}-bit samples in this colour space"
     if name:
+        is_coding = page.compression not in COMPRESSIONS
+        remedy = (
+            "another compression, such as LZW."
+            if is_coding
+            else "8 or 16 bits for each channel, as grey or RGB."
+        )
         raise UnsupportedFormat(
-            f"The TIFF has {name}, which is not supported. Save it with 8 or 16 bits for each "
-            "channel, as grey or RGB."
+            f"The TIFF has {name}, which is not supported. Save it with {remedy}"
         )
 
 

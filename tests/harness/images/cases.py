@@ -113,7 +113,9 @@ RULES = (
     Rule(r"jpeg12\.jpg", "JPEG of 12 bits", UnsupportedFormat, words="12-bit JPEG"),
     Rule(r"jpeg_lossless\.jpg", "JPEG, lossless", UnsupportedFormat, words="lossless JPEG"),
     Rule(r"jpeg_ls\.jpg", "JPEG-LS", UnsupportedFormat, words="JPEG-LS"),
-    Rule(r"jpeg_leading_nul\.jpg", "no format", UnsupportedFormat, words="not an image"),
+    Rule(
+        r"jpeg_leading_nul\.jpg", "no format", UnsupportedFormat, words="1 other bytes in front of"
+    ),
     Rule(r"jp2\.jp2", "JPEG 2000", UnsupportedFormat, words="JPEG 2000 image"),
     Rule(r"gif\.gif", "GIF", UnsupportedFormat, words="GIF image"),
     Rule(r"ico\.ico", "Windows icon", UnsupportedFormat, words="Windows icon"),

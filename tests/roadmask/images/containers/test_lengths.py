@@ -197,12 +197,48 @@ def test_raw_photos_are_refused_by_name_and_never_read_as_their_thumbnail(
         (b"RIFF\0\0\0\0AVI ", "AVI video"),
         (b"P6\n1 1\n255\n", "Netpbm image"),
         (b" \n<svg xmlns=", "SVG drawing"),
+        (b"P4#c\n1 1\n\0", "Netpbm image"),
+        (b"#?RGBE\n", "Radiance HDR image"),
+        (bytes(128) + b"DICM", "DICOM image, .* Convert"),
+        (b"PK\x03\x04" + bytes(30), "ZIP archive, .* Unpack it"),
+        (b"a.jpg".ljust(257, b"\0") + b"ustar\0", "tar archive, .* Unpack it"),
+        (b"YUV4MPEG2 W2 H2\n", "Y4M video, .* frames"),
+        (b"\n<!doctype html><title>404", "web page, .* download the image"),
+        (b'{"error": "denied"}', "JSON document, .* download the image"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"/annex/objects/SHA256E-s1--0.jpg\n", "git annex get"),
+        (b"/9j/4AAQSkZJRg", "JPEG as base64 text, .* Decode it"),
+        (b"data:image/png;base64,iVBO", "data URL, .* Decode it"),
+        (b"\0\5\x16\7" + bytes(30), "AppleDouble file, .* send the image itself"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + saved("JPEG"), "19 other bytes in front of its JPEG"),
+        (b"\xef\xbb\xbf" + saved("PNG"), "3 other bytes in front of its PNG"),
         (b"hello", "not an image in a known format"),
     ],
 )
 def test_other_formats_are_refused_by_their_own_name(data: bytes, name: str) -> None:
     with pytest.raises(UnsupportedFormat, match=name):
         sniff(data, MAX_PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (saved("PNG").replace(b"\r\n", b"\n"), "as if they were text"),
+        (saved("JPEG").decode("utf-8", "replace").encode(), "as if they were text"),
+        (saved("JPEG").decode("latin-1").encode(), "as if they were text"),
+        (bytes(5000), "first 4,096 bytes of the file are zeros"),
+    ],
+)
+def test_what_happened_to_a_damaged_file_is_named(data: bytes, cause: str) -> None:
+    with pytest.raises(ImageUnreadable, match=cause):
+        sniff(data, MAX_PIXELS)
+
+
+def test_a_tiff_in_an_unknown_compression_is_to_be_compressed_otherwise() -> None:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, RGB, photometric="rgb", compression="jpegxr")
+    with pytest.raises(UnsupportedFormat, match=r"JPEG XR, .* another compression"):
+        sniff(buffer.getvalue(), MAX_PIXELS)
 
 
 def mutants() -> Iterator[bytes]:
@@ -220,7 +256,7 @@ def test_damaged_files_raise_nothing_but_our_errors() -> None:
     for data in mutants():
         try:
             facts = sniff(data, 1_000_000)
-            pixels = decode(data, 1_000_000)
+            pixels = decode(data, MAX_PIXELS)
         except ItemError:
             continue
         assert pixels.shape == (facts.height, facts.width, 3)
