@@ -33,6 +33,11 @@ def doubts(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> list[str
             "The image looks like raw data of a colour sensor: neighbouring pixels differ like "
             "colours. State the job's `pixels.cfa`, such as RGGB."
         )
+    if facts.hdr_curve:
+        found.append(
+            f"The image is of high dynamic range ({facts.hdr_curve}), and is read as sRGB: it is "
+            "flat and dark. Save it as an image of standard range."
+        )
     if not is_deep:
         return found
     low, high = limits(samples, facts, pixels)

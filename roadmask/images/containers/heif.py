@@ -10,7 +10,7 @@ import numpy as np
 
 from roadmask.errors import ImageAnimated, ImageUnreadable, UnsupportedFormat
 from roadmask.images.containers.file_bytes import FileBytes
-from roadmask.images.facts import TRANSPOSED, ImageFacts, facts_of
+from roadmask.images.facts import HDR_CURVES, TRANSPOSED, ImageFacts, facts_of
 
 MAX_BOXES = 20_000
 MAX_PROFILE = 2**22
@@ -72,6 +72,7 @@ class HeifImage(NamedTuple):
     """EXIF orientation of the rotation and mirroring."""
     depth: int
     icc_profile: bytes
+    hdr_curve: str
 
 
 def heif_facts(file: FileBytes) -> ImageFacts:
@@ -94,6 +95,7 @@ def heif_facts(file: FileBytes) -> ImageFacts:
         # The decoder of HEIC gives 8 bits already.
         significant_bits=image.depth if is_avif and 8 < image.depth <= 16 else None,
         icc_profile=image.icc_profile,
+        hdr_curve=image.hdr_curve,
         needs_sandbox=True,
     )
 
@@ -138,14 +140,19 @@ def _described(file: FileBytes, properties: list[Box]) -> HeifImage:
         elif box.kind == b"imir":
             axis = file.number(box.start, 1, "big", "HEIF box imir") & 1
             orientation = _FLIPS[axis].get(orientation, orientation)
-    profile = b""
-    if (colr := by_kind.get(b"colr")) and file.peek(colr.start, 4) in (b"prof", b"rICC"):
-        profile = file.peek(colr.start + 4, min(colr.end - colr.start - 4, MAX_PROFILE))
+    profile, curve = b"", ""
+    # An image may have two of these: a profile, and the numbers of its colours.
+    for colr in (box for box in properties if box.kind == b"colr"):
+        kind = file.peek(colr.start, 4)
+        if kind in (b"prof", b"rICC"):
+            profile = file.peek(colr.start + 4, min(colr.end - colr.start - 4, MAX_PROFILE))
+        elif kind == b"nclx":
+            curve = HDR_CURVES.get(file.number(colr.start + 6, 2, "big", "HEIF box colr"), "")
     depth = 8
     if pixi := by_kind.get(b"pixi"):
         fields = Fields(file, pixi)
         depth = fields.next(1) and fields.next(1)
-    return HeifImage(crop, orientation, depth, profile)
+    return HeifImage(crop, orientation, depth, profile, curve)
 
 
 def _crop(file: FileBytes, box: Box, width: int, height: int) -> tuple[int, int, int, int]:

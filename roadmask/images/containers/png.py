@@ -10,7 +10,7 @@ from typing import NamedTuple
 from roadmask.errors import ImageAnimated, ImageUnreadable, UnsupportedFormat
 from roadmask.images.containers.exif import orientation_of
 from roadmask.images.containers.file_bytes import FileBytes
-from roadmask.images.facts import ImageFacts, facts_of
+from roadmask.images.facts import HDR_CURVES, ImageFacts, facts_of
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 50_000
@@ -70,6 +70,7 @@ def png_facts(file: FileBytes) -> ImageFacts:
         orientation=_orientation(file, chunks, data(b"eXIf")),
         significant_bits=max(bits) if bits and depth == 16 and 8 <= max(bits) <= 16 else None,
         icc_profile=_profile(data(b"iCCP")),
+        hdr_curve=HDR_CURVES.get(int.from_bytes(data(b"cICP")[1:2], "big"), ""),
     )
 
 

@@ -1,6 +1,7 @@
 """Deep and raw samples become 8 bits steadily: no pixel decides the brightness of the others."""
 
 import io
+import struct
 
 import cv2
 import numpy as np
@@ -315,3 +316,17 @@ def test_bands_without_a_colour_are_not_taken_for_grey(dtype: type) -> None:
     tifffile.imwrite(buffer, rgb, photometric="minisblack", planarconfig="contig")
     with pytest.raises(UnsupportedFormat, match="3 bands whose colours it does not name"):
         sniff(buffer.getvalue(), LIMIT)
+
+
+@pytest.mark.parametrize(("number", "name"), [(16, "PQ"), (18, "HLG"), (13, None)])
+def test_images_of_high_dynamic_range_are_warned_about(number: int, name: str | None) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (90, 120, 60)).save(buffer, "AVIF")
+    colors = b"nclx" + struct.pack(">HH", 1, 13)
+    assert colors in buffer.getvalue()
+    avif = buffer.getvalue().replace(colors, b"nclx" + struct.pack(">HH", 9, number))
+    chunk = with_chunk(png(STREET), b"cICP", bytes([9, number, 0, 1]))
+    for data in (avif, chunk):
+        found = [text for text in read(data).warnings if "high dynamic range" in text]
+        assert len(found) == (name is not None)
+        assert all(f"({name})" in text for text in found)

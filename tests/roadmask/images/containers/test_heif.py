@@ -44,3 +44,13 @@ def test_an_image_without_a_size_is_refused_by_name() -> None:
     table = struct.pack(">II", 0, 1) + PRIMARY
     with pytest.raises(UnsupportedFormat, match="does not state the size"):
         sniff(avif(table, properties=box(b"pixi", bytes(8))), 1_000)
+
+
+def test_a_profile_counts_beside_the_numbers_of_the_colours() -> None:
+    table = struct.pack(">II", 0, 1) + struct.pack(">HBBBB", 1, 3, 1, 2, 3)
+    profile, numbers = b"prof a profile", b"nclx" + struct.pack(">HHHB", 9, 16, 9, 128)
+    for colors in ((profile, numbers), (numbers, profile)):
+        boxes = box(b"ispe", SIZE) + b"".join(box(b"colr", content) for content in colors)
+        facts = sniff(avif(table, properties=boxes), 1_000)
+        assert facts.icc_profile == b" a profile"
+        assert facts.hdr_curve == "PQ"
