@@ -66,7 +66,7 @@ def compare(
     A report holds pictures of the data: pass it on only to those who may see them. Its images are
     those on which A and B differ most; --worst 0 makes one without pictures.
 
-    An image that cannot be read is named and left out, and so the exit code is 1 too.
+    An image that cannot be read, or that A or B fails on, is named and left out: exit code 1 too.
     """
     from ml.registry.artifact import find_artifact
 
@@ -85,27 +85,25 @@ def compare(
     }
     comparison = Comparison(predictors["a"], predictors["b"], first.taxonomy)
     gallery = WorstImages(worst if report else 0)
-    with open_dataset(dataset, url, api_key, reading) as data:
-        for each in meter("comparing", comparison.run(data.load()), data.total):
+    source = partial(open_dataset, dataset, url, api_key, reading)
+    with source() as data:
+        for each in meter("comparing", comparison.run(data.load(), data.left_out), data.total):
             gallery.offer(-each.share, partial(gallery_image, each, first.taxonomy))
-    summary = _about(first, second, data) | comparison.summarize(tolerance)
+    summary = comparison.summarize(tolerance) | {"conditions": {}}
     for letter, predictor in predictors.items() if conditions else ():
-        with open_dataset(dataset, url, api_key, reading) as data:
-            summary["conditions"][letter] = measure_conditions(predictor, data)
+        summary["conditions"][letter] = measure_conditions(predictor, source, data.left_out)
+    summary = _about(first, second, data) | summary
     if report:
         file = write_report(comparison_page(summary, gallery, first.taxonomy), report)
         click.echo(f"The report is {file}.", err=True)
-    if as_json:
-        click.echo(json.dumps(summary, indent=2))
-    else:
-        _print(summary)
+    click.echo(json.dumps(summary, indent=2)) if as_json else _print(summary)
     exit_after(data.left_out, failed=bool(summary["fallen"]))
 
 
 def _about(first: Artifact, second: Artifact, data: AnnotatedDataset) -> dict[str, Any]:
     versions = {"a": str(first.model_version), "b": str(second.model_version)}
     left_out = [asdict(each) for each in data.left_out]
-    return {**versions, "dataset": data.name, "left_out": left_out, "conditions": {}}
+    return {**versions, "dataset": data.name, "left_out": left_out}
 
 
 def _check_taxonomies(first: Artifact, second: Artifact) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from ml.cli.dataset import meter
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ml.data.annotated import AnnotatedDataset
+    from ml.data.annotated import AnnotatedDataset, LeftOut
     from ml.inference.predictor import Predictor
     from ml.inference.segmenter import TtaView
 
@@ -22,15 +23,23 @@ conditions_option = click.option(
 
 
 def measure_conditions(
-    predictor: Predictor, data: AnnotatedDataset, views: Sequence[TtaView] | None = None
+    predictor: Predictor,
+    source: Callable[[], AbstractContextManager[AnnotatedDataset]],
+    left_out: list[LeftOut],
+    views: Sequence[TtaView] | None = None,
 ) -> dict[str, Any]:
-    """Mean IoU by condition, in the view of serving or in these."""
+    """Mean IoU by condition on the dataset that `source` opens, in the view of serving or in these.
+
+    What is left out, and is not in `left_out` yet, is added.
+    """
     from ml.evaluation.robustness import Robustness
     from ml.inference.segmenter import PLAIN
 
     robustness = Robustness(predictor, predictor.artifact.taxonomy, views or (PLAIN,))
-    for _ in meter("corrupting", robustness.run(data.load()), data.total):
-        pass
+    with source() as data:
+        for _ in meter("corrupting", robustness.run(data.load(), data.left_out), data.total):
+            pass
+    left_out += [gap for gap in data.left_out if gap not in left_out]
     return robustness.summarize()
 
 

@@ -95,15 +95,15 @@ def say_labels(folder: Path, reading: Reading) -> None:
 
 def exit_after(left_out: Sequence[LeftOut], failed: bool = False) -> NoReturn:
     """End the command: with 1 if it failed or an image was left out, which is said."""
-    say_left_out(left_out)
+    _say_left_out(left_out)
     click.get_current_context().exit(Exit.FAILURES if failed or left_out else Exit.OK)
 
 
-def say_left_out(left_out: Sequence[LeftOut]) -> None:
-    """Print which images could not be read and why, on stderr."""
+def _say_left_out(left_out: Sequence[LeftOut]) -> None:
+    """Print which images were left out and why, on stderr."""
     if not left_out:
         return
-    say(f"Left out, because they cannot be read: {len(left_out)}", err=True)
+    say(f"Left out, because they cannot be read or segmented: {len(left_out)}", err=True)
     for each in left_out[:NAMED]:
         say(f"  {each.name}: {each.detail}", err=True)
     if len(left_out) > NAMED:

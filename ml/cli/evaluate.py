@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -80,12 +81,13 @@ def evaluate(
     A report holds pictures of the data: pass it on only to those who may see them. Its images are
     those with the lowest mean IoU; --worst 0 makes one without pictures.
 
-    An image that cannot be read is named and left out, and so the exit code is 1.
+    An image that cannot be read, or that ARTIFACT fails on, is named and left out: exit code 1.
     """
     from ml.registry.artifact import find_artifact
 
     found = find_artifact(artifact)
-    with open_dataset(dataset, url, api_key, reading) as data:
+    source = partial(open_dataset, dataset, url, api_key, reading)
+    with source() as data:
         # What computes takes seconds to load: only once there is a model and data to load it for.
         from ml.engines.choice import choose
         from ml.evaluation.evaluation import Evaluation
@@ -98,12 +100,12 @@ def evaluate(
         predictor, views = _predictor_and_views(found, choice, scales, mirror, quality)
         gallery = WorstImages(worst if report else 0)
         evaluation = Evaluation(predictor, found.taxonomy, views, warm=True)
-        for seen in meter("evaluating", evaluation.run(data.load()), data.total):
+        for seen in meter("evaluating", evaluation.run(data.load(), data.left_out), data.total):
             offer_worst(gallery, seen, found.taxonomy)
-    summary = _about(found, choice, data) | summarize(evaluation, views) | {"conditions": None}
+    summary = summarize(evaluation, views) | {"conditions": None}
     if conditions:
-        with open_dataset(dataset, url, api_key, reading) as data:
-            summary["conditions"] = measure_conditions(predictor, data, views)
+        summary["conditions"] = measure_conditions(predictor, source, data.left_out, views)
+    summary = _about(found, choice, data) | summary
     if report:
         file = write_report(evaluation_page(summary, gallery, found.taxonomy), report)
         click.echo(f"The report is {file}.", err=True)

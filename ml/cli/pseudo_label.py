@@ -57,8 +57,8 @@ def pseudo_label(
     """Complete the partial annotation of DATA with ARTIFACT, and write it to OUT to train on.
 
     OUT gets images/, masks/ and labels.json, which says how the labels were made. What is neither
-    annotated nor sure is void. Every view is also shown mirrored. Images that cannot be read, or
-    whose masks cannot, are named and left out; the exit code is then 1.
+    annotated nor sure is void. Every view is also shown mirrored. Images that cannot be read, whose
+    masks cannot, or on which ARTIFACT fails are named and left out; the exit code is then 1.
     """
     from ml.registry.artifact import find_artifact
     from roadmask.errors import InvalidRequest

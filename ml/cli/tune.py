@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ml.cli.dataset import say_left_out
+from ml.cli.dataset import exit_after
 from roadmask.cli.options.reading import reading_options
 from roadmask.settings import Settings
 
 if TYPE_CHECKING:
-    from ml.data.samples import Pair
+    from ml.data.annotated import LeftOut, LoadedImage
     from ml.tuning.tuning_result import TuningResult
     from roadmask.images.reading import Reading
 
@@ -52,23 +52,29 @@ def tune(
     points against Keras is chosen. The choice is kept beside the compiled networks; workers that
     start from then on, and `roadmask evaluate`, use it. ROADMASK_ENGINE overrides it.
 
-    Every second image, 32 at most, calibrates int8. The other half is measured.
+    Every second image, 32 at most, calibrates int8. The other half is measured. An image that
+    cannot be read, or on which Keras fails, is named and left out, and so the exit code is 1. An
+    engine that fails on an image on which Keras does not is not chosen.
     """
     from ml.registry.artifact import find_artifact
     from ml.tuning.tuner import Tuner
 
     found = find_artifact(artifact)
-    pairs, name = _pairs(data, images, reading)
+    annotated, name, left_out = _images(data, images, reading)
     tuner = Tuner(found, Settings(), lambda step: click.echo(step, err=True))
-    tuning = tuner.run(pairs, name, repeats)
+    tuning = tuner.run(annotated, name, repeats, left_out)
     if as_json:
         click.echo(tuning.model_dump_json(indent=2))
     else:
         _print(str(found.model_version), tuning)
+    exit_after(left_out)
 
 
-def _pairs(data: Path | None, count: int, reading: Reading) -> tuple[list[Pair], str]:
-    from ml.data.annotated import from_samples
+def _images(
+    data: Path | None, count: int, reading: Reading
+) -> tuple[list[LoadedImage], str, list[LeftOut]]:
+    """The images, the name of their dataset, and those that cannot be read."""
+    from ml.data.annotated import LoadedImage, from_samples
     from ml.data.samples import annotated_samples, dataset_name
     from ml.scenes import render
 
@@ -77,12 +83,14 @@ def _pairs(data: Path | None, count: int, reading: Reading) -> tuple[list[Pair],
         samples = annotated_samples(data, reading)
         chosen = samples[:: -(-len(samples) // count)]
         found = from_samples(chosen, dataset_name(data))
-        pairs = [(each.image, each.truth) for each in found.load()]
-        say_left_out(found.left_out)
-        return pairs, found.name
+        return list(found.load()), found.name, found.left_out
     click.echo("rendering scenes", err=True)
     scenes = islice(map(render, range(1_000_000, 2_000_000)), count)
-    return [(scene.image, scene.truth) for scene in scenes], "rendered scenes"
+    rendered = [
+        LoadedImage(f"scene {number}", scene.image, scene.truth, 0.0)
+        for number, scene in enumerate(scenes)
+    ]
+    return rendered, "rendered scenes", []
 
 
 def _print(name: str, tuning: TuningResult) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.samples import MAX_PIXELS, annotated_samples, dataset_name
-from roadmask.errors import InvalidRequest, ItemError, NotFound
+from roadmask.errors import InvalidRequest, ItemError, NotFound, RoadmaskError
 from roadmask.images.decoding import decode
 from roadmask.images.image_files import list_images
 from roadmask.images.layouts import Sample, read_truth
@@ -41,10 +41,18 @@ class LoadedImage:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """An annotated image that cannot be read, or whose truth cannot, and why."""
+    """An annotated image that cannot be read, whose truth cannot, or that a network fails on."""
 
     name: str
     detail: str
+    """Why."""
+
+    @classmethod
+    def by_failure(cls, name: str, error: Exception) -> LeftOut:
+        """An image on which a network raised the error."""
+        if isinstance(error, RoadmaskError):
+            return cls(name, error.detail)
+        return cls(name, f"The network raised {type(error).__name__}: {error}"[:500])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ class AnnotatedDataset:
     total: int
     images: Iterable[AnnotatedImage]
     left_out: list[LeftOut] = field(default_factory=list)
-    """The images that could not be read so far, and folders that cannot be listed."""
+    """The images that could not be read or inferred so far, and folders that cannot be listed."""
 
     def load(self) -> Iterator[LoadedImage]:
         """The images that can be read. The others are noted in `left_out`.

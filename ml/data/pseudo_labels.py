@@ -55,7 +55,7 @@ def write_pseudo_labels(
     reading: Reading = AS_FOUND,
 ) -> Iterator[LoadedImage | LeftOut]:
     """Write the data set as `images/` and `masks/` in `out`; yields each image when it is written,
-    and those that cannot be read and are left out.
+    and those that are left out: they cannot be read, or the teacher fails on them.
 
     The files are named like those of the data set, below its folders. Raises `InvalidRequest` if
     one of the folders is in the other.
@@ -71,13 +71,17 @@ def write_pseudo_labels(
     samples = annotated_samples(data, reading)
     for sample, each in zip(samples, from_samples(samples, data.name).images, strict=True):
         loaded = each.load()
+        if isinstance(loaded, LoadedImage):
+            try:
+                (said,) = predict_views(teacher, [loaded.image], tuple(views))
+                labels = np.empty_like(loaded.truth)
+                for rows, strip in said.probabilities():
+                    labels[rows] = complete(loaded.truth[rows], strip, rules, taxonomy)
+            except Exception as error:
+                loaded = LeftOut.by_failure(loaded.name, error)
         if isinstance(loaded, LeftOut):
             yield loaded
             continue
-        (said,) = predict_views(teacher, [loaded.image], tuple(views))
-        labels = np.empty_like(loaded.truth)
-        for rows, strip in said.probabilities():
-            labels[rows] = complete(loaded.truth[rows], strip, rules, taxonomy)
         image_file = out / "images" / sample.filename
         # The whole name: another image may differ in its suffix alone.
         mask_file = out / "masks" / f"{sample.filename}.png"

@@ -81,7 +81,7 @@ def _automatic(artifact: Artifact, settings: Settings) -> Choice:
 
 def _with_network(artifact: Artifact, settings: Settings, engine: EngineName, why: str) -> Choice:
     """The choice with its compiled network, or another engine and the reason why."""
-    problem = _missing(engine)
+    problem = missing(engine)
     if engine == "keras" and not problem:
         return Choice(engine, why)
     compiled = CompiledNetworks(artifact, settings)
@@ -104,7 +104,7 @@ def _with_network(artifact: Artifact, settings: Settings, engine: EngineName, wh
     return Choice("keras", f"instead of {engine} ({why}): {problem}")
 
 
-def _missing(engine: EngineName) -> str:
+def missing(engine: EngineName) -> str:
     """What this machine lacks for an engine; empty if nothing."""
     if engine == "keras":
         return "" if find_spec("tensorflow") else "TensorFlow is not installed"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.annotated import LoadedImage
-from ml.engines.engine import BATCH
+from ml.data.annotated import LeftOut, LoadedImage
 from ml.evaluation.gallery import (
     RIGHTED,
     STILL_WRONG,
@@ -21,6 +19,7 @@ from ml.evaluation.gallery import (
     PanelPainter,
     largest_confusions,
 )
+from ml.evaluation.inference import infer_images
 from ml.evaluation.measures.bootstrap import paired_intervals
 from ml.evaluation.measures.breakdown import Breakdown
 from ml.evaluation.summary import (
@@ -71,14 +70,15 @@ class Comparison:
         self._triples = np.zeros((size, size, size), np.int64)
         self._breakdowns = Breakdown(taxonomy), Breakdown(taxonomy)
 
-    def run(self, images: Iterable[LoadedImage]) -> Iterator[Compared]:
-        """Compare on the images, and yield each one when it is counted."""
-        rest = iter(images)
-        while batch := list(islice(rest, BATCH)):
-            pictures = [each.image for each in batch]
-            masks = (segmenter.predict(pictures) for segmenter in self._segmenters)
-            for each, before, after in zip(batch, *masks, strict=True):
-                yield self._count(each.name, each.image, each.truth, before, after)
+    def run(
+        self, images: Iterable[LoadedImage], left_out: list[LeftOut] | None = None
+    ) -> Iterator[Compared]:
+        """Compare on the images, and yield each one when it is counted.
+
+        Images on which one of the two fails are noted in `left_out`. Raises as `infer_images`.
+        """
+        for each, (before, after) in infer_images(images, self._predict, left_out):
+            yield self._count(each.name, each.image, each.truth, before, after)
 
     def summarize(self, tolerance: float = 0.0) -> dict[str, Any]:
         """Scores of both, their changes with paired intervals, and their disagreement.
@@ -119,6 +119,12 @@ class Comparison:
                 zip("ab", (each.summarize() for each in self._breakdowns), strict=True)
             ),
         }
+
+    def _predict(self, batch: Sequence[LoadedImage]) -> list[tuple[NDArray[np.uint8], ...]]:
+        """The two masks of each image."""
+        pictures = [each.image for each in batch]
+        masks = (segmenter.predict(pictures) for segmenter in self._segmenters)
+        return list(zip(*masks, strict=True))
 
     def _count(
         self,

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.annotated import LoadedImage, from_folder
+from ml.data.annotated import LeftOut, LoadedImage, from_folder
 from ml.data.samples import dataset_name, read_pair
 from ml.engines.engine import BATCH
+from ml.evaluation.inference import infer_images
 from ml.evaluation.measures.breakdown import Breakdown
 from ml.evaluation.measures.calibration import Calibration
 from ml.evaluation.measures.soft import SoftCounts
@@ -116,17 +117,20 @@ class Evaluation:
         """The scores of all images so far, with pooled pixels."""
         return scores(self.confusions.sum(axis=0), len(self._counts), self.taxonomy)
 
-    def run(self, images: Iterable[LoadedImage]) -> Iterator[Seen]:
-        """Measure the images, and yield each one when it is counted."""
-        rest = iter(images)
-        while batch := list(islice(rest, BATCH)):
-            predictions = self._predict([each.image for each in batch])
-            for each, (views, mask) in zip(batch, predictions, strict=True):
-                yield self._count(each, views, mask)
+    def run(
+        self, images: Iterable[LoadedImage], left_out: list[LeftOut] | None = None
+    ) -> Iterator[Seen]:
+        """Measure the images, and yield each one when it is counted.
+
+        Images on which the network fails are noted in `left_out`. Raises as `infer_images`.
+        """
+        for each, (views, mask) in infer_images(images, self._predict, left_out):
+            yield self._count(each, views, mask)
 
     def _predict(
-        self, images: list[NDArray[np.uint8]]
+        self, batch: Sequence[LoadedImage]
     ) -> list[tuple[TtaPrediction, NDArray[np.uint8]]]:
+        images = [each.image for each in batch]
         if self._warm and not self._counts:
             predict_views(self._segmenter, images, self._views)
         began = time.perf_counter()

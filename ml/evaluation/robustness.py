@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.annotated import LoadedImage
-from ml.engines.engine import BATCH
+from ml.data.annotated import LeftOut, LoadedImage
 from ml.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Severity
+from ml.evaluation.inference import infer_images
 from ml.evaluation.summary import none_if_nan
 from ml.inference.segmenter import PLAIN, Segmenter, TtaView
 from ml.inference.tta import predict_views
@@ -34,13 +33,18 @@ class Robustness:
         size = len(taxonomy)
         self._counts = {key: np.zeros((size, size), np.int64) for key in keys}
 
-    def run(self, images: Iterable[LoadedImage]) -> Iterator[str]:
-        """Measure the images in every condition, and yield the name of each one when it is done."""
-        rest = iter(images)
-        while batch := list(islice(rest, BATCH)):
-            for key, counts in self._counts.items():
-                counts += self._count(key, batch)
-            yield from (each.name for each in batch)
+    def run(
+        self, images: Iterable[LoadedImage], left_out: list[LeftOut] | None = None
+    ) -> Iterator[str]:
+        """Measure the images in every condition, and yield the name of each one when it is done.
+
+        Images on which the network fails in a condition are noted in `left_out` and count in none.
+        Raises as `infer_images`.
+        """
+        for each, confusions in infer_images(images, self._confusions, left_out):
+            for counts, found in zip(self._counts.values(), confusions, strict=True):
+                counts += found
+            yield each.name
 
     def summarize(self) -> dict[str, Any]:
         """Mean IoU: `clean`, `mean` over all corruptions and severities, and `per_condition` with
@@ -60,7 +64,11 @@ class Robustness:
             },
         }
 
-    def _count(self, key: _Key, clean: Sequence[LoadedImage]) -> NDArray[np.int64]:
+    def _confusions(self, clean: Sequence[LoadedImage]) -> list[tuple[NDArray[np.int64], ...]]:
+        """Confusion counts, int64 (n, n), of each image in every condition."""
+        return list(zip(*(self._count(key, clean) for key in self._counts), strict=True))
+
+    def _count(self, key: _Key, clean: Sequence[LoadedImage]) -> list[NDArray[np.int64]]:
         name, severity = key
         pairs = [
             (each.image, each.truth)
@@ -69,8 +77,7 @@ class Robustness:
             for each in clean
         ]
         predictions = predict_views(self._segmenter, [image for image, _ in pairs], self._views)
-        size = len(self._taxonomy)
-        counts = np.zeros((size, size), np.int64)
-        for (_, truth), each in zip(pairs, predictions, strict=True):
-            counts += confusion(truth, each.mask(), size)
-        return counts
+        return [
+            confusion(truth, each.mask(), len(self._taxonomy))
+            for (_, truth), each in zip(pairs, predictions, strict=True)
+        ]

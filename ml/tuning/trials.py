@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.samples import Pair
+from ml.data.annotated import LeftOut, LoadedImage
 from ml.engines.engine import BATCH
 from ml.inference.predictor import Predictor
 from ml.inference.segmenter import Segmenter
@@ -24,21 +24,28 @@ Name = TypeVar("Name", bound=str)
 
 
 def run_trials(
-    predictors: Mapping[EngineName, Predictor],
-    pairs: Sequence[Pair],
+    keras: Predictor,
+    others: Mapping[EngineName, Predictor],
+    measured: Sequence[tuple[LoadedImage, NDArray[np.uint8]]],
     taxonomy: Taxonomy,
     repeats: int,
     report: Callable[[str], None],
 ) -> list[Trial]:
-    """Measure every predictor on the same annotated images.
+    """Measure all predictors on the same annotated images, which come with the masks of `keras`,
+    the reference.
 
-    `keras` must be among them: it is the reference. `report` is called with each step.
+    One that fails on an image is left out. `report` is called with that, and with each step.
     """
-    images, truths = [image for image, _ in pairs], [truth for _, truth in pairs]
-    masks = {}
-    for name, predictor in predictors.items():
+    images, truths = [each.image for each, _ in measured], [each.truth for each, _ in measured]
+    masks: dict[EngineName, Masks] = {"keras": [mask for _, mask in measured]}
+    for name, predictor in others.items():
         report(f"masks of {name}")
-        masks[name] = predictor.predict(images)
+        try:
+            masks[name] = predictor.predict(images)
+        except Exception as error:
+            # Keras did not fail: the engine is at fault, and would be in service.
+            report(f"{name} is left out: {LeftOut.by_failure(name, error).detail}")
+    predictors = {name: keras if name == "keras" else others[name] for name in masks}
     report("speed")
     times = measure_speed(predictors, images[:BATCH], repeats)
     values = {name: pooled_iou(truths, predicted, taxonomy) for name, predicted in masks.items()}

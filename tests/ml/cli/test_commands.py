@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,18 @@ from ml.cli.evaluate import evaluate
 from ml.cli.progress import TrainingProgress
 from ml.cli.train import train
 from ml.cli.tune import tune
+from ml.data.annotated import LoadedImage
 from ml.data.samples import dataset_name
+from ml.inference.predictor import Predictor
 from ml.registry.artifact import Artifact
 from ml.training.training_run import TrainingStep
+from ml.tuning.trials import run_trials
 from roadmask.errors import InvalidRequest
 from roadmask.images.reading import AS_FOUND
 from roadmask.masks.codec import encode_mask
-from tests.harness.ml.street_folder import write_streets
+from roadmask.masks.taxonomy import CITYSCAPES
+from tests.harness.ml.bright_network import fails_on_white, whiten
+from tests.harness.ml.street_folder import draw_street, write_streets
 
 
 def test_train_writes_an_artifact_and_tells_each_epoch(
@@ -117,3 +123,53 @@ def test_no_engine_is_chosen_by_images_without_an_annotated_pixel(
         CliRunner().invoke(
             tune, [str(artifact.path), "--data", str(folder)], catch_exceptions=False
         )
+
+
+def test_tune_names_images_that_cannot_be_read_or_segmented_and_measures_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The int8 network is a matter of minutes on a slow machine.
+    monkeypatch.setattr("ml.tuning.tuner.find_spec", lambda name: None)
+    folder = write_streets(tmp_path / "data", 5)
+    artifact = fails_on_white(folder, tmp_path / "run")
+    whiten(folder / "images/001.png")
+    (folder / "images/003.png").write_bytes(b"no image")
+    words = [str(artifact.path), "--data", str(folder), "--repeats", "1", "--json"]
+    done = CliRunner().invoke(tune, words, catch_exceptions=False)
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["images"] == 1
+    assert "segmented: 2\n  003: " in done.stderr
+    assert "\n  001: The model computes numbers that are not finite." in done.stderr
+
+
+def test_tune_needs_the_engines_that_it_compares(
+    artifact: Artifact, streets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = {"tensorflow"}
+    monkeypatch.setattr(
+        "ml.engines.choice.find_spec", lambda name: None if name in missing else find_spec(name)
+    )
+    words = [str(artifact.path), "--data", str(streets), "--repeats", "1"]
+    with pytest.raises(InvalidRequest, match="TensorFlow is not installed"):
+        CliRunner().invoke(tune, words, catch_exceptions=False)
+
+
+def test_an_engine_that_fails_where_keras_does_not_is_not_chosen(
+    artifact: Artifact, tmp_path: Path
+) -> None:
+    streets = write_streets(tmp_path / "streets", 2)
+    keras, failing = (
+        Predictor(each) for each in (artifact, fails_on_white(streets, tmp_path / "run"))
+    )
+    image = LoadedImage("white", np.full((96, 128, 3), 255, np.uint8), draw_street(1)[1], 0.0)
+    said: list[str] = []
+    (trial,) = run_trials(
+        keras,
+        {"openvino-f32": failing},
+        [(image, keras.predict([image.image])[0])],
+        CITYSCAPES,
+        1,
+        said.append,
+    )
+    assert trial.engine == "keras"
+    assert "openvino-f32 is left out: The model computes numbers that are not finite." in said[1]

@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
+from ml.cli.conditions import measure_conditions
 from ml.cli.evaluate import evaluate
 from ml.data.annotated import from_folder
 from ml.evaluation.evaluation import Evaluation
 from ml.inference.predictor import Predictor
 from ml.registry.artifact import Artifact
 from roadmask import Client, find_samples
-from roadmask.errors import InvalidRequest, ServiceUnreachable
+from roadmask.errors import InvalidRequest, ModelFailed, ServiceUnreachable
 from roadmask.folder.ingest import ingest
 from roadmask.masks.scores import mean_iou
 from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.api.fixtures import api, empty_api, settings, store
 from tests.harness.api.server import ApiServer
+from tests.harness.ml.bright_network import fails_on_white, whiten
 from tests.harness.ml.street_folder import write_streets
 from tests.servers.process import free_port
 
@@ -137,8 +140,47 @@ def test_a_broken_image_is_named_and_left_out_and_the_others_are_measured(
     assert (found["images"], found["mean_iou"]) == (1, expected["mean_iou"])
     assert found["conditions"]["clean"] == pytest.approx(expected["mean_iou"])
     assert [each["name"] for each in found["left_out"]] == ["001"]
-    assert "Left out, because they cannot be read: 1\n  001: " in done.stderr
+    assert "Left out, because they cannot be read or segmented: 1\n  001: " in done.stderr
     assert (expected["left_out"], invoke(artifact.path, whole).exit_code) == ([], 0)
+
+
+def test_an_image_on_which_the_network_fails_is_left_out_and_the_others_are_measured(
+    tmp_path: Path,
+) -> None:
+    others, streets = write_streets(tmp_path / "others", 2), write_streets(tmp_path / "streets", 3)
+    artifact = fails_on_white(others, tmp_path / "run")
+    whiten(streets / "images/002.png")
+    expected = json.loads(invoke(artifact.path, others, "--json").stdout)
+    done = invoke(artifact.path, streets, "--json")
+    found = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (found["images"], found["mean_iou"]) == (2, expected["mean_iou"])
+    assert found["per_category"] == expected["per_category"]
+    (left_out,) = found["left_out"]
+    assert (left_out["name"], "not finite" in left_out["detail"]) == ("002", True)
+    assert "segmented: 1\n  002: " in done.stderr
+    for number in range(2):
+        whiten(streets / f"images/00{number}.png")
+    with pytest.raises(ModelFailed, match="not finite"):
+        invoke(artifact.path, streets)
+
+
+def test_what_is_left_out_before_the_conditions_still_ends_with_1(
+    artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streets = write_streets(tmp_path / "streets", 2)
+    image = streets / "images/001.png"
+    whole = image.read_bytes()
+    image.write_bytes(b"half written")
+
+    def measure(*arguments: Any) -> object:
+        image.write_bytes(whole)
+        return measure_conditions(*arguments)
+
+    monkeypatch.setattr("ml.cli.evaluate.measure_conditions", measure)
+    done = invoke(artifact.path, streets, "--json", "--conditions")
+    assert done.exit_code == 1
+    assert "segmented: 1\n  001: " in done.stderr
 
 
 def test_conditions_are_measured_on_demand(artifact: Artifact, tmp_path: Path) -> None:

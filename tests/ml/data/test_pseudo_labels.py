@@ -10,10 +10,12 @@ from ml.data.annotated import LeftOut, LoadedImage
 from ml.data.partial_labels import PartialLabels
 from ml.data.pseudo_labels import complete, write_pseudo_labels
 from ml.data.samples import annotated_samples, read_pair
+from ml.inference.predictor import Predictor
 from ml.inference.segmenter import Segmenter
 from ml.registry.input_size import InputSize
 from roadmask.errors import InvalidRequest
 from roadmask.masks.taxonomy import CITYSCAPES
+from tests.harness.ml.bright_network import fails_on_white, whiten
 from tests.harness.ml.street_folder import write_streets
 
 VOID, FLAT, WALL, POLE, HUMAN = (
@@ -116,6 +118,18 @@ def test_an_image_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None:
     rules = PartialLabels(teaches=("human",))
     done = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
     assert [type(each) for each in done] == [LoadedImage, LeftOut, LoadedImage]
+    assert [sample.name for sample in annotated_samples(tmp_path / "out")] == ["000", "002"]
+
+
+def test_an_image_on_which_the_teacher_fails_is_left_out_alone(tmp_path: Path) -> None:
+    data = write_streets(tmp_path / "data", 3)
+    teacher = Predictor(fails_on_white(data, tmp_path / "run"))
+    whiten(data / "images/001.png")
+    rules = PartialLabels(teaches=("human",))
+    done = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
+    assert [type(each) for each in done] == [LoadedImage, LeftOut, LoadedImage]
+    assert isinstance(done[1], LeftOut)
+    assert "not finite" in done[1].detail
     assert [sample.name for sample in annotated_samples(tmp_path / "out")] == ["000", "002"]
 
 

@@ -19,6 +19,7 @@ from ml.inference.segmenter import PLAIN, Segmenter
 from ml.registry.artifact import Artifact, find_artifact
 from roadmask.masks.taxonomy import CITYSCAPES
 from roadmask.settings import Settings
+from tests.harness.ml.bright_network import fails_on_white, whiten
 from tests.harness.ml.street_folder import write_streets
 
 
@@ -146,3 +147,16 @@ def test_the_report_shows_the_images_that_differ_most(artifact: Artifact, tmp_pa
     assert "&lt;streets&gt;" in page
     assert "<streets>" not in page
     assert "//" not in re.sub(r"data:[^\"]*", "", page)
+
+
+def test_an_image_on_which_one_of_the_two_fails_is_left_out_for_both(
+    artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROADMASK_ENGINE", "keras")
+    streets = write_streets(tmp_path / "streets", 3)
+    failing = fails_on_white(streets, tmp_path / "run")
+    whiten(streets / "images/001.png")
+    done = run(artifact.path, failing.path, streets, "--json", "--tolerance", "1")
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["images"], found["fallen"]) == (1, 2, [])
+    assert [each["name"] for each in found["left_out"]] == ["001"]

@@ -14,8 +14,10 @@ from ml.evaluation.robustness import Robustness
 from ml.inference.segmenter import Segmenter
 from ml.registry.card import Robustness as RobustnessFacts
 from ml.registry.input_size import InputSize
+from roadmask.errors import ModelFailed
 from roadmask.masks.codec import encode_mask
 from roadmask.masks.taxonomy import CITYSCAPES
+from tests.harness.ml.bright_network import whiten
 from tests.harness.ml.street_folder import write_streets
 
 
@@ -54,6 +56,31 @@ def test_what_depends_on_colour_fails_without_it_and_not_by_a_crop(streets: Path
     assert table["portrait"]["mild"] > 0.8
     every = [value for each in table.values() for value in each.values()]
     assert found["mean"] == pytest.approx(sum(every) / 34)
+
+
+class FailsOnBright(ByColour):
+    """As a network whose activations overflow on images that are bright."""
+
+    def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+        for image, logits in zip(batch, super().logits(batch), strict=True):
+            yield logits * np.float32(np.nan if image.mean() > 200 else 1)
+
+
+def test_an_image_on_which_the_network_fails_counts_in_no_condition(
+    streets: Path, tmp_path: Path
+) -> None:
+    others = write_streets(tmp_path / "others", 2)
+    whiten(streets / "images/002.png")
+    segmenter = Segmenter(FailsOnBright(), InputSize(budget=96 * 128))
+    summaries = []
+    for folder in (others, streets):
+        robustness, data = Robustness(segmenter, CITYSCAPES), from_folder(folder)
+        assert list(robustness.run(data.load(), data.left_out)) == ["000", "001"]
+        summaries.append(robustness.summarize())
+    assert [each.name for each in data.left_out] == ["002"]
+    assert summaries[0] == summaries[1]
+    with pytest.raises(ModelFailed):
+        list(Robustness(segmenter, CITYSCAPES).run(from_folder(streets).load()))
 
 
 def test_images_without_annotated_pixels_have_no_score_and_a_card_that_can_be_read(
