@@ -16,6 +16,7 @@ from benchmarks.harness.section import Section, median_and_range, options
 from roadmask import Stack
 from roadmask.folder.options import RunOptions
 from roadmask.folder.output_folder import OutputFolder
+from roadmask.folder.output_names import mask_names
 from roadmask.folder.results import FileResult
 from roadmask.folder.state import FolderState, state_file
 from roadmask.hashing import sha256_of
@@ -40,7 +41,8 @@ def prepare(folder: Path, out: Path, count: int, artifact: str) -> None:
     names = [f"{n % FOLDERS:03d}/{n:08d}.jpg" for n in range(count)]
     results = []
     with closing(FolderState(state_file(out))) as state:
-        output = OutputFolder(options, FoundImages(names, {}), state, artifact)
+        masks = mask_names(names, options.format)
+        output = OutputFolder(options, FoundImages(names, {}), masks, state, artifact)
         for name in names:
             data = name.encode()
             image, mask = folder / name, (out / name).with_suffix(".png")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from roadmask.atomic import write_atomically
 from roadmask.errors import InvalidRequest, RecordUnreadable
 from roadmask.folder.mask_file import MaskWriter, has_our_palette
 from roadmask.folder.options import RunOptions
-from roadmask.folder.output_names import confidence_name, mask_names, mask_suffix
+from roadmask.folder.output_names import confidence_name, mask_suffix
 from roadmask.folder.results import FAILURES, RESULTS, FileResult, read_results
 from roadmask.folder.state import FileState, FolderState, KnownFile
 from roadmask.images.image_files import FoundImages, examples
@@ -24,17 +24,22 @@ from roadmask.schemas.pixels import AS_STORED
 class OutputFolder:
     """The mask files of `images`, all of the run's folder, and their recorded results.
 
-    `artifact` is the model version that the service serves now, if it is certain: masks of another
-    are outdated. Safe to share between threads.
+    `masks` are their `mask_names`. `artifact` is the model version that the service serves now, if
+    it is certain: masks of another are outdated. Safe to share between threads.
     """
 
     def __init__(
-        self, options: RunOptions, images: FoundImages, state: FolderState, artifact: str | None
+        self,
+        options: RunOptions,
+        images: FoundImages,
+        masks: Mapping[str, str],
+        state: FolderState,
+        artifact: str | None,
     ) -> None:
         self._options = options
         self._names = images.names
         self._unreadable = images.unreadable
-        self._masks = mask_names(images.names, options.format)
+        self._masks = masks
         self._state = state
         self._artifact = artifact
         # Text, because joining paths takes longer than to look up a file.
@@ -139,13 +144,15 @@ class OutputFolder:
 
 
 def check_targets(
-    options: RunOptions, names: Sequence[str], selected: Iterable[str], state: FolderState | None
+    options: RunOptions,
+    masks: Mapping[str, str],
+    selected: Iterable[str],
+    state: FolderState | None,
 ) -> None:
     """Raise `InvalidRequest` if masks of `selected` would overwrite files not known as masks.
 
-    `names` are all images of the folder. `state` is None where there is none.
+    `masks` are the `mask_names` of all images of the folder. `state` is None where there is none.
     """
-    masks = mask_names(names, options.format)
     recorded = state.recorded() if state else set()
     # A run that was cut off has written masks of its open sub-jobs that are not on record.
     submitted = state.submitted() if state else set()

@@ -16,6 +16,7 @@ from roadmask.folder.fetcher import Fetched, MaskFetcher
 from roadmask.folder.lock import FolderLock
 from roadmask.folder.options import RunOptions, file_format
 from roadmask.folder.output_folder import OutputFolder, check_targets
+from roadmask.folder.output_names import mask_names
 from roadmask.folder.results import FileResult, Progress
 from roadmask.folder.selection import Selection
 from roadmask.folder.state import BLOCK, FolderState, KnownFile, state_file
@@ -95,16 +96,17 @@ class FolderRun:
         """
         images = self._options.images()
         names, self.unreadable = images.names, images.unreadable
+        masks = mask_names(names, self._options.format)
         selected = _selected(self._selection, names, only)
         file = state_file(self._options.out)
         with (
             FolderLock(file.parent, "lock", "`roadmask batch`"),
             closing(FolderState(file)) as state,
         ):
-            check_targets(self._options, names, selected, state)
+            check_targets(self._options, masks, selected, state)
             self.progress.total += len(selected)
             artifact = self._client.artifact(self._options.model)
-            output = OutputFolder(self._options, images, state, artifact)
+            output = OutputFolder(self._options, images, masks, state, artifact)
             try:
                 yield from self._collect(selected, state, output)
             except OSError:
@@ -120,7 +122,8 @@ class FolderRun:
         """Delete the masks in `stale`."""
         images = self._options.images()
         with closing(FolderState(state_file(self._options.out))) as state:
-            OutputFolder(self._options, images, state, None).delete(self.stale)
+            masks = mask_names(images.names, self._options.format)
+            OutputFolder(self._options, images, masks, state, None).delete(self.stale)
 
     def stop(self) -> None:
         """End the run early, from any thread; the next run resumes it."""
@@ -242,13 +245,14 @@ def plan_run(
     found = options.images()
     names = found.names
     selected = _selected(selection, names, only)
+    masks = mask_names(names, options.format)
     file = state_file(options.out)
     if not file.is_file():
-        check_targets(options, names, selected, None)
+        check_targets(options, masks, selected, None)
         return Plan(0, selected, [], [])
     with closing(FolderState(file)) as state:
-        check_targets(options, names, selected, state)
-        output = OutputFolder(options, found, state, None)
+        check_targets(options, masks, selected, state)
+        output = OutputFolder(options, found, masks, state, None)
 
         def is_kept(name: str, known: KnownFile | None) -> bool:
             return (

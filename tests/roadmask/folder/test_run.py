@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -17,6 +18,7 @@ from roadmask.folder.options import RunOptions
 from roadmask.folder.results import Progress
 from roadmask.folder.run import plan_run
 from roadmask.folder.selection import Selection
+from roadmask.images.stems import unique_stems
 from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.mask_parameters import MaskParameters
 from tests.harness.client.photo_folders import photo, read_lines, run, tree
@@ -214,3 +216,20 @@ def test_masks_below_the_photos_are_not_taken_for_photos(client: Client, photos:
     masks = photos / "masks"
     assert run(client, photos, masks).inferred == 4
     assert run(client, photos, masks) == Progress(total=4, kept=4)
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_the_names_of_all_masks_are_made_once(
+    client: Client, photos: Path, masks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def stems(names: Sequence[str]) -> dict[str, str]:
+        made.append(len(names))
+        return unique_stems(names)
+
+    monkeypatch.setattr("roadmask.folder.output_names.unique_stems", stems)
+    run(client, photos, masks)
+    options = RunOptions(photos, masks, MaskFormat.PNG, "default", None, MaskParameters())
+    plan_run(options, Selection())
+    assert made == [4, 4]
