@@ -17,14 +17,11 @@ class StockKeras:
     """An `Engine` without the optimisations of Roadmask's own engines."""
 
     max_concurrency = 1
+    warm_batches = (1,)
 
     def __init__(self, model: Any, answers: tuple[int, ...]) -> None:
         self._model = model
         self.answers = np.array(answers, np.uint8)
-
-    def warm(self, height: int, width: int) -> None:
-        for _ in self.logits(np.zeros((1, height, width, 3), np.uint8)):
-            pass
 
     def release_memory(self, rest_s: float) -> None:
         pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -25,8 +25,10 @@ class Engine(Protocol):
         """Number of threads that may use it at the same time."""
         ...
 
-    def warm(self, height: int, width: int) -> None:
-        """Compile kernels for images of that size, so that the first image does not wait for it."""
+    @property
+    def warm_batches(self) -> Sequence[int]:
+        """Sizes of the batches that compile all its kernels for a size of images."""
+        ...
 
     def release_memory(self, rest_s: float) -> None:
         """Give back memory that no image has needed for so many seconds, and that the next image

@@ -19,6 +19,7 @@ class KerasEngine:
     """Runs a Keras model in float32. One thread may use it at a time."""
 
     max_concurrency = 1
+    warm_batches = BATCH_SIZES
 
     def __init__(self, model: Any, answers: Sequence[int]) -> None:
         self._model = model
@@ -31,11 +32,6 @@ class KerasEngine:
     def traces(self) -> int:
         """Number of traces of the network so far. It should stay at 1."""
         return int(self._run.experimental_get_tracing_count())
-
-    def warm(self, height: int, width: int) -> None:
-        """Trace the network and run it once for every batch size."""
-        for size in BATCH_SIZES:
-            self._run(np.zeros((size, height, width, 3), np.uint8))
 
     def release_memory(self, rest_s: float) -> None:
         """TensorFlow keeps its memory for the next image."""

@@ -113,6 +113,8 @@ class OpenVINOEngine:
         sizes = max(1, min(SIZES, (memory - OTHER_BYTES) // SIZE_BYTES))
         # One image in each stream, and another that takes its place while that is made a mask.
         self.max_concurrency = 2 * streams
+        # No more images than the streams take: the logits of each are many megabytes.
+        self.warm_batches = (1, min(BATCH, self.max_concurrency))
         self._options = {
             "INFERENCE_PRECISION_HINT": precision,
             # OpenVINO counts the cores of the machine, whatever the quota of a container is.
@@ -131,13 +133,6 @@ class OpenVINOEngine:
         """Images that are computed, of all sizes."""
         self._counting = threading.Lock()
         """Guards `_running`."""
-
-    def warm(self, height: int, width: int) -> None:
-        """Compile the kernels for that size and run them once."""
-        # No more images than the streams take: the logits of each are many megabytes.
-        for images in (1, min(BATCH, self.max_concurrency)):
-            for _ in self.logits(np.zeros((images, height, width, 3), np.uint8)):
-                pass
 
     def logits(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
         """See `Engine`."""

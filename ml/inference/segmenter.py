@@ -58,9 +58,9 @@ class Segmenter:
         network computes. Raises `ModelFailed` if its logits are not finite.
         """
         size = self._input_size.size(1024, 2048)
-        self._engine.warm(*size)
-        for logits in self._engine.logits(np.zeros((1, *size, 3), np.uint8)):
-            _check_finite(logits)
+        for images in self._engine.warm_batches:
+            for logits in self._engine.logits(np.zeros((images, *size, 3), np.uint8)):
+                _check_finite(logits)
 
     def release_memory(self, rest_s: float) -> None:
         """See `Engine`."""

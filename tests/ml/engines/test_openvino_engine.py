@@ -96,7 +96,8 @@ def test_only_a_lone_image_is_shared_by_the_cores(
 def test_one_core_compiles_a_size_once(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvino_engine, "cores", lambda: 1)
     engine = OpenVINOEngine(network, "f32", range(1, 8))
-    engine.warm(32, 32)
+    for count in engine.warm_batches:
+        assert len(list(engine.logits(images(count, 32, 32)))) == count
     assert len(engine._compiled) == 1
 
 

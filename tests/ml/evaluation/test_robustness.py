@@ -26,9 +26,7 @@ class ByColour:
 
     answers = np.array(CITYSCAPES.real, np.uint8)
     max_concurrency = 1
-
-    def warm(self, height: int, width: int) -> None:
-        pass
+    warm_batches = (1,)
 
     def release_memory(self, rest_s: float) -> None:
         pass

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,6 +19,7 @@ from ml.registry.artifact import Artifact
 from ml.registry.input_size import InputSize
 from ml.registry.quality import QualityMode
 from roadmask.errors import InvalidRequest, ModelFailed
+from tests.harness.ml.eager import eagerly
 from tests.harness.ml.probabilities import probabilities_of
 
 ODD_SIZES = [(1, 1), (1, 900), (700, 1), (33, 17), (255, 257), (360, 480), (480, 360)]
@@ -157,6 +159,21 @@ def test_best_quality_averages_its_views(modes: Predictor) -> None:
 def test_a_quality_that_the_card_has_not_names_those_there_are(predictor: Predictor) -> None:
     with pytest.raises(InvalidRequest, match="no quality 'best'; choose from standard"):
         predictor.at("best")
+
+
+def test_a_warm_network_has_run_once_for_each_kernel(artifact: Artifact) -> None:
+    class Counted(KerasEngine):
+        batches: list[int]
+
+        def _logits(self, batch: Any) -> Any:
+            self.batches.append(len(batch))
+            return super()._logits(batch)
+
+    with eagerly():
+        engine = Counted(artifact.load_model(), artifact.answers)
+        engine.batches = []
+        Predictor(artifact, engine=engine).warm()
+    assert engine.batches == [1, 2, 4, 8]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
