@@ -144,7 +144,9 @@ def _jpeg(image: Pixels, quality: float, _: np.random.Generator) -> Pixels:
 
 
 def _low_resolution(image: Pixels, share: float, _: np.random.Generator) -> Pixels:
-    """Shrunk to a share of its sides and enlarged again."""
+    """Shrunk to a share of its sides and enlarged again. A line of pixels stays as it is."""
+    if min(image.shape[:2]) == 1:
+        return image
     small = cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
     enlarged: Pixels = cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return enlarged

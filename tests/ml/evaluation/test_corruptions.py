@@ -33,6 +33,16 @@ def test_the_severe_one_is_farther_from_the_image_and_only_geometry_moves_the_tr
     assert 0 < distances[0] < distances[1]
 
 
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_a_line_of_pixels_is_an_image_too(name: str) -> None:
+    for shape in ((1, 1), (1, 50), (50, 1)):
+        for severity in SEVERITIES:
+            image, truth = np.full((*shape, 3), 90, np.uint8), np.ones(shape, np.uint8)
+            changed, moved = CORRUPTIONS[name].apply(image, truth, severity, "line")
+            assert changed.shape[:2] == moved.shape
+            assert changed.size
+
+
 @pytest.mark.parametrize("name", ["barrel", "roll"])
 def test_image_and_truth_move_together(name: str) -> None:
     truth = np.ones((120, 160), np.uint8)
