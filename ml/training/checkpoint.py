@@ -41,6 +41,10 @@ class TrainingState:
     """Milliseconds per step in each precision, if the recipe leaves the choice to the machine."""
     pixels: str = ""
     """What is said about the samples of its images."""
+    data: str | None = None
+    """Names and weights of its training data sets; None in runs of earlier versions."""
+    val: str | None = None
+    """Names of the data sets that it is measured on; None in runs of earlier versions."""
 
 
 def save_checkpoint(

@@ -13,7 +13,7 @@ import keras
 from ml.data.annotated import from_samples
 from ml.data.batches import Batches
 from ml.data.sample_list import SampleList
-from ml.data.samples import annotated_samples
+from ml.data.samples import annotated_samples, dataset_name
 from ml.evaluation.evaluation import Evaluation
 from ml.recipes.recipe import Recipe
 from ml.registry.artifact import Artifact
@@ -171,18 +171,28 @@ class _TrainingLoop:
 
 
 def _progress(run: Run) -> TrainingState:
-    """The state of the run. A new run measures the precisions if its recipe says `auto`."""
-    pixels = str(run.reading.pixels)
+    """The state of the run. A new run measures the precisions if its recipe says `auto`.
+
+    Raises `InvalidRequest` if the folder holds a run of another recipe or of other data: its card
+    would name the new data alone, and the scores of its epochs could not be compared.
+    """
+    begun = TrainingState(
+        pixels=str(run.reading.pixels),
+        data=", ".join(f"{dataset_name(each.folder)}:{each.weight:g}" for each in run.data),
+        val=", ".join(map(dataset_name, run.validation)),
+    )
     if run.checkpoint.exists():
         progress = read_progress(run.checkpoint, run.recipe)
-        if progress.pixels != pixels:
-            raise InvalidRequest(
-                f"{run.folder} holds a run of other --pixels ({progress.pixels or 'none'} there, "
-                f"{pixels or 'none'} here). Choose another folder, or delete this one."
-            )
+        for name in ("pixels", "data", "val"):
+            there, here = getattr(progress, name), getattr(begun, name)
+            if there not in (None, here):
+                raise InvalidRequest(
+                    f"{run.folder} holds a run of other --{name} ({there or 'none'} there, "
+                    f"{here or 'none'} here). Choose another folder, or delete this one."
+                )
         return progress
     times = measure_precisions(run.recipe) if run.recipe.precision == "auto" else {}
-    return TrainingState(git_revision=git_revision(), precision_ms=times, pixels=pixels)
+    return replace(begun, git_revision=git_revision(), precision_ms=times)
 
 
 def _sample_list(run: Run) -> SampleList:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from ml.cli.interruption import Interruption
+from ml.data.data_source import DataSource
 from ml.networks.registry import NETWORKS
 from ml.networks.unet import UNetMini
 from ml.registry.artifact import Artifact
@@ -23,6 +24,7 @@ from ml.training.training_run import Run, TrainingStep
 from roadmask.errors import InvalidRequest, TrainingStopped
 from tests.harness.ml.eager import eagerly
 from tests.harness.ml.narrow_network import draft_of, run_of
+from tests.harness.ml.street_folder import write_streets
 from tests.harness.ml.tensorboard_events import read_scalars
 
 
@@ -124,6 +126,20 @@ def test_ctrl_c_stops_between_two_steps_and_says_how_to_go_on(
 def test_a_run_of_another_recipe_is_not_gone_on_with(finished: Run) -> None:
     with pytest.raises(InvalidRequest, match="seed: 1 there, 2 here"):
         train(replace(finished, recipe=replace(finished.recipe, seed=2)))
+
+
+@pytest.mark.parametrize("option", ["data", "val"])
+def test_a_run_of_other_data_is_not_gone_on_with(
+    finished: Run, tmp_path: Path, option: str
+) -> None:
+    """Its card would name the new data alone, with their terms."""
+    other = write_streets(tmp_path / "other", 4)
+    runs = {
+        "data": replace(finished, data=[DataSource(other)]),
+        "val": replace(finished, validation=[other]),
+    }
+    with pytest.raises(InvalidRequest, match=f"other --{option} \\(.*streets.* there, .*other"):
+        train(runs[option])
 
 
 def test_a_run_of_a_network_that_has_changed_since_is_refused(
