@@ -40,9 +40,9 @@ def card(
     With --measure, --conditions or --choice the card in the artifact's folder is written anew; a
     measurement takes the place of an older one on the same data. The model's file is not touched.
     """
-    from ml.registry.artifact import find_artifact, write_card
+    from ml.registry.artifact import find_artifact, find_comparable, write_card
 
-    found = find_artifact(artifact)
+    found = (find_comparable if measure or conditions else find_artifact)(artifact)
     if measure:
         # TensorFlow takes seconds to load: only when something is to be measured.
         from ml.training.publish import add_measurements

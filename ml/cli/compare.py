@@ -13,7 +13,6 @@ import click
 from ml.cli.breakdown import breakdown_table
 from ml.cli.conditions import conditions_option, conditions_table, measure_conditions
 from ml.cli.dataset import dataset_options, exit_after, meter, open_dataset
-from roadmask.errors import InvalidRequest
 from roadmask.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,10 +67,9 @@ def compare(
 
     An image that cannot be read, or that A or B fails on, is named and left out: exit code 1 too.
     """
-    from ml.registry.artifact import find_artifact
+    from ml.registry.artifact import find_comparable
 
-    first, second = find_artifact(a), find_artifact(b)
-    _check_taxonomies(first, second)
+    first, second = find_comparable(a), find_comparable(b)
     from ml.engines.choice import choose
     from ml.evaluation.comparison import Comparison, gallery_image
     from ml.evaluation.gallery import WorstImages
@@ -104,14 +102,6 @@ def _about(first: Artifact, second: Artifact, data: AnnotatedDataset) -> dict[st
     versions = {"a": str(first.model_version), "b": str(second.model_version)}
     left_out = [asdict(each) for each in data.left_out]
     return {**versions, "dataset": data.name, "left_out": left_out}
-
-
-def _check_taxonomies(first: Artifact, second: Artifact) -> None:
-    if first.taxonomy != second.taxonomy:
-        raise InvalidRequest(
-            f"{first.model_version} answers in {first.taxonomy.name} and {second.model_version} in "
-            f"{second.taxonomy.name}: masks of different categories cannot be compared."
-        )
 
 
 def _print(summary: dict[str, Any]) -> None:

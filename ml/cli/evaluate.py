@@ -83,9 +83,9 @@ def evaluate(
 
     An image that cannot be read, or that ARTIFACT fails on, is named and left out: exit code 1.
     """
-    from ml.registry.artifact import find_artifact
+    from ml.registry.artifact import find_comparable
 
-    found = find_artifact(artifact)
+    found = find_comparable(artifact)
     source = partial(open_dataset, dataset, url, api_key, reading)
     with source() as data:
         # What computes takes seconds to load: only once there is a model and data to load it for.

@@ -60,10 +60,10 @@ def pseudo_label(
     annotated nor sure is void. Every view is also shown mirrored. Images that cannot be read, whose
     masks cannot, or on which ARTIFACT fails are named and left out; the exit code is then 1.
     """
-    from ml.registry.artifact import find_artifact
+    from ml.registry.artifact import find_comparable
     from roadmask.errors import InvalidRequest
 
-    found = find_artifact(artifact)
+    found = find_comparable(artifact)
     names = [found.taxonomy.names[index] for index in found.taxonomy.real]
     if unknown := [name for name in teaches if name not in names]:
         raise InvalidRequest(f"No category {unknown[0]!r}; choose from {', '.join(names)}.")

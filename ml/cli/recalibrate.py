@@ -45,9 +45,9 @@ def recalibrate(
     The temperature that makes its confidence true is fitted on the images of --val, and the card
     gets their scores in place of all others; `roadmask card` adds more. ARTIFACT stays as it is.
     """
-    from ml.registry.artifact import find_artifact
+    from ml.registry.artifact import find_comparable
 
-    found = find_artifact(artifact)
+    found = find_comparable(artifact)
     for folder in folders:
         say_labels(folder, reading)
     # TensorFlow takes seconds to load: only when the arguments are right.

@@ -56,10 +56,10 @@ def tune(
     cannot be read, or on which Keras fails, is named and left out, and so the exit code is 1. An
     engine that fails on an image on which Keras does not is not chosen.
     """
-    from ml.registry.artifact import find_artifact
+    from ml.registry.artifact import find_comparable
     from ml.tuning.tuner import Tuner
 
-    found = find_artifact(artifact)
+    found = find_comparable(artifact)
     annotated, name, left_out = _images(data, images, reading)
     tuner = Tuner(found, Settings(), lambda step: click.echo(step, err=True))
     tuning = tuner.run(annotated, name, repeats, left_out)

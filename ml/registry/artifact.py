@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from ml.registry.card import Card
 from roadmask.atomic import delete_abandoned_drafts, write_atomically
-from roadmask.errors import HashMismatch, ModelNotFound
+from roadmask.errors import Conflict, HashMismatch, ModelNotFound
 from roadmask.hashing import sha256_of_file
-from roadmask.masks.taxonomy import Taxonomy
+from roadmask.masks.taxonomy import CITYSCAPES, Taxonomy
 from roadmask.schemas.model_version import (
     CARD_FILE,
     COMPILED_FILE,
@@ -117,6 +117,30 @@ def find_artifact(name: str | Path) -> Artifact:
         f"There is no model {str(name)!r}; choose from default, {names} (the name alone or the "
         f"version alone will do), or name a folder with {MODEL_FILE} and {CARD_FILE}."
     )
+
+
+def find_comparable(name: str | Path) -> Artifact:
+    """As `find_artifact`, for masks that meet others: annotated masks, and those of the service.
+
+    Raises also what `check_categories` raises.
+    """
+    found = find_artifact(name)
+    check_categories(found)
+    return found
+
+
+def check_categories(artifact: Artifact) -> None:
+    """Raise `Conflict` unless the model's categories are those of all other masks.
+
+    Otherwise its masks would be stored, counted and exported under the names of others.
+    """
+    found = artifact.taxonomy
+    if (found.names, found.void) != (CITYSCAPES.names, CITYSCAPES.void):
+        raise Conflict(
+            f"{artifact.model_version} has the categories {', '.join(found.names)}; masks of the "
+            f"service and annotated masks have {', '.join(CITYSCAPES.names)}. Train the model on "
+            "these categories."
+        )
 
 
 def write_card(folder: Path, card: Card) -> Artifact:

@@ -84,12 +84,10 @@ def push(artifact: str, key_file: Path | None, place: Place) -> None:
     it is signed.
     """
     from ml.engines.compiled import CompiledNetworks
-    from ml.registry.artifact import find_artifact
+    from ml.registry.artifact import find_comparable
     from storage.models.signatures import SIGNED_FILES, sign, signed_files
-    from worker.models.repository import check_categories
 
-    found = find_artifact(artifact)
-    check_categories(found)
+    found = find_comparable(artifact)
     version, key = found.model_version, _signing_key(key_file)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ml.registry.artifact import SHIPPED, Artifact, find_artifact, shipped
+from ml.registry.artifact import SHIPPED, Artifact, check_categories, find_artifact, shipped
 from roadmask.atomic import replacing
 from roadmask.errors import Conflict, HashMismatch, ModelNotFound, SignatureInvalid
-from roadmask.masks.taxonomy import CITYSCAPES
 from roadmask.schemas.model_version import (
     CARD_FILE,
     MODEL_FILE,
@@ -27,19 +26,6 @@ MAX_DOWNLOADS = 3
 """Downloads of one version before its copy in the store counts as damaged."""
 
 log = logging.getLogger(__name__)
-
-
-def check_categories(artifact: Artifact) -> None:
-    """Raise `Conflict` unless the model's categories are those of all masks of the service.
-
-    Otherwise its masks would be stored, counted and exported under the names of others.
-    """
-    found = artifact.taxonomy
-    if (found.names, found.void) != (CITYSCAPES.names, CITYSCAPES.void):
-        raise Conflict(
-            f"{artifact.model_version} has the categories {', '.join(found.names)}; masks of the "
-            f"service have {', '.join(CITYSCAPES.names)}. Train the model on these categories."
-        )
 
 
 class ModelRepository:

@@ -6,14 +6,18 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from ml.cli.card import card
+from ml.cli.compare import compare
 from ml.cli.dataset import say_labels
 from ml.cli.evaluate import evaluate
 from ml.cli.progress import TrainingProgress
+from ml.cli.pseudo_label import pseudo_label
+from ml.cli.recalibrate import recalibrate
 from ml.cli.train import train
 from ml.cli.tune import tune
 from ml.data.annotated import LoadedImage
@@ -22,11 +26,12 @@ from ml.inference.predictor import Predictor
 from ml.registry.artifact import Artifact
 from ml.training.training_run import TrainingStep
 from ml.tuning.trials import run_trials
-from roadmask.errors import InvalidRequest
+from roadmask.errors import Conflict, InvalidRequest
 from roadmask.images.reading import AS_FOUND
 from roadmask.masks.codec import encode_mask
 from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.ml.bright_network import fails_on_white, whiten
+from tests.harness.ml.other_categories import with_other_categories
 from tests.harness.ml.street_folder import draw_street, write_streets
 
 
@@ -173,3 +178,25 @@ def test_an_engine_that_fails_where_keras_does_not_is_not_chosen(
     )
     assert trial.engine == "keras"
     assert "openvino-f32 is left out: The model computes numbers that are not finite." in said[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (evaluate, ["{model}", "{data}"]),
+        (compare, ["{model}", "{model}", "{data}"]),
+        (tune, ["{model}", "--data", "{data}"]),
+        (pseudo_label, ["{model}", "{data}", "{out}", "--teaches", "human"]),
+        (recalibrate, ["{model}", "{out}", "--val", "{data}"]),
+        (card, ["{model}", "--measure", "{data}"]),
+        (card, ["{model}", "--conditions", "{data}"]),
+    ],
+)
+def test_masks_of_other_categories_are_not_compared_with_annotated_ones(
+    streets: Path, tmp_path: Path, command: click.Command, options: list[str]
+) -> None:
+    """The IoU of one category would have the name of another."""
+    other = with_other_categories(tmp_path / "other")
+    words = [each.format(model=other.path, data=streets, out=tmp_path / "out") for each in options]
+    with pytest.raises(Conflict, match="sky, vehicle, human; masks of"):
+        CliRunner().invoke(command, words, catch_exceptions=False)
