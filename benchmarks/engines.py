@@ -35,9 +35,10 @@ From decoded images to masks of their size. `Keras float32`: the loaded model an
 with the default settings of TensorFlow. `Keras mixed bfloat16`: the same with that policy of Keras.
 `engine …`: the engines of Roadmask. Images/s of full batches; `alone` is the time of a single
 image. `times Keras` is the ratio to `Keras float32` within a repeat. `same pixels`: the share of
-pixels with the same category as `Keras float32`. Mean IoU is given where there are annotations. `of
-peak`: operations per second of the network's convolutions, over those of a large matrix product in
-the same precision on this machine: {peaks}. Medians and ranges.
+pixels with the same category as `Keras float32`. Mean IoU is given where there are annotations; it
+is of as many images as the cell says, spread evenly over the dataset, and not of the whole dataset.
+`times a matrix product`: operations per second of the network's convolutions, over those of a large
+matrix product in the same precision on this machine: {peaks}. It may exceed 1. Medians and ranges.
 """
 REFERENCE = "Keras float32"
 PRECISIONS = {
@@ -68,7 +69,8 @@ def annotated(folder: Path, count: int) -> Images:
     """Up to `count` images of a dataset, spread evenly: neighbours are often video frames."""
     samples = annotated_samples(folder)
     images, truths = zip(*map(read_pair, samples[:: -(-len(samples) // count)]), strict=True)
-    return Images(dataset_name(folder), images, truths)
+    name = f"{dataset_name(folder)}, {len(images)} of {len(samples)}"
+    return Images(name, images, truths)
 
 
 def candidates(artifact: Artifact) -> Iterator[tuple[str, Segmenter]]:
@@ -111,7 +113,7 @@ def measure(
                 median_and_range(ratios, 2),
                 f"{agreement(masks[REFERENCE], masks[name]):.2%}",
                 found,
-                f"{operations * rate / peaks[PRECISIONS[name]]:.0%}",
+                f"{operations * rate / peaks[PRECISIONS[name]]:.2f}",
             )
 
 
@@ -144,7 +146,7 @@ def main(
     figures = ", ".join(f"{name} {peak / 1e9:,.0f}" for name, peak in peaks.items())
     head = (
         *("model", "images", "engine", "images/s", "alone, ms", "times Keras"),
-        *("same pixels", "mean IoU", "of peak"),
+        *("same pixels", "mean IoU", "times a matrix product"),
     )
     words = EXPLANATION.format(peaks=f"{figures} billion per second")
     Section("engines", "Engines", words, head, rows).publish(out)
