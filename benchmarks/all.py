@@ -28,40 +28,62 @@ class Run:
     """Approximate duration."""
     arguments: str = ""
     model: str = ""
+    detail: str = ""
+    """The same as that of its section."""
 
     @property
     def file(self) -> str:
         """Name of its section in the folder of sections."""
-        return section_file(self.name, self.model)
+        return section_file(self.name, self.model, self.detail)
 
     def execute(self, sections: Path, data: Path | None) -> bool:
-        """Measure in a separate process. False if that failed."""
+        """Measure in a separate process. False if that failed or wrote another section."""
         words: list[str | Path] = [*self.arguments.split(), "--out", sections]
         if data and self.name == "engines":
             words += ["--data", data]
         env = os.environ | ({"ROADMASK_MODEL": self.model} if self.model else {})
         command = [sys.executable, "-m", f"benchmarks.{self.name}", *words]
-        return subprocess.run(command, env=env, check=False).returncode == 0
+        done = subprocess.run(command, env=env, check=False)
+        return done.returncode == 0 and (sections / self.file).exists()
 
 
 # The figures that the others are compared with come first.
 RUNS = (
     Run("engines", 8, "--repeats 3 --images 50"),
-    Run("service", 3, "--images 64 --repeats 3", "vgg_unet"),
     # So many images that segmenting a folder again takes longer than its fixed pauses.
-    Run("service", 5, "--images 256 --repeats 3", "street_unet"),
+    Run("service", 5, "--images 128 --repeats 3", "street_unet"),
+    Run("service", 5, "--images 256 --repeats 3", "vgg_unet"),
     Run("unchanged", 2),
-    Run("costs", 1.5, "--images 64 --repeats 3", "street_unet"),
-    Run("costs", 2, "--images 64 --repeats 3", "vgg_unet"),
-    Run("latency", 2, "--images 60 --backlog 1500 --repeats 3", "street_unet"),
-    Run("latency", 2.5, "--images 30 --backlog 600 --repeats 3", "vgg_unet"),
-    Run("peers", 6, "--images 32 --repeats 3", "vgg_unet"),
-    Run("peers", 6, "--images 64 --repeats 3", "street_unet"),
+    Run("costs", 2, "--images 64 --repeats 2", "street_unet"),
+    Run("costs", 2, "--images 64 --repeats 2", "vgg_unet"),
+    *(
+        Run(
+            "peers",
+            8,
+            f"--images {images} --repeats 2 --size {size} --engine auto",
+            model,
+            f"{size}, engine auto",
+        )
+        for model, images, size in (
+            ("street_unet", 96, "480x360"),
+            ("street_unet", 96, "2048x1024"),
+            ("vgg_unet", 48, "2048x1024"),
+        )
+    ),
+    Run("peers", 8, "--images 24 --repeats 1", "vgg_unet", "2048x1024, engine keras and auto"),
+    Run("latency", 3, "--images 30 --backlog 700 --seconds 5 --repeats 3", "street_unet"),
+    Run("latency", 3, "--images 40 --backlog 900 --seconds 3 --repeats 3", "vgg_unet"),
     Run("api", 1.5),
-    Run("first_view", 1),
     # The smallest network, so that 10,000 images take minutes.
-    Run("scale", 4, "", "unet_mini"),
-    Run("training", 4, "--steps 2 --repeats 3"),
+    Run(
+        "scale",
+        6,
+        "--items 1000 --items 100000 --items 1000000 --workers 1 --workers 2 --images 64"
+        " --repeats 1 --long 10000",
+        "unet_mini",
+    ),
+    Run("training", 5, "--steps 4 --repeats 3"),
+    Run("first_view", 1),
 )
 
 

@@ -1,7 +1,13 @@
-"""`python -m benchmarks.page FOLDER`: docs/performance.md from measured sections."""
+"""`python -m benchmarks.page FOLDER`: docs/performance.md with the measured sections of a folder.
+
+The page has sections of several machines. A new section takes the place of the one with its
+heading, whatever the model's version; the others stay.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -19,8 +25,8 @@ ORDER = (
     "api",
     "scale",
     "scale_out",
-    "first_view",
     "training",
+    "first_view",
     "data",
 )
 INTRODUCTION = """\
@@ -28,22 +34,46 @@ INTRODUCTION = """\
 
 Each table was written by the command above it, in one run on one machine. The line below it names
 the processor and the versions. Compare ratios, which are taken within a repeat, rather than figures
-of different tables. `make bench-all` takes most of an hour on 2 idle cores, and resumes after an
-interruption. `python -m benchmarks.NAME --out FOLDER` measures one section; `--smoke` shows its
-table after a minute or two. Services use the engine that `auto` chooses, which may be int8 after
+of different tables. `make bench-all` takes more than an hour on 2 idle cores, resumes after an
+interruption, and leaves the sections of other kinds of processors as they are.
+`python -m benchmarks.NAME --out FOLDER` measures one section; `--smoke` shows its table after a
+minute or two. Services use the engine that `auto` chooses, which may be int8 after
 `roadmask tune MODEL --data FOLDER`.
 """
+
+
+def sections_of(text: str) -> Iterator[tuple[str, str]]:
+    """Each measured section of a page, or of a section's file, with its heading."""
+    for section in re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]:
+        if benchmark(section):
+            yield section.splitlines()[0].removeprefix("## "), section.strip() + "\n"
+
+
+def benchmark(section: str) -> str:
+    """Name of the benchmark whose command the section has. Empty if it has none."""
+    command = re.search(r"^```\n.*python -m benchmarks\.(\w+)", section, re.MULTILINE)
+    return command[1] if command else ""
+
+
+def page(texts: Iterable[str]) -> str:
+    """The page with the sections of the texts, of which later ones count."""
+    found = {
+        re.sub(r"@\w+", "", heading): section
+        for text in texts
+        for heading, section in sections_of(text)
+    }
+    ordered = sorted(found.values(), key=lambda section: ORDER.index(benchmark(section)))
+    return "\n".join([INTRODUCTION, *ordered, READING.read_text()])
 
 
 @click.command()
 @click.argument("sections", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def main(sections: Path) -> None:
-    """Write the page; sections that were not measured are left out."""
-    found = [path for name in ORDER for path in sorted(sections.glob(f"{name}*.md"))]
-    if not found:
+    """Write the page. What the folder has no section of stays as it is."""
+    found = [path.read_text() for path in sorted(sections.glob("*.md"))]
+    if not any(map(benchmark, found)):
         raise click.UsageError(f"{sections} holds no sections.")
-    found += [READING] if READING.exists() else []
-    PAGE.write_text("\n".join([INTRODUCTION, *(path.read_text() for path in found)]))
+    PAGE.write_text(page([PAGE.read_text(), *found]))
 
 
 if __name__ == "__main__":

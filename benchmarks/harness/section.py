@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -36,11 +37,19 @@ class Section:
     rows: Sequence[Sequence[object]]
     model: str = ""
     """`name@version`, if all figures are of one model."""
+    detail: str = ""
+    """What else tells it from other sections of the benchmark and the model."""
+
+    @property
+    def heading(self) -> str:
+        """The title with what the figures are of. No two sections of the page have the same."""
+        model = f"`{self.model}`" if self.model else ""
+        return f"{self.title}: " + ", ".join(filter(None, (model, self.detail, processor_kind())))
 
     @property
     def markdown(self) -> str:
         lines = [
-            f"## {self.title}" + f": `{self.model}`" * bool(self.model),
+            f"## {self.heading}",
             self.explanation.strip(),
             f"```\n{command(self.name)}\n```",
             table(self.head, self.rows),
@@ -53,12 +62,22 @@ class Section:
         print(self.markdown, flush=True)
         if out:
             out.mkdir(parents=True, exist_ok=True)
-            (out / section_file(self.name, self.model)).write_text(self.markdown)
+            (out / section_file(self.name, self.model, self.detail)).write_text(self.markdown)
 
 
-def section_file(name: str, model: str = "") -> str:
-    """File name of a section: one for each model, if the figures are of one model."""
-    return f"{name}-{model.partition('@')[0]}".strip("-") + ".md"
+def section_file(name: str, model: str = "", detail: str = "") -> str:
+    """File name of a section: one for each model, if the figures are of one model, and detail."""
+    words = (name, model.partition("@")[0], re.sub(r"\W+", "-", detail))
+    return "-".join(filter(None, words)) + ".md"
+
+
+def processor_kind() -> str:
+    """What decides which engines this processor runs fast, as Linux tells it."""
+    facts = Path("/proc/cpuinfo")
+    flags = set(facts.read_text().split()) if facts.exists() else set()
+    if "amx_tile" in flags:
+        return "a processor with AMX tiles"
+    return f"a processor {'with' if 'avx512f' in flags else 'without'} AVX-512"
 
 
 def options(function: Callable[..., Any]) -> Callable[..., Any]:

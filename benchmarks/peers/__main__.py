@@ -180,9 +180,9 @@ def main(
         for title, rates in measured.items()
     ]
     head = (f"images/s, {size}", "keeps", *(f"with `{engine}`" for engine in engines))
-    Section(
-        "peers", "The same network behind other servers", EXPLANATION, head, rows, model
-    ).publish(out)
+    title = "The same network behind other servers"
+    detail = f"{size}, engine {' and '.join(engines)}"
+    Section("peers", title, EXPLANATION, head, rows, model, detail).publish(out)
 
 
 if __name__ == "__main__":
