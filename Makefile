@@ -72,7 +72,7 @@ $(COMPILED): $(READY)
 	@touch $@
 
 .PHONY: check
-check: setup $(NODE_READY) ## Run the checks for every save: lint, types, tests of the client and the records
+check: setup $(NODE_READY) ## Run the checks for every save: lint, types, fast unit tests
 	@$(MAKE) --no-print-directory --jobs=3 lint types checked
 
 .PHONY: checked
