@@ -24,7 +24,8 @@ LITE_UNET = Recipe(
     encoder="efficientnet_lite0_imagenet",
     crop=(256, 320),
     # A 480x360 image at 640x480: poles and people are few pixels wide. Larger than most of what is
-    # learnt from, and better so, also on a sequence that was not learnt from (docs/models.md).
+    # learnt from, and better so, also on a sequence that was not learnt from
+    # (docs/models/experiments.md).
     budget=307_200,
     zoom=(0.525, 1.2),
     batch=8,
