@@ -43,9 +43,9 @@ minute or two. Services use the engine that `auto` chooses, which may be int8 af
 
 
 def sections_of(text: str) -> Iterator[tuple[str, str]]:
-    """Each measured section of a page, or of a section's file, with its heading."""
+    """The sections in a text with their headings. Those that no page has are left out."""
     for section in re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]:
-        if benchmark(section):
+        if benchmark(section) in ORDER:
             yield section.splitlines()[0].removeprefix("## "), section.strip() + "\n"
 
 
@@ -71,7 +71,7 @@ def page(texts: Iterable[str]) -> str:
 def main(sections: Path) -> None:
     """Write the page. What the folder has no section of stays as it is."""
     found = [path.read_text() for path in sorted(sections.glob("*.md"))]
-    if not any(map(benchmark, found)):
+    if not any(any(sections_of(text)) for text in found):
         raise click.UsageError(f"{sections} holds no sections.")
     PAGE.write_text(page([PAGE.read_text(), *found]))
 

@@ -38,5 +38,6 @@ def test_a_section_replaces_the_one_of_its_heading_and_no_other() -> None:
     old += SECTION.format("Scale: `unet@1`, AVX", "scale", 2)
     new = SECTION.format("Scale: `unet@2`, AMX", "scale", 3)
     other = SECTION.format("Machines: AMX", "scale_out", 4)
-    found = [heading for heading, _ in sections_of(page([old, other, new]))]
+    left_out = SECTION.format("Floods: AMX", "floods", 5)
+    found = [heading for heading, _ in sections_of(page([old, other, new, left_out]))]
     assert found == ["Scale: `unet@2`, AMX", "Scale: `unet@1`, AVX", "Machines: AMX"]
