@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from roadmask.errors import ReconcilerStalled
 from storage.jobs.keys import RECONCILED
 from storage.redis_text import mapping, now_ms
+
+LEAST_STALL_S = 30.0
+"""Time without a round of the reconciler that counts as a stall at least, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,17 @@ class ReconcilerReport:
     rounds: int
     repairs: dict[str, int]
     """Number of repairs by kind, the fields of `Repairs`."""
+
+    def problem(self, reconcile_s: float) -> ReconcilerStalled | None:
+        """Why crashes are not repaired; None while there is a round about every `reconcile_s`.
+
+        A round that fails in part, at one damaged record for example, is a round.
+        """
+        if self.age_s is not None and self.age_s <= max(10 * reconcile_s, LEAST_STALL_S):
+            return None
+        since = "yet" if self.age_s is None else f"for {self.age_s:.0f} s"
+        why = f"The last one failed: {self.error}" if self.error else "Check the workers' logs."
+        return ReconcilerStalled(f"The reconciler has done no round {since}. {why}")
 
 
 def read_report(redis: Redis) -> ReconcilerReport:

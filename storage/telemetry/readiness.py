@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from roadmask.errors import (
-    ReconcilerStalled,
     RecordsUnavailable,
     StoreUnavailable,
     Unavailable,
@@ -17,7 +16,6 @@ from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
 from storage.connections import connect_probe
 from storage.objects.store import ObjectStore
-from storage.reconciler.report import ReconcilerReport
 from storage.telemetry.background_check import BackgroundCheck
 from storage.telemetry.service_state import ServiceState, read_service_state
 
@@ -25,8 +23,6 @@ DEADLINE_S = 1.5
 """Longest wait for the checks, seconds. Probes usually wait 2 to 5 seconds."""
 FRESH_S = 1.0
 """Age up to which a result is used again, so that probes are cheap, seconds."""
-LEAST_STALL_S = 30.0
-"""Time without a round of the reconciler that counts as a stall at least, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ class ReadinessChecks:
     def __init__(self, settings: Settings, store: ObjectStore) -> None:
         self._redis = connect_probe(settings)
         self._object_store = store
-        self._stall_s = max(10 * settings.reconcile_s, LEAST_STALL_S)
+        self._reconcile_s = settings.reconcile_s
         self._records = BackgroundCheck("check-redis", self._read_state, FRESH_S)
         self._store = BackgroundCheck("check-store", self._check_store, FRESH_S)
 
@@ -77,7 +73,7 @@ class ReadinessChecks:
             "redis": state.write_error,
             "store": stored,
             "workers": worker_problem(state),
-            "reconciler": reconciler_problem(state.reconciler, self._stall_s),
+            "reconciler": state.reconciler.problem(self._reconcile_s),
         }
         return Readiness(checks, state)
 
@@ -133,15 +129,3 @@ def _lane_problem(state: ServiceState, lane: Lane) -> str | None:
     if all(outages):
         return f"No worker can finish its images: {outages[0]}"
     return None
-
-
-def reconciler_problem(report: ReconcilerReport, stall_s: float) -> Unavailable | None:
-    """Why crashes are not repaired; None while the reconciler does its rounds.
-
-    A round that fails in part, at one damaged record for example, is a round.
-    """
-    if report.age_s is not None and report.age_s <= stall_s:
-        return None
-    since = "yet" if report.age_s is None else f"for {report.age_s:.0f} s"
-    why = f"The last one failed: {report.error}" if report.error else "Check the workers' logs."
-    return ReconcilerStalled(f"The reconciler has done no round {since}. {why}")

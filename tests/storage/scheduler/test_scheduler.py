@@ -10,10 +10,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from roadmask.errors import RecordsUnavailable
 from roadmask.schemas.jobs import JobState
 from roadmask.settings import Settings
+from storage.jobs.keys import RECONCILED
+from storage.redis_text import now_ms
+from storage.scheduler.cli import scheduler
 from storage.scheduler.scheduler import Scheduler
 from tests.harness.client.program import PROGRAM
 from tests.harness.storage.records_harness import RecordsHarness
@@ -56,6 +60,24 @@ def test_an_emptied_redis_is_rebuilt(harness: RecordsHarness) -> None:
     harness.check_succeeded(open_job, 40)
 
 
+def test_the_check_has_the_rule_of_readiness(harness: RecordsHarness) -> None:
+    def check(last_ms: int | str, reconcile_s: float) -> Result:
+        harness.redis.hset(RECONCILED, "last_ms", last_ms)
+        env = {
+            "ROADMASK_REDIS_URL": harness.settings.redis_url,
+            "ROADMASK_RECONCILE_S": str(reconcile_s),
+        }
+        return CliRunner().invoke(scheduler, ["--check"], env=env)
+
+    before = now_ms(harness.redis) - 80_000
+    assert check(before, 10).exit_code == 0
+    late = check(before, 1)
+    assert late.exit_code == 1
+    assert str(late.exception).startswith("The reconciler has done no round for 8")
+    damaged = check("soon", 1)
+    assert isinstance(damaged.exception, SystemExit), damaged.exception
+
+
 @pytest.mark.slow
 def test_the_program_runs_until_sigterm_and_says_whether_it_works(
     harness: RecordsHarness, tmp_path: Path
@@ -70,7 +92,7 @@ def test_the_program_runs_until_sigterm_and_says_whether_it_works(
         return subprocess.run(command, env=os.environ | env, text=True, capture_output=True)
 
     failed = check()
-    assert (failed.returncode, "has not run" in failed.stderr) == (1, True)
+    assert (failed.returncode, "no round yet" in failed.stderr) == (1, True)
     with ExitStack() as exits:
         program = exits.enter_context(Program(tmp_path / "scheduler", env, "scheduler"))
         wait_until(lambda: harness.redis.hexists("rm:reconciled", "last_ms"))
