@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar, cast
 
 import anyio
 from fastapi import Depends, Request
+from redis import Redis
 
 from api.auth.access import Access
 from api.components import Components
@@ -33,10 +34,8 @@ from storage.models.promotion import Promotion
 from storage.models.registry import ModelRegistry
 from storage.models.resolver import ModelResolver
 from storage.objects.store import ObjectStore
-from storage.queue import JobQueue
 from storage.telemetry.readiness import ReadinessChecks
 from storage.webhooks.deliveries import Deliveries
-from storage.workers import WorkerRegistry
 
 T = TypeVar("T")
 
@@ -71,8 +70,7 @@ async def _catalogue(request: Request) -> Catalogue:
 
 SettingsDep = Annotated[Settings, Depends(_part(lambda parts: parts.settings))]
 StoreDep = Annotated[ObjectStore, Depends(_part(lambda parts: parts.storage.store))]
-QueueDep = Annotated[JobQueue, Depends(_part(lambda parts: parts.storage.queue))]
-WorkersDep = Annotated[WorkerRegistry, Depends(_part(lambda parts: parts.storage.workers))]
+RedisDep = Annotated[Redis, Depends(_part(lambda parts: parts.storage.redis))]
 AccessDep = Annotated[Access, Depends(_part(lambda parts: parts.access))]
 CallerDep = Annotated[Caller, Depends(caller_of_request)]
 CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]

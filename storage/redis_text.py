@@ -22,6 +22,12 @@ def texts(replies: Iterable[object]) -> list[str]:
     return [text(reply, errors="replace") for reply in replies]
 
 
+def count(reply: object) -> int:
+    """Decode a count; 0 for a missing or a damaged one, which must not hide the others."""
+    digits = text(reply, errors="replace")
+    return int(digits) if digits.isascii() and digits.isdigit() else 0
+
+
 def is_utf8(reply: bytes) -> bool:
     """Whether a reply can be decoded."""
     try:

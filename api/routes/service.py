@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter
 
-from api.dependencies import QueueDep, ReadinessDep, RecordsDep, SettingsDep, WorkersDep
+from api.dependencies import ReadinessDep, RedisDep, SettingsDep
 from api.errors import problems
 from roadmask.errors import (
     ReconcilerStalled,
@@ -25,8 +25,7 @@ from roadmask.schemas.service import (
     TaxonomyInfo,
     Worker,
 )
-from storage.jobs.records import JobRecords
-from storage.queue import JobQueue
+from storage.telemetry.service_state import ServiceState, read_service_state
 
 router = APIRouter(tags=["service"])
 
@@ -50,15 +49,14 @@ async def get_taxonomy() -> TaxonomyInfo:
     summary="Status of the service",
     responses=problems(),
 )
-def get_service(
-    settings: SettingsDep, workers: WorkersDep, records: RecordsDep, queue: QueueDep
-) -> ServiceStatus:
+def get_service(settings: SettingsDep, redis: RedisDep) -> ServiceStatus:
     """Queues, workers, models and limits."""
-    live = [Worker(**facts) for facts in workers.list_live()]
+    state = read_service_state(redis)
+    live = [Worker(**facts) for facts in state.workers]
     return ServiceStatus(
         version=version("roadmask"),
         store=settings.store,
-        lanes={lane: _lane(lane, live, records, queue) for lane in Lane},
+        lanes={lane: _lane(state, lane) for lane in Lane},
         workers=live,
         models=sorted({worker.model for worker in live if worker.model}),
         max_upload_bytes=settings.max_upload_bytes,
@@ -98,10 +96,10 @@ async def readyz(readiness: ReadinessDep) -> Ready:
     return Ready(status="ready", checks=found.summary())
 
 
-def _lane(lane: Lane, workers: list[Worker], records: JobRecords, queue: JobQueue) -> LaneStatus:
-    rates = (worker.images_per_second for worker in workers if lane in worker.lanes)
+def _lane(state: ServiceState, lane: Lane) -> LaneStatus:
+    rates = (Worker(**facts).images_per_second for facts in state.consumers(lane))
     return LaneStatus(
-        images=records.waiting(lane),
-        messages=queue.depth(lane),
+        images=state.lanes[lane].items,
+        messages=state.lanes[lane].messages,
         images_per_second=round(sum(rates), 2),
     )

@@ -8,6 +8,7 @@ from roadmask.errors import QueueFull
 from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
 from storage.jobs.keys import WAITING, open_key
+from storage.redis_text import count
 
 
 class LaneCapacity:
@@ -30,7 +31,7 @@ class LaneCapacity:
             pipe.exists(known_key or "")
             jobs, waiting, is_known = pipe.execute()
         # The reconciler repairs a damaged count; until then it refuses nobody.
-        items = int(waiting) if isinstance(waiting, bytes) and waiting.isdigit() else 0
+        items = count(waiting)
         if (jobs >= self.jobs or items >= self.items) and not is_known:
             raise QueueFull(
                 f"The lane {lane} has {jobs} open jobs with {items} open items, which is all that "

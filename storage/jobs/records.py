@@ -61,7 +61,6 @@ from storage.jobs.keys import (
     EPOCH,
     JOBS,
     UNREADABLE,
-    WAITING,
     creation_ms,
     first_job_id,
     job_ids,
@@ -204,11 +203,6 @@ class JobRecords:
                 "its images took more than an hour to list. Send the request again."
             )
         return self._capacity.refusal(total)
-
-    @records_guard()
-    def waiting(self, lane: Lane) -> int:
-        """Return the number of items of the lane's open jobs that have not ended."""
-        return int(text(self._redis.hget(WAITING, lane) or b"0"))
 
     @records_guard()
     def read(self, job_id: str) -> Job:

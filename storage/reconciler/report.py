@@ -8,7 +8,7 @@ from redis import Redis
 
 from roadmask.errors import ReconcilerStalled
 from storage.jobs.keys import RECONCILED
-from storage.redis_text import mapping, now_ms
+from storage.redis_text import count, mapping, now_ms
 
 LEAST_STALL_S = 30.0
 """Time without a round of the reconciler that counts as a stall at least, seconds."""
@@ -44,13 +44,8 @@ def read_report(redis: Redis) -> ReconcilerReport:
     fields = mapping(stored, errors="replace")
     last_ms, error, rounds = (fields.pop(name, "") for name in ("last_ms", "error", "rounds"))
     return ReconcilerReport(
-        age_s=max(0.0, (now_ms(redis) - _number(last_ms)) / 1000) if last_ms else None,
+        age_s=max(0.0, (now_ms(redis) - count(last_ms)) / 1000) if last_ms else None,
         error=error,
-        rounds=_number(rounds),
-        repairs={kind: _number(count) for kind, count in fields.items()},
+        rounds=count(rounds),
+        repairs={kind: count(repairs) for kind, repairs in fields.items()},
     )
-
-
-def _number(value: str) -> int:
-    """A count; 0 for a damaged one, which must not hide the others."""
-    return int(value) if value.isascii() and value.isdigit() else 0

@@ -13,6 +13,7 @@ from storage.connections import records_guard
 from storage.jobs.keys import WAITING, open_key
 from storage.queue import lane_key
 from storage.reconciler.report import ReconcilerReport, read_report
+from storage.redis_text import count
 from storage.workers import WorkerRegistry
 
 PROBE = "rm:probe"
@@ -74,7 +75,7 @@ def _read_lane(redis: Redis, lane: Lane) -> LaneState:
         messages, jobs, items, oldest, (seconds, micros) = pipe.execute()
     now_ms = int(seconds) * 1000 + int(micros) / 1000
     oldest_s = max(0.0, (now_ms - oldest[0][1]) / 1000) if oldest else 0.0
-    return LaneState(messages, jobs, int(items or 0), oldest_s)
+    return LaneState(messages, jobs, count(items), oldest_s)
 
 
 def _write(redis: Redis) -> RecordsUnavailable | None:

@@ -15,6 +15,7 @@ from storage.queue import lane_key
 from storage.reconciler.report import read_report
 from storage.reconciler.shared_keys import TYPES
 from storage.redis_text import text
+from storage.telemetry.service_state import read_service_state
 from tests.harness.storage.records_harness import RecordsHarness
 
 TOTAL = 40
@@ -25,7 +26,7 @@ def failing(harness: RecordsHarness) -> str:
 
 
 def waiting(harness: RecordsHarness, lane: Lane = Lane.BATCH) -> int:
-    return harness.records.waiting(lane)
+    return read_service_state(harness.redis).lanes[lane].items
 
 
 def damages(harness: RecordsHarness, job_id: str) -> Iterator[tuple[str, str, str | None]]:
@@ -218,6 +219,7 @@ def test_wrong_tallies_fail_no_step(harness: RecordsHarness, how: str) -> None:
         else:
             harness.redis.set(key, how, ex=90)
     if how != "type":  # which the next round mends
+        assert waiting(harness) == 0
         harness.accept(2)
     harness.job(job_id)
     harness.work(job_id)
