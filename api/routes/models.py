@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -22,9 +22,7 @@ from roadmask.errors import (
 )
 from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.schemas.model_version import ModelVersion
-from roadmask.schemas.models import LONGEST_WAIT_S, Deployment, Model, ModelList, mean_iou
-from storage.models.registry import ModelRegistry
-from storage.models.resolver import ModelResolver
+from roadmask.schemas.models import LONGEST_WAIT_S, Deployment, Model, ModelList
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -40,7 +38,7 @@ def list_models(
     versions += [version for name in brought if (version := ModelVersion.parse(name))]
     return ModelList(
         in_service=current,
-        models=[_model(registry, resolver, version, current) for version in versions],
+        models=[resolver.describe(version, current) for version in versions],
         history=[entry.to_schema() for entry in deployments.history()],
     )
 
@@ -66,7 +64,7 @@ async def push_model(
             version = unpack_artifact(upload.path, artifact)
             is_new = registry.push_folder(artifact, version)
             response.status_code = 201 if is_new else 200
-            return _model(registry, resolver, version, resolver.default_model())
+            return resolver.describe(version, resolver.default_model())
 
         return await run_in_threadpool(publish)
 
@@ -96,7 +94,7 @@ def promote_model(
 
 
 @router.get("/{model}", summary="One model", responses=problems(ModelNotFound))
-def get_model(model: str, registry: RegistryDep, resolver: ResolverDep) -> Model:
+def get_model(model: str, resolver: ResolverDep) -> Model:
     """The version for a job that names this: `default`, a name, a version or `name@version`."""
     version = resolver.find_version(model)
     if version is None:
@@ -104,25 +102,4 @@ def get_model(model: str, registry: RegistryDep, resolver: ResolverDep) -> Model
             f"The version of {model!r} is not known: no worker is alive, or workers have "
             "different versions. Ask again later, or name a version."
         )
-    return _model(registry, resolver, version, resolver.default_model())
-
-
-def _model(
-    registry: ModelRegistry, resolver: ModelResolver, version: ModelVersion, current: str | None
-) -> Model:
-    facts: dict[str, Any]
-    published = registry.has(version)
-    if published:
-        stored = registry.read(version)
-        facts = {"pushed_at": stored.pushed_at, "size": stored.size, "card": stored.card}
-    else:
-        facts = registry.installed(version)
-    return Model(
-        name=version.name,
-        version=version.version,
-        in_service=str(version) == current,
-        published=published,
-        mean_iou=mean_iou(facts.get("card")),
-        qualities=resolver.qualities(version),
-        **facts,
-    )
+    return resolver.describe(version, resolver.default_model())

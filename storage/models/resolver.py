@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 from roadmask.errors import InvalidRequest, ModelNotFound
 from roadmask.schemas.mask_parameters import Quality
 from roadmask.schemas.model_version import ModelVersion, is_model_name
-from roadmask.schemas.models import Qualities, QualityInfo
+from roadmask.schemas.models import Model, Qualities, QualityInfo, mean_iou
 from storage.models.deployments import Deployments
 from storage.models.qualities import card_qualities, check_quality
 from storage.models.registry import ModelRegistry, join_names
@@ -65,6 +65,25 @@ class ModelResolver:
         versions = (ModelVersion.parse(model) for model in models)
         matching = [v for v in versions if v and (name == DEFAULT or v.matches(name))]
         return matching[0] if len(matching) == 1 else None
+
+    def describe(self, version: ModelVersion, in_service: str | None) -> Model:
+        """A version as clients see it, with what the registry or a live worker knows of it."""
+        facts: dict[str, Any]
+        published = self._registry.has(version)
+        if published:
+            stored = self._registry.read(version)
+            facts = {"pushed_at": stored.pushed_at, "size": stored.size, "card": stored.card}
+        else:
+            facts = self._registry.installed(version)
+        return Model(
+            name=version.name,
+            version=version.version,
+            in_service=str(version) == in_service,
+            published=published,
+            mean_iou=mean_iou(facts.get("card")),
+            qualities=self.qualities(version),
+            **facts,
+        )
 
     def qualities(self, version: ModelVersion) -> Qualities:
         """The qualities of a version; empty while neither the registry nor a live worker says."""

@@ -12,7 +12,7 @@ import click
 
 from roadmask.errors import InvalidRequest
 from roadmask.schemas.model_version import ModelVersion
-from roadmask.schemas.models import Deployment, Model, ModelList, mean_iou
+from roadmask.schemas.models import Deployment, ModelList
 from roadmask.settings import Settings
 from roadmask.shown import shown
 
@@ -101,22 +101,10 @@ class StorePlace:
 
     def models(self) -> ModelList:
         current = self._storage.deployments.latest().model
-        published = map(self._storage.registry.read, self._storage.registry.versions())
+        versions = self._storage.registry.versions()
         return ModelList(
             in_service=current,
-            models=[
-                Model(
-                    name=model.version.name,
-                    version=model.version.version,
-                    in_service=str(model.version) == current,
-                    published=True,
-                    pushed_at=model.pushed_at,
-                    size=model.size,
-                    mean_iou=mean_iou(model.card),
-                    card=model.card,
-                )
-                for model in published
-            ],
+            models=[self._storage.resolver.describe(version, current) for version in versions],
             history=[entry.to_schema() for entry in self._storage.deployments.history()],
         )
 

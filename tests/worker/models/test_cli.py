@@ -84,6 +84,7 @@ def test_a_model_is_published_promoted_listed_and_rolled_back(
     report = json.loads(run("list", "--json"))
     assert report["in_service"] == LITE
     assert [model["in_service"] for model in report["models"]] == [True, False]
+    assert all("standard" in model["qualities"] for model in report["models"])
     assert [turn["model"] for turn in report["history"]] == [LITE, MINI]
     assert f"{MINI} is in service again" in run("rollback")
     assert "the model that each worker was started with is in service again" in run("rollback")
