@@ -10,7 +10,7 @@ import sys
 import click
 
 from roadmask.errors import RoadmaskError
-from roadmask.machine import share_heap
+from roadmask.machine import cores, share_heap
 from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
 from storage.telemetry.logs import configure_logging
@@ -65,7 +65,7 @@ def _prepare_libraries(settings: Settings) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow runs one inference at a time on all cores. Decoding needs part of one core.
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(os.cpu_count() or 1))
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(cores()))
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     import cv2
 

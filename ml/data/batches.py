@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -20,6 +19,7 @@ from ml.data.view_worker import make_view, start_view_workers
 from ml.recipes.recipe import Recipe
 from roadmask.errors import InvalidRequest, RoadmaskError
 from roadmask.images.layouts import Sample
+from roadmask.machine import cores
 
 _AHEAD = 3
 """Number of batches that are prepared ahead."""
@@ -119,4 +119,4 @@ def count_workers() -> int:
     """Number of data workers for this machine: a quarter of its cores. The rest is for the
     training.
     """
-    return min(8, max(1, (os.cpu_count() or 1) // 4))
+    return min(8, max(1, cores() // 4))

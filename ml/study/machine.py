@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+
+from roadmask.machine import cores
 
 PACKAGES = ("tensorflow", "keras", "albumentations", "numpy")
 """Whose versions can change what a run comes to."""
@@ -26,9 +27,7 @@ class Machine(BaseModel):
     def here(cls) -> Machine:
         """The one that this runs on."""
         versions = {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}}
-        return cls(
-            processor=processor_name(), cores=len(os.sched_getaffinity(0)), versions=versions
-        )
+        return cls(processor=processor_name(), cores=cores(), versions=versions)
 
     def __str__(self) -> str:
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
