@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmask.errors import RoadmaskError
+from roadmask.machine import map_large_blocks, share_heap
 from roadmask.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,11 +69,12 @@ def api(host: str, port: int, no_keys: bool) -> None:
     """
     import uvicorn
 
-    from api.malloc import tune_malloc
     from storage.connections import open_store
     from storage.telemetry.logs import configure_logging
 
-    tune_malloc()
+    # So that nothing of an image or a body stays in the process.
+    share_heap()
+    map_large_blocks()
     sys.setswitchinterval(SWITCH_S)
     if no_keys:
         os.environ["ROADMASK_NO_KEYS"] = "true"

@@ -10,8 +10,9 @@ from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
 """Control groups of Linux: the second version has its files here, the first in folders below."""
-M_ARENA_MAX = -8
-"""The parameter of glibc's `mallopt` that limits the heaps of a process."""
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+"""The parameters of glibc's `mallopt` for blocks outside of a heap, and for the number of heaps."""
+MMAP_THRESHOLD_BYTES = 2**17
 
 
 def cores() -> int:
@@ -42,6 +43,14 @@ def share_heap() -> None:
     """
     if "MALLOC_ARENA_MAX" not in os.environ:
         _call_libc("mallopt", M_ARENA_MAX, 1)
+
+
+def map_large_blocks() -> None:
+    """Keep large blocks out of the heap, where the C library is glibc: freed, they go back at once.
+
+    By default the limit of a large block grows with each one that is freed, to 32 MiB.
+    """
+    _call_libc("mallopt", M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
 
 
 def trim_heap() -> None:

@@ -27,10 +27,10 @@ from pathlib import Path
 
 import click
 
-from api.malloc import tune_malloc
 from roadmask.errors import ItemError
 from roadmask.images.decoding import decode, decode_sniffed
 from roadmask.images.sniffing import sniff
+from roadmask.machine import map_large_blocks, share_heap
 from roadmask.memory_limit import FIXED_BYTES
 from tests.harness.images.cases import cases
 
@@ -164,7 +164,8 @@ def _memory(entry: str) -> int:
 def _serve(pipe: Connection, now: Synchronized[int], seed: int, first: int, skip: Set[int]) -> None:
     """Examine batches without end; `now` is the number of the mutant in hand."""
     # What is freed goes back at once, so that a peak is that of one batch.
-    tune_malloc()
+    share_heap()
+    map_large_blocks()
     # Decoders complain about each mutant.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     for data in cases().values():
