@@ -85,10 +85,15 @@ def problem_response(
     extra = {}
     if error.status == 401:
         extra["WWW-Authenticate"] = "Bearer"
-    if error.status in (429, 503):
-        extra["Retry-After"] = str(error.extra.get("retry_after_s", RETRY_AFTER_S))
-    extra |= headers or {}
+    extra |= retry_after(error) | dict(headers or {})
     return JSONResponse(error.problem(), error.status, extra, media_type=PROBLEM_JSON)
+
+
+def retry_after(error: RoadmaskError) -> dict[str, str]:
+    """The header that says when to send a request again; none for an error that stays."""
+    if error.status not in (429, 503):
+        return {}
+    return {"Retry-After": str(error.extra.get("retry_after_s", RETRY_AFTER_S))}
 
 
 def problems(

@@ -13,6 +13,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.errors import retry_after
 from api.headers import SECURITY_HEADERS
 from roadmask.errors import (
     HeadTooLarge,
@@ -39,7 +40,6 @@ MIN_BODY_BYTES_PER_S = 1024
 """Least rate of a request body, over spans of `BODY_CHECK_S`."""
 STALLED_S = 60.0
 """Time after which a client that reads nothing of its answer is disconnected."""
-RETRY_AFTER_S = 5
 
 _addresses: Counter[str] = Counter()
 """Open connections of this process by the client's address."""
@@ -225,7 +225,6 @@ def _answer(error: RoadmaskError, status: int) -> bytes:
         "Content-Length": str(len(body)),
         "Connection": "close",
     }
-    if status in (429, 503):
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+    headers |= retry_after(error)
     lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
     return b"".join([STATUS_LINE[status], *lines, b"\r\n", body])
