@@ -71,6 +71,6 @@ class Links:
         is_own = (url.scheme, url.netloc) == (own.scheme, own.netloc)
         return urlunsplit(url._replace(scheme="", netloc="") if is_own else url)
 
-    def signed(self, key: str, filename: str | None = None) -> str:
+    def signed(self, key: str) -> str:
         """The signed URL of an object, valid for `url_ttl_s` of the settings."""
-        return self._store.url(key, self._ttl, filename=filename)
+        return self._store.url(key, self._ttl)

@@ -25,7 +25,7 @@ from roadmask.schemas.ids import MAX_INDEX
 from roadmask.schemas.media_types import OCTET_STREAM
 from storage.masks.facts import check_mask
 from storage.objects.local import LocalStore
-from storage.objects.store import BLOCK, attachment
+from storage.objects.store import BLOCK
 
 router = APIRouter(prefix="/v1/objects", tags=["service"])
 
@@ -48,7 +48,6 @@ def get_object(
     signature: Annotated[str, Query(max_length=128)],
     settings: SettingsDep,
     store: StoreDep,
-    filename: Annotated[str | None, Query(max_length=300)] = None,
 ) -> Response:
     """Needs no key, because the URL is signed. Other answers of the service have such URLs.
 
@@ -58,11 +57,9 @@ def get_object(
         raise ObjectNotFound(
             "This service keeps its objects in another store: follow the URLs in its answers."
         )
-    store.verify(key, expires, filename, signature)
+    store.verify(key, expires, signature)
     info = store.info(key)
     headers = {"Cache-Control": f"private, max-age={settings.url_ttl_s}, immutable"}
-    if filename:
-        headers["Content-Disposition"] = attachment(filename)
     is_mask = MASK.fullmatch(key) is not None
     if is_mask or info.size <= BLOCK:
         # A stream would switch threads twice for its only block.

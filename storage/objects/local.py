@@ -123,16 +123,15 @@ class LocalStore:
         if refused:
             raise refused[0]
 
-    def url(self, key: str, ttl: timedelta, *, filename: str | None = None) -> str:
+    def url(self, key: str, ttl: timedelta) -> str:
         """Sign a URL of the API's `/v1/objects/{key}`; `StoreUnavailable` without a secret."""
         expires = int(time.time() + ttl.total_seconds())
-        query = {"expires": str(expires)} | ({"filename": filename} if filename else {})
-        query["signature"] = self._signature(check_key(key), expires, filename)
+        query = {"expires": expires, "signature": self._signature(check_key(key), expires)}
         return f"{self._public_url}/v1/objects/{quote(key)}?{urlencode(query)}"
 
-    def verify(self, key: str, expires: int, filename: str | None, signature: str) -> None:
+    def verify(self, key: str, expires: int, signature: str) -> None:
         """Check a signature that `url` made. Raises `LinkExpired` for a wrong or an old one."""
-        expected = self._signature(key, expires, filename)
+        expected = self._signature(key, expires)
         if not hmac.compare_digest(expected.encode(), signature.encode()):
             raise LinkExpired("The link was changed, or is of another service. Ask for a new one.")
         if time.time() >= expires:
@@ -252,13 +251,14 @@ class LocalStore:
         if not self._root.is_dir():
             raise StoreUnavailable("The object store's folder is gone. Mount its disk, or make it.")
 
-    def _signature(self, key: str, expires: int, filename: str | None) -> str:
+    def _signature(self, key: str, expires: int) -> str:
         if not self._secret:
             raise StoreUnavailable(
                 "Links cannot be signed: this process has no secret. Set ROADMASK_SECRET to the "
                 "same random text in every process of the service."
             )
-        signed = json.dumps([key, expires, filename or None]).encode()
+        # The third member is for links of earlier versions, which stay valid.
+        signed = json.dumps([key, expires, None]).encode()
         return hmac.new(self._secret, signed, hashlib.sha256).hexdigest()
 
 

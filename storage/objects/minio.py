@@ -24,7 +24,7 @@ from roadmask.errors import InvalidRequest, ObjectNotFound, StoreUnavailable
 from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.settings import Settings
 from storage.objects.keys import check_key, check_prefix, is_key
-from storage.objects.store import BLOCK, ObjectInfo, attachment
+from storage.objects.store import BLOCK, ObjectInfo
 from storage.telemetry.metrics import STORE_ERRORS
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3.0, 20.0
@@ -116,17 +116,10 @@ class MinioStore:
                 if is_key(name):
                     yield name
 
-    def url(self, key: str, ttl: timedelta, *, filename: str | None = None) -> str:
+    def url(self, key: str, ttl: timedelta) -> str:
         """Presign a URL of the public endpoint, without a network call."""
-        saved_as = {"response-content-disposition": attachment(filename)} if filename else None
-        return str(
-            self._public.presigned_get_object(
-                self._bucket,
-                self._prefix + check_key(key),
-                expires=ttl,
-                response_headers=saved_as,
-            )
-        )
+        name = self._prefix + check_key(key)
+        return str(self._public.presigned_get_object(self._bucket, name, expires=ttl))
 
     def check(self) -> None:
         """Make a missing bucket, and write an object. Raises `StoreUnavailable`."""

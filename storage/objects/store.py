@@ -85,11 +85,10 @@ class ObjectStore(Hashable, Protocol):
         """
         ...
 
-    def url(self, key: str, ttl: timedelta, *, filename: str | None = None) -> str:
+    def url(self, key: str, ttl: timedelta) -> str:
         """Return a signed URL for GET requests by clients, valid for `ttl`.
 
         `ttl` is 1 second to 7 days. The key need not exist yet, and signing needs no network.
-        With `filename` the browser saves the object under that name.
         """
         ...
 

@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from roadmask.errors import RoadmaskError
 from storage.objects.local import LocalStore
-from storage.objects.store import attachment
 from tests.servers.process import HOST
 
 
@@ -22,9 +21,8 @@ class _Links(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         key = unquote(url.path.removeprefix("/v1/objects/"))
         query = {"expires": "0", "signature": ""} | dict(parse_qsl(url.query))
-        filename = query.get("filename")
         try:
-            self.store.verify(key, int(query["expires"]), filename, query["signature"])
+            self.store.verify(key, int(query["expires"]), query["signature"])
             body, facts = self.store.get(key), self.store.info(key)
         except RoadmaskError as error:
             self.send_error(error.status)
@@ -32,8 +30,6 @@ class _Links(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", facts.content_type)
         self.send_header("Content-Length", str(facts.size))
-        if filename:
-            self.send_header("Content-Disposition", attachment(filename))
         self.end_headers()
         self.wfile.write(body)
 

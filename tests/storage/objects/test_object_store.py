@@ -202,15 +202,6 @@ def test_a_signed_url_is_good_for_a_plain_get(store: ObjectStore, folder: str) -
     assert answer.headers["content-type"].startswith("image/png")
 
 
-def test_a_signed_url_saves_under_the_given_name(store: ObjectStore, folder: str) -> None:
-    store.put(f"{folder}a", b"pixels", "image/png")
-    answer = httpx.get(store.url(f"{folder}a", MINUTE, filename='Straße "1" & 2.png'))
-    assert answer.status_code == 200
-    disposition = answer.headers["content-disposition"]
-    assert disposition.startswith('attachment; filename="Stra_e _1_ & 2.png"')
-    assert disposition.endswith("filename*=UTF-8''Stra%C3%9Fe%20%221%22%20%26%202.png")
-
-
 def test_a_signed_url_of_a_missing_key_is_404(store: ObjectStore, folder: str) -> None:
     assert httpx.get(store.url(f"{folder}missing", MINUTE)).status_code == 404
 
@@ -227,10 +218,9 @@ def test_a_signed_url_expires(store: ObjectStore, folder: str) -> None:
 def test_a_signed_url_opens_nothing_else(store: ObjectStore, folder: str) -> None:
     store.put(f"{folder}mine", b"pixels", "image/png")
     store.put(f"{folder}yours", b"secret", "image/png")
-    url = store.url(f"{folder}mine", MINUTE, filename="mine.png")
+    url = store.url(f"{folder}mine", MINUTE)
     assert httpx.get(url).status_code == 200
     assert httpx.get(url.replace("/mine?", "/yours?")).status_code == 403
-    assert httpx.get(url.replace("mine.png", "evil.exe")).status_code == 403
     assert httpx.get(url[:-1] + ("0" if url[-1] != "0" else "1")).status_code == 403
     assert httpx.get(url.partition("?")[0]).status_code in (400, 403)
 
