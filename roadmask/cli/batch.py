@@ -104,7 +104,7 @@ def batch(
             _print_plan(options, selection, only, summary, verbose=verbose, as_json=as_json)
             return
         with connect_or_start(url, api_key, local, data_dir) as client:
-            run = FolderRun.of(client, options, selection)
+            run = FolderRun(client, options, selection)
             summary.progress, summary.jobs = run.progress, run.jobs
             display = _display(client, run, folder, out, quiet)
             with _failure_report(ctx, run), display:

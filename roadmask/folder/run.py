@@ -8,20 +8,18 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from roadmask.client.client import Client
 from roadmask.errors import Conflict, JobNotFound
 from roadmask.folder.fetcher import Fetched, MaskFetcher
 from roadmask.folder.lock import FolderLock
-from roadmask.folder.options import RunOptions, file_format
+from roadmask.folder.options import RunOptions
 from roadmask.folder.output_folder import OutputFolder, check_targets
 from roadmask.folder.output_names import mask_names
 from roadmask.folder.results import FileResult, Progress
 from roadmask.folder.selection import Selection
 from roadmask.folder.state import BLOCK, FolderState, KnownFile, state_file
 from roadmask.folder.uploader import Stopped, SubJob, Uploader
-from roadmask.schemas.mask_parameters import MaskParameters
 
 Message = SubJob | list[FileResult] | Fetched | BaseException | None
 """What the threads of a run send to it; None when all files are submitted."""
@@ -33,22 +31,15 @@ class FolderRun:
     Masks go below `out` in the tree of `folder`, each written whole or not at all, beside
     `results.jsonl`, `failures.jsonl` and the state of the run in `.roadmask/`. A run that was
     interrupted is resumed by the next: it finds submitted jobs again, uploads only bytes that the
-    service lacks, and leaves masks that are in place. `format` is one of `FILE_FORMATS`, by
-    default that of the masks in `out`, or `index` in a new folder. With `confidence`, a folder,
-    each mask's confidence is written below it under the mask's name, as a grey PNG where 255 is
-    certain. A `selection` takes some of the images. Raises `InvalidRequest` for another format.
+    service lacks, and leaves masks that are in place. With a folder for `confidence`, each mask's
+    confidence is written below it under the mask's name, as a grey PNG where 255 is certain. A
+    `selection` takes some of the images.
     """
 
     def __init__(
         self,
         client: Client,
-        folder: Path,
-        out: Path,
-        *,
-        format: str | None = None,
-        model: str = "default",
-        confidence: Path | None = None,
-        parameters: MaskParameters | None = None,
+        options: RunOptions,
         selection: Selection | None = None,
     ) -> None:
         self.progress: Progress = Progress()
@@ -62,30 +53,9 @@ class FolderRun:
         """Folders below `folder` that could not be listed when `run` was called last, and why."""
         self._selection = selection or Selection()
         self._client = client
-        self._options = RunOptions(
-            folder.resolve(),
-            out.resolve(),
-            file_format(format, out),
-            model,
-            confidence and confidence.resolve(),
-            parameters or MaskParameters(),
-        )
+        self._options = options.resolved()
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._failed: set[str] = set()
-
-    @classmethod
-    def of(cls, client: Client, options: RunOptions, selection: Selection) -> FolderRun:
-        """The run with these options."""
-        return cls(
-            client,
-            options.folder,
-            options.out,
-            format=options.format,
-            model=options.model,
-            confidence=options.confidence,
-            parameters=options.parameters,
-            selection=selection,
-        )
 
     def run(self, only: Collection[str] | None = None) -> Generator[FileResult]:
         """The result of each file as it ends; `only` names the files, by default all.

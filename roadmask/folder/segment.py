@@ -10,6 +10,7 @@ from pathlib import Path
 
 from roadmask.client.async_client import AsyncClient
 from roadmask.client.client import Client
+from roadmask.folder.options import RunOptions, file_format
 from roadmask.folder.results import FileResult
 from roadmask.folder.run import FolderRun
 from roadmask.schemas.mask_formats import MaskFormat
@@ -34,19 +35,10 @@ def segment_folder(
     it stopped. `format` is one of `FILE_FORMATS`, by default that of the masks in `out`, or `index`
     in a new folder; `quality` is `fast`, `standard` or `best`; `pixels` says what deep or raw
     samples mean. With `confidence`, a folder, the confidence of each mask is written there. Raises
-    what `FolderRun.run` raises.
+    `InvalidRequest` for another format, and what `FolderRun.run` raises.
     """
-    target = None if confidence is None else Path(confidence)
-    run = FolderRun(
-        client,
-        Path(folder),
-        Path(out),
-        format=format,
-        model=model,
-        confidence=target,
-        parameters=MaskParameters(quality=quality, pixels=pixels),
-    )
-    return run.run()
+    options = _options(folder, out, format, model, quality, pixels, confidence)
+    return FolderRun(client, options).run()
 
 
 async def segment_folder_async(
@@ -66,7 +58,7 @@ async def segment_folder_async(
     loop is free. Closing the generator early stops the run; it can be resumed.
     """
     transport = client.transport
-    target = None if confidence is None else Path(confidence)
+    options = _options(folder, out, format, model, quality, pixels, confidence)
     with ExitStack() as stack:
         sync_client = stack.enter_context(
             Client(
@@ -76,15 +68,7 @@ async def segment_folder_async(
                 patience=transport.patience,
             )
         )
-        run = FolderRun(
-            sync_client,
-            Path(folder),
-            Path(out),
-            format=format,
-            model=model,
-            confidence=target,
-            parameters=MaskParameters(quality=quality, pixels=pixels),
-        )
+        run = FolderRun(sync_client, options)
         results = stack.enter_context(closing(run.run()))
         opened = stack.pop_all()
     thread, loop = ThreadPoolExecutor(1, "segment_folder"), asyncio.get_running_loop()
@@ -99,3 +83,22 @@ async def segment_folder_async(
         closed = loop.run_in_executor(thread, opened.close)
         thread.shutdown(wait=False)
         await asyncio.shield(closed)
+
+
+def _options(
+    folder: str | Path,
+    out: str | Path,
+    format: MaskFormat | str | None,
+    model: str,
+    quality: Quality,
+    pixels: Pixels | None,
+    confidence: str | Path | None,
+) -> RunOptions:
+    return RunOptions(
+        Path(folder),
+        Path(out),
+        file_format(format, Path(out)),
+        model,
+        None if confidence is None else Path(confidence),
+        MaskParameters(quality=quality, pixels=pixels),
+    )

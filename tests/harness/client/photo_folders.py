@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from roadmask import Client
+from roadmask.folder.options import RunOptions, file_format
 from roadmask.folder.results import Progress
 from roadmask.folder.run import FolderRun
+from roadmask.folder.selection import Selection
+from roadmask.schemas.mask_parameters import MaskParameters
 from tests.harness.images.api_images import picture
 
 
@@ -17,8 +20,24 @@ def photo(path: Path, seed: int) -> None:
     path.write_bytes(picture(seed, "PNG" if path.suffix == ".png" else "JPEG"))
 
 
+def folder_run(
+    client: Client,
+    photos: Path,
+    masks: Path,
+    *,
+    format: str | None = None,
+    model: str = "default",
+    confidence: Path | None = None,
+    parameters: MaskParameters | None = None,
+    selection: Selection | None = None,
+) -> FolderRun:
+    form, wanted = file_format(format, masks), parameters or MaskParameters()
+    options = RunOptions(photos, masks, form, model, confidence, wanted)
+    return FolderRun(client, options, selection)
+
+
 def run(client: Client, photos: Path, masks: Path, **options: Any) -> Progress:
-    batch = FolderRun(client, photos, masks, **options)
+    batch = folder_run(client, photos, masks, **options)
     for _ in batch.run():
         pass
     return batch.progress

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from roadmask import Client
 from roadmask.errors import QueueFull
 from roadmask.folder import uploader
-from roadmask.folder.run import FolderRun
 from roadmask.settings import Settings
+from tests.harness.client.photo_folders import folder_run
 from tests.harness.images.api_images import picture
 from tests.harness.waiting import wait_until
 from tests.harness.worker.fake_worker import FakeWorker
@@ -43,7 +43,7 @@ def test_a_lot_waits_until_there_is_room(
     with Client(client.base_url, patience=0) as hasty:
         with pytest.raises(QueueFull):
             hasty.submit(files=[picture(92), picture(93)])
-        batch = FolderRun(hasty, folder, tmp_path / "masks")
+        batch = folder_run(hasty, folder, tmp_path / "masks")
         thread = Thread(target=lambda: list(batch.run()))
         thread.start()
         wait_until(lambda: batch.progress.uploaded == 2)

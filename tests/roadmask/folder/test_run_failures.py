@@ -18,7 +18,7 @@ from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.mask_parameters import MaskParameters
 from roadmask.settings import Settings
 from storage.objects.local import LocalStore
-from tests.harness.client.photo_folders import photo, read_lines, run
+from tests.harness.client.photo_folders import folder_run, photo, read_lines, run
 from tests.harness.waiting import wait_until
 from tests.harness.worker.fake_worker import FakeWorker
 
@@ -70,13 +70,13 @@ def test_a_mask_whose_name_is_not_possible_fails_alone(
 def test_an_image_that_fails_is_tried_again_by_the_next_run(
     client: Client, worker: FakeWorker, photos: Path, masks: Path
 ) -> None:
-    batch = FolderRun(client, photos, masks)
+    batch = folder_run(client, photos, masks)
     results = _beginning(batch, worker, client, failing=(1,))
     failed = [result for result in results if result.error]
     assert len(failed) == batch.progress.failed == 1
     assert failed[0].error
     assert failed[0].error.code == "image_unreadable"
-    again = FolderRun(client, photos, masks)
+    again = folder_run(client, photos, masks)
     results = _beginning(again, worker, client)
     assert again.progress == Progress(total=4, kept=3, inferred=1)
 
@@ -98,7 +98,7 @@ def _beginning(
 def test_a_mask_by_hand_for_an_image_that_failed_is_not_overwritten(
     client: Client, worker: FakeWorker, photos: Path, masks: Path
 ) -> None:
-    _beginning(FolderRun(client, photos, masks), worker, client, failing=(1,))
+    _beginning(folder_run(client, photos, masks), worker, client, failing=(1,))
     photo(masks / "a/one.png", 90)
     options = RunOptions(photos, masks, MaskFormat.INDEX, "default", None, MaskParameters())
     with pytest.raises(InvalidRequest, match="not known as a mask"):
@@ -108,14 +108,14 @@ def test_a_mask_by_hand_for_an_image_that_failed_is_not_overwritten(
 def test_an_image_left_undone_by_a_canceled_job_is_handed_in_again(
     client: Client, worker: FakeWorker, photos: Path, masks: Path
 ) -> None:
-    batch = FolderRun(client, photos, masks)
+    batch = folder_run(client, photos, masks)
     thread = Thread(target=lambda: list(batch.run()))
     thread.start()
     (job,) = wait_until(lambda: list(client.jobs()))
     client.cancel(job)
     thread.join()
     assert batch.progress.failed == 4
-    again = FolderRun(client, photos, masks)
+    again = folder_run(client, photos, masks)
     _beginning(again, worker, client)
     assert again.progress.inferred == 4
 
@@ -132,7 +132,7 @@ def test_a_mask_that_the_store_lost_fails_its_image_alone(
     client: Client, redis: Redis, store: LocalStore, settings: Settings, photos: Path, masks: Path
 ) -> None:
     leaky = Leaky(settings.objects_dir, settings.public_url, "secret")
-    batch = FolderRun(client, photos, masks)
+    batch = folder_run(client, photos, masks)
     results: list[FileResult] = []
     thread = Thread(target=lambda: results.extend(batch.run()))
     thread.start()

@@ -20,11 +20,10 @@ from roadmask.folder.fetcher import MaskFetcher
 from roadmask.folder.lock import FolderLock
 from roadmask.folder.output_folder import OutputFolder
 from roadmask.folder.results import FileResult
-from roadmask.folder.run import FolderRun
 from roadmask.folder.selection import Selection
 from roadmask.folder.uploader import SubJob
 from roadmask.schemas.jobs import Job
-from tests.harness.client.photo_folders import photo, read_lines, run, tree
+from tests.harness.client.photo_folders import folder_run, photo, read_lines, run, tree
 from tests.harness.waiting import wait_until
 from tests.harness.worker.fake_worker import FakeWorker
 
@@ -132,7 +131,7 @@ def test_masks_that_were_written_count_where_their_results_cannot_be_saved(
     def fail(self: OutputFolder, results: list[FileResult]) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(masks / ".roadmask"))
 
-    cut_off = FolderRun(client, photos, masks)
+    cut_off = folder_run(client, photos, masks)
     with monkeypatch.context() as patch:
         patch.setattr(OutputFolder, "record", fail)
         with pytest.raises(OSError, match="No space left"):
