@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import AsyncGenerator
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import httpx
 
 from roadmask.client.api import Api
 from roadmask.client.async_transport import AsyncTransport
-
-if TYPE_CHECKING:
-    from roadmask.folder.results import FileResult
 
 
 class AsyncClient(Api):
@@ -44,23 +38,3 @@ class AsyncClient(Api):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-    def segment_folder(
-        self,
-        folder: str | Path,
-        out: str | Path,
-        *,
-        form: str = "png",
-        model: str = "default",
-        confidence: str | Path | None = None,
-    ) -> AsyncGenerator[FileResult]:
-        """Deprecated: call `roadmask.segment_folder_async(client, folder, out)`."""
-        from roadmask import segment_folder_async
-
-        warnings.warn(
-            "AsyncClient.segment_folder will be removed. "
-            "Call roadmask.segment_folder_async(client, …).",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return segment_folder_async(self, folder, out, form, model=model, confidence=confidence)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import Any, Self, Unpack
 
 import httpx
 import numpy as np
@@ -29,9 +28,6 @@ from roadmask.schemas.ownership.sharing import SharedKind, Sharing
 from roadmask.schemas.pixels import Pixels
 from roadmask.schemas.service import ServiceStatus
 from roadmask.schemas.webhooks import Delivery
-
-if TYPE_CHECKING:
-    from roadmask.folder.results import FileResult
 
 
 class Client:
@@ -319,22 +315,3 @@ class Client:
         return run_sync(
             self.api.post(path, json, idempotency_key=idempotency_key, idempotent=idempotent)
         )
-
-    def segment_folder(
-        self,
-        folder: str | Path,
-        out: str | Path,
-        *,
-        form: str = "png",
-        model: str = "default",
-        confidence: str | Path | None = None,
-    ) -> Generator[FileResult]:
-        """Deprecated: call `roadmask.segment_folder(client, folder, out)`."""
-        from roadmask import segment_folder
-
-        warnings.warn(
-            "Client.segment_folder will be removed. Call roadmask.segment_folder(client, …).",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return segment_folder(self, folder, out, form, model=model, confidence=confidence)

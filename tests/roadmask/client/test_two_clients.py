@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Generator, Iterator
-from typing import Any, get_origin, get_type_hints
+from collections.abc import AsyncGenerator, Iterator
+from typing import get_origin, get_type_hints
 
 import pytest
 
 from roadmask import AsyncClient, Client
 from roadmask.client.calls.job_request import JobOptions
-from roadmask.folder.results import FileResult
 from roadmask.schemas.jobs import JobCreate
 
 ASYNC_ONLY = {"pages"}
@@ -22,27 +21,22 @@ CALLS = sorted(
 )
 
 
-def _hints(function: Any) -> dict[str, Any]:
-    return get_type_hints(function, localns={"FileResult": FileResult})
-
-
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_takes_and_gives_the_same(name: str) -> None:
     ours, theirs = getattr(Client, name), getattr(AsyncClient, name)
     mine, other = inspect.signature(ours), inspect.signature(theirs)
     assert mine.parameters == other.parameters
-    hints, others = _hints(ours), _hints(theirs)
+    hints, others = get_type_hints(ours), get_type_hints(theirs)
     given, awaited = hints.pop("return"), others.pop("return")
     assert hints == others
     if get_origin(awaited) is AsyncGenerator:
-        # A run over a folder is closed when its reader leaves it early.
-        assert get_origin(given) is (Generator if name == "segment_folder" else Iterator)
+        assert get_origin(given) is Iterator
         assert given.__args__[0] == awaited.__args__[0]
     else:
         assert given == awaited
 
 
-@pytest.mark.parametrize("name", sorted(set(CALLS) - {"segment_folder"}))
+@pytest.mark.parametrize("name", CALLS)
 def test_a_call_is_explained_in_the_same_words(name: str) -> None:
     assert inspect.getdoc(getattr(Client, name)) == inspect.getdoc(getattr(AsyncClient, name))
 

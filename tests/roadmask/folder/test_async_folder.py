@@ -42,22 +42,6 @@ def test_every_file_has_its_result(client: Client, photos: Path, tmp_path: Path)
     assert [result.kept for result in again] == [True] * 5
 
 
-@pytest.mark.usefixtures("busy_worker")
-def test_the_methods_of_both_clients_are_deprecated(
-    client: Client, photos: Path, tmp_path: Path
-) -> None:
-    async def run() -> list[FileResult]:
-        async with AsyncClient(client.base_url, patience=5) as ours:
-            with pytest.warns(DeprecationWarning, match="roadmask.segment_folder_async"):
-                results = ours.segment_folder(photos, tmp_path / "masks")
-            return [result async for result in results]
-
-    assert len(asyncio.run(run())) == 5
-    with pytest.warns(DeprecationWarning, match="roadmask.segment_folder"):
-        results = client.segment_folder(photos, tmp_path / "masks")
-    assert [result.kept for result in results] == [True] * 5
-
-
 def test_the_loop_runs_while_masks_are_waited_for_and_leaving_stops_the_run(
     client: Client, worker: FakeWorker, photos: Path, tmp_path: Path
 ) -> None:
