@@ -232,7 +232,7 @@ def _create_job(
         name="Label Studio",
         confidence=config.with_confidence,
     )
-    return jobs.create_from_images(job_create, map(JobImage, found), caller, None)[0]
+    return jobs.create_from_images(job_create, map(JobImage, found), caller, None).job
 
 
 def _failure(reason: str) -> dict[str, Any]:

@@ -61,6 +61,7 @@ from roadmask.schemas.jobs import (
 from roadmask.schemas.media_types import FORM_DATA, JSON, NDJSON
 from storage.access.caller import Caller
 from storage.jobs.manifest import ManifestItem
+from storage.jobs.records import Accepted
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -269,11 +270,11 @@ def _parse_job(body: bytes) -> JobCreate:
 
 async def _create_from_ndjson(
     request: Request, jobs: JobService, caller: Caller, idempotency_key: str | None
-) -> tuple[Job, bool]:
+) -> Accepted:
     with temporary_folder() as folder:
         upload = await receive_file(request, folder, MAX_NDJSON_BYTES)
 
-        def create() -> tuple[Job, bool]:
+        def create() -> Accepted:
             refs = read_images(upload.path)
             job_create = read_job(upload.path)
             return jobs.create_from_refs(job_create, refs, caller, idempotency_key, upload.sha256)
@@ -288,7 +289,7 @@ async def _create_from_form(
     images: ImageService,
     caller: Caller,
     idempotency_key: str | None,
-) -> tuple[Job, bool]:
+) -> Accepted:
     with temporary_folder() as folder:
         form = await receive_form(request, folder, max_bytes, texts=("job",))
         job_create = parse_json(JOB_CREATE, form.texts.get("job", "{}"))

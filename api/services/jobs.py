@@ -16,7 +16,7 @@ from storage.access.caller import Caller
 from storage.access.key_usage import KeyUsage
 from storage.catalogue.catalogue import Catalogue
 from storage.jobs.manifest import ManifestItem
-from storage.jobs.records import JobRecords
+from storage.jobs.records import Accepted, JobRecords
 from storage.models.resolver import ModelResolver
 from storage.queue import JobQueue
 from storage.webhooks.policy import WebhookPolicy
@@ -64,9 +64,7 @@ class JobService:
         self._webhooks = webhooks
         self._usage = usage
 
-    def create(
-        self, request: JobCreate, caller: Caller, idempotency_key: str | None
-    ) -> tuple[Job, bool]:
+    def create(self, request: JobCreate, caller: Caller, idempotency_key: str | None) -> Accepted:
         """Create the job of a request that names its images; see `create_from_items`.
 
         Also raises `InvalidRequest` unless it names them in one way, and `ImageNotFound`.
@@ -81,7 +79,7 @@ class JobService:
         caller: Caller,
         idempotency_key: str | None,
         sha256: str,
-    ) -> tuple[Job, bool]:
+    ) -> Accepted:
         """Create the job of a list of any length, of which a part is in memory.
 
         `sha256` is that of the list. See `create_from_items`; also raises `ImageNotFound`.
@@ -96,7 +94,7 @@ class JobService:
         caller: Caller,
         idempotency_key: str | None,
         list_sha256: str = "",
-    ) -> tuple[Job, bool]:
+    ) -> Accepted:
         """Create the job of catalogued images; see `create_from_items`.
 
         If the request says nothing about pixels, the job takes what their dataset says. Also raises
@@ -119,8 +117,8 @@ class JobService:
         caller: Caller,
         idempotency_key: str | None,
         list_sha256: str = "",
-    ) -> tuple[Job, bool]:
-        """Record the job with its first messages. Return whether the key had created it before.
+    ) -> Accepted:
+        """Record the job with its first messages, unless the key has created it before.
 
         The job keeps the model version that the name resolves to now, whatever is promoted later.
         Raises `ModelNotFound`, `IdempotencyConflict`, `QueueFull`, `QuotaExceeded`,
@@ -134,7 +132,7 @@ class JobService:
         model = self._models.resolve(request.model)
         self._models.check_quality(model, request.quality)
         with self._usage.reserve(caller, idempotency_key) as reservation:
-            job, replayed = self._records.create(
+            accepted = self._records.create(
                 request,
                 reservation.taking(items),
                 idempotency_key,
@@ -143,12 +141,13 @@ class JobService:
                 caller.owner,
                 messages=FIRST_MESSAGES,
             )
-            if not replayed:
+            if not accepted.is_replay:
                 reservation.count()
-        if not replayed:
+        job = accepted.job
+        if not accepted.is_replay:
             facts = {"job_id": job.id, "lane": job.lane.value, "items": job.counts.total}
             log.info("job accepted", extra=facts)
-        return job, replayed
+        return accepted
 
     def retry(self, job_id: str) -> Job:
         """Run the failed items of an ended job again. Raises `JobNotFound` and `JobClosed`."""

@@ -43,9 +43,7 @@ class SingleImageService:
         update = {"images": [ref], "lane": Lane.INTERACTIVE}
         job_create = (request or JobCreate()).model_copy(update=update)
         selected = [JobImage(image, custom_id)]
-        return Accepted(
-            *self._jobs.create_from_images(job_create, selected, caller, idempotency_key)
-        )
+        return self._jobs.create_from_images(job_create, selected, caller, idempotency_key)
 
     def ended(self, item: Item, job_id: str) -> Item | None:
         """The item of a job, None if it has not ended.
