@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roadmask import memory_limit
-from roadmask.images.decoders.opencv import opencv
-from roadmask.images.decoding import decode_sniffed, encode_jpeg
+from roadmask.images.decoding import decode_limited, encode_jpeg
 from roadmask.images.labels.choice import to_categories
 from roadmask.images.labels.label_option import LabelOption
-from roadmask.images.sniffing import sniff
 from roadmask.masks.codec import decode_mask
 from roadmask.masks.codec import overlay as mixed
 from roadmask.schemas.pixels import Pixels
@@ -26,7 +23,7 @@ def thumbnail(image: bytes, max_pixels: int, pixels: dict[str, Any], side: int) 
     """An image, read with `pixels`, as a JPEG of at most `side` pixels on each side."""
     import cv2
 
-    shown = _decoded(image, max_pixels, pixels, (side, side))
+    shown = decode_limited(image, max_pixels, (side, side), Pixels(**pixels))
     return encode_jpeg(_shrunk(shown, side / max(shown.shape), cv2.INTER_AREA))
 
 
@@ -34,7 +31,7 @@ def overlay(image: bytes, mask_png: bytes, max_pixels: int, pixels: dict[str, An
     """The coloured mask over its image, a JPEG of at most `MAX_OVERLAY_PIXELS`."""
     import cv2
 
-    shown = _decoded(image, max_pixels, pixels)
+    shown = decode_limited(image, max_pixels, pixels=Pixels(**pixels))
     scale = (MAX_OVERLAY_PIXELS / (shown.shape[0] * shown.shape[1])) ** 0.5
     shown = _shrunk(shown, scale, cv2.INTER_AREA)
     mask = _shrunk(decode_mask(mask_png), scale, cv2.INTER_NEAREST)
@@ -49,16 +46,6 @@ def highest_index(mask_png: bytes) -> bytes:
 def categories(mask: bytes, labels: str, void_unknown: bool) -> bytes:
     """The canonical PNG of a mask of a label set. Raises `InvalidRequest`."""
     return to_categories(mask, LabelOption(labels, void_unknown))
-
-
-def _decoded(
-    image: bytes, max_pixels: int, pixels: dict[str, Any], least: tuple[int, int] | None = None
-) -> NDArray[np.uint8]:
-    # Before the limit: what a library takes when it is loaded is not the image's fault.
-    opencv(max_pixels)
-    facts = sniff(image, max_pixels)
-    with memory_limit.limited_for(facts):
-        return decode_sniffed(image, facts, max_pixels, least, Pixels(**pixels)).pixels
 
 
 def _shrunk(pixels: NDArray[np.uint8], scale: float, interpolation: int) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from roadmask import memory_limit
 from roadmask.errors import ImageUnreadable
 from roadmask.images.decoders.bmp import decode_bmp
 from roadmask.images.decoders.heif import decode_avif, decode_heic
@@ -84,6 +85,23 @@ def decode_sniffed(
     if shown.ndim == 2:
         shown = np.asarray(opencv(max_pixels).cvtColor(shown, GREY_TO_RGB), np.uint8)
     return Decoded(turned(np.ascontiguousarray(shown), facts.orientation), warnings)
+
+
+def decode_limited(
+    data: bytes,
+    max_pixels: int,
+    least: tuple[int, int] | None = None,
+    pixels: Pixels = AS_STORED,
+) -> NDArray[np.uint8]:
+    """Decode a file within the memory that an honest one needs, in a process of its own.
+
+    Returns the pixels of `decode_sniffed`. Raises `ItemError`, and `MemoryError` over the limit.
+    """
+    # Before the limit: what a library takes when it is loaded is not the image's fault.
+    opencv(max_pixels)
+    facts = sniff(data, max_pixels)
+    with memory_limit.limited_for(facts):
+        return decode_sniffed(data, facts, max_pixels, least, pixels).pixels
 
 
 def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 90) -> bytes:

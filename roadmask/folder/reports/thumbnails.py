@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from roadmask import memory_limit
 from roadmask.folder.mask_file import MAX_PIXELS
 from roadmask.folder.reports.panels import scaled_into
-from roadmask.images.decoders.opencv import opencv
-from roadmask.images.decoding import decode_sniffed, encode_jpeg
-from roadmask.images.sniffing import sniff
+from roadmask.images.decoding import decode_limited, encode_jpeg
 
 SECONDS = 30.0
 """Longest time for one thumbnail."""
@@ -17,11 +14,7 @@ SECONDS = 30.0
 
 def thumbnail(image: bytes, width: int, height: int) -> bytes:
     """An image scaled into a box, as JPEG. Raises `ItemError`."""
-    # Before the limit: what a library takes when it is loaded is not the image's fault.
-    opencv(MAX_PIXELS)
-    facts = sniff(image, MAX_PIXELS)
-    with memory_limit.limited_for(facts):
-        pixels = decode_sniffed(image, facts, MAX_PIXELS, (height, width)).pixels
+    pixels = decode_limited(image, MAX_PIXELS, (height, width))
     return encode_jpeg(scaled_into(pixels, width, height), 80)
 
 
