@@ -19,7 +19,7 @@ from roadmask.masks.formats.render import document
 from roadmask.schemas.ids import MAX_INDEX
 from roadmask.schemas.jobs import Job
 from roadmask.schemas.mask_formats import DocumentFormat, MaskFormat
-from roadmask.schemas.media_types import JSON, ZIP
+from roadmask.schemas.media_types import JSON, JSONL, ZIP
 from storage.jobs.manifest import PART
 from storage.objects.store import attachment
 
@@ -35,14 +35,14 @@ BLOCK = 2**17
     "/{job_id}/results.jsonl",
     response_class=StreamingResponse,
     summary="All items as JSON lines",
-    responses=binary_answer("application/jsonl", description="One Item per line, in order.")
+    responses=binary_answer(JSONL, description="One Item per line, in order.")
     | problems(JobNotFound),
 )
 def job_results(job_id: str, records: RecordsDep, links: LinksDep) -> StreamingResponse:
     """Every item with its state, and its error or result. Works while the job runs, too."""
     job = records.read(job_id)
     items = map(links.item, records.iter_items(job_id))
-    return _download(map(json_line, items), "application/jsonl", f"{_name(job)}.jsonl")
+    return _download(map(json_line, items), JSONL, f"{_name(job)}.jsonl")
 
 
 @router.get(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 JSON = "application/json"
+JSONL = "application/jsonl"
 NDJSON = "application/x-ndjson"
 PROBLEM_JSON = "application/problem+json"
 FORM_DATA = "multipart/form-data"

@@ -18,6 +18,7 @@ from typing import Any
 from redis import Redis
 
 from roadmask.errors import RecordsUnavailable
+from roadmask.schemas.media_types import JSONL
 from storage.connections import records_guard
 from storage.objects.keys import AUDIT
 from storage.objects.store import ObjectStore
@@ -64,7 +65,7 @@ class AuditLog:
             day = datetime.fromtimestamp(int(first.partition("-")[0]) / 1000, UTC)
             # A leader that was paused may have read fewer entries than were moved meanwhile.
             key = f"{AUDIT}{day:%Y-%m-%d}/{first}-{last}.jsonl"
-            self._store.put(key, "\n".join(lines).encode(), "application/jsonl")
+            self._store.put(key, "\n".join(lines).encode(), JSONL)
             self._redis.xtrim(STREAM, minid=_after(last), approximate=False)
             moved += len(entries)
         return moved

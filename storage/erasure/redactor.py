@@ -10,10 +10,11 @@ from typing import Any
 from redis import Redis
 
 from roadmask.errors import ObjectNotFound, RecordUnreadable
+from roadmask.schemas.media_types import JSONL
 from storage.connections import records_guard
 from storage.jobs.job_file import read_job_file
 from storage.jobs.manifest import each_item
-from storage.jobs.results import JSONL, Line, parse_sealed, results_prefix, unsealed_results
+from storage.jobs.results import Line, parse_sealed, results_prefix, unsealed_results
 from storage.objects.keys import confidence_key, facts_key
 from storage.objects.listing import delete_found
 from storage.objects.store import ObjectStore

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from roadmask.errors import ObjectNotFound, RecordUnreadable
+from roadmask.schemas.media_types import JSONL
 from storage.objects.keys import job_file_key, job_prefix
 from storage.objects.store import ObjectStore
 from storage.stored_record import parse_fields
@@ -58,7 +59,7 @@ def write_manifest(store: ObjectStore, job_id: str, items: Iterable[ManifestItem
     total = part = 0
     while batch := list(islice(remaining, PART)):
         lines = b"".join(_encode(item) for item in batch)
-        store.put(part_key(job_id, part), lines, "application/jsonl")
+        store.put(part_key(job_id, part), lines, JSONL)
         total += len(batch)
         part += 1
     return total

@@ -22,6 +22,7 @@ from roadmask.errors import ObjectNotFound
 from roadmask.masks.scores import scores
 from roadmask.masks.taxonomy import CITYSCAPES
 from roadmask.schemas.jobs import Problem, Result
+from roadmask.schemas.media_types import JSONL
 from storage.jobs.item_bytes import is_final
 from storage.jobs.keys import RESULTS, items_key, job_key, results_key, unsealed_key
 from storage.jobs.scripts import JobScripts
@@ -30,7 +31,6 @@ from storage.objects.store import ObjectStore
 from storage.redis_text import texts
 
 SIZE = len(CITYSCAPES)
-JSONL = "application/jsonl"
 SEALED = re.compile(r"/\d+-\d+\.jsonl$")
 """How the key of sealed results ends."""
 

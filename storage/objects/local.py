@@ -25,7 +25,7 @@ from urllib.parse import quote, urlencode
 
 from roadmask.atomic import replacing
 from roadmask.errors import LinkExpired, ObjectNotFound, StoreUnavailable
-from roadmask.schemas.media_types import JSON, OCTET_STREAM
+from roadmask.schemas.media_types import JSON, JSONL, OCTET_STREAM
 from storage.objects.keys import API_KEYS, KEY_SEGMENT, PREFIXES, check_key, check_prefix
 from storage.objects.store import BLOCK, ObjectInfo
 from storage.telemetry.metrics import STORE_ERRORS
@@ -33,7 +33,7 @@ from storage.telemetry.metrics import STORE_ERRORS
 CONTENT_TYPES = {
     ".jpg": "image/jpeg",
     ".json": JSON,
-    ".jsonl": "application/jsonl",
+    ".jsonl": JSONL,
     ".png": "image/png",
 }
 _MEDIA_TYPE = re.compile(rb"[\w!#$&.+^-]+/[\w!#$&.+^-]+")
