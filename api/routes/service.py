@@ -25,6 +25,7 @@ from roadmask.schemas.service import (
     TaxonomyInfo,
     Worker,
 )
+from storage.erasure.garbage import keep_days
 from storage.telemetry.service_state import ServiceState, read_service_state
 
 router = APIRouter(tags=["service"])
@@ -61,12 +62,7 @@ def get_service(settings: SettingsDep, redis: RedisDep) -> ServiceStatus:
         models=sorted({worker.model for worker in live if worker.model}),
         max_upload_bytes=settings.max_upload_bytes,
         max_image_pixels=settings.max_image_pixels,
-        keep_days={
-            "uploads": settings.keep_uploads_days,
-            "masks": settings.keep_masks_days,
-            "jobs": settings.keep_jobs_days,
-            "models": settings.keep_models_days,
-        },
+        keep_days=keep_days(settings),
     )
 
 

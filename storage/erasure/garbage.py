@@ -47,6 +47,16 @@ HASHED = (IMAGES, TRUTHS, THUMBNAILS)
 """Prefixes of objects that are named by the sha256 of an image or a truth."""
 
 
+def keep_days(settings: Settings) -> dict[str, int]:
+    """The days for which each kind of object is kept; 0: for ever."""
+    return {
+        "uploads": settings.keep_uploads_days,
+        "masks": settings.keep_masks_days,
+        "jobs": settings.keep_jobs_days,
+        "models": settings.keep_models_days,
+    }
+
+
 class Garbage:
     """Finds and deletes garbage."""
 
@@ -72,12 +82,7 @@ class Garbage:
         self._deployments = deployments
         self._workers = workers
         self._unreadable = unreadable
-        self._keep_days = {
-            "uploads": settings.keep_uploads_days,
-            "masks": settings.keep_masks_days,
-            "jobs": settings.keep_jobs_days,
-            "models": settings.keep_models_days,
-        }
+        self._keep_days = keep_days(settings)
 
     def collect(self, age_s: float, *, dry_run: bool = False) -> Counter[str]:
         """Delete garbage; return the numbers of objects by kind.
