@@ -27,14 +27,6 @@ TASK = "roadmask.work"
 """The Celery task of the workers. Its argument is the id of a job that has work."""
 PREFIX = "rm:queue:"
 """Prefix of Celery's keys in Redis."""
-CELERY_KEYS = {
-    f"{PREFIX}unacked": "hash",
-    f"{PREFIX}unacked_index": "zset",
-    f"{PREFIX}unacked_mutex": "string",
-    f"{PREFIX}_kombu.binding.{Lane.BATCH}": "set",
-    f"{PREFIX}_kombu.binding_permanent.{Lane.BATCH}": "set",
-}
-"""Types of the keys that Celery keeps beside the messages."""
 
 
 def lane_key(lane: Lane) -> str:
@@ -65,8 +57,6 @@ def celery_config(settings: Settings) -> dict[str, Any]:
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "queue_order_strategy": "priority",
-            # No message has a priority: without this each lane is read as four lists.
-            "priority_steps": [0],
             "global_keyprefix": PREFIX,
             "socket_timeout": 30,
             "socket_connect_timeout": 5,

@@ -26,13 +26,6 @@ from storage.access.caller import Caller
 from storage.access.dataset_marker import UNREADABLE, DatasetMarker, parse_marker, stem_of
 from storage.access.quota_holds import Hold, QuotaHolds
 from storage.access.readers import Readers
-from storage.access.upload_index import (
-    OWNED_UPLOADS,
-    UPLOAD_NAMES,
-    UPLOADS_OF,
-    USAGE,
-    UploadIndex,
-)
 from storage.connections import records_guard
 from storage.objects.keys import (
     DATASETS,
@@ -50,6 +43,39 @@ Kind = Literal["images", "truths"]
 DATASET_OWNERS = "rm:datasets"
 """Hash from a dataset with an owner to its marker (JSON). If that cannot be read, the name may be
 unknown: then its field is the stem of the marker's key."""
+OWNED_UPLOADS = "rm:uploads:owned"
+"""Hash from an upload (`kind/sha256`) that has owners to their number."""
+UPLOADS_OF = "rm:uploads:of:"
+"""Prefix, per owner: hash from an upload to its size in bytes."""
+UPLOAD_NAMES = "rm:uploads:names:"
+"""Prefix, per owner: hash from an upload to the name of its file."""
+USAGE = "rm:usage"
+"""Hash from an owner to the bytes of its uploads."""
+_INDEX = """
+-- Note that an owner has an upload. KEYS: its uploads, the names of their files, the uploads with
+-- owners, the bytes of owners, the holds of this one. ARGV: owner, upload, bytes, filename or ''.
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
+end
+if redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3]) == 1 then
+  redis.call('HINCRBY', KEYS[3], ARGV[2], 1)
+  redis.call('HINCRBY', KEYS[4], ARGV[1], ARGV[3])
+end
+redis.call('HDEL', KEYS[5], ARGV[2])
+"""
+_FORGET = """
+-- Forget that an owner has an upload. KEYS: the first four above. ARGV: owner, upload.
+redis.call('HDEL', KEYS[2], ARGV[2])
+local size = redis.call('HGET', KEYS[1], ARGV[2])
+if size then
+  redis.call('HDEL', KEYS[1], ARGV[2])
+  -- A damaged number of bytes must not keep the upload from being forgotten.
+  redis.pcall('HINCRBY', KEYS[4], ARGV[1], string.format('%.0f', 0 - size))
+  if redis.call('HINCRBY', KEYS[3], ARGV[2], -1) <= 0 then
+    redis.call('HDEL', KEYS[3], ARGV[2])
+  end
+end
+"""
 BATCH = 500
 _MARKER = re.compile(rf"{OWNERS}[^/]+/(images|truths)/[0-9a-f]{{64}}\.json")
 
@@ -72,7 +98,8 @@ class Ownership:
         self._redis: Any = redis
         self._store = store
         self._holds = QuotaHolds(redis)
-        self._uploads = UploadIndex(redis)
+        self._index_upload = redis.register_script(_INDEX)
+        self._forget_upload = redis.register_script(_FORGET)
 
     # Uploads
 
@@ -113,7 +140,7 @@ class Ownership:
             with records_guard():
                 self._holds.drop(hold)
             raise
-        self._uploads.add(caller.owner, field, size, filename)
+        self._index(caller.owner, field, size, filename)
 
     def owns_upload(self, caller: Caller, kind: Kind, sha256: str) -> bool:
         """Whether the caller uploaded these bytes."""
@@ -153,7 +180,9 @@ class Ownership:
         field = f"{kind}/{sha256}"
         for one in self.owners_of(kind, sha256) if owner is None else {owner}:
             self._store.delete(upload_marker_key(one, field))
-            self._uploads.forget(one, field)
+            keys = [f"{UPLOADS_OF}{one}", f"{UPLOAD_NAMES}{one}", OWNED_UPLOADS, USAGE]
+            with records_guard():
+                self._forget_upload(keys=keys, args=[one, field])
 
     def is_lost(self, marker: str) -> bool:
         """Whether the store lacks the bytes of the upload whose marker has this key."""
@@ -170,7 +199,7 @@ class Ownership:
         if not self.is_lost(marker):
             # It was uploaded again meanwhile, when its owner was known.
             self._store.put(marker, body, JSON)
-            self._uploads.add(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
+            self._index(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
 
     def forget_dataset(self, name: str) -> None:
         """Forget whose an erased dataset was."""
@@ -191,6 +220,15 @@ class Ownership:
             f"The uploads of this key have {stored:,} bytes. With these {size:,} they would be "
             f"over its quota of {quota:,}. Delete some, or ask the operator for more."
         )
+
+    def _index(self, owner: str, field: str, size: int, filename: str | None) -> None:
+        uploads, names = f"{UPLOADS_OF}{owner}", f"{UPLOAD_NAMES}{owner}"
+        held = Hold(USAGE, owner, field).keys[1]
+        with records_guard():
+            self._index_upload(
+                keys=[uploads, names, OWNED_UPLOADS, USAGE, held],
+                args=[owner, field, size, filename or ""],
+            )
 
     # Datasets
 
@@ -308,12 +346,6 @@ class Ownership:
                 _set_marker(target, key, name, body)
         with records_guard(), pipe:
             pipe.execute()
-        self._rebuild_uploads(skip)
-
-    def _rebuild_uploads(self, skip: Callable[[str, Exception], None]) -> None:
-        listed = filter(_MARKER.fullmatch, self._store.keys(OWNERS))
-        self._uploads.replace_damaged("/".join(_upload_of(key)[1:]) for key in listed)
-        owners = set()
         keys = self._store.keys(OWNERS)
         with ThreadPoolExecutor(8) as pool:
             while batch := list(islice(keys, BATCH)):
@@ -324,10 +356,7 @@ class Ownership:
                         facts = UploadFacts(bytes=0)
                     if _MARKER.fullmatch(key):
                         owner, kind, sha256 = _upload_of(key)
-                        owners.add(owner)
-                        self._uploads.add(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
-        for owner in owners:
-            self._uploads.count(owner)
+                        self._index(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
 
     def restore_dataset(self, key: str) -> tuple[str, DatasetMarker]:
         """Restore a dataset's owner from the marker with this key; return its name and the marker.

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
 
 from redis import Redis
 
-from roadmask.errors import RecordUnreadable
 from roadmask.schemas.jobs import Lane
 from storage.access.api_keys import REVISION as KEYS_REVISION
 from storage.access.audit_log import STREAM
-from storage.access.dataset_marker import parse_marker
 from storage.access.ownership import DATASET_OWNERS
-from storage.access.upload_index import OWNED_UPLOADS, UPLOAD_NAMES, UPLOADS_OF, USAGE
 from storage.catalogue.index import DAMAGED
-from storage.catalogue.spaces import OWNED, SHARED, SPACE_OF, TRUTH
+from storage.catalogue.spaces import OWNED, SHARED, TRUTH
 from storage.catalogue.truths import SIZES
 from storage.jobs.keys import (
     ACCEPTING,
@@ -33,8 +27,8 @@ from storage.jobs.keys import (
     open_key,
 )
 from storage.models.deployments import PRELOAD, REVISION
-from storage.queue import CELERY_KEYS, lane_key
-from storage.redis_text import text, texts
+from storage.queue import lane_key
+from storage.redis_text import text
 from storage.workers import WORKERS
 
 REBUILT = {
@@ -47,19 +41,10 @@ REBUILT = {
     UNREADABLE: "hash",
     **{f"{space}{suffix}": "zset" for space in (SHARED, OWNED) for suffix in ("", TRUTH)},
     DATASET_OWNERS: "hash",
-    OWNED_UPLOADS: "hash",
-    USAGE: "hash",
 }
 """Types of the keys that the rebuild makes again."""
-REBUILT_OF = {
-    UPLOADS_OF: "hash",
-    UPLOAD_NAMES: "hash",
-    SPACE_OF: "zset",
-}
-"""Types of those of each owner, by their prefixes."""
-KEPT = frozenset({DATASET_OWNERS, OWNED_UPLOADS})
-"""Those that the rebuild replaces itself: without them, each dataset or upload would be shared by
-all."""
+KEPT = frozenset({DATASET_OWNERS})
+"""Those that the rebuild replaces itself: without this one, each dataset would be shared by all."""
 TYPES = REBUILT | {
     ACCEPTING: "zset",
     WAITING: "hash",
@@ -73,7 +58,6 @@ TYPES = REBUILT | {
     DAMAGED: "set",
     SIZES: "hash",
     **{lane_key(lane): "list" for lane in Lane},
-    **CELERY_KEYS,
 }
 """These, and those that their next writer makes again."""
 
@@ -88,37 +72,18 @@ class SharedKeys:
 
     def replace_damaged(self) -> None:
         """Delete each key of a wrong type. The rebuild that follows makes the indexes again."""
-        if not self._replace(TYPES) & KEPT:
-            self._replace(self._types_of_owners())
-
-    def _types_of_owners(self) -> dict[str, str]:
-        """Types of the keys of all that own uploads, and own or read datasets."""
-        owners = set(texts(self._redis.hkeys(USAGE)))
-        markers: list[Any] = self._redis.hvals(DATASET_OWNERS)
-        for body in markers:
-            with suppress(RecordUnreadable):
-                marker = parse_marker(body, DATASET_OWNERS)
-                owners.update((marker.owner, *marker.readers))
-        types = {
-            f"{prefix}{owner}": kind for prefix, kind in REBUILT_OF.items() for owner in owners
-        }
-        return types | {f"{SPACE_OF}{owner}{TRUTH}": "zset" for owner in owners}
-
-    def _replace(self, types: Mapping[str, str]) -> set[str]:
-        """Delete those of these keys that are not of their types; return which these are."""
         with self._redis.pipeline(transaction=False) as pipe:
-            for key in types:
+            for key in TYPES:
                 pipe.type(key)
-            found = dict(zip(types, map(text, pipe.execute()), strict=True))
-        damaged = {key for key, kind in found.items() if kind not in (types[key], "none")}
+            found = dict(zip(TYPES, map(text, pipe.execute()), strict=True))
+        damaged = [key for key, kind in found.items() if kind not in (TYPES[key], "none")]
         if not damaged:
-            return damaged
+            return
         for key in damaged:
-            log.error("%s is made again: it is no %s, but a %s", key, types[key], found[key])
+            log.error("%s is made again: it is no %s, but a %s", key, TYPES[key], found[key])
         with self._redis.pipeline(transaction=True) as pipe:
-            if gone := damaged - KEPT:
+            if gone := [key for key in damaged if key not in KEPT]:
                 pipe.delete(*gone)
-            if damaged - (TYPES.keys() - REBUILT.keys()):
+            if REBUILT.keys() & damaged:
                 pipe.hdel(EPOCH, "server")
             pipe.execute()
-        return damaged

@@ -16,8 +16,7 @@ from celery.contrib.testing.worker import start_worker
 from roadmask.local.redis import find_redis
 from roadmask.schemas.jobs import Lane
 from roadmask.settings import Settings
-from storage.queue import CELERY_KEYS, PREFIX, TASK, celery_config
-from storage.redis_text import text
+from storage.queue import PREFIX, TASK, celery_config
 from tests.harness.storage.records_harness import RecordsHarness
 from tests.harness.waiting import wait_until
 
@@ -61,23 +60,6 @@ def test_celery_takes_and_acknowledges_our_messages(
         wait_until(lambda: len(taken) == 4)
     assert sorted(taken) == [("an-id", lane.value) for lane in sorted(Lane) for _ in range(2)]
     assert harness.redis.keys(f"{PREFIX}unacked*") == []
-    app.close()
-
-
-def test_the_keys_of_celery_are_those_that_are_made_again(harness: RecordsHarness) -> None:
-    app = Celery("roadmask", set_as_current=False, fixups=[])
-    app.conf.update(celery_config(harness.settings))
-    with app.connection_for_read() as connection:
-        channel: Any = connection.default_channel
-        queues = [queue(channel) for queue in app.amqp.queues.values()]
-        for queue in queues:
-            queue.declare()
-            harness.queue.send("an-id", Lane(queue.name))
-        taken: list[Any] = [queue.get() for queue in queues]
-        keys = {text(key): text(harness.redis.type(key)) for key in harness.redis.keys("rm:queue*")}
-        assert keys | {f"{PREFIX}{channel.unacked_mutex_key}": "string"} == CELERY_KEYS
-        for message in taken:
-            message.ack()
     app.close()
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from roadmask.schemas.jobs import FINAL_STATES, Item, JobState, Lane
 from roadmask.settings import Settings
-from storage.queue import CELERY_KEYS, lane_key
 from storage.workers import WorkerRegistry
 from tests.harness.images.worker_images import png
 from tests.harness.waiting import PATIENCE_S, wait_until
@@ -166,15 +165,3 @@ def test_a_worker_survives_a_restart_of_redis(
         check_each_item_ended_once(service, job_id)
         assert worker.process.poll() is None
         worker.stop()
-
-
-@pytest.mark.parametrize("key", [*CELERY_KEYS, f"{lane_key(Lane.BATCH)}\x06\x169"])
-def test_a_worker_goes_on_after_a_key_of_celery_was_damaged(
-    launch: Launch, service: ServiceHarness, key: str
-) -> None:
-    launch()
-    service.redis.delete(key)
-    service.redis.xadd(key, {"x": "x"})
-    jobs = [service.accept([service.image(png(n))], messages=1) for n in range(3)]
-    wait_until(lambda: all(ended(service, job_id) for job_id in jobs), 20)
-    service.redis.delete(key)

@@ -13,8 +13,7 @@ from redis.connection import Connection
 from redis.exceptions import ConnectionError
 
 from storage.access.caller import owner_alone
-from storage.access.ownership import Ownership
-from storage.access.upload_index import OWNED_UPLOADS, USAGE
+from storage.access.ownership import OWNED_UPLOADS, USAGE, Ownership
 from storage.objects.local import LocalStore
 
 ONE, TWO, THREE = map(owner_alone, ("one", "two", "three"))

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import pytest
 from redis import Redis
-from redis.exceptions import ResponseError
 
-from roadmask.schemas.images import CatalogueEntry
 from roadmask.settings import Settings
 from storage.access.caller import ANYBODY, owner_alone
 from storage.access.ownership import DATASET_OWNERS
-from storage.access.readers import Readers
-from storage.access.upload_index import OWNED_UPLOADS
 from storage.backends import StorageBackends
 from storage.jobs.keys import DATASET_JOBS, DUE_DELIVERIES, EPOCH, RECONCILED, new_job_id
 from storage.models.deployments import PRELOAD
@@ -58,65 +54,6 @@ def test_a_key_of_the_catalogue_of_the_wrong_type_is_made_again(
     assert [d.name for d in own.datasets()] == ["day", "night", "scenes"]
     others = storage.catalogue.seen_by(owner_alone("another"))
     assert [d.name for d in others.datasets()] == ["day", "scenes"]
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        *("rm:usage", "rm:uploads:owned", "rm:uploads:of:camera", "rm:uploads:names:camera"),
-        *("rm:images:of:camera", "rm:images:of:camera:truth", "rm:images:of:reader"),
-    ],
-)
-def test_a_key_of_the_owners_of_the_wrong_type_is_made_again(
-    storage: StorageBackends, store: LocalStore, redis: Redis, key: str
-) -> None:
-    camera, another, reader = map(owner_alone, ("camera", "another", "reader"))
-    truth = upload_truth(store)
-    for caller in (camera, another):
-        own = storage.catalogue.seen_by(caller)
-        own.own_upload("images", sha("one"), 9, f"{caller.owner}.png")
-        upload(own, "one")
-    own = storage.catalogue.seen_by(camera)
-    own.own_upload("images", sha("own"), 5, "own.png")
-    upload(own, "own")
-    own.register("night", [CatalogueEntry(name="a", sha256=sha("own"), truth_sha256=truth)])
-    storage.dataset_sharing.share(camera, "night", Readers(keys=("reader",)))
-    kept = redis.hgetall("rm:usage")
-    redis.delete(key)
-    redis.rpush(key, "x")
-    storage.reconciler.run()
-    storage.reconciler.run()
-    assert read_report(redis).error == ""
-    assert redis.hgetall("rm:usage") == kept == {b"camera": b"14", b"another": b"9"}
-    assert storage.ownership.filenames(camera, "images", [sha("own")]) == {sha("own"): "own.png"}
-    for caller, expected in ((camera, {"one", "own"}), (another, {"one"}), (reader, set())):
-        wanted = {sha(name) for name in expected}
-        assert storage.ownership.visible(caller, "images", [sha("one"), sha("own")]) == wanted
-    assert ids(list(own.walk(""))) == ["night/a", f"sha256-{sha('one')}"]
-    assert ids(own.page(with_truth=True).images) == ["night/a"]
-    assert ids(list(storage.catalogue.seen_by(reader).walk(""))) == ["night/a"]
-    storage.ownership.forget_upload("camera", "images", sha("one"))
-    assert storage.ownership.visible(reader, "images", [sha("one")]) == set()
-    assert storage.ownership.owners_of("images", sha("one")) == {"another"}
-    storage.ownership.forget_upload("another", "images", sha("one"))
-    assert not redis.hexists("rm:uploads:owned", f"images/{sha('one')}")
-
-
-def test_no_upload_is_without_its_owner_until_the_index_of_owners_is_made_again(
-    storage: StorageBackends, redis: Redis
-) -> None:
-    camera, another = owner_alone("camera"), owner_alone("another")
-    storage.ownership.add_upload(camera, "images", sha("one"), 9)
-    redis.delete(OWNED_UPLOADS)
-    redis.rpush(OWNED_UPLOADS, "x")
-    SharedKeys(redis).replace_damaged()
-    with pytest.raises(ResponseError):
-        storage.ownership.visible(another, "images", [sha("one")])
-    with pytest.raises(ResponseError):
-        storage.ownership.add_upload(another, "images", sha("two"), 5)
-    storage.reconciler.run()
-    storage.ownership.add_upload(another, "images", sha("two"), 5)
-    assert storage.ownership.visible(another, "images", [sha("one"), sha("two")]) == {sha("two")}
 
 
 def test_no_dataset_is_without_its_owner_until_the_index_of_owners_is_made_again(
