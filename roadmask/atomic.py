@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from roadmask.hashing import sha256_of
-
 BUFFER = 1 << 16
 """Bytes that are written at once."""
-ABANDONED_S = 24 * 3600.0
-"""A folder's draft in which no file was made for so long belongs to a process that was killed."""
 
 
 @contextmanager
@@ -25,21 +20,17 @@ def replacing(
     """A name for a draft; what the block writes there, a file or a folder, then replaces `path`.
 
     If the block raises, the draft is deleted and `path` is left alone. Of two processes that
-    write the same folder, one wins. If one is killed between the renames of the old folder and of
-    the new one, the old one is back before the next block begins. With `fsync` a file's bytes are
-    on disk before its name is: without it, a power cut can leave an empty file under the name. The
-    draft lies beside `path`, or in `drafts` on the same file system, and has the suffix of `path`,
-    or `suffix`.
+    write the same folder, one wins. A process that is killed between the renames of the old folder
+    and of the new one leaves both whole, under other names. With `fsync` a file's bytes are on disk
+    before its name is: without it, a power cut can leave an empty file under the name. The draft
+    lies beside `path`, or in `drafts` on the same file system, and has the suffix of `path`, or
+    `suffix`.
     """
     folder = drafts or path.parent
     # Looking is quicker than making what is there already, and there may be a million masks.
     for needed in (path.parent, folder):
         if not os.path.isdir(needed):
             needed.mkdir(parents=True, exist_ok=True)
-    aside = _aside(path)
-    if os.path.isdir(aside) and not os.path.exists(path):
-        with suppress(OSError):
-            os.rename(aside, path)
     ending = path.suffix if suffix is None else suffix
     # The name of `path` is not part of it: a name may be as long as the file system allows.
     draft = folder / f".{uuid4().hex}.part{ending}"
@@ -65,10 +56,7 @@ def replacing(
 
 def _replace_folder(path: Path, draft: Path) -> None:
     # To delete the old one takes long, and would leave a part of it under the name meanwhile.
-    old = _aside(path)
-    if old.exists():
-        # A process was killed while it deleted it.
-        shutil.rmtree(old, ignore_errors=True)
+    old = draft.with_suffix(".old")
     with suppress(OSError):
         path.rename(old)
     # Another process may have put its folder there in between.
@@ -76,20 +64,6 @@ def _replace_folder(path: Path, draft: Path) -> None:
         draft.rename(path)
     for left in (old, draft):
         shutil.rmtree(left, ignore_errors=True)
-    delete_abandoned_drafts(path.parent)
-
-
-def _aside(path: Path) -> Path:
-    """The name of a folder while another takes its place: the same for all processes."""
-    return path.parent / f".{sha256_of(os.fsencode(path.name))[:32]}.old"
-
-
-def delete_abandoned_drafts(folder: Path) -> None:
-    """Delete the drafts of folders, in `folder`, that processes left when they were killed."""
-    for draft in folder.glob(".*.part*"):
-        with suppress(OSError):
-            if draft.is_dir() and time.time() - draft.stat().st_mtime > ABANDONED_S:
-                shutil.rmtree(draft, ignore_errors=True)
 
 
 def write_atomically(path: Path, blocks: Iterable[bytes]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ml.registry.card import Card
-from roadmask.atomic import delete_abandoned_drafts, write_atomically
+from roadmask.atomic import write_atomically
 from roadmask.errors import Conflict, HashMismatch, ModelNotFound
 from roadmask.hashing import sha256_of_file
 from roadmask.masks.taxonomy import CITYSCAPES, Taxonomy
@@ -158,7 +158,6 @@ def replacing_artifact(folder: Path) -> Iterator[Path]:
     go with it; what else is in `folder` stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    delete_abandoned_drafts(folder)
     with TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as draft:
         yield Path(draft)
         for name in (COMPILED_FILE, SIGNATURE_FILE):

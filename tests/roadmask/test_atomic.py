@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -66,64 +62,6 @@ def test_a_process_that_is_killed_leaves_no_half_of_a_folder(
     with replacing(path) as draft:
         draft.mkdir()
         (draft / "new").touch()
-    assert list(tmp_path.iterdir()) == [path]
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from roadmask.atomic import replacing
-
-rename = Path.rename
-
-def rename_or_die(path, target):
-    if target.name == "model":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return rename(path, target)
-
-Path.rename = rename_or_die
-with replacing(Path(sys.argv[1])) as draft:
-    draft.mkdir()
-    (draft / "new").touch()
-"""
-
-
-def test_a_process_that_is_killed_between_the_renames_loses_nothing_and_leaves_nothing(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "model"
-    path.mkdir()
-    (path / "old").touch()
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
-    assert (killed.returncode, path.exists()) == (-signal.SIGKILL, False)
-    with suppress(OSError), replacing(path):
-        raise OSError("The store is away.")
-    assert [file.name for file in path.iterdir()] == ["old"]
-    (abandoned,) = (each for each in tmp_path.iterdir() if each != path)
-    for age_s, left in ((3600, [abandoned]), (2 * 24 * 3600, [])):
-        os.utime(abandoned, (0, time.time() - age_s))
-        with replacing(path) as draft:
-            draft.mkdir()
-            (draft / "newest").touch()
-        assert [each for each in tmp_path.iterdir() if each != path] == left
-    assert [file.name for file in path.iterdir()] == ["newest"]
-
-
-def test_what_a_process_did_not_delete_is_deleted_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "model"
-    with monkeypatch.context() as patch:
-        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
-        for name in ("older", "old"):
-            with replacing(path) as draft:
-                draft.mkdir()
-                (draft / name).touch()
-    assert len(list(tmp_path.iterdir())) == 2
-    with replacing(path) as draft:
-        draft.mkdir()
-        (draft / "new").touch()
-    assert [file.name for file in path.iterdir()] == ["new"]
     assert list(tmp_path.iterdir()) == [path]
 
 

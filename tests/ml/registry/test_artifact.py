@@ -4,23 +4,14 @@ import errno
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 
-from ml.registry.artifact import (
-    SHIPPED,
-    Artifact,
-    find_artifact,
-    replacing_artifact,
-    shipped,
-    write_card,
-)
+from ml.registry.artifact import SHIPPED, Artifact, find_artifact, shipped, write_card
 from roadmask.errors import HashMismatch, ModelNotFound
 from roadmask.hashing import sha256_of
 from roadmask.masks.taxonomy import CITYSCAPES
-from roadmask.schemas.model_version import MODEL_FILE
 
 
 @pytest.fixture
@@ -122,13 +113,3 @@ def test_a_card_on_a_full_disk_stays_as_it_was(
         write_card(tmp_path, card.model_copy(update={"choice": "It is small."}))
     assert Artifact.load(tmp_path).card == card
     assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_what_a_killed_publication_left_is_deleted_by_a_later_one(tmp_path: Path) -> None:
-    for name, age_s in ((".lately.part", 3600), (".long ago.part", 2 * 24 * 3600)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / MODEL_FILE).touch()
-        os.utime(tmp_path / name, (0, time.time() - age_s))
-    with pytest.raises(OSError, match="full"), replacing_artifact(tmp_path):
-        raise OSError("The disk is full.")
-    assert [each.name for each in tmp_path.iterdir()] == [".lately.part"]
