@@ -123,10 +123,9 @@ class OpenVINOEngine:
             "ENABLE_CPU_PINNING": False,
         }
         self._streams = streams
-        self._kept = 2 * sizes
-        """Most networks in `_compiled`: those of lone and of other images."""
-        self._compiled: OrderedDict[tuple[int, int, bool], Compiled] = OrderedDict()
-        """By height, width, and whether for lone images; the last used at the end."""
+        self._sizes = sizes
+        self._compiled: OrderedDict[tuple[int, int], dict[bool, Compiled]] = OrderedDict()
+        """By size, the last used at the end: the networks for lone images and for others."""
         self._compiling = threading.Lock()
         """Guards `_compiled`."""
         self._running = 0
@@ -169,20 +168,22 @@ class OpenVINOEngine:
     def release_memory(self, rest_s: float) -> None:
         """See `Engine`."""
         with self._compiling:
-            kept = list(self._compiled.values())
+            kept = [each for networks in self._compiled.values() for each in networks.values()]
         trims = [compiled.release_memory(rest_s) for compiled in kept]
         if any(trims):
             trim_heap()
 
     def _compiled_for(self, height: int, width: int, is_lone: bool) -> Compiled:
-        key = height, width, is_lone
         with self._compiling:
-            if key not in self._compiled:
-                while len(self._compiled) >= self._kept:
+            if (height, width) not in self._compiled:
+                while len(self._compiled) >= self._sizes:
                     self._compiled.popitem(last=False)
-                self._compiled[key] = self._compile(height, width, 1 if is_lone else self._streams)
-            self._compiled.move_to_end(key)
-            return self._compiled[key]
+                self._compiled[height, width] = {}
+            self._compiled.move_to_end((height, width))
+            networks = self._compiled[height, width]
+            if is_lone not in networks:
+                networks[is_lone] = self._compile(height, width, 1 if is_lone else self._streams)
+            return networks[is_lone]
 
     def _compile(self, height: int, width: int, streams: int) -> Compiled:
         network = self._network.clone()

@@ -21,25 +21,25 @@ def infer_images(
     """The images in batches, each with what `infer` makes of it.
 
     A batch that fails is inferred again image by image, and images that fail alone are noted in
-    `left_out`. Raises the error of the first failure if it is None, or if every image fails: then
-    the network is at fault.
+    `left_out`. Raises the error of a failure if it is None, or if every image of the first batch
+    fails: then the network is at fault.
     """
-    rest, failures, done = iter(images), list[Exception](), 0
+    rest, is_first = iter(images), True
     while batch := list(islice(rest, BATCH)):
         try:
             pairs = list(zip(batch, infer(batch), strict=True))
         except Exception:
             if left_out is None:
                 raise
-            pairs = []
+            pairs, failed = [], list[LeftOut]()
             for each in batch:
                 try:
                     (made,) = infer([each])
                     pairs.append((each, made))
                 except Exception as error:
-                    failures.append(error)
-                    left_out.append(LeftOut.by_failure(each.name, error))
-        done += len(pairs)
+                    failed.append(LeftOut.by_failure(each.name, error))
+            if is_first and not pairs:
+                raise
+            left_out += failed
+        is_first = False
         yield from pairs
-    if failures and not done:
-        raise failures[0]

@@ -18,6 +18,7 @@ from roadmask.errors import (
     DeadlineExceeded,
     DecoderCrashed,
     EngineNotFound,
+    InvalidRequest,
     ItemError,
     ModelFailed,
     ModelNotLoaded,
@@ -248,7 +249,7 @@ class AttemptRunner:
 
         Each worker that fails says so. So the attempts count once nobody is left that may load it.
         """
-        if isinstance(error, Unavailable):
+        if isinstance(error, (Unavailable, InvalidRequest)):
             return
         self._unloadable.add(claim.model)
         if self._unloadable.may_load_elsewhere(claim.model, claim.lane):

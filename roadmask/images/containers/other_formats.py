@@ -89,6 +89,8 @@ _CHANGED = (b"\x89PNG", b"\xc2\x89PNG", b"\xef\xbf\xbd", b"\xc3\xbf\xc3\x98")
 """First bytes of images that were handled as text: other line ends, or characters for bytes."""
 _AN = ("Apple", "AVI", "HDF5", "IFF", "MCAP", "MNG", "MP4", "OpenEXR", "SGI", "SVG", "XML", "xz")
 """Names that begin with the sound of a vowel."""
+SPACES = (b"#", b" ", b"\t", b"\n", b"\r")
+"""What follows the first two bytes of a Netpbm image."""
 _TGA_END = b"TRUEVISION-XFILE.\0"
 _BOXES = {b"qt  ": "QuickTime video", b"jxl ": "JPEG XL image"}
 
@@ -109,7 +111,7 @@ def unsupported(file: FileBytes) -> RoadmaskError:
         name = _BOXES.get(head[8:12], "MP4 video")
     elif head[:4] == b"RIFF":
         name = {b"AVI ": "AVI video", b"WAVE": "WAVE sound"}.get(head[8:12], "RIFF file")
-    elif head[:1] == b"P" and head[1:2] in b"1234567Ff" and head[2:3] in b"# \t\n\r":
+    elif head[:1] == b"P" and head[1:2] in b"1234567Ff" and head[2:3] in SPACES:
         name = "Netpbm image"
     elif head[257:262] == b"ustar":
         name = "tar archive"
