@@ -349,14 +349,14 @@ def test_calls_that_wait_for_each_other_are_not_the_silence_of_the_service() -> 
         handlers.update(filter(None, [asyncio.current_task()]))
         with suppress(asyncio.IncompleteReadError):
             while await reader.readuntil(b"\r\n\r\n"):
-                await asyncio.sleep(1)
+                await asyncio.sleep(2)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         writer.close()
 
     async def ask(count: int) -> list[Any]:
         async with await asyncio.start_server(answer, HOST) as server:
             port = server.sockets[0].getsockname()[1]
-            async with AsyncClient(f"http://{HOST}:{port}", timeout=2, patience=0) as client:
+            async with AsyncClient(f"http://{HOST}:{port}", timeout=6, patience=0) as client:
                 answers = await asyncio.gather(*(client.get("/v1/jobs") for _ in range(count)))
             await asyncio.wait(handlers)
         return answers
