@@ -94,7 +94,10 @@ def compare(
     if report:
         file = write_report(comparison_page(summary, gallery, first.taxonomy), report)
         click.echo(f"The report is {file}.", err=True)
-    click.echo(json.dumps(summary, indent=2)) if as_json else _print(summary)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        _print(summary)
     exit_after(data.left_out, failed=bool(summary["fallen"]))
 
 
