@@ -119,7 +119,9 @@ class _Layers:
                 padding="same",
                 dilation_rate=block.dilation,
                 activation="relu",
-                dtype=self._dtype,
+                # oneDNN has no depthwise code for the weight gradient of a 5x5 kernel; what it has
+                # takes three times as long in bfloat16.
+                dtype="float32" if block.kernel == 5 else self._dtype,
                 name=f"{name}.depthwise",
             )(x)
         x = self.convolve(x, block.channels, 1, f"{name}.project", activation=None)
