@@ -109,6 +109,7 @@ def _training(card: Card) -> str:
         ("revision of the code", code(origin.git_revision)),
         ("libraries", ", ".join(f"{name} {which}" for name, which in origin.versions.items())),
         ("sha256 of the encoder's weights", code(origin.encoder_sha256 or "")),
+        ("fine-tuned from", code(origin.base_model)),
     ]
     facts = table(("fact", "value"), [row for row in rows if row[1]])
     settings = [(code(name), code(json.dumps(value))) for name, value in origin.recipe.items()]

@@ -73,6 +73,12 @@ class Weights(click.Path):
     metavar="FILE|none",
     help="What the encoder starts from; default: the weights that the recipe names.",
 )
+@click.option(
+    "--fine-tune",
+    "base",
+    metavar="MODEL",
+    help="Begin with the weights of this model: a shipped one by name, or an artifact's folder.",
+)
 @click.option("--name", help="Name of the artifact; default: that of the recipe.")
 @click.option("--choice", default="", help="Why this model is shipped, for its card.")
 @click.option("--smoke", is_flag=True, help="Run in seconds, to see that everything works.")
@@ -94,6 +100,7 @@ def train(
     validation: tuple[Path, ...],
     out: Path,
     encoder: Path | Literal["none"] | None,
+    base: str | None,
     name: str | None,
     choice: str,
     smoke: bool,
@@ -111,12 +118,14 @@ def train(
     """
     from ml.recipes.overrides import apply_overrides
     from ml.recipes.registry import find_recipe
+    from ml.registry.artifact import find_comparable
 
     chosen = find_recipe(recipe)
     given = [f"{key}={value}" for key, value in numbers.items() if value is not None]
     if encoder == "none":
         given, encoder = [*given, "encoder=", "frozen=[]"], None
     chosen = apply_overrides(chosen.smoke() if smoke else chosen, [*given, *changes])
+    base_model = find_comparable(base) if base else None
     if exact:
         os.environ["TF_NUM_INTEROP_THREADS"] = "1"
     # TensorFlow takes seconds to load, and reads its surroundings then: only once the recipe is
@@ -132,7 +141,16 @@ def train(
         say_labels(folder, reading)
     name = name or chosen.name
     run = Run(
-        chosen, sources, validation, out, name, encoder, choice, workers=workers, reading=reading
+        chosen,
+        sources,
+        validation,
+        out,
+        name,
+        encoder,
+        base_model,
+        choice,
+        workers=workers,
+        reading=reading,
     )
     if publish:
         artifact = publish_best(run)

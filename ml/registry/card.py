@@ -124,6 +124,8 @@ class Provenance(_Part):
     """Data sets with a partial annotation, and how a teacher completed it."""
     encoder_sha256: str | None = None
     """The sha256 of the encoder's initial weights. The recipe names them."""
+    base_model: str = ""
+    """The model that was fine-tuned, as `name@version`; empty: it was trained anew."""
     epochs: int
     """The epoch whose weights these are."""
     seed: int

@@ -45,6 +45,8 @@ class TrainingState:
     """Names and weights of its training data sets; None in runs of earlier versions."""
     val: str | None = None
     """Names of the data sets that it is measured on; None in runs of earlier versions."""
+    base_model: str = ""
+    """The version of the model that is fine-tuned; empty: the run trains anew."""
 
 
 def save_checkpoint(

@@ -1,4 +1,4 @@
-"""Encoders: a network's initial weights, by name or from a file."""
+"""A network's initial weights: of its encoder, by name or from a file, or of a whole model."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.recipes.recipe import Recipe
+from ml.registry.artifact import Artifact
 from ml.training.tflite import read_tflite
 from ml.training.torch_weights import read_pth
 from roadmask.errors import InvalidRequest
@@ -95,6 +96,21 @@ def load_encoder(model: Any, path: Path) -> None:
         model.load_encoder(_READERS[path.suffix](path))
     except (OSError, KeyError, ValueError) as error:
         raise InvalidRequest(f"{path.name} does not hold the encoder's weights: {error}") from error
+
+
+def load_base_model(network: Any, base_model: Artifact) -> None:
+    """Set all weights of a network from a model.
+
+    Raises `InvalidRequest` if the model is of another network.
+    """
+    weights = base_model.load_model().get_weights()
+    if [array.shape for array in weights] != [tuple(each.shape) for each in network.weights]:
+        raise InvalidRequest(
+            f"{base_model.model_version} cannot be fine-tuned as {network.name}: it is a "
+            f"{base_model.card.network}, or the network's code has changed since. Choose a recipe "
+            "of its network, or train anew."
+        )
+    network.set_weights(weights)
 
 
 def _from_keras() -> Path:

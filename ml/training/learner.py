@@ -14,9 +14,10 @@ from ml.engines.keras_engine import KerasEngine
 from ml.inference.segmenter import Segmenter
 from ml.networks.registry import build_network
 from ml.recipes.recipe import Recipe
+from ml.registry.artifact import Artifact
 from ml.registry.input_size import InputSize
 from ml.training.checkpoint import Variables
-from ml.training.encoders import load_encoder
+from ml.training.encoders import load_base_model, load_encoder
 from ml.training.losses import category_weights, find_loss
 from roadmask.masks.taxonomy import CITYSCAPES
 
@@ -26,10 +27,18 @@ class Learner:
     which is measured, and the best average so far, which is kept.
     """
 
-    def __init__(self, recipe: Recipe, steps_per_epoch: int, encoder: Path | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        steps_per_epoch: int,
+        encoder: Path | None = None,
+        base_model: Artifact | None = None,
+    ) -> None:
         self._recipe = recipe
         self._model = build_network(recipe.network, len(CITYSCAPES), recipe.precision)
-        if encoder is not None:
+        if base_model is not None:
+            load_base_model(self._model, base_model)
+        elif encoder is not None:
             load_encoder(self._model, encoder)
         for layer in self._model.layers:
             layer.trainable = not layer.name.startswith(recipe.frozen)

@@ -71,10 +71,7 @@ def publish(run: Run, model: Any, progress: TrainingState) -> Artifact:
             curves=_curves(progress),
             provenance=_provenance(run, progress),
             choice=run.choice,
-            notices=notices(
-                [source.folder for source in run.data],
-                f"{run.recipe.encoder} {run.encoder}" if run.encoder else "",
-            ),
+            notices=_notices(run),
             limits=LIMITS,
         )
         write_card(draft, card)
@@ -177,6 +174,13 @@ def _pseudo_labels(sources: Iterable[DataSource]) -> dict[str, PartialLabels]:
     }
 
 
+def _notices(run: Run) -> list[str]:
+    """The terms of all that the model is made from; those of its base model apply to it, too."""
+    encoder = f"{run.recipe.encoder} {run.encoder}" if run.encoder else ""
+    found = notices([source.folder for source in run.data], encoder)
+    return list(dict.fromkeys([*(run.base_model.card.notices if run.base_model else []), *found]))
+
+
 def _provenance(run: Run, progress: TrainingState) -> Provenance:
     encoder = sha256_of_file(run.encoder) if run.encoder else None
     return Provenance(
@@ -186,6 +190,7 @@ def _provenance(run: Run, progress: TrainingState) -> Provenance:
         pixels=_pixels(run.data),
         pseudo_labels=_pseudo_labels(run.data),
         encoder_sha256=encoder,
+        base_model=progress.base_model,
         epochs=progress.best_epoch,
         seed=run.recipe.seed,
         git_revision=progress.git_revision or "unknown",

@@ -31,6 +31,14 @@ from roadmask.images.layouts import Sample
 from roadmask.images.reading import Reading
 from roadmask.masks.taxonomy import CITYSCAPES
 
+FIXED_OPTIONS = {
+    "--pixels": "pixels",
+    "--data": "data",
+    "--val": "val",
+    "--fine-tune": "base_model",
+}
+"""Options with which a run can only be resumed as it began, and their fields in its state."""
+
 
 def train(
     run: Run,
@@ -63,7 +71,7 @@ class _TrainingLoop:
     """The loop of one run."""
 
     def __init__(self, run: Run, report: StepCallback, stopped: Callable[[], bool]) -> None:
-        run = replace(run, encoder=encoder_file(run.recipe, run.encoder))
+        run = replace(run, encoder=_encoder(run))
         self._run, self._report, self._stopped = run, report, stopped
         run.folder.mkdir(parents=True, exist_ok=True)
         self._progress = _progress(run)
@@ -74,7 +82,7 @@ class _TrainingLoop:
         if not run.checkpoint.exists():
             check_validation(self._held_out)
         keras.utils.set_random_seed(self._recipe.seed)
-        self._learner = Learner(self._recipe, len(self._batches), run.encoder)
+        self._learner = Learner(self._recipe, len(self._batches), run.encoder, run.base_model)
         if run.checkpoint.exists():
             restore(run.checkpoint, self._learner.state())
         self._saved = time.monotonic()
@@ -180,19 +188,29 @@ def _progress(run: Run) -> TrainingState:
         pixels=str(run.reading.pixels),
         data=", ".join(f"{dataset_name(each.folder)}:{each.weight:g}" for each in run.data),
         val=", ".join(map(dataset_name, run.validation)),
+        base_model=str(run.base_model.model_version) if run.base_model else "",
     )
     if run.checkpoint.exists():
         progress = read_progress(run.checkpoint, run.recipe)
-        for name in ("pixels", "data", "val"):
+        for option, name in FIXED_OPTIONS.items():
             there, here = getattr(progress, name), getattr(begun, name)
             if there not in (None, here):
                 raise InvalidRequest(
-                    f"{run.folder} holds a run of other --{name} ({there or 'none'} there, "
+                    f"{run.folder} holds a run of other {option} ({there or 'none'} there, "
                     f"{here or 'none'} here). Choose another folder, or delete this one."
                 )
         return progress
     times = measure_precisions(run.recipe) if run.recipe.precision == "auto" else {}
     return replace(begun, git_revision=git_revision(), precision_ms=times)
+
+
+def _encoder(run: Run) -> Path | None:
+    """The file of the encoder's initial weights. A model that is fine-tuned has its own."""
+    if run.base_model is None:
+        return encoder_file(run.recipe, run.encoder)
+    if run.encoder:
+        raise InvalidRequest("A model that is fine-tuned has an encoder. Leave --encoder out.")
+    return None
 
 
 def _sample_list(run: Run) -> SampleList:

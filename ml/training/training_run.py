@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ml.data.data_source import DataSource
 from ml.recipes.recipe import Recipe
+from ml.registry.artifact import Artifact
 from roadmask.errors import InvalidRequest
 from roadmask.images.reading import AS_FOUND, Reading
 from roadmask.schemas.model_version import is_model_name
@@ -31,6 +32,8 @@ class Run:
     """Name of the artifact."""
     encoder: Path | None = None
     """File of the encoder's initial weights; None: the weights that the recipe names."""
+    base_model: Artifact | None = None
+    """The model whose weights the run begins with, to fine-tune them; None: it trains anew."""
     choice: str = ""
     """The reason why this model is shipped, for its card."""
     checkpoint_s: float = 300.0
