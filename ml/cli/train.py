@@ -125,36 +125,32 @@ def train(
     if encoder == "none":
         given, encoder = [*given, "encoder=", "frozen=[]"], None
     chosen = apply_overrides(chosen.smoke() if smoke else chosen, [*given, *changes])
-    base_model = find_comparable(base) if base else None
     if exact:
         os.environ["TF_NUM_INTEROP_THREADS"] = "1"
     # TensorFlow takes seconds to load, and reads its surroundings then: only once the recipe is
     # known to be one.
     from ml.cli.interruption import Interruption
     from ml.cli.progress import TrainingProgress
-    from ml.training.train import publish_best
-    from ml.training.train import train as run_training
+    from ml.training import train as training
     from ml.training.training_run import Run
 
-    sources = [replace(source, reading=reading) for source in data]
-    for folder in dict.fromkeys([*(source.folder for source in sources), *validation]):
+    for folder in dict.fromkeys([*(source.folder for source in data), *validation]):
         say_labels(folder, reading)
-    name = name or chosen.name
     run = Run(
         chosen,
-        sources,
+        [replace(source, reading=reading) for source in data],
         validation,
         out,
-        name,
+        name or chosen.name,
         encoder,
-        base_model,
+        find_comparable(base) if base else None,
         choice,
         workers=workers,
         reading=reading,
     )
     if publish:
-        artifact = publish_best(run)
+        artifact = training.publish_best(run)
     else:
         with TrainingProgress(chosen.epochs) as progress, Interruption() as interruption:
-            artifact = run_training(run, progress.report, interruption)
+            artifact = training.train(run, progress.report, interruption)
     click.echo(f"{artifact.model_version} in {artifact.path}")
