@@ -77,7 +77,7 @@ def ingest(
 def ingest_with_progress(client: Client, samples: Sequence[Sample], dataset: str) -> dict[str, int]:
     """Ingest with a progress display; the counts of the images."""
     from roadmask.cli.display.progress import ProgressDisplay
-    from roadmask.folder.ingest import ingest as ingest_folder
+    from roadmask.folder.dataset.ingest import ingest as ingest_folder
 
     images = ingest_folder(client, samples, dataset)
     counts = dict.fromkeys(("registered", "with_truth", "sent", "failed"), 0)

@@ -15,6 +15,7 @@ CLIENT_COMMANDS = {
     "segment": "Segment a few photos at once.",
     "batch": "Segment a folder of images; a second run resumes the first.",
     "ingest": "Add a folder of images and annotated masks to a dataset.",
+    "download": "Write a dataset's images and annotated masks into a folder.",
     "jobs": "List, watch, cancel or retry jobs.",
     "delete": "Erase an image, a truth, a dataset or a job.",
     "share": "Let other keys read a job or a dataset.",

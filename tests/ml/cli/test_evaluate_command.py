@@ -19,7 +19,7 @@ from ml.inference.predictor import Predictor
 from ml.registry.artifact import Artifact
 from roadmask import Client, find_samples
 from roadmask.errors import InvalidRequest, ModelFailed, ServiceUnreachable
-from roadmask.folder.ingest import ingest
+from roadmask.folder.dataset.ingest import ingest
 from roadmask.masks.scores import mean_iou
 from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.api.fixtures import api, empty_api, settings, store

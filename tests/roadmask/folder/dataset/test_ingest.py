@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from roadmask import Client, Pixels, Reading, find_samples
-from roadmask.folder.ingest import Ingested, ingest
+from roadmask.folder.dataset.ingest import Ingested, ingest
 from roadmask.masks.codec import encode_mask
 from tests.harness.images.api_images import HEIGHT, WIDTH, picture
 
