@@ -48,9 +48,7 @@ def calibrate(
     if not truth.size:
         return None
     answers = list(taxonomy.real)
-    given = np.asarray(weights, np.float32)[answers]
-    # A category of weight 0 was not learnt, so nothing of its weight is in the bias.
-    log_weights = np.log(np.where(given > 0, given, 1)).astype(np.float32)
+    log_weights = _log_weights(weights)[answers]
     shares = _SHARES if log_weights.any() else (0.0,)
     scores = [
         _mean_iou(logits - np.float32(share) * log_weights, truth, taxonomy) for share in shares
@@ -60,10 +58,28 @@ def calibrate(
     right = np.searchsorted(answers, truth)
     losses = [_loss(logits / np.float32(each), right) for each in _TEMPERATURES]
     temperature = float(_TEMPERATURES[int(np.argmin(losses))])
-    offsets = np.zeros(len(taxonomy), np.float32)
-    offsets[answers] = share * log_weights
-    _fold(model.get_layer(HEAD), offsets, temperature)
+    _fold(model.get_layer(HEAD), share * _log_weights(weights), temperature)
     return Calibration(weight_share=share, temperature=round(temperature, 4))
+
+
+def undo_calibration(model: Any, calibration: Calibration, weights: Sequence[float]) -> None:
+    """Give a calibrated model the last layer that it had learnt.
+
+    `weights` are those of all categories in its loss. Trained on from the calibrated layer, a model
+    would spend its first steps on learning the category weights again.
+    """
+    offsets = calibration.weight_share * _log_weights(weights)
+    temperature = calibration.temperature
+    _fold(model.get_layer(HEAD), -offsets / temperature, 1 / temperature)
+
+
+def _log_weights(weights: Sequence[float]) -> NDArray[np.float32]:
+    """Logarithms of the category weights, float32 (n,).
+
+    A category of weight 0 was not learnt, so nothing of its weight is in the bias.
+    """
+    given = np.asarray(weights, np.float32)
+    return np.log(np.where(given > 0, given, 1)).astype(np.float32)
 
 
 def _fold(layer: Any, offsets: NDArray[np.float32], temperature: float) -> None:

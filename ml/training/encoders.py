@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ml.recipes.recipe import Recipe
 from ml.registry.artifact import Artifact
+from ml.training.calibration import undo_calibration
+from ml.training.losses import category_weights
 from ml.training.tflite import read_tflite
 from ml.training.torch_weights import read_pth
 from roadmask.errors import InvalidRequest
@@ -99,7 +101,7 @@ def load_encoder(model: Any, path: Path) -> None:
 
 
 def load_base_model(network: Any, base_model: Artifact) -> None:
-    """Set all weights of a network from a model.
+    """Set all weights of a network from a model, as they were before it was calibrated.
 
     Raises `InvalidRequest` if the model is of another network.
     """
@@ -111,6 +113,10 @@ def load_base_model(network: Any, base_model: Artifact) -> None:
             "of its network, or train anew."
         )
     network.set_weights(weights)
+    card = base_model.card
+    if card.calibration is not None:
+        given: Any = card.provenance.recipe.get("category_weights", ())
+        undo_calibration(network, card.calibration, category_weights(base_model.taxonomy, given))
 
 
 def _from_keras() -> Path:

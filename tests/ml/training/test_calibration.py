@@ -12,7 +12,7 @@ from ml.data.samples import annotated_samples
 from ml.engines.keras_engine import KerasEngine
 from ml.inference.segmenter import Segmenter
 from ml.registry.input_size import InputSize
-from ml.training.calibration import calibrate
+from ml.training.calibration import calibrate, undo_calibration
 from roadmask.images.decoding import encode_png
 from roadmask.masks.codec import encode_mask
 from roadmask.masks.taxonomy import CITYSCAPES
@@ -85,3 +85,16 @@ def test_nothing_is_fitted_to_images_without_an_annotated_pixel(noisy: Path) -> 
     assert calibrate(model, segmenter, annotated_samples(noisy), WEIGHTS, CITYSCAPES) is None
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_a_calibration_can_be_undone(noisy: Path) -> None:
+    """So that a model can learn on from what it had learnt."""
+    model = brightness_network(0.6, float(np.log(4.0)))
+    before = model.get_weights()
+    segmenter = Segmenter(KerasEngine(model, CITYSCAPES.real), InputSize(budget=256 * 256))
+    found = calibrate(model, segmenter, annotated_samples(noisy), WEIGHTS, CITYSCAPES)
+    assert found is not None
+    assert (found.weight_share, found.temperature) != (0.0, 1.0)
+    undo_calibration(model, found, WEIGHTS)
+    for weights, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_allclose(weights, old, rtol=1e-3, atol=1e-3)

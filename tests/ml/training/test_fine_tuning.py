@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from ml.cli.train import train as command
 from ml.data.data_source import DataSource
 from ml.registry.artifact import Artifact, write_card
+from ml.training.calibration import HEAD
 from ml.training.learner import Learner
 from ml.training.train import train
 from ml.training.training_run import Run
@@ -37,15 +38,22 @@ def base_model(finished: Run, tmp_path: Path) -> Artifact:
     return Artifact.load(copytree(finished.folder / "artifact", tmp_path / "base"))
 
 
-def kernels(model: Any) -> list[Any]:
-    return [weight.numpy() for weight in model.weights if weight.path.endswith("kernel")]
+def kernels(model: Any) -> dict[str, Any]:
+    """By layer, except that of the logits, which calibration changes."""
+    return {
+        layer.name: layer.get_weights()[0]
+        for layer in model.layers
+        if layer.weights and layer.name != HEAD
+    }
 
 
 def test_a_run_begins_with_the_weights_of_its_base_model(base_model: Artifact) -> None:
-    learner = Learner(STILL, 1, base_model=base_model)
-    expected = base_model.load_model()
-    for weights, stored in zip(kernels(learner.average), kernels(expected), strict=True):
-        np.testing.assert_array_equal(weights, stored)
+    began, stored = Learner(STILL, 1, base_model=base_model).average, base_model.load_model()
+    np.testing.assert_equal(kernels(began), kernels(stored))
+    calibration = base_model.card.calibration
+    assert calibration is not None
+    expected = stored.get_layer(HEAD).get_weights()[0] * calibration.temperature
+    np.testing.assert_allclose(began.get_layer(HEAD).get_weights()[0], expected, rtol=1e-6)
 
 
 def test_the_card_names_the_base_model_and_has_its_terms(
