@@ -65,8 +65,9 @@ def calibrate(
 def undo_calibration(model: Any, calibration: Calibration, weights: Sequence[float]) -> None:
     """Give a calibrated model the last layer that it had learnt.
 
-    `weights` are those of all categories in its loss. Trained on from the calibrated layer, a model
-    would spend its first steps on learning the category weights again.
+    `weights` are those of all categories in its loss. A model that trains on learns the category
+    weights again: begun from the calibrated layer, its first epochs would score better than later
+    ones until all are calibrated, and one of them would be kept.
     """
     offsets = calibration.weight_share * _log_weights(weights)
     temperature = calibration.temperature
