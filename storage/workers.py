@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
 
 from pydantic import Field, FiniteFloat, ValidationError
 from pydantic_core import from_json
@@ -28,7 +27,7 @@ class WorkerRegistry:
 
     @records_guard()
     def heartbeat(self, worker_id: str, status: Mapping[str, object]) -> None:
-        """Register the worker, or extend its registration; `status` must be JSON-serialisable."""
+        """Register a worker, or extend its registration. `status` has members of `WorkerStatus`."""
         with self._redis.pipeline() as pipe:
             pipe.set(_key(worker_id), json.dumps({"id": worker_id, **status}), ex=TTL_S)
             pipe.sadd(WORKERS, worker_id)
@@ -43,9 +42,9 @@ class WorkerRegistry:
             pipe.execute()
 
     @records_guard()
-    def list_live(self) -> list[dict[str, Any]]:
+    def list_live(self) -> list[WorkerStatus]:
         """The last status of each live worker, ordered by worker id."""
-        # As they are: no worker has an id that is no text, so it is removed as a dead one.
+        # Members are not decoded: one that is no UTF-8 has no status, so it is removed as dead.
         ids = sorted(self._redis.smembers(WORKERS))
         if not ids:
             return []
@@ -58,45 +57,48 @@ class WorkerRegistry:
                 if status is None:
                     pipe.srem(WORKERS, worker_id)
                 elif not 0 <= life <= TTL_S:
-                    # The clock of Redis was set back, or a copy of the key has no end.
+                    # The clock of Redis was set back, or a restored key never expires.
                     pipe.expire(_key(worker_id), TTL_S)
             pipe.execute()
         return [status for status in map(_parsed, statuses) if status]
 
 
-class _Status(Worker):
-    """The members of a status that this version reads. Those of another shape are left out."""
+class WorkerStatus(Worker):
+    """The facts of a worker's last heartbeat, with those that only the service itself uses."""
 
     host: str = ""
-    consuming: tuple[str, ...] = ()
     images_per_second: FiniteFloat = 0.0
     own_model: str | None = None
+    """The model with which the worker was started, as `name@version`."""
     models: list[str] = Field(default_factory=list)
+    """Models that the worker has without the object store, as `name@version`."""
     qualities: dict[str, dict[str, QualityInfo]] = Field(default_factory=dict)
+    """Qualities of `models`. A worker of an earlier version does not set this member."""
     ready: str | None = None
+    """The last preload request whose version is loaded."""
     refused: list[str] = Field(default_factory=list)
+    """Versions and preload requests that recently did not load."""
     unloadable: list[str] = Field(default_factory=list)
+    """Models that the worker could not load, as the jobs name them."""
 
 
-def _parsed(status: bytes | None) -> dict[str, Any] | None:
-    """The status of a worker; None if it is dead, or what is there is not of a worker.
+def _parsed(status: bytes | None) -> WorkerStatus | None:
+    """Parse the status of a worker; None if the worker is dead or its status is damaged.
 
     A member that a later version writes in another shape counts as missing.
     """
     try:
-        # It also refuses what `json` reads and nobody can send on: texts that are no UTF-8, and
-        # brackets that are nested too deep.
+        # Unlike `json`, this parser refuses invalid UTF-8 and brackets that are nested too deep.
         fields = from_json(status or b"null")
     except ValueError:
         return None
     try:
-        _Status.model_validate(fields)
+        return WorkerStatus.model_validate(fields)
     except ValidationError as error:
         wrong = {fault["loc"][:1] for fault in error.errors()}
         if not isinstance(fields, dict) or ("id",) in wrong:
             return None
-        fields = {name: value for name, value in fields.items() if (name,) not in wrong}
-    return cast("dict[str, Any]", fields)
+        return WorkerStatus(**{key: fields[key] for key in fields if (key,) not in wrong})
 
 
 def _key(worker_id: str | bytes) -> bytes:

@@ -55,7 +55,7 @@ def _is_alive(settings: Settings) -> bool:
     from storage.workers import WorkerRegistry
 
     workers = WorkerRegistry(connect_redis(settings)).list_live()
-    return any(worker.get("host") == socket.gethostname() for worker in workers)
+    return any(worker.host == socket.gethostname() for worker in workers)
 
 
 def _prepare_libraries(settings: Settings) -> None:
@@ -73,7 +73,7 @@ def _prepare_libraries(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, lanes: list[Lane]) -> int:
-    # In this order, so that a wrong name is reported before TensorFlow is loaded.
+    # The repository comes first, so that a wrong name is reported before TensorFlow is loaded.
     from ml.inference.predictor_loader import PredictorLoader
     from storage.connections import open_store
     from storage.models.registry import ModelRegistry
@@ -96,7 +96,7 @@ def _serve(settings: Settings, lanes: list[Lane]) -> int:
     predictors = PredictorLoader(settings)
     engine = predictors.choice(repository.own).engine
     if engine != "keras":
-        # A worker has many threads, which allocate little at once. Those of TensorFlow do.
+        # The threads of a worker allocate little at once, unlike the threads of TensorFlow.
         share_heap()
     log.info(
         "worker starts model=%s sha256=%s engine=%s lanes=%s threads=%d",

@@ -53,7 +53,7 @@ async def get_taxonomy() -> TaxonomyInfo:
 def get_service(settings: SettingsDep, redis: RedisDep) -> ServiceStatus:
     """Queues, workers, models and limits."""
     state = read_service_state(redis)
-    live = [Worker(**facts) for facts in state.workers]
+    live = [Worker(**worker.model_dump(exclude_unset=True)) for worker in state.workers]
     return ServiceStatus(
         version=version("roadmask"),
         store=settings.store,
@@ -93,7 +93,7 @@ async def readyz(readiness: ReadinessDep) -> Ready:
 
 
 def _lane(state: ServiceState, lane: Lane) -> LaneStatus:
-    rates = (Worker(**facts).images_per_second for facts in state.consumers(lane))
+    rates = (worker.images_per_second for worker in state.consumers(lane))
     return LaneStatus(
         images=state.lanes[lane].items,
         messages=state.lanes[lane].messages,

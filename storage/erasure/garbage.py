@@ -1,8 +1,8 @@
-"""Garbage: objects that nothing refers to, and what is older than the operator keeps it.
+"""Garbage: objects without references, and objects beyond the operator's retention time.
 
-A collection is safe beside running jobs: an object counts as garbage only if it is older than
-`age_s`, nothing referred to it when the references were read after the list of objects, and it was
-not stored again meanwhile.
+A collection is safe beside running jobs. An object counts as garbage only if it is older than
+`age_s`, if no reference to it was found after the objects had been listed, and if it was not stored
+again meanwhile.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class Garbage:
         """
         if not self._records.are_complete():
             raise RecordsUnavailable(
-                "Redis was emptied or is new, and does not know yet what is referred to. Nothing "
-                "is deleted. Try again once a worker or `roadmask scheduler` has rebuilt it."
+                "Redis was emptied or is new, so the references to objects are not complete. "
+                "Nothing is deleted. Try again after a worker or `roadmask scheduler` rebuilt it."
             )
         counts: Counter[str] = Counter()
         self._retire(counts, dry_run)
@@ -102,7 +102,7 @@ class Garbage:
             log.error("no image and no truth is deleted, as %s may refer to it", lost[0])
         prefixes = () if lost else HASHED
         old = [key for prefix in prefixes for key in self._older(prefix, before)]
-        # After the list: what is referred to from now on is newer, or stored again.
+        # Read after the list: an object that gets a reference later is newer or stored again.
         referred = self._referred()
         for key in old:
             if _hash_of(key) not in referred:
@@ -118,7 +118,7 @@ class Garbage:
         return counts
 
     def _retire(self, counts: Counter[str], dry_run: bool) -> None:
-        """Delete what is older than the operator keeps it."""
+        """Delete jobs, masks and uploads beyond the operator's retention time."""
         if (moment := self._limit("jobs")) is not None:
             for job_id in self._ended_jobs(moment):
                 counts["jobs"] += 1
@@ -140,8 +140,8 @@ class Garbage:
     ) -> None:
         """Delete old model versions in two collections.
 
-        The first one hides a version from new jobs, and a later one deletes it if nothing has
-        needed it since: a job that was accepted meanwhile keeps its model.
+        The first collection hides a version from new jobs. A later one deletes the version unless
+        it is needed: a job that was accepted in between keeps its model.
         """
         old = self._registry.older(moment)
         try:
@@ -160,14 +160,14 @@ class Garbage:
                     self._registry.delete(version)
 
     def _needed_models(self) -> set[str]:
-        """The models that serve or have served, that a worker has, and that jobs may still run.
+        """Models of the deployment history, of live workers, and of jobs that may still run.
 
-        An ended job may be retried while Redis has its record. Raises `RecordUnreadable` for a
+        An ended job may be retried as long as Redis has its record. Raises `RecordUnreadable` for a
         damaged deployment.
         """
         needed = {str(entry.model) for entry in self._deployments.every_entry()}
         for worker in self._workers.list_live():
-            needed.update(map(str, worker.get("models", [])))
+            needed.update(worker.models)
         preload = self._deployments.preload_request()
         needed.update((preload or "").split()[:1])
         for job_id in stored_job_ids(self._store):
@@ -181,7 +181,7 @@ class Garbage:
         return datetime.now(UTC) - timedelta(days=days) if days else None
 
     def _ended_jobs(self, moment: datetime) -> Iterator[str]:
-        """The archived jobs that ended before this, and that Redis has forgotten."""
+        """The archived jobs that ended before `moment` and whose records in Redis have expired."""
         for job_id in stored_job_ids(self._store):
             final = None
             with suppress(RecordUnreadable):
@@ -203,7 +203,7 @@ class Garbage:
         return found
 
     def _orphaned_masks(self, before: datetime, counts: Counter[str], dry_run: bool) -> None:
-        """Delete the masks of images that are gone."""
+        """Delete the masks of images that are no longer stored."""
         for key in self._older(MASKS, before):
             if not key.endswith(".png") or key.endswith(".confidence.png"):
                 continue
@@ -221,7 +221,7 @@ class Garbage:
 
     def _drop(self, key: str, before: datetime, counts: Counter[str], dry_run: bool) -> None:
         with suppress(ObjectNotFound):
-            # It may have been stored again since it was listed.
+            # The object may have been stored again since it was listed.
             if self._store.info(key).modified < before:
                 counts[key.partition("/")[0]] += 1
                 if not dry_run:

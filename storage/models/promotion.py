@@ -34,10 +34,10 @@ class Promotion:
     def promote(self, model: str, wait_s: float) -> Deployment:
         """Put a published version into service, unless it is already; return the deployment.
 
-        All workers load it before, within `wait_s` seconds; with 0 they load it after the switch.
+        All workers must first load it within `wait_s` seconds; with 0 they load it afterwards.
         Raises `ModelNotFound`, `HashMismatch` for a damaged model, `SignatureInvalid`,
-        `ModelFailed` when a worker cannot load it, and `Unavailable` when the time is over or no
-        worker can be asked; then nothing is changed.
+        `ModelFailed` if a worker cannot load it, and `Unavailable` if the time is over or Redis is
+        unavailable. If it raises, nothing has changed.
         """
         version = self._registry.find(model)
         self._registry.check(version)
@@ -64,8 +64,8 @@ class Promotion:
         request = self._deployments.request_preload(model)
         while True:
             workers = self._workers.list_live()
-            refused = [worker["id"] for worker in workers if request in worker.get("refused", [])]
-            missing = [worker["id"] for worker in workers if worker.get("ready") != request]
+            refused = [worker.id for worker in workers if request in worker.refused]
+            missing = [worker.id for worker in workers if worker.ready != request]
             if refused:
                 raise ModelFailed(
                     f"Nothing was changed: {', '.join(refused)} cannot load {model}. See its log."

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from roadmask.errors import InvalidRequest, ModelNotFound
 from roadmask.schemas.mask_parameters import Quality
 from roadmask.schemas.model_version import ModelVersion, is_model_name
-from roadmask.schemas.models import Model, Qualities, QualityInfo, mean_iou
+from roadmask.schemas.models import Model, Qualities, mean_iou
 from storage.models.deployments import Deployments
 from storage.models.qualities import card_qualities, check_quality
 from storage.models.registry import ModelRegistry, join_names
@@ -17,10 +17,10 @@ DEFAULT = "default"
 
 
 class ModelResolver:
-    """The models that a job may name: published versions, and models that live workers bring.
+    """Resolves names to published versions, and to models that live workers have by themselves.
 
-    A worker brings the models it was started with. Every method raises `RecordsUnavailable` or
-    `StoreUnavailable`.
+    A worker has the model that it was started with, and the shipped ones. Every method raises
+    `RecordsUnavailable` and `StoreUnavailable`.
     """
 
     def __init__(
@@ -33,9 +33,9 @@ class ModelResolver:
     def resolve(self, name: str) -> str:
         """Resolve the name in a new job to `name@version`, so that one version makes all its masks.
 
-        Only a published version can be loaded by every worker, now and after an upgrade. The name
-        of any other model is returned unchanged, and the worker resolves it. Raises `ModelNotFound`
-        when neither the registry nor a live worker has the model.
+        Every worker can load a published version, now and after an upgrade. The name of any other
+        model is returned unchanged, and the worker resolves it. Raises `ModelNotFound` if neither
+        the registry nor a live worker has the model.
         """
         current = self._deployments.current().model
         if name == DEFAULT:
@@ -43,7 +43,7 @@ class ModelResolver:
         if not is_model_name(name):
             raise ModelNotFound(
                 f"{name[:80]!r} is not the name of a model. Use `default`, a name, a version, or "
-                "`name@version`; GET /v1/models lists what there is."
+                "`name@version`; GET /v1/models lists the models."
             )
         if current is not None and _matches(current, name):
             return current
@@ -67,7 +67,7 @@ class ModelResolver:
         return matching[0] if len(matching) == 1 else None
 
     def describe(self, version: ModelVersion, in_service: str | None) -> Model:
-        """A version as clients see it, with what the registry or a live worker knows of it."""
+        """Describe a version for clients, from the registry or from live workers."""
         facts: dict[str, Any]
         published = self._registry.has(version)
         if published:
@@ -86,27 +86,26 @@ class ModelResolver:
         )
 
     def qualities(self, version: ModelVersion) -> Qualities:
-        """The qualities of a version; empty while neither the registry nor a live worker says."""
+        """The qualities of a version; empty if neither registry nor a live worker knows them."""
         if self._registry.has(version):
             return card_qualities(self._registry.read(version).card)
         for worker in self._workers.list_live():
-            if found := worker.get("qualities", {}).get(str(version)):
+            if found := worker.qualities.get(str(version)):
                 # A worker of a later version may have other qualities, too.
-                known = {name: info for name, info in found.items() if name in get_args(Quality)}
-                return {quality: QualityInfo(**info) for quality, info in known.items()}
+                return {name: found[name] for name in get_args(Quality) if name in found}
         return {}
 
     def check_quality(self, model: str, quality: Quality) -> None:
         """Raise `InvalidRequest` if a resolved model, or a live worker, lacks this quality.
 
-        What nobody knows now is checked by the worker, whose items then fail with that cause.
+        If the version or its qualities are unknown, the worker checks them, and the items fail.
         """
         if quality == "standard":
             return
         for worker in self._workers.list_live():
-            if "qualities" not in worker:
+            if "qualities" not in worker.model_fields_set:
                 raise InvalidRequest(
-                    f"The worker {worker['id']} is of an earlier version of Roadmask and knows no "
+                    f"The worker {worker.id} is of an earlier version of Roadmask and knows no "
                     f"quality {quality!r}. Upgrade all workers, or leave `quality` out."
                 )
         version = self.find_version(model)
@@ -114,17 +113,16 @@ class ModelResolver:
             check_quality(str(version), quality, known)
 
     def worker_models(self) -> set[str]:
-        """Return the models that live workers bring, as `name@version`."""
-        workers = self._workers.list_live()
-        return {str(model) for worker in workers for model in worker.get("models", [])}
+        """Return the models that live workers have by themselves, as `name@version`."""
+        return {model for worker in self._workers.list_live() for model in worker.models}
 
     def default_model(self) -> str | None:
-        """Return the version in service, or else the model with which all workers were started."""
+        """Return the version in service, or else the model that all workers were started with."""
         return self._deployments.current().model or self._workers_default()
 
     def _workers_default(self) -> str | None:
         """The model with which all live workers were started; None if they differ."""
-        own = {worker.get("own_model") for worker in self._workers.list_live()}
+        own = {worker.own_model for worker in self._workers.list_live()}
         return own.pop() if len(own) == 1 else None
 
     def _workers_default_if_published(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Readiness: whether a job that is accepted now would be done, and if not, why."""
+"""Readiness: whether a job that is accepted now would be completed, and if not, why."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from storage.telemetry.service_state import ServiceState, read_service_state
 DEADLINE_S = 1.5
 """Longest wait for the checks, seconds. Probes usually wait 2 to 5 seconds."""
 FRESH_S = 1.0
-"""Age up to which a result is used again, so that probes are cheap, seconds."""
+"""Age up to which a result is reused, so that probes are cheap, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Readiness:
     """The outcome of all checks."""
 
     checks: dict[str, Unavailable | None]
-    """By name, the root causes first: why it failed, or None."""
+    """By name, root causes first: the error of the check, or None."""
     state: ServiceState | None
-    """None when Redis does not answer."""
+    """State of the service; None if Redis does not answer."""
 
     @property
     def problem(self) -> Unavailable | None:
@@ -41,14 +41,14 @@ class Readiness:
         return None if error is None else type(error)(error.detail, checks=self.summary())
 
     def summary(self) -> dict[str, str]:
-        """Each check with `ok`, or why it failed."""
+        """By check: `ok`, or why it failed."""
         return {name: error.detail if error else "ok" for name, error in self.checks.items()}
 
 
 class ReadinessChecks:
-    """Checks Redis and the object store by real writes, and the workers by what they prove.
+    """Checks Redis and the object store by writes, and workers and reconciler by their reports.
 
-    An answer comes within `DEADLINE_S` seconds, whatever hangs.
+    `run` answers within `DEADLINE_S` seconds, even if Redis or the store hangs.
     """
 
     def __init__(self, settings: Settings, store: ObjectStore) -> None:
@@ -114,7 +114,7 @@ class ReadinessChecks:
 
 
 def worker_problem(state: ServiceState) -> Unavailable | None:
-    """Why a lane is not worked on; None when every lane has a worker that can work."""
+    """Why jobs of a lane wait; None if every lane has a worker that can complete images."""
     reasons = dict.fromkeys(filter(None, (_lane_problem(state, lane) for lane in Lane)))
     return WorkersUnavailable(" ".join(reasons)) if reasons else None
 
@@ -125,7 +125,7 @@ def _lane_problem(state: ServiceState, lane: Lane) -> str | None:
         return "No worker runs, or none consumes: jobs wait. Start one with `roadmask worker`."
     if not consumers:
         return f"No worker consumes the lane {lane}. Start one with `roadmask worker`."
-    outages = [worker.get("outage") for worker in consumers]
+    outages = [worker.outage for worker in consumers]
     if all(outages):
         return f"No worker can finish its images: {outages[0]}"
     return None

@@ -17,9 +17,9 @@ from storage.telemetry.service_state import ServiceState
 
 
 class ServiceMetrics(Collector):
-    """The gauges of one outcome of the readiness checks.
+    """Metrics from one run of the readiness checks.
 
-    Those that need Redis are left out while it does not answer.
+    Without an answer of Redis, only the results of the checks are included.
     """
 
     def __init__(self, readiness: Readiness) -> None:
@@ -59,7 +59,7 @@ def _state_metrics(state: ServiceState) -> Iterator[Metric]:
     yield lane_gauge(
         "workers_in_outage",
         "Consuming workers whose last chunk met an outage.",
-        lambda lane: sum(bool(worker.get("outage")) for worker in state.consumers(lane)),
+        lambda lane: sum(bool(worker.outage) for worker in state.consumers(lane)),
     )
     yield from _reconciler_metrics(state.reconciler)
 

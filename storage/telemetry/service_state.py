@@ -1,9 +1,8 @@
-"""What Redis knows about the whole service, read at once for readiness checks and metrics."""
+"""The state of the whole service in Redis, for readiness checks and metrics."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from redis import Redis
 
@@ -14,7 +13,7 @@ from storage.jobs.keys import WAITING, open_key
 from storage.queue import lane_key
 from storage.reconciler.report import ReconcilerReport, read_report
 from storage.redis_text import count
-from storage.workers import WorkerRegistry
+from storage.workers import WorkerRegistry, WorkerStatus
 
 PROBE = "rm:probe"
 """Key that readiness checks write; expires."""
@@ -38,19 +37,18 @@ class ServiceState:
     """Queues, workers and reconciler at one moment."""
 
     lanes: dict[Lane, LaneState]
-    workers: list[dict[str, Any]]
-    """The last heartbeat of each live worker."""
+    workers: list[WorkerStatus]
     reconciler: ReconcilerReport
     write_error: RecordsUnavailable | None
-    """Why Redis, which answers, cannot write."""
+    """Why Redis answers but cannot write; None if it can."""
 
-    def consumers(self, lane: Lane) -> list[dict[str, Any]]:
+    def consumers(self, lane: Lane) -> list[WorkerStatus]:
         """The workers that consume the lane."""
-        # A worker of an earlier revision proves nothing and names the lanes that it serves.
+        # A worker of an earlier version does not say what it consumes, only what it serves.
         return [
             worker
             for worker in self.workers
-            if lane in worker.get("consuming", worker.get("lanes", ()))
+            if lane in (worker.lanes if worker.consuming is None else worker.consuming)
         ]
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from redis import Redis
 
-from storage.workers import WORKERS, WorkerRegistry
+from storage.workers import WORKERS, WorkerRegistry, WorkerStatus
 
 
 def test_live_workers_are_listed_by_id_and_removed_workers_are_not(redis: Redis) -> None:
@@ -18,8 +18,8 @@ def test_live_workers_are_listed_by_id_and_removed_workers_are_not(redis: Redis)
     workers.heartbeat("a", {"model": "a newer one"})
     workers.remove("c")
     assert workers.list_live() == [
-        {"id": "a", "model": "a newer one"},
-        {"id": "b", "model": "model of b"},
+        WorkerStatus(id="a", model="a newer one"),
+        WorkerStatus(id="b", model="model of b"),
     ]
 
 
@@ -29,7 +29,7 @@ def test_a_worker_without_heartbeats_is_dropped(redis: Redis) -> None:
     workers.heartbeat("dead", {})
     assert 0 < redis.ttl("rm:worker:dead") <= 20
     redis.delete("rm:worker:dead")
-    assert [worker["id"] for worker in workers.list_live()] == ["live"]
+    assert [worker.id for worker in workers.list_live()] == ["live"]
     assert redis.smembers(WORKERS) == {b"live"}
 
 
@@ -45,9 +45,9 @@ def test_a_heartbeat_that_cannot_be_read_hides_no_worker(redis: Redis, value: by
         redis.lpush("rm:worker:odd", "x")
     else:
         redis.set("rm:worker:odd", value)
-    assert [worker["id"] for worker in workers.list_live()] == ["live"]
+    assert [worker.id for worker in workers.list_live()] == ["live"]
     workers.heartbeat("odd", {})
-    assert [worker["id"] for worker in workers.list_live()] == ["live", "odd"]
+    assert [worker.id for worker in workers.list_live()] == ["live", "odd"]
 
 
 def test_a_heartbeat_without_an_end_gets_one(redis: Redis) -> None:
@@ -63,7 +63,7 @@ def test_an_id_that_is_no_text_is_removed(redis: Redis) -> None:
     workers = WorkerRegistry(redis)
     workers.heartbeat("live", {})
     redis.sadd(WORKERS, b"\xff\xfe")
-    assert [worker["id"] for worker in workers.list_live()] == ["live"]
+    assert [worker.id for worker in workers.list_live()] == ["live"]
     assert redis.smembers(WORKERS) == {b"live"}
 
 
@@ -76,7 +76,6 @@ def test_an_id_that_is_no_text_is_removed(redis: Redis) -> None:
         ("qualities", None),
         ("qualities", {"street_unet@1": {"best": 5}}),
         ("lanes", 5),
-        ("consuming", None),
         ("images_per_second", float("nan")),
         ("ready", {}),
         ("refused", 3),
@@ -90,4 +89,5 @@ def test_a_member_of_another_shape_counts_as_missing(
     """As a later version may write it."""
     workers = WorkerRegistry(redis)
     workers.heartbeat("later", {"pid": 7, "new": {"a": [1]}, member: value})
-    assert workers.list_live() == [{"id": "later", "pid": 7, "new": {"a": [1]}}]
+    [status] = workers.list_live()
+    assert status.model_dump(exclude_unset=True) == {"id": "later", "pid": 7, "new": {"a": [1]}}

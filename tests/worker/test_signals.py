@@ -42,7 +42,7 @@ def finish(service: ServiceHarness, images: list[ManifestItem]) -> None:
 
 
 def consuming(service: ServiceHarness) -> list[list[str]]:
-    return [worker["consuming"] for worker in WorkerRegistry(service.redis).list_live()]
+    return [list(worker.consuming or ()) for worker in WorkerRegistry(service.redis).list_live()]
 
 
 def metrics(settings: Settings) -> dict[str, float]:

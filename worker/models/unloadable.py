@@ -7,10 +7,9 @@ from storage.workers import WorkerRegistry
 
 
 class UnloadableModels:
-    """The models that jobs asked this worker for and that it could not load since.
+    """Models that jobs asked for and that this worker failed to load, until one loads after all.
 
-    Its heartbeat names them, so that the workers know of each other whether one is left that may
-    load a model.
+    The heartbeat names them. So each worker knows whether another worker may load a model.
     """
 
     def __init__(self, workers: WorkerRegistry, worker_id: str) -> None:
@@ -28,17 +27,17 @@ class UnloadableModels:
         self._names.add(model)
 
     def remove(self, model: str) -> None:
-        """Note that a model works."""
+        """Note that a model was loaded."""
         self._names.discard(model)
 
     def may_load_elsewhere(self, model: str, lane: Lane) -> bool:
-        """Whether another worker consumes the lane that did not fail to load the model.
+        """Whether another worker consumes the lane and has not failed to load the model.
 
         Raises `RecordsUnavailable`.
         """
         return any(
-            worker["id"] != self._worker_id
-            and lane in worker.get("consuming", ())
-            and model not in worker.get("unloadable", ())
+            worker.id != self._worker_id
+            and lane in (worker.consuming or ())
+            and model not in worker.unloadable
             for worker in self._workers.list_live()
         )

@@ -177,7 +177,7 @@ def test_a_dead_worker_is_not_listed_for_as_long_as_the_clock_was_set_back(redis
     registry = WorkerRegistry(redis)
     registry.heartbeat("dead", {})
     redis.expire("rm:worker:dead", STEP_MS // 1000)
-    assert [worker["id"] for worker in registry.list_live()] == ["dead"]
+    assert [worker.id for worker in registry.list_live()] == ["dead"]
     assert 0 < int(redis.ttl("rm:worker:dead")) <= 20
 
 

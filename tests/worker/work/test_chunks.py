@@ -405,9 +405,9 @@ def test_a_worker_is_registered_while_it_consumes(start: Start, service: Service
     process = start(Brightness())
     workers = WorkerRegistry(service.redis)
     assert workers.list_live() == []
-    process.consumption.turn(Lane.BATCH)
+    process.consumption.polled(Lane.BATCH)
     [status] = wait_until(workers.list_live)
-    assert status["consuming"] == ["batch"]
-    assert status["model"] == "brightness@1"
+    assert status.consuming == ("batch",)
+    assert status.model == "brightness@1"
     process.stop()
     assert workers.list_live() == []

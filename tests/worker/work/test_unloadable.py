@@ -62,7 +62,7 @@ def without_engine() -> LoadedModels:
 def registered(service: ServiceHarness, *processes: WorkerProcess) -> None:
     """Wait until these workers, and no others, are known to consume the batch lane."""
     for process in processes:
-        process.consumption.turn(Lane.BATCH)
+        process.consumption.polled(Lane.BATCH)
     workers = WorkerRegistry(service.redis)
     wait_until(lambda: len(workers.list_live()) == len(processes))
 
@@ -117,4 +117,4 @@ def test_a_model_that_loads_again_is_no_longer_named(start: Start, service: Serv
     process.chunks.run(job_id, Lane.BATCH)
     work(process, service, job_id)
     assert service.job(job_id).state is JobState.SUCCEEDED
-    wait_until(lambda: workers.list_live()[0]["unloadable"] == [])
+    wait_until(lambda: workers.list_live()[0].unloadable == [])
