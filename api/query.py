@@ -1,4 +1,4 @@
-"""Queries: a parameter that a route does not know is refused, so that a typing error is noticed."""
+"""Query parameters: unknown ones are refused, so that a typing error is noticed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from roadmask.errors import InvalidRequest
 from roadmask.shown import shown
 
 PROBES = frozenset({"/healthz", "/readyz"})
-"""Health checks, to which monitors add parameters of their own."""
+"""Paths of health checks. Monitors may add parameters of their own."""
 
 
 async def check_query(request: Request) -> None:
-    """Raise `InvalidRequest` for an unknown parameter, and for a repeated one that is no list."""
+    """Raise `InvalidRequest` for an unknown parameter, or for a repeated one that is not a list."""
     route = request.scope["route"]
     if not request.query_params or not isinstance(route, APIRoute):
         return

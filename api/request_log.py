@@ -14,13 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import problem_response
 from api.headers import SECURITY_HEADERS
 from api.metrics import observe_request
+from api.query import PROBES
 from roadmask.errors import RoadmaskError
 from storage.telemetry.log_context import bound
 
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Paths that are asked every few seconds: their successes are not logged."""
+QUIET_PATHS = PROBES | {"/metrics"}
+"""Paths that monitors request every few seconds: their successes are not logged."""
 CLOSED_BY_CLIENT = 499
-"""Status in log and metrics if the client left before the answer, as nginx writes it."""
+"""Status in log and metrics if the client left before the answer, as in nginx."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class RequestLogMiddleware:
             except Exception as raised:
                 error = raised
                 if answered is not None:
-                    raise  # in the middle of the answer: the server closes the connection
+                    raise  # the answer has begun, so the server closes the connection
                 await _internal_error()(scope, receive, send_with_id)
             finally:
                 seconds = time.perf_counter() - started
@@ -75,7 +76,7 @@ def _request_id(headers: Headers) -> str:
 
 
 def _internal_error() -> ASGIApp:
-    # Outside of the middleware that adds the headers.
+    # With the security headers, because this answer bypasses the middleware that adds them.
     internal = RoadmaskError(
         "The service failed unexpectedly. Its log has the cause. Trying again may help."
     )
@@ -83,9 +84,9 @@ def _internal_error() -> ASGIApp:
 
 
 def _log_request(scope: Scope, status: int, seconds: float, error: Exception | None) -> None:
-    if scope["path"] in PROBES and status < 400:
+    if scope["path"] in QUIET_PATHS and status < 400:
         return
-    # The raw path is escaped, and it is logged without the query, which may hold a signature.
+    # The raw path is escaped. The query is left out, because it may contain a signature.
     path = scope.get("raw_path", b"").partition(b"?")[0].decode("ascii", "backslashreplace")
     client = scope.get("client") or ("unknown",)
     facts: dict[str, Any] = {

@@ -29,6 +29,7 @@ from roadmask.addresses import base_url, check_bucket, check_endpoint, check_hos
 from roadmask.errors import InvalidRequest
 from roadmask.hashing import sha256_of
 from roadmask.json_list import JsonList
+from roadmask.schemas.ids import SHA256
 
 MIN_SECRET = 16
 """Characters of a secret."""
@@ -315,7 +316,7 @@ class Settings(BaseSettings):
     def _are_hashes(cls, entries: list[str]) -> list[str]:
         hashes = [entry.strip().lower() for entry in entries]
         for number, entry in enumerate(hashes, 1):
-            if not re.fullmatch(r"[0-9a-f]{64}", entry) or entry == sha256_of(b""):
+            if not re.fullmatch(SHA256, entry) or entry == sha256_of(b""):
                 raise ValueError(
                     f"entry {number} is not the sha256 of a key: 64 hexadecimal digits. Make one "
                     "with: printf %s KEY | sha256sum"

@@ -1,4 +1,4 @@
-"""`roadmask store`: prepare the object store, verify it, and delete what nothing refers to."""
+"""`roadmask store`: prepare the object store, verify it, and delete garbage."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import click
 
 from roadmask.settings import Settings
-from storage.connections import command_settings, open_store
+from storage.connections import command_settings, open_store, store_location
 from storage.verification.cli import verify
 
 
@@ -19,8 +19,7 @@ def store(ctx: click.Context) -> None:
         return
     settings = Settings()
     open_store(settings).check()
-    where = settings.minio_bucket if settings.store == "minio" else settings.objects_dir
-    click.echo(f"The {settings.store} store is ready: {where}")
+    click.echo(f"The {settings.store} store is ready: {store_location(settings)}")
 
 
 @store.command()
@@ -35,7 +34,7 @@ def store(ctx: click.Context) -> None:
 @click.option("--dry-run", is_flag=True, help="Count only; delete nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 def gc(hours: float, dry_run: bool, as_json: bool) -> None:
-    """Delete what nothing refers to, and what is older than ROADMASK_KEEP_…_DAYS.
+    """Delete objects without references, and objects that are older than ROADMASK_KEEP_…_DAYS.
 
     Safe beside a running service. Run it once a day.
     """

@@ -33,28 +33,28 @@ from storage.objects.store import ObjectStore
 from storage.telemetry.metrics import REDIS_ERRORS
 
 CANNOT_WRITE = ("-OOM ", "-READONLY ", "MISCONF ", "NOREPLICAS ")
-"""Errors without a class in redis-py: Redis is up, but cannot write. Scripts of Redis 6 wrap the
-errors of their commands."""
+"""Parts of errors that say that Redis cannot write, and for which redis-py has no class. They may
+occur inside the text, because scripts of Redis 6 wrap the errors of their commands."""
 BUSY = "BUSY "
-"""How the error begins that Redis answers to all while a script runs for more than 5 seconds."""
+"""Prefix of Redis's error to every client while a script runs for more than 5 seconds."""
 CLOSED = "handler is closed"
 """Part of uvloop's error for a connection that was closed."""
 CONNECTIONS = 1000
-"""Connections of a client at most: more than any process has threads. redis-py defaults to 100."""
+"""Most connections of a client: more than any process has threads. redis-py defaults to 100."""
 ASYNC_CONNECTIONS = 8192
-"""Connections of an async client at most: each job with waiting clients holds one. Redis accepts
+"""Most connections of an async client: each job with waiting clients holds one. Redis accepts
 10,000."""
 PROBE_TIMEOUT_S = 1.0
 """Seconds that a check waits for a connection, and for a reply."""
 BLOCK_S = 10.0
-"""Time for which Redis blocks one read of an async client at most, seconds."""
+"""Longest time for which Redis blocks one read of an async client, seconds."""
 
 
 def connect_redis(settings: Settings) -> Redis:
-    """Return a client of the records' Redis. It connects with its first command; replies are bytes.
+    """Return a client of Redis. It connects at its first command, and its replies are bytes.
 
-    A command is tried up to 4 times within about 2 seconds, so that a restart of Redis goes
-    unnoticed. A command may therefore run twice, and must be safe to repeat.
+    A command is tried up to 4 times within about 2 seconds, which bridges a restart of Redis. A
+    command may therefore run twice, so every command must be idempotent.
     """
     return Redis.from_url(
         settings.redis_url,
@@ -71,7 +71,7 @@ def connect_redis(settings: Settings) -> Redis:
 
 
 def connect_probe(settings: Settings) -> Redis:
-    """Return a client for checks: it gives up after a second and tries nothing twice."""
+    """Return a client for checks: its commands fail after 1 second and are not retried."""
     return Redis.from_url(
         settings.redis_url,
         decode_responses=False,
@@ -83,9 +83,9 @@ def connect_probe(settings: Settings) -> Redis:
 
 
 def connect_async_redis(settings: Settings) -> AsyncRedis:
-    """Return an async client of the records' Redis, for many blocking reads at once.
+    """Return an async client of Redis for many blocking reads at once.
 
-    It retries as the other client does.
+    It retries like the client of `connect_redis`.
     """
     return AsyncRedis.from_url(
         settings.redis_url,
@@ -102,14 +102,14 @@ def connect_async_redis(settings: Settings) -> AsyncRedis:
 
 
 def _keepalive(settings: Settings) -> dict[str, Any]:
-    """TCP's keep-alive, which a Unix socket does not take."""
+    """Arguments for TCP keep-alive; none for a Unix socket."""
     return {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
 
 
 def command_settings(data_dir: Path | None = None) -> Settings:
-    """The settings of a command beside a running service, with its data folder if that is named.
+    """The settings of a command that acts on the service of these settings or of a data folder.
 
-    `roadmask up` starts a Redis on a port and with a password of its own, which are in its folder.
+    `roadmask up` starts a Redis with a random port and password, which are noted in the folder.
     """
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     own = running_url(settings.data_dir / "redis")
@@ -130,7 +130,7 @@ def _answers(redis_url: str) -> bool:
 def open_store(settings: Settings) -> ObjectStore:
     """Return the object store of the settings. Its `check` tests whether it can be used."""
     if settings.store == "minio":
-        # The import takes a quarter of the API's start, and a local store does not need it.
+        # The import takes a quarter of the start of the API, and a local store does not need it.
         from storage.objects.minio import MinioStore
 
         return MinioStore(settings)
@@ -138,8 +138,15 @@ def open_store(settings: Settings) -> ObjectStore:
     return LocalStore(settings.objects_dir, settings.public_url, secret)
 
 
+def store_location(settings: Settings) -> str:
+    """The place of the object store, for messages: `folder PATH` or `bucket NAME at ENDPOINT`."""
+    if settings.store == "minio":
+        return f"bucket {settings.minio_bucket} at {settings.minio_endpoint}"
+    return f"folder {settings.objects_dir.resolve()}"
+
+
 def is_outage(error: BaseException) -> bool:
-    """Whether Redis is out of reach, loading, full or read-only, so that any command would fail."""
+    """Whether Redis is unreachable, loading, full or read-only, so that any command would fail."""
     if isinstance(error, RuntimeError):
         return CLOSED in str(error)
     no_answer = (
@@ -155,7 +162,7 @@ def is_outage(error: BaseException) -> bool:
 
 
 def raise_outage(error: Exception, store: ObjectStore) -> None:
-    """Raise if Redis or the whole store is away, and the error is not one of a single record."""
+    """Raise an error if Redis or the whole store is unavailable, not only a single record."""
     if is_outage(error):
         raise error
     store.check()
@@ -163,10 +170,10 @@ def raise_outage(error: Exception, store: ObjectStore) -> None:
 
 @contextmanager
 def records_guard() -> Iterator[None]:
-    """Raise `RecordsUnavailable` when Redis is out of reach, loading, full or read-only.
+    """Raise `RecordsUnavailable` if Redis is unreachable, loading, full or read-only.
 
-    Use it in a `with` block, or as a decorator: `@records_guard()`. The decorator does not guard a
-    generator function, whose body runs later: use a `with` block inside.
+    Use it in a `with` block, or as a decorator: `@records_guard()`. A generator function needs a
+    `with` block inside, because its body runs after the decorator has returned.
     """
     try:
         yield

@@ -11,6 +11,7 @@ from typing import IO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from roadmask.errors import InvalidRequest, UploadTooLarge
+from roadmask.schemas.ids import SHA256
 from roadmask.schemas.model_version import ARTIFACT_FILES, CARD_FILE, MODEL_FILE, ModelVersion
 
 MAX_ARTIFACT_BYTES = 2**30
@@ -18,15 +19,14 @@ MAX_ARTIFACT_BYTES = 2**30
 _BLOCK = 2**20
 _METHODS = {ZIP_STORED, ZIP_DEFLATED}
 _DAMAGED = (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error)
-"""What damaged archives raise; an encrypted one is a RuntimeError."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+"""Errors of damaged archives. An encrypted archive raises RuntimeError."""
 
 
 def unpack_artifact(archive: Path, folder: Path) -> ModelVersion:
-    """Write the files of an artifact to a new folder; return its version, by its card.
+    """Write the files of an artifact to a new folder; return the version in its card.
 
-    Whether the model has the card's hash is checked by the registry, and whether a worker can load
-    it by its promotion. Raises `InvalidRequest` and `UploadTooLarge`.
+    The registry checks later whether the model has the hash in its card, and the promotion whether
+    workers can load it. Raises `InvalidRequest` and `UploadTooLarge`.
     """
     folder.mkdir()
     try:
@@ -35,7 +35,7 @@ def unpack_artifact(archive: Path, folder: Path) -> ModelVersion:
             wrong = sorted(set(names) - set(ARTIFACT_FILES))
             missing = sorted({MODEL_FILE, CARD_FILE} - set(names))
             if any(each.compress_type not in _METHODS for each in files.infolist()):
-                raise InvalidRequest("The archive is packed in a rare way: store or deflate it.")
+                raise InvalidRequest("The archive has a rare compression: use store or deflate.")
             if wrong or missing or len(set(names)) < len(names):
                 raise InvalidRequest(
                     f"The archive has {', '.join(names[:8]) or 'no file'}. Send {MODEL_FILE} and "
@@ -47,7 +47,7 @@ def unpack_artifact(archive: Path, folder: Path) -> ModelVersion:
                 with files.open(name) as packed, (folder / name).open("wb") as file:
                     left -= _copy(packed, file, left)
     except (*_DAMAGED, OSError) as error:
-        # An offset before the file is an invalid argument; a full disk is no fault of the archive.
+        # EINVAL is a wrong offset in the archive. Other errors, such as a full disk, are not.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         raise InvalidRequest(f"The body is no ZIP archive that can be read: {error}.") from None
@@ -70,7 +70,7 @@ def _version(card: bytes) -> ModelVersion:
         sha256 = fields["sha256"]
         version = ModelVersion.parse(f"{fields['name']}@{sha256[:12]}")
         metrics = fields.get("metrics", [])
-        is_known = _SHA256.fullmatch(sha256) and all(
+        is_known = re.fullmatch(SHA256, sha256) and all(
             isinstance(each.get("scores", {}), dict) for each in metrics
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -44,7 +44,7 @@ from roadmask.errors import (
     UnsupportedFormat,
     UploadTooLarge,
 )
-from roadmask.schemas.ids import MAX_INDEX, check_image_id
+from roadmask.schemas.ids import MAX_INDEX, SHA256, check_image_id
 from roadmask.schemas.images import Hashes, HashQuery, Image, ImagePage, UploadResult
 from roadmask.schemas.media_types import FORM_DATA, OCTET_STREAM
 from roadmask.settings import Settings
@@ -75,7 +75,7 @@ def checked_id(image_id: Annotated[str, Path(examples=["scenes/000001"])]) -> st
 
 
 ImageIdPath = Annotated[str, Depends(checked_id)]
-Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="sha256 of the body, hex.")]
+Sha256 = Annotated[str, Path(pattern=SHA256, description="sha256 of the body, hex.")]
 
 
 @router.post(

@@ -14,6 +14,7 @@ from ml.registry.input_size import InputSize
 from ml.registry.quality import QualityMode
 from roadmask.errors import InvalidRequest
 from roadmask.masks.taxonomy import Category, Taxonomy
+from roadmask.schemas.ids import SHA256
 from roadmask.schemas.jobs import Scores
 from roadmask.schemas.mask_parameters import Quality
 from roadmask.schemas.model_version import ModelVersion
@@ -144,7 +145,7 @@ class Card(_Part):
     """Everything a user of the model should know before using it."""
 
     name: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: str = Field(pattern=SHA256)
     """The sha256 of `model.keras`, hex."""
     version: str
     """The first 12 digits of `sha256`."""

@@ -1,4 +1,4 @@
-"""The settings of the object store, tried: the server, the account's rights, the bucket, links."""
+"""Checks of the object store in the settings: server, rights of the account, bucket and links."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from roadmask.errors import ObjectNotFound, RoadmaskError, StoreUnavailable
 from roadmask.local.finding import CheckFailed, Finding, Remark, find
 from roadmask.schemas.media_types import OCTET_STREAM
 from roadmask.settings import Settings
-from storage.connections import open_store
+from storage.connections import open_store, store_location
 from storage.objects.minio import UNKNOWN_ACCOUNT
 from storage.objects.store import ObjectStore
 from storage.settings_check.network_fault import (
@@ -47,7 +47,7 @@ ADVICE = {
     "BucketAlreadyExists": "The bucket {bucket!r} belongs to another account. Choose another name "
     "in ROADMASK_MINIO_BUCKET.",
 }
-"""What to do, by the code of the S3 server."""
+"""Cause and remedy, by the error code of the S3 server."""
 RIGHTS = {"list": "s3:ListBucket", "write": "s3:PutObject", "read": "s3:GetObject"}
 RIGHTS |= {"delete": "s3:DeleteObject", "make": "s3:CreateBucket"}
 
@@ -73,7 +73,7 @@ def check_objects(settings: Settings) -> Iterator[Finding]:
 
 
 class _StoreCheck:
-    """Each right apart: a missing one does not hide the others."""
+    """Checks each right separately, so that a missing right does not hide the others."""
 
     def __init__(self, settings: Settings, store: ObjectStore) -> None:
         self._settings = settings
@@ -86,13 +86,13 @@ class _StoreCheck:
         settings = self._settings
         if settings.store == "local":
             self._store.check()
-            return f"the folder {settings.objects_dir}"
+            return f"the {store_location(settings)}"
         code = self._try(lambda: next(self._store.keys(PREFIX), None))
         if code == "NoSuchBucket":
             if self._try(self._store.check, right="make") in DENIED:
                 raise CheckFailed(self._denied("make"))
-            return f"the bucket {settings.minio_bucket} at {settings.minio_endpoint} was made"
-        return f"the bucket {settings.minio_bucket} at {settings.minio_endpoint}"
+            return f"the {store_location(settings)} was made"
+        return f"the {store_location(settings)}"
 
     def list(self) -> str:
         return self._right("list", lambda: next(self._store.keys(PREFIX), None))
@@ -108,10 +108,12 @@ class _StoreCheck:
                 data = self._store.get(KEY)
             except ObjectNotFound:
                 if self._has_written:
-                    raise CheckFailed("What was written is not there. Is it one server?") from None
+                    raise CheckFailed(
+                        "The object that was written does not exist. Is it one server?"
+                    ) from None
                 return
             if self._has_written and data != self._data:
-                raise CheckFailed("What was read differs from what was written. Check the server.")
+                raise CheckFailed("The bytes read differ from those written. Check the server.")
 
         return self._right("read", read)
 
@@ -170,7 +172,7 @@ class _StoreCheck:
         return f"The account {account!r} may not {right} here. Grant {RIGHTS[right]} on {what}."
 
     def _try(self, action: Callable[[], object], right: str = "list") -> str | None:
-        """Do it; return None, or the code with which the account or bucket was refused.
+        """Run the action. Returns None, or the error code if a right or the bucket is missing.
 
         Raises `CheckFailed` for every other failure.
         """
@@ -196,7 +198,7 @@ class _StoreCheck:
             return fault
         if not address.secure and speaks_tls(address):
             return f"{address} speaks TLS. {address.use_tls}"
-        return f"What answers at {address} is no S3 server. Correct ROADMASK_MINIO_ENDPOINT."
+        return f"The server at {address} is no S3 server. Correct ROADMASK_MINIO_ENDPOINT."
 
 
 def _address(settings: Settings, public: bool) -> ServerAddress:

@@ -18,7 +18,7 @@ from roadmask.schemas.models import LONGEST_WAIT_S, ModelList
 from roadmask.settings import Settings
 from roadmask.shown import shown
 from storage.connections import command_settings
-from worker.models.places import Place, open_place
+from worker.models.targets import ModelTarget, open_target
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -38,17 +38,17 @@ def models() -> None:
     """
 
 
-def place_options(command: Command) -> Command:
-    """The options that name where a command acts: the command gets it as `place`."""
+def target_options(command: Command) -> Command:
+    """Add the options that name where a command acts; the command gets a `target`."""
 
     @wraps(command)
-    def with_place(
+    def with_target(
         *args: Any, data_dir: Path | None, url: str | None, api_key: str | None, **kwargs: Any
     ) -> Any:
         if url is not None and data_dir is not None:
             raise click.UsageError("Name a service with --url, or its data folder, not both.")
-        with open_place(command_settings(data_dir), url, api_key) as place:
-            return command(*args, place=place, **kwargs)
+        with open_target(command_settings(data_dir), url, api_key) as target:
+            return command(*args, target=target, **kwargs)
 
     options = (
         click.option(
@@ -59,7 +59,7 @@ def place_options(command: Command) -> Command:
         click.option("--url", help="URL of a running service, instead of its store."),
         click.option("--api-key", help="Key with the scope `admin`.  [default: ROADMASK_API_KEY]"),
     )
-    found: Any = with_place
+    found: Any = with_target
     for option in reversed(options):
         found = option(found)
     return found  # type: ignore[no-any-return]
@@ -76,8 +76,8 @@ key_option = click.option(
 @models.command()
 @click.argument("artifact")
 @key_option
-@place_options
-def push(artifact: str, key_file: Path | None, place: Place) -> None:
+@target_options
+def push(artifact: str, key_file: Path | None, target: ModelTarget) -> None:
     """Publish ARTIFACT, which is a folder, or the name or version of a shipped model.
 
     Its compiled network is published with it, for workers without TensorFlow, and its signature if
@@ -100,9 +100,9 @@ def push(artifact: str, key_file: Path | None, place: Place) -> None:
         elif signed_before.exists():
             signature.write_bytes(signed_before.read_bytes())
             if COMPILED_FILE not in signed_files(signature.read_bytes()):
-                # Workers refuse what the signature does not name.
+                # Workers refuse a file that the signature does not name.
                 compiled.unlink()
-        is_new = place.push(folder, version)
+        is_new = target.push(folder, version)
         signed = ", signed" if signature.exists() else ""
     click.echo(f"{version} {'is published' if is_new else 'was published before'}{signed}.")
 
@@ -156,10 +156,10 @@ def compile_models(artifacts: tuple[str, ...]) -> None:
 
 @models.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, including model cards.")
-@place_options
-def list_models(as_json: bool, place: Place) -> None:
+@target_options
+def list_models(as_json: bool, target: ModelTarget) -> None:
     """List published versions, and the history of promotions and rollbacks."""
-    found = place.models()
+    found = target.models()
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json"), indent=2))
     else:
@@ -175,15 +175,15 @@ def list_models(as_json: bool, place: Place) -> None:
     show_default=True,
     help="Seconds to wait for all workers to load it; 0 promotes it at once.",
 )
-@place_options
-def promote(model: str, wait: float, place: Place) -> None:
+@target_options
+def promote(model: str, wait: float, target: ModelTarget) -> None:
     """Put MODEL (a published name, version or name@version) into service.
 
     All workers load the model while the old one serves, then they switch. No image waits or fails
     because of the switch. Jobs accepted before it keep their version.
     """
-    before = place.models().in_service
-    now = place.promote(model, wait).model
+    before = target.models().in_service
+    now = target.promote(model, wait).model
     if now == before:
         click.echo(f"{now} is in service already.")
     else:
@@ -191,11 +191,11 @@ def promote(model: str, wait: float, place: Place) -> None:
 
 
 @models.command()
-@place_options
-def rollback(place: Place) -> None:
+@target_options
+def rollback(target: ModelTarget) -> None:
     """Put the previous model back into service. Each further rollback goes one promotion back."""
-    before = place.models().in_service
-    click.echo(f"{place.rollback().model or OWN} is in service again. Before: {before}.")
+    before = target.models().in_service
+    click.echo(f"{target.rollback().model or OWN} is in service again. Before: {before}.")
 
 
 def _print(found: ModelList) -> None:

@@ -1,6 +1,6 @@
-"""What the worker needs of models, as protocols.
+"""Protocols of the models that a worker uses.
 
-`ml` implements `Artifact`, `Predictor` and `PredictorLoader`; importing these implementations here
+`ml` implements `Artifact`, `Predictor` and `PredictorLoader`. An import of these implementations
 would load their engines before a worker knows its model.
 """
 
@@ -36,7 +36,7 @@ class Predictor(Protocol):
 
     @property
     def max_concurrency(self) -> int:
-        """How many threads may call it at once; if several, each call gets one image."""
+        """How many threads may call it at once. If more than 1, each call gets one image."""
         ...
 
     def at(self, quality: Quality) -> Predictor:
@@ -47,10 +47,10 @@ class Predictor(Protocol):
         """Run every batch size once, so that no image waits for compilation."""
 
     def release_memory(self, rest_s: float) -> None:
-        """Give back memory that no image has needed for so many seconds."""
+        """Free memory that no image has needed for `rest_s` seconds."""
 
     def input_size(self, height: int, width: int) -> tuple[int, int]:
-        """The smallest (height, width) to decode an image of this height and width at."""
+        """The smallest (height, width) at which an image of this size may be decoded."""
         ...
 
     def predict(
@@ -74,8 +74,10 @@ class PredictorLoader(Protocol):
         ...
 
     def parameters(self, artifact: Any, asked: MaskParameters) -> Mapping[str, object]:
-        """What changes the masks beside the artifact, part of their key: the engine, and what a
-        job asked for. Raises `InvalidRequest` if the artifact lacks the quality.
+        """The parameters that change the masks of an artifact, and so belong to their key: those of
+        the engine, and those that a job asked for.
+
+        Raises `InvalidRequest` if the artifact lacks the quality.
         """
         ...
 
@@ -104,5 +106,5 @@ class Repository(Protocol):
         ...
 
     def find(self, name: str) -> Artifact:
-        """The artifact of a name, version or `name@version`. Raises `ModelNotFound`."""
+        """The artifact with a name, a version or a `name@version`. Raises `ModelNotFound`."""
         ...

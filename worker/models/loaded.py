@@ -21,13 +21,13 @@ MAX_LOADED = 2
 
 
 REST_S = 3.0
-"""How long a network keeps the memory for its layers after an image of a size, seconds."""
+"""Seconds after which a network frees the memory of an input size that no image has used."""
 
 
 class LoadedModels:
     """Keeps predictors in memory, and resolves the model names of jobs.
 
-    A model loads in the thread that needs it first, so that inference on others goes on meanwhile.
+    A model loads in the thread that needs it first, so that other models keep serving meanwhile.
     """
 
     def __init__(self, repository: Repository, loader: PredictorLoader) -> None:
@@ -45,7 +45,7 @@ class LoadedModels:
 
     @property
     def own(self) -> Artifact:
-        """In service until another version is promoted."""
+        """The artifact that the worker was started with. It serves until a version is promoted."""
         return self._repository.own
 
     @property
@@ -74,7 +74,7 @@ class LoadedModels:
     def find(self, name: str) -> Artifact:
         """The artifact that a job names.
 
-        Raises `ModelNotFound`, `StoreUnavailable`, and `HashMismatch` if it is damaged.
+        Raises `ModelNotFound`, `StoreUnavailable`, and `HashMismatch` if the artifact is damaged.
         """
         service = self.in_service
         if name == "default" or service.model_version.matches(name):
@@ -94,16 +94,16 @@ class LoadedModels:
         return predictor
 
     def release_memory(self) -> None:
-        """Give back what the predictors have not needed for `REST_S`; to be called often."""
+        """Free the memory that the predictors have not used for `REST_S`. Call this often."""
         with self._lock:
             predictors = [predictor for _, predictor in self._loaded.values()]
         for predictor in predictors:
             predictor.release_memory(REST_S)
 
     def serve(self, name: str | None) -> None:
-        """Load a version, then put it into service; None is this worker's own.
+        """Load a version, then put it into service; None means this worker's own.
 
-        Whatever this raises, the version in service stays.
+        If this raises, the version in service stays.
         """
         artifact = self.own if name is None else self.find(name)
         self.predictor(artifact)
@@ -119,7 +119,7 @@ class LoadedModels:
             if (predictor := self._in_memory(artifact)) is not None:
                 return predictor
             with self._lock:
-                # Images that already have the evicted predictor keep it alive until they are done.
+                # Images in the pipeline keep an evicted predictor alive until they are done.
                 if len(self._loaded) >= MAX_LOADED:
                     keep = self.in_service.sha256
                     del self._loaded[next(key for key in self._loaded if key != keep)]

@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 class ModelRepository:
     """Finds artifacts by name and downloads published ones.
 
-    `own` is the operator's choice: a folder or a name. Downloads are kept in `folder`, which
-    several workers may share; their hash is checked each time one is opened. With `public_keys`,
-    one of them must have signed each artifact that is not shipped.
+    `own` is the folder or name that the operator chose. Downloads are kept in `folder`, which
+    several workers may share. The hash of a download is checked each time it is opened. With
+    `public_keys`, every artifact that is not shipped must be signed by one of them.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ModelRepository:
             str(card.model_version): card_qualities(card.model_dump(mode="json"))
             for card in (self.own.card, *cards)
         }
-        """Of the own and the shipped versions, by `name@version`."""
+        """Qualities of the own and the shipped versions, by `name@version`."""
 
     @property
     def downloaded(self) -> int:
@@ -61,9 +61,9 @@ class ModelRepository:
         return self._registry.fetched
 
     def find(self, name: str) -> Artifact:
-        """The artifact of a name, version or `name@version`. `own` may also be named by its folder.
+        """The artifact with a name, a version or a `name@version`; `own` also by its folder.
 
-        Raises `ModelNotFound`, `StoreUnavailable`, `HashMismatch` if it is damaged,
+        Raises `ModelNotFound`, `StoreUnavailable`, `HashMismatch` for a damaged artifact,
         `SignatureInvalid`, and `Conflict` if its categories are not those of the service.
         """
         if name == self._own_name or self.own.model_version.matches(name):
@@ -87,7 +87,7 @@ class ModelRepository:
                 log.info("published %s", version)
 
     def introduce_shipped(self) -> None:
-        """Store the cards of the shipped models, so that the API can tell what they are."""
+        """Store the cards of the shipped models, so that the API can describe them."""
         for version in self.shipped:
             folder = SHIPPED / version.name
             size = (folder / MODEL_FILE).stat().st_size
@@ -120,7 +120,7 @@ class ModelRepository:
         )
 
     def _download(self, version: ModelVersion, folder: Path) -> Artifact:
-        # Another worker of this machine may put the same copy there meanwhile.
+        # Another worker of this machine may download the same copy at this moment.
         with replacing(folder) as download:
             self._registry.fetch(version, download)
             if Artifact.load(download).model_version != version:
@@ -129,7 +129,7 @@ class ModelRepository:
         return self._checked(Artifact.load(folder))
 
     def _checked(self, artifact: Artifact) -> Artifact:
-        """The artifact, if its categories are the service's, and it is shipped or signed."""
+        """Return the artifact if it has the categories of the service and is shipped or signed."""
         check_categories(artifact)
         if artifact.path.parent != SHIPPED:
             check_signature(artifact.path, artifact.model_version, self._public_keys)

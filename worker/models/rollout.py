@@ -12,20 +12,20 @@ from worker.models.loaded import LoadedModels
 
 POLL_S = 1.0
 RETRY_S = 30.0
-"""Seconds until a version that did not load is tried again."""
+"""Seconds until the worker tries again to load a version that did not load."""
 
 log = logging.getLogger(__name__)
 
 
 class ModelRollout:
-    """Follows the deployments. A version that does not load never replaces one that does."""
+    """Follows the deployments. A version that does not load never replaces the one in service."""
 
     def __init__(self, deployments: Deployments, models: LoadedModels) -> None:
         self._deployments = deployments
         self._models = models
         self._serving: str | None = None
         self._retry_at: dict[str | None, float] = {}
-        """When to try again what did not load, by version or request."""
+        """When to try again, by the version or the request that did not load."""
         self.ready: str | None = None
         """The last request of `Deployments.request_preload` whose version is loaded."""
 
@@ -35,7 +35,7 @@ class ModelRollout:
         return [request for request in list(self._retry_at) if request is not None]
 
     def load_initial(self) -> None:
-        """Load the version in service, or the worker's own if that one does not load.
+        """Load the promoted version, or the worker's own if the promoted one does not load.
 
         Raises what loading the worker's own raises, and `StoreUnavailable`.
         """
@@ -54,7 +54,7 @@ class ModelRollout:
     def poll(self) -> None:
         """Switch to the promoted version, and load the one that is about to be promoted.
 
-        Raises what loading raises; the version in service stays.
+        Raises the errors of loading; then the version in service stays.
         """
         try:
             self._switch()
@@ -69,7 +69,7 @@ class ModelRollout:
             log.info("in service: %s", self._models.in_service.model_version)
 
     def _prepare(self) -> None:
-        """Load a version once per request: afterwards jobs may evict it."""
+        """Load the version of a new request. It is loaded only once, so jobs may evict it again."""
         request = self._deployments.preload_request()
         if request is not None and request != self.ready:
             version = request.split()[0]

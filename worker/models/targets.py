@@ -1,4 +1,4 @@
-"""Where `roadmask models` acts: on a store, as workers do, or on a service through its API."""
+"""What `roadmask models` acts on: an object store, as workers do, or a service through its API."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from storage.backends import StorageBackends
 
 
-class Place(Protocol):
-    """A place with published models, of which one is in service."""
+class ModelTarget(Protocol):
+    """Something that has published models, one of which is in service."""
 
     def models(self) -> ModelList:
-        """The published versions, and the history."""
+        """The published versions, and the history of deployments."""
 
     def push(self, folder: Path, version: ModelVersion) -> bool:
         """Publish the artifact in a folder. False if it was published before."""
 
     def promote(self, model: str, wait_s: float) -> Deployment:
-        """Put a version into service, when all workers have loaded it."""
+        """Put a version into service after all workers have loaded it, within `wait_s`."""
 
     def rollback(self) -> Deployment:
         """Put the previous version back into service."""
 
 
 @contextmanager
-def open_place(settings: Settings, url: str | None, api_key: str | None) -> Iterator[Place]:
+def open_target(settings: Settings, url: str | None, api_key: str | None) -> Iterator[ModelTarget]:
     """The service at a URL, or the store of the settings; its name is printed on stderr.
 
     Raises `InvalidRequest` for a folder that no service has used: a new store would be made there,
@@ -49,9 +49,10 @@ def open_place(settings: Settings, url: str | None, api_key: str | None) -> Iter
 
         with Client(url, api_key or os.environ.get("ROADMASK_API_KEY")) as client:
             click.echo(f"Service: {shown(client.base_url)}", err=True)
-            yield ServicePlace(client)
+            yield ServiceTarget(client)
         return
     from storage.backends import StorageBackends
+    from storage.connections import store_location
 
     if settings.store == "local" and not settings.objects_dir.is_dir():
         raise InvalidRequest(
@@ -61,17 +62,12 @@ def open_place(settings: Settings, url: str | None, api_key: str | None) -> Iter
         )
     with closing(StorageBackends.open(settings)) as storage:
         storage.store.check()
-        name = (
-            f"folder {settings.objects_dir.resolve()}"
-            if settings.store == "local"
-            else f"bucket {settings.minio_bucket} at {settings.minio_endpoint}"
-        )
-        click.echo(f"Store: {shown(name)}", err=True)
-        yield StorePlace(storage)
+        click.echo(f"Store: {shown(store_location(settings))}", err=True)
+        yield StoreTarget(storage)
 
 
-class ServicePlace:
-    """A service, with a key of the scope `admin` if it asks for one."""
+class ServiceTarget:
+    """A running service. If it requires API keys, the client has one with the scope `admin`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -93,8 +89,8 @@ class ServicePlace:
         return self._client.roll_back_model()
 
 
-class StorePlace:
-    """The object store, and Redis."""
+class StoreTarget:
+    """The object store and the Redis of a service."""
 
     def __init__(self, storage: StorageBackends) -> None:
         self._storage = storage
