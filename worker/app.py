@@ -15,7 +15,7 @@ from roadmask.settings import Settings
 from storage.queue import celery_config
 from worker.models.loaded import LoadedModels
 from worker.process import WorkerProcess
-from worker.work.consumer_turns import report_turns
+from worker.work.consumer_polls import report_polls
 from worker.work.interactive_consumer import InteractiveConsumer
 from worker.work.tasks import add_tasks
 
@@ -23,15 +23,15 @@ from worker.work.tasks import add_tasks
 def create_app(settings: Settings, process: WorkerProcess, lanes: Collection[Lane]) -> Celery:
     """The Celery app, which starts and stops the process with its worker.
 
-    If the worker serves both lanes, the interactive lane gets threads of its own instead of those
-    of Celery's pool.
+    If the worker serves both lanes, the interactive lane gets threads of its own, and Celery's pool
+    serves only the batch lane.
     """
-    # The only built-in fixup is that of Django, which puts the working directory on `sys.path`.
+    # Celery's only built-in fixup is for Django. It puts the working directory on `sys.path`.
     app = Celery("roadmask", set_as_current=False, fixups=[])
     app.conf.update(celery_config(settings))
     chunks, consumption = process.chunks, process.consumption
     add_tasks(app, chunks, consumption)
-    report_turns(app, consumption, _lanes_of_pool(lanes))
+    report_polls(app, consumption, _lanes_of_pool(lanes))
     interactive = None
     if set(lanes) == set(Lane):
         interactive = InteractiveConsumer(
@@ -64,7 +64,7 @@ def create_app(settings: Settings, process: WorkerProcess, lanes: Collection[Lan
 
 
 def _lanes_of_pool(lanes: Collection[Lane]) -> list[Lane]:
-    """The lanes that Celery's pool serves."""
+    """The lanes that Celery's pool serves: only the batch lane if the worker serves both."""
     return [Lane.BATCH] if set(lanes) == set(Lane) else list(lanes)
 
 
@@ -74,7 +74,7 @@ def run_worker(settings: Settings, models: LoadedModels, lanes: Iterable[Lane]) 
     Gossip, mingle and heartbeats of Celery are off: workers need not know each other, and the
     events would pile up in Redis.
     """
-    # It warns of pickled messages, which are refused, and of an option that does not exist.
+    # Celery warns about pickled messages, which are refused, and names an option that is gone.
     warnings.simplefilter("ignore", SecurityWarning)
     lanes = tuple(lanes)
     process = WorkerProcess(settings, models, frozenset(lanes))

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class WorkerProcess:
-    """A worker, running from `start` to `stop`. What takes messages calls `chunks`."""
+    """A worker, running from `start` to `stop`. The consumers of messages call `chunks`."""
 
     def __init__(self, settings: Settings, models: LoadedModels, lanes: frozenset[Lane]) -> None:
         self._storage = storage = StorageBackends.open(settings)
@@ -62,7 +62,7 @@ class WorkerProcess:
         pipeline = Pipeline(models, fetcher, self._inference, masks, settings.item_deadline_s)
 
         renewer = LeaseRenewer(storage.leases, table)
-        # The longest step of a chunk is one image, which may be begun again behind another.
+        # The longest step of a chunk is one image, which may be repeated behind another image.
         self.consumption = Consumption(lanes, 3 * settings.item_deadline_s, models.downloaded)
         self._unloadable = UnloadableModels(storage.workers, worker_id)
         attempts = AttemptRunner(
@@ -90,7 +90,7 @@ class WorkerProcess:
         )
         stall = StallCheck(self.consumption, storage.queue, self.chunks.stopping, watchdog.abort)
         self._webhooks = WebhookSender(storage.deliveries, settings)
-        # Started in this order and stopped in the reverse one.
+        # Started in this order, stopped in reverse order.
         self._periodic = [
             Periodic("watchdog", watchdog.interval_s, watchdog.check),
             Periodic("watchdog process", RESTART_S, self._watchdog_process.check),
@@ -131,7 +131,7 @@ class WorkerProcess:
         self._storage.close()
 
     def _status(self) -> dict[str, object]:
-        """What the heartbeat publishes, by the names that the API reads."""
+        """The facts that the heartbeat publishes, as members of `WorkerStatus`."""
         return {
             **self._about,
             "model": str(self._models.in_service.model_version),

@@ -1,1 +1,1 @@
-"""What runs beside the images: periodic duties, the watchdog, and work shared between threads."""
+"""Background threads and processes: heartbeats, leases, the watchdog, and single flight."""

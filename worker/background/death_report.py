@@ -1,4 +1,4 @@
-"""The death report: what the watchdog process does for a worker that has died."""
+"""The death report: the watchdog process releases the leases of a worker that has died."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from roadmask.settings import Settings
 from storage.connections import connect_redis
 from storage.jobs.scripts import JobScripts, Lease
 from storage.workers import WorkerRegistry
-from worker.background.in_flight import InFlightTable, calls, in_hand
+from worker.background.in_flight import InFlightTable, calls, images_of
 from worker.background.watched_worker import WatchedWorker
 
 RETRY_S = 0.5
@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 
 def report_death(worker: WatchedWorker, table: InFlightTable) -> None:
-    """Release the leases of a dead worker, with the suspects, and log what it had in hand."""
+    """Release the leases of a dead worker, name the suspects, and log the images in flight."""
     running = calls(table)
-    log.error("the worker has died, with %s", in_hand(running))
+    log.error("the worker has died, with %s", images_of(running))
     suspects: defaultdict[str, list[int]] = defaultdict(list)
     for call in running:
         suspects[call.facts["job"]].append(call.facts["item"])
-    leases = [e.facts["lease"] for e in table.entries() if "lease" in e.facts]
+    leases = [entry.facts["lease"] for entry in table.entries() if "lease" in entry.facts]
     deadline = time.monotonic() + worker.lease_s
     with connect_redis(Settings(redis_url=worker.redis_url)) as redis:
         scripts = JobScripts(redis)
@@ -40,4 +40,4 @@ def report_death(worker: WatchedWorker, table: InFlightTable) -> None:
                 return
             except (RedisError, RecordsUnavailable):
                 time.sleep(RETRY_S)
-    log.error("Redis is away: the leases of the worker expire by themselves")
+    log.error("Redis is unavailable: the leases of the worker expire by themselves")

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 class Heartbeat:
     """Publishes the worker's process, status and throughput, and the lanes that it consumes.
 
-    A worker that consumes no lane has no entry. `status` gives the facts to publish, `items_done`
-    the number of items that this process ended. `send` is called every `CHECK_S` seconds.
+    A worker that consumes no lane has no entry. `status` returns the facts to publish, `items_done`
+    the number of items that this process has ended. Call `send` every `CHECK_S` seconds.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Heartbeat:
         self._history: deque[tuple[float, int]] = deque(maxlen=WINDOW)
         """Time and items done at each heartbeat."""
         self._lanes: list[Lane] = []
-        """Consumed at the last heartbeat."""
+        """The lanes that were consumed at the last heartbeat."""
         self._due = 0.0
 
     def send(self) -> None:

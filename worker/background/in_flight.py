@@ -1,7 +1,7 @@
-"""The in-flight table: what a process has in native code, in memory that outlives the process.
+"""The in-flight table: the calls into native code that a worker makes, and the leases it holds.
 
-The watchdog process shares the memory. It can read the table while the process hangs, whoever holds
-Python's lock, and after the process was killed.
+The watchdog process shares the memory of the table. So it can read the table while the worker hangs
+with the GIL held, and after the worker was killed.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from typing import Any, NamedTuple
 SLOTS = 1024
 SLOT_BYTES = 1024
 _HEADER = struct.Struct("<QQ")
-"""Heartbeats, and 1 once the process has stopped in an orderly way."""
+"""Number of heartbeats; 1 once the process has stopped in an orderly way, else 0."""
 _SLOT = struct.Struct("<QdH")
 """Serial number of the entry (0: none), limit in seconds, length of the text."""
 _FREE = bytes(_SLOT.size)
 
 
 class InFlightEntry(NamedTuple):
-    """Something that the process is doing."""
+    """A call into native code, or a lease."""
 
     serial: int
     limit_s: float
-    """After this time it counts as hanging."""
+    """A call that takes longer counts as hung; infinite for a lease."""
     facts: dict[str, Any]
 
 
 class InFlightTable:
-    """Entries in a file that two processes map. One of them writes, with any number of threads."""
+    """Entries in a file that the worker and its watchdog process map. Only the worker writes."""
 
     def __init__(self, file: int) -> None:
-        """`file` is the descriptor of an empty file, or of that of the other process."""
+        """`file` is the descriptor of an empty file, or of the file of another table."""
         size = _HEADER.size + SLOTS * SLOT_BYTES
         os.truncate(file, size)
         self._memory = mmap.mmap(file, size)
@@ -48,6 +48,7 @@ class InFlightTable:
 
     @property
     def beats(self) -> int:
+        """Number of calls of `beat`."""
         return int(_HEADER.unpack_from(self._memory)[0])
 
     @property
@@ -56,16 +57,16 @@ class InFlightTable:
         return bool(_HEADER.unpack_from(self._memory)[1])
 
     def beat(self) -> None:
-        """Show that the threads of the process run."""
+        """Count one heartbeat, which shows that the threads of the process run."""
         _HEADER.pack_into(self._memory, 0, self.beats + 1, 0)
 
     def close(self) -> None:
-        """Show that the process stops in an orderly way."""
+        """Note that the process stops in an orderly way."""
         _HEADER.pack_into(self._memory, 0, self.beats, 1)
 
     @contextmanager
     def entry(self, limit_s: float, facts: Mapping[str, Any]) -> Iterator[None]:
-        """Keep an entry during the `with` block, unless the table is full."""
+        """Keep an entry during the `with` block, unless the table is full or `facts` too long."""
         text = json.dumps(facts, ensure_ascii=False).encode()
         with self._lock:
             fits = self._free and _SLOT.size + len(text) <= SLOT_BYTES
@@ -77,7 +78,7 @@ class InFlightTable:
             return
         start = _HEADER.size + slot * SLOT_BYTES
         body = start + _SLOT.size
-        # The text comes first: a slot with a serial number is complete.
+        # The serial number is written last: a slot that has one is complete.
         self._memory[body : body + len(text)] = text
         _SLOT.pack_into(self._memory, start, serial, limit_s, len(text))
         try:
@@ -97,7 +98,7 @@ class InFlightTable:
         if not serial:
             return None
         text = self._memory[start + _SLOT.size : start + _SLOT.size + length]
-        # The slot may have got another entry meanwhile.
+        # Meanwhile the slot may hold another entry.
         if _SLOT.unpack_from(self._memory, start)[0] != serial:
             return None
         try:
@@ -111,10 +112,10 @@ def calls(table: InFlightTable) -> list[InFlightEntry]:
     return [entry for entry in table.entries() if math.isfinite(entry.limit_s)]
 
 
-def in_hand(running: Iterable[InFlightEntry]) -> str:
-    """The images of calls, for people."""
+def images_of(running: Iterable[InFlightEntry]) -> str:
+    """The images of calls, as a phrase for log lines."""
     images = [
-        f"{c.facts['image']} (job {c.facts['job']}, item {c.facts['item']}; {c.facts['call']})"
-        for c in running
+        f"{facts['image']} (job {facts['job']}, item {facts['item']}; {facts['call']})"
+        for _, _, facts in running
     ]
-    return f"these images in hand: {', '.join(images)}" if images else "no image in hand"
+    return f"these images in flight: {', '.join(images)}" if images else "no image in flight"

@@ -19,9 +19,10 @@ def _key(claim: Claim) -> Key:
 
 
 class LeaseRenewer:
-    """Renews leases with one call to Redis, and notifies the holders of lost ones.
+    """Renews all leases with one call to Redis, and notifies the holder of a lost lease.
 
-    The leases are entries of the in-flight table: they are released if this process dies.
+    The leases are entries of the in-flight table, so the watchdog process can release them if this
+    process dies.
     """
 
     def __init__(self, leases: Leases, table: InFlightTable) -> None:

@@ -1,4 +1,4 @@
-"""Single flight: work that several threads need at once is done by one of them."""
+"""Single flight: one thread does the work that several threads need at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends a worker that has stopped consuming although it could: a supervisor starts another one."""
+"""Ends a worker that has stopped consuming without a reason. A supervisor starts another one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from storage.queue import JobQueue
 from worker.work.consumption import Consumption
 
 PATIENCE_S = 60.0
-"""How long a lane may stay unconsumed while Redis answers: Celery needs most of it to reconnect."""
+"""How long a lane may stay unconsumed while Redis answers. Celery may need that to reconnect."""
 
 
 class StallCheck:
-    """Aborts the process if a lane that it has consumed is not consumed any more.
+    """Aborts the process if a lane that it once consumed is no longer consumed.
 
-    A worker that is `stopping` consumes nothing, and neither does one without Redis.
+    A worker that is `stopping`, or that has no connection to Redis, is not aborted.
     """
 
     def __init__(

@@ -2,9 +2,9 @@
 
 Python cannot interrupt a thread inside OpenCV or TensorFlow. If such a call exceeds its time limit,
 the process exits at once. Its leases are released, the supervisor starts another process, and the
-images that were in such calls are tried again, each alone. A thread of the process does this. If no
-thread can run, because a call holds Python's lock or the process is stopped, the watchdog process
-kills this one (`worker.background.watchdog_process`).
+images that were in such calls are tried again, each alone. A thread of the process watches the
+calls. If no thread can run, because a call holds the GIL or the process is suspended, the watchdog
+process kills the worker (`worker.background.watchdog_process`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from worker.pipeline.image_task import ImageTask
 EXIT_CODE = 70
 """`EX_SOFTWARE` of sysexits.h: an internal error that a restart may resolve."""
 SUSPENDED_S = 5.0
-"""If a check is late by more than this, the process did not run meanwhile."""
+"""A check that is later than this means that the whole process was suspended."""
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +44,10 @@ class Call:
 
 
 class Watchdog:
-    """Watches calls that must return within `limit_s` seconds; `exit_process` runs if one does not.
+    """Watches calls, and calls `exit_process` if a call does not return within `limit_s` seconds.
 
-    `check` must be called every `interval_s` seconds. The calls are entries of the table, if there
-    is one.
+    `check` must be called every `interval_s` seconds. With a `table`, each call is also an entry of
+    that table.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Watchdog:
             )
 
     def expect_returned(self, job_id: str, index: int) -> None:
-        """Exit the process if a call with this item still runs, though its time is over."""
+        """Exit the process if a call for this item still runs, because its deadline has passed."""
         with self._lock:
             running = [
                 call
@@ -110,7 +110,7 @@ class Watchdog:
             self.abort(f"{running[0].description} does not return{_images(running[0])}")
 
     def abort(self, reason: str) -> None:
-        """Exit the process now, because something in it is beyond repair."""
+        """Log the reason and exit the process."""
         log.critical("%s; this process exits with code %d", reason, EXIT_CODE)
         self._exit_process()
 

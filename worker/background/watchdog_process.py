@@ -1,12 +1,11 @@
-"""The watchdog process: it outlives a worker that hangs or dies, and knows what it had in hand.
+"""The watchdog process: it outlives a worker that hangs or dies, and knows its images in flight.
 
-A child process of the worker, with the in-flight table that both map. It kills the worker if a call
-has hung for longer than its limit, or if no thread of the worker runs. When the worker is dead, for
-whatever reason, its leases are released at once, and only the images that were in native code pay
-an attempt.
+It is a child process of the worker, and both map the in-flight table. It kills the worker if a call
+exceeds its limit, or if no thread of the worker runs. When the worker is dead, for whatever reason,
+the watchdog process releases its leases at once. An attempt counts only for the images that were in
+native code.
 
-It lives beside each worker, so it imports nothing but the standard library before it has something
-to say.
+Each worker has one. To save memory, it imports only the standard library until it must log.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from roadmask.python_command import python_command
-from worker.background.in_flight import InFlightEntry, InFlightTable, calls, in_hand
+from worker.background.in_flight import InFlightEntry, InFlightTable, calls, images_of
 from worker.background.watched_worker import WatchedWorker
 from worker.memory_file import memory_file
 
@@ -32,11 +31,11 @@ COMMAND = python_command("worker.background.watchdog_process")
 RESTART_S = 5.0
 """How often the worker checks that its watchdog process runs."""
 POLL_S = 0.5
-"""How often that process looks at the worker."""
+"""How often the watchdog process checks the worker."""
 GRACE_S = 5.0
-"""How much later than the worker's own thread it acts, seconds."""
+"""Seconds that it waits beyond the limit of a call, so that the worker's own watchdog is first."""
 
-# As the main module of its process it would be called `__main__` in the log.
+# `__name__` would be `__main__`, because this is the main module of its process.
 log = logging.getLogger("worker.background.watchdog_process")
 
 
@@ -61,7 +60,7 @@ class WatchdogProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=[self._file.fileno()],
-            # It must outlive what kills the group of the worker.
+            # It must outlive a signal that kills the worker's process group.
             start_new_session=True,
         )
         assert self._process.stdin
@@ -70,14 +69,14 @@ class WatchdogProcess:
             self._process.stdin.flush()
 
     def stop(self) -> None:
-        """End the process: the worker stops in an orderly way."""
+        """End the process, because the worker stops in an orderly way."""
         self.table.close()
         self._close()
         self._file.close()
 
     def _close(self) -> None:
         if self._process is not None and self._process.stdin:
-            # The process takes the end of its stdin for the death of the worker.
+            # The process reads until the end of its stdin, which means that the worker has ended.
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
             self._process.wait()
@@ -91,15 +90,15 @@ class Watch:
         self._worker = worker
         self._table = table
         self._clock = 0.0
-        """Seconds in which this process ran: a machine that sleeps makes no worker late."""
+        """Seconds in which this process ran. The sleep of the machine does not count."""
         self._polled_at = time.monotonic()
         self._seen: dict[int, float] = {}
-        """When each entry was first seen, by its serial number."""
+        """When each call was first seen, by its serial number."""
         self._beats = 0
         self._beaten_at = 0.0
 
     def poll(self) -> str:
-        """Why the worker must be killed: one of its calls hangs, or it is silent; else empty."""
+        """Return why the worker must be killed, or an empty text if it is healthy."""
         now = time.monotonic()
         self._clock += min(now - self._polled_at, 2 * POLL_S)
         self._polled_at = now
@@ -113,21 +112,20 @@ class Watch:
         if hanging:
             limit_s = hanging[0].limit_s
             reason = f"{hanging[0].facts['call']} has hung for more than {limit_s:g} s"
-            return f"{reason}; it is killed, with {in_hand(hanging)}"
+            return f"{reason}; the worker is killed, with {images_of(hanging)}"
         if self._is_silent(running):
-            return f"no thread of the worker runs; it is killed, with {in_hand(running)}"
+            return f"no thread of the worker runs; it is killed, with {images_of(running)}"
         return ""
 
     def kill(self) -> None:
-        """Kill the worker."""
         with suppress(ProcessLookupError):
             os.kill(self._worker.pid, signal.SIGKILL)
 
     def _is_silent(self, running: Iterable[InFlightEntry]) -> bool:
         if self._table.beats != self._beats:
             self._beats, self._beaten_at = self._table.beats, self._clock
-        # Loading a model has a longer limit, and may keep all other threads from running.
-        loading = [c.limit_s for c in running if c.limit_s > self._worker.item_deadline_s]
+        # Loading a model has a longer limit, and may hold the GIL all that time.
+        loading = [call.limit_s for call in running if call.limit_s > self._worker.item_deadline_s]
         return self._clock > self._beaten_at + max([self._worker.silence_s, *loading])
 
 
@@ -143,7 +141,7 @@ def main() -> None:
     watch = Watch(worker, table)
     while not select.select([sys.stdin], [], [], POLL_S)[0]:
         if reason := watch.poll():
-            # The log first: where the worker is all of a container, this process ends with it.
+            # Log first: if the worker is the main process of a container, this one dies with it.
             try:
                 _set_up_log(worker)
                 log.critical(reason)

@@ -1,4 +1,4 @@
-"""What the watchdog process must know of its worker."""
+"""The facts about a worker that its watchdog process needs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from roadmask.settings import LogFormat, Settings
 
 MIN_SILENCE_S = 10.0
-"""A worker on a busy machine may be silent for some seconds."""
+"""Shortest allowed silence, because a worker on a busy machine may be silent for some seconds."""
 
 
 @dataclass(frozen=True)
 class WatchedWorker:
-    """A worker, as its watchdog process is told of it."""
+    """A worker, as the worker describes itself to its watchdog process."""
 
     worker_id: str
     pid: int
@@ -26,7 +26,7 @@ class WatchedWorker:
 
     @classmethod
     def of(cls, worker_id: str, settings: Settings) -> Self:
-        """This process."""
+        """Describe this process."""
         return cls(
             worker_id,
             os.getpid(),
@@ -38,5 +38,5 @@ class WatchedWorker:
 
     @property
     def silence_s(self) -> float:
-        """After this time without a heartbeat the worker is killed: before its leases expire."""
+        """Seconds without a heartbeat after which the worker is killed; its leases last longer."""
         return max(self.lease_s / 2, MIN_SILENCE_S)

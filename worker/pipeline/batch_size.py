@@ -11,7 +11,7 @@ Chosen, not measured: a delay of 0.1 s feels instantaneous (Miller, Response tim
 conversational transactions, 1968). The number of images that fit is measured. A batch of one image
 for each core may take longer."""
 WINDOW = 16
-"""Batches that the measurement looks back on."""
+"""Recent batches whose times count."""
 
 
 class BatchSizer:

@@ -26,7 +26,7 @@ from worker.pipeline.sandbox import Sandbox
 from worker.pipeline.timings import timed
 
 InputSize = Callable[[int, int], tuple[int, int]]
-"""From the (height, width) of an image to the smallest that the model accepts it at."""
+"""Maps the (height, width) of an image to the smallest (height, width) that the model needs."""
 
 
 class DecodedImage(NamedTuple):
@@ -43,14 +43,15 @@ class PixelBudget:
 
     def __init__(self, limit: int) -> None:
         self._free = limit
-        self._turn = threading.Lock()
+        self._next = threading.Lock()
+        """Held by the one thread that waits."""
         self._changed = threading.Condition()
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
         """Wait until `pixels` are free, and reserve them until the `with` block ends."""
         # Only one thread waits at a time: otherwise small images could overtake large ones forever.
-        with self._turn, self._changed:
+        with self._next, self._changed:
             self._changed.wait_for(lambda: self._free >= pixels)
             self._free -= pixels
         try:
@@ -96,7 +97,7 @@ class Fetcher:
         with self._semaphores[task.lane]:
             with timed(task.timings, "fetch"):
                 data = self._read(task.item.sha256)
-            size, facts = self._look(task, data)
+            size, facts = self._sniff(task, data)
             budget = self._budgets[task.lane]
             task.reservation.enter_context(budget.reserve(size[0] * size[1]))
             with timed(task.timings, "decode"):
@@ -104,8 +105,8 @@ class Fetcher:
             task.warnings += decoded.warnings
             return DecodedImage(decoded.pixels, size)
 
-    def _look(self, task: ImageTask, data: bytes) -> tuple[tuple[int, int], ImageFacts | None]:
-        """(height, width) of the image, and its facts unless it is suspected."""
+    def _sniff(self, task: ImageTask, data: bytes) -> tuple[tuple[int, int], ImageFacts | None]:
+        """(height, width) of the image, and its facts; None for an isolated image."""
         if task.isolated:
             return self._sandbox.size(data), None
         with self._watchdog.watch("Decoding", [task]):
@@ -113,13 +114,13 @@ class Fetcher:
             return (facts.height, facts.width), facts
 
     def _decode(
-        self, task: ImageTask, data: bytes, facts: ImageFacts | None, least: tuple[int, int]
+        self, task: ImageTask, data: bytes, facts: ImageFacts | None, min_size: tuple[int, int]
     ) -> Decoded:
         pixels = task.parameters.pixels or AS_STORED
         if facts is None or facts.needs_sandbox:
-            return self._sandbox.decode(data, least, pixels)
+            return self._sandbox.decode(data, min_size, pixels)
         with self._watchdog.watch("Decoding", [task]):
-            return decode_sniffed(data, facts, self._max_pixels, least, pixels)
+            return decode_sniffed(data, facts, self._max_pixels, min_size, pixels)
 
     def _read(self, sha256: str) -> bytes:
         try:
@@ -129,7 +130,7 @@ class Fetcher:
             raise ImageMissing(
                 "The image is no longer in the object store. Upload it again."
             ) from None
-        # Decoders of JPEG do not notice flipped bits.
+        # JPEG decoders do not detect flipped bits.
         if sha256_of(data) != sha256:
             self._report_damaged("images", sha256)
             raise ImageUnreadable("The stored image changed after its upload. Upload it again.")

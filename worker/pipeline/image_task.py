@@ -30,15 +30,15 @@ class ImageTask:
     with_confidence: bool
     """Whether the confidence of each pixel is stored beside the mask."""
     isolated: bool
-    """Whether this image is suspected of crashing workers: it is decoded in a sandbox, and inferred
-    alone, with a time limit."""
+    """Whether this image is suspected of crashing workers. If so, it is decoded in a sandbox and
+    inferred alone, with a time limit."""
     job_id: str = ""
     index: int = 0
-    """Of the item, in its job."""
+    """Index of the item in its job."""
     warnings: list[str] = field(default_factory=list)
-    """What decoding found that makes the mask doubtful, for people."""
+    """Findings of the decoder that make the mask doubtful, as sentences for people."""
     timings: Timings = field(default_factory=dict)
-    """Each stage adds its own."""
+    """Each stage adds its entry."""
     reservation: ExitStack = field(default_factory=ExitStack)
     """The share of the pixel budget that the image occupies until its mask is stored."""
     inferring: threading.Event = field(default_factory=threading.Event)
@@ -50,7 +50,8 @@ class ImageTask:
 
     @property
     def flight(self) -> str:
-        """Names what is inferred for this task, the same in all workers."""
+        """Key of the task's inference in all workers: the fingerprint of the mask, with or without
+        its confidence."""
         name = self.keys.png.rpartition("/")[2].removesuffix(".png")
         return f"{name}:confidence" if self.with_confidence else name
 

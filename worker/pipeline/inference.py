@@ -25,7 +25,7 @@ from worker.pipeline.inference_queue import InferenceQueue, InferenceRequest, Pr
 from worker.pipeline.timings import timed
 
 LOAD_LIMIT_FACTOR = 5
-"""Loading a model may take this many times the limit of one image: the cores are busy meanwhile."""
+"""Loading a model may take this many times the limit of one image, because the cores are busy."""
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class InferenceRunner:
                 request.prediction.set_result(prediction)
 
     def _infer(self, predictor: Predictor, batch: Sequence[InferenceRequest]) -> list[Prediction]:
-        """Predict images as the first of them asks for it."""
+        """Predict a batch with the parameters of its first task, which all its tasks share."""
         tasks = [request.task for request in batch]
         predictor = predictor.at(tasks[0].parameters.quality)
         pixels, sizes = zip(*(request.image for request in batch), strict=True)

@@ -25,7 +25,7 @@ MAX_WAIT_S = 0.005
 """How long an incomplete batch waits for images that are being decoded."""
 
 RESERVE_S = 5.0
-"""How long after an interactive image the next one is expected: somebody is looking at images."""
+"""How long after an interactive image capacity is kept for the next one: somebody browses."""
 
 
 class Prediction(NamedTuple):
@@ -53,7 +53,7 @@ class InferenceRequest:
         return self.task.lane is Lane.INTERACTIVE
 
     def can_share_batch(self, other: InferenceRequest) -> bool:
-        """Whether both, of the same predictor, can be in one batch."""
+        """Whether two requests of the same predictor can be in one batch."""
         if self.task.isolated or other.task.isolated:
             return self is other
         return (
@@ -82,9 +82,9 @@ class InferenceQueue:
         self._stopping = False
         self._lock = threading.Lock()
         self._available = threading.Condition(self._lock)
-        """Wakes a thread that waits for a batch."""
+        """Notifies a thread that waits for a batch."""
         self._arrived = threading.Condition(self._lock)
-        """Wakes threads that wait to complete theirs."""
+        """Notifies threads that wait for more images for their batch."""
 
     @contextmanager
     def announce(self) -> Iterator[None]:
@@ -108,7 +108,7 @@ class InferenceQueue:
             request = InferenceRequest(rank, task, predictor, image)
             insort(self._waiting, request)
             self._arrived.notify_all()
-            # Wakes only one thread: if all woke up for each image, they would contend for the GIL.
+            # Only one thread: if all woke up for each image, they would contend for the GIL.
             self._available.notify()
         return request.prediction
 
@@ -163,7 +163,7 @@ class InferenceQueue:
         while self._may_grow(predictor, limit) and (left := deadline - time.monotonic()) > 0:
             self._arrived.wait(left)
         requests = self._requests_of(predictor)
-        # Others, of another job for example, are passed over: they come first in the next batch.
+        # Requests that cannot share this batch stay in the queue and come first in the next one.
         batch = list(itertools.islice(filter(requests[0].can_share_batch, requests), limit))
         for request in batch:
             self._waiting.remove(request)

@@ -45,14 +45,14 @@ class MaskStore:
     def find(self, task: ImageTask) -> MaskFacts | None:
         """Facts of a mask that is stored already, with its confidence if the task asks for it.
 
-        A mask that is missing, short or something else than was stored is not found, so it is made
-        again. Raises `StoreUnavailable`.
+        None if the object is missing, truncated or changed: then the mask is made again. Raises
+        `StoreUnavailable`.
         """
         facts = read_facts(self._store, task.keys.facts)
         if facts is None:
             return None
         truth = task.item.truth
-        # To compare a mask with a truth, its bytes are read anyway.
+        # A comparison with the truth reads the bytes anyway, so they are verified.
         compares = truth is not None and truth not in facts.confusions
         checked = self._check(task, facts, read=compares)
         if checked is None:
@@ -62,7 +62,7 @@ class MaskStore:
         return checked
 
     def _check(self, task: ImageTask, facts: MaskFacts, *, read: bool) -> MaskFacts | None:
-        """The facts, with what the store has now; None if that is not the mask."""
+        """The facts with the verified objects; None if an object is missing or damaged."""
         store, keys = self._store, task.keys
         mask = facts.stored_mask or _of_earlier_revision(store, keys.png, facts, facts.shares)
         mask = mask and mask.check(store, keys.png, read=read)
@@ -81,7 +81,7 @@ class MaskStore:
     def put(self, task: ImageTask, prediction: Prediction) -> MaskFacts:
         """Store a mask with its confidence, score it against its truth, and store its facts.
 
-        Raises `StoreUnavailable`; then the mask is kept for `put_unstored`.
+        Raises `StoreUnavailable`. In that case the mask is kept in memory for `put_unstored`.
         """
         mask, confidence = prediction
         with timed(task.timings, "encode"), self._watchdog.watch("Encoding", [task]):
@@ -101,7 +101,7 @@ class MaskStore:
             confidence=None if confidence is None else round(float(confidence.mean()), 4),
         )
         encoded = EncodedMask(task.flight, task.keys, png, confidence_png, facts)
-        with self._kept_in_an_outage(encoded):
+        with self._keep_on_outage(encoded):
             with timed(task.timings, "store"):
                 facts = self._put_pngs(encoded)
             facts.timings_ms = task.timings
@@ -110,10 +110,10 @@ class MaskStore:
         return facts
 
     def put_unstored(self, task: ImageTask) -> MaskFacts | None:
-        """Store the mask of a task if an outage of the store has kept it here; None if not.
+        """Store the mask of a task that was kept during an outage; None if there is none.
 
-        While other masks are kept, the oldest is stored first. So no image is inferred as long as
-        the store takes nothing. Raises `StoreUnavailable`.
+        If only other masks are kept, the oldest of them is stored first. So no further image is
+        inferred while the store is unavailable. Raises `StoreUnavailable`.
         """
         mask = self._unstored.take(task.flight)
         if mask is not None:
@@ -123,13 +123,13 @@ class MaskStore:
         return None
 
     def _store_unstored(self, mask: EncodedMask) -> MaskFacts:
-        with self._kept_in_an_outage(mask):
+        with self._keep_on_outage(mask):
             facts = self._put_pngs(mask)
             write_facts(self._store, mask.keys.facts, facts)
             return facts
 
     @contextmanager
-    def _kept_in_an_outage(self, mask: EncodedMask) -> Iterator[None]:
+    def _keep_on_outage(self, mask: EncodedMask) -> Iterator[None]:
         try:
             yield
         except StoreUnavailable:
@@ -173,7 +173,7 @@ class MaskStore:
             self._report_damaged("truths", truth)
             log.warning("Truth %s is not in the store; the mask gets no scores", truth[:12])
         except InvalidRequest as error:
-            # A wrong annotation costs the scores, not the mask, and stays wrong.
+            # A wrong annotation costs the scores, not the mask. It is not compared again.
             log.warning("Truth %s cannot be compared: %s", truth[:12], error.detail)
             facts.confusions[truth] = []
 
@@ -181,7 +181,10 @@ class MaskStore:
 def _of_earlier_revision(
     store: ObjectStore, key: str, facts: MaskFacts, expected: dict[str, float] | None = None
 ) -> StoredBytes | None:
-    """The bytes of a PNG whose hash is in no facts, if it is whole and has these shares."""
+    """Hash and size of a PNG that an earlier version stored without noting them in the facts.
+
+    None if it is missing or truncated, has another size, or lacks the `expected` shares.
+    """
     try:
         data = store.get(key)
         pixels = decode_mask(data)

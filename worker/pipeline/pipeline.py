@@ -2,10 +2,10 @@
 
     fetch and decode  |  micro-batch and infer  |  encode and store
 
-Each image occupies one thread from start to end, so its way reads from top to bottom. Images meet
-only in the inference queue, whose threads run the model. While one image is inferred, the next
-ones are fetched and finished ones are stored, so the model never waits for a disk. `LaneLimits`
-bounds how many images are in the pipeline, `PixelBudget` how many decoded pixels.
+Each image occupies one thread from start to end, so the code reads from top to bottom. Images meet
+only in the inference queue, whose threads run the model. While one image is inferred, others are
+fetched or stored, so the model never waits for a disk. `LaneLimits` bounds the images in the
+pipeline, `PixelBudget` the decoded pixels.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Segmentation(NamedTuple):
 class Pipeline:
     """Finds or makes masks. Threads that need the same mask at the same time share one inference.
 
-    Other workers are kept away by the flights of `storage.jobs.leases`.
+    Between workers, the flights of `storage.jobs.leases` prevent a second inference.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class Pipeline:
 
     @property
     def lookups(self) -> int:
-        """Calls of `find` at once that are faster than one after the other."""
+        """How many parallel calls of `find` make a search faster; 1 for a local store."""
         return self._masks.lookups
 
     def find(self, task: ImageTask) -> Segmentation | None:
-        """What `segment` would return, if that needs neither decoding nor inference.
+        """The result of `segment`, or None if that needs decoding or inference.
 
         Raises `StoreUnavailable`.
         """
@@ -141,23 +141,23 @@ class Pipeline:
     def _make(self, task: ImageTask) -> MaskFacts:
         if (facts := self._masks.put_unstored(task)) is not None:
             return facts
-        # Before pixels are reserved: loading may take a while, and other images need the budget.
+        # Loading may take a while, so it precedes the reservation, which other images need.
         predictor = self._inference.predictor(task.artifact, [task])
         with task.reservation:
             with self._inference.announce():
                 size = predictor.at(task.parameters.quality).input_size
                 image = self._fetcher.fetch(task, size)
                 waiting = self._inference.submit(task, predictor, image)
-            # Only the queue refers to the pixels now, so they are freed as soon as the mask exists.
+            # Now only the queue refers to the pixels: they are freed as soon as the mask exists.
             del image
             return self._masks.put(task, self._wait(task, waiting))
 
     def _wait(self, task: ImageTask, waiting: Future[Prediction]) -> Prediction:
-        # Only an isolated image can be blamed for a delay: others share batches.
+        # Only an isolated image can be blamed for a delay, because others share batches.
         if not task.isolated:
             return waiting.result()
         task.inferring.wait()
-        # Before the watchdog ends the process.
+        # Shorter than the limit of the watchdog, which would end the process.
         seconds = 0.8 * self._item_deadline_s
         try:
             return waiting.result(timeout=seconds)

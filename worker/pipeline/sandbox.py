@@ -1,8 +1,8 @@
 """The sandbox: a process for each image that is suspected of having crashed a worker.
 
-`worker.pipeline.sandbox_server` has the decoders loaded and forks for each image: the process is
-ready at once, no earlier image has touched it, and its memory is limited. A damaged image that
-makes the decoder crash, hang or exhaust memory ends only that process.
+`worker.pipeline.sandbox_server` loads the decoders once and forks for each image. The process is
+ready at once, has seen no earlier image, and has limited memory. A damaged image that makes the
+decoder crash, hang or exhaust memory ends only that process.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from worker.pipeline.sandbox_server import DONE, OUT_OF_MEMORY, REFUSED, STARTED
 
 COMMAND = python_command("worker.pipeline.sandbox_server")
 START_S = 60.0
-"""Longest wait until the server takes a request, seconds."""
+"""Longest wait until the server accepts a request, seconds."""
 
 
 class _NotStarted(Exception):
-    """The server did not take a request."""
+    """The server did not accept a request."""
 
 
 class Sandbox:
-    """Looks at images and decodes them, each in a process of its own, for `seconds` at most.
+    """Sniffs and decodes images, each in a process of its own, for at most `seconds`.
 
-    Both calls also raise `DecoderCrashed` if the process dies, `DeadlineExceeded` if it takes too
-    long, and `Unavailable` if the sandbox itself does not start.
+    `size` and `decode` also raise `DecoderCrashed` if the process dies, `DeadlineExceeded` if it
+    takes too long, and `Unavailable` if the sandbox itself does not start.
     """
 
     def __init__(self, max_pixels: int, seconds: float) -> None:
@@ -51,7 +51,7 @@ class Sandbox:
         self._connection: socket.socket | None = None
 
     def start(self) -> None:
-        """Start the server, and do not wait for it. The first image would start it, too."""
+        """Start the server without waiting for it. Otherwise the first image starts it."""
         with self._lock:
             self._connect()
 
@@ -66,15 +66,15 @@ class Sandbox:
             height, width = json.load(result)
             return height, width
 
-    def decode(self, data: bytes, least: tuple[int, int], pixels: Pixels = AS_STORED) -> Decoded:
+    def decode(self, data: bytes, min_size: tuple[int, int], pixels: Pixels = AS_STORED) -> Decoded:
         """Call `roadmask.images.decoding.decode_sniffed`."""
-        with self._call(data, call="decode", least=least, pixels=pixels.given()) as result:
+        with self._call(data, call="decode", min_size=min_size, pixels=pixels.given()) as result:
             decoded: NDArray[np.uint8] = np.load(result, allow_pickle=False)
             return Decoded(decoded, json.load(result))
 
     @contextmanager
     def _call(self, data: bytes, **request: object) -> Iterator[BinaryIO]:
-        """The file with the result of a call."""
+        """Send a request to the server; yield the file with its result."""
         with memory_file() as image, memory_file() as result:
             image.write(data)
             verdict, status = self._run(json.dumps(request), image, result)
@@ -91,10 +91,10 @@ class Sandbox:
             yield result
 
     def _run(self, request: str, image: BinaryIO, result: BinaryIO) -> tuple[bytes, int]:
-        """Verdict and wait status of the process that did a request."""
-        # A server that died while it was idle is noticed by the next request.
+        """Verdict and wait status of the process that handled a request."""
+        # A server that died while it was idle is detected, and replaced, by the next request.
         for _ in range(2):
-            # One that died at work has moved the positions, which all processes share.
+            # A failed first try may have moved the file positions, which all processes share.
             image.seek(0)
             result.seek(0)
             result.truncate()
@@ -104,7 +104,7 @@ class Sandbox:
         raise Unavailable("The sandbox, in which suspected images are decoded, does not start.")
 
     def _try(self, request: str, files: list[int]) -> tuple[bytes, int]:
-        """Raises `_NotStarted` if the server does not take the request."""
+        """Raises `_NotStarted` if the server does not accept the request."""
         started = False
         with ExitStack() as stack:
             try:
@@ -126,13 +126,13 @@ class Sandbox:
                         "and upload the copy."
                     ) from None
             except (OSError, ValueError):
-                # The server was killed. If it was at work, the image may be the cause.
+                # The server was killed. If the work had started, the image may be the cause.
                 if started:
                     return b"", signal.SIGKILL
         raise _NotStarted
 
     def _connect(self) -> socket.socket:
-        """The connection to the server, which is started unless it runs."""
+        """The connection to the server. Starts the server unless it runs."""
         if self._server is not None and self._server.poll() is not None:
             self._end()
         if self._connection is None:

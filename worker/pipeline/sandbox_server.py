@@ -1,10 +1,11 @@
 """The server of the sandbox: `python -m worker.pipeline.sandbox_server MAX_PIXELS`.
 
-It loads the decoders once, then forks for each request. For a request it gets one byte on the Unix
-socket that is its stdin, and with it a socket of the request's own. There it receives JSON with two
-files: the image, and an empty one for the result. It sends `STARTED` as soon as the work starts. In
-the end it sends the verdict of the forked process, if there is one, and its wait status. A client
-that closes its socket before cancels its request.
+It loads the decoders once, then forks for each request. Its stdin is a Unix socket. Each request
+arrives there as one byte, with a second socket for this request alone. On the second socket the
+client sends JSON and 2 file descriptors: the image, and an empty file for the result. The server
+answers `STARTED` as soon as the work starts. When the forked process has ended, it sends the
+verdict of the process, if there is one, and its wait status. A client that closes its socket
+earlier cancels its request.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ from roadmask.schemas.pixels import Pixels
 
 STARTED = b"started\n"
 DONE, REFUSED, OUT_OF_MEMORY = b"D", b"R", b"M"
-"""Verdicts: the result is written; a `RoadmaskError` is written as JSON; memory was too small.
+"""Verdicts: the result was written; a `RoadmaskError` was written as JSON; memory ran out.
 
-A process that ends without a verdict died, whatever its exit code."""
+A process that ends without a verdict has crashed, whatever its exit code."""
 LIBRARIES_BYTES = 2**31
-"""Address space of the libraries."""
+"""Address space for the libraries."""
 BYTES_PER_PIXEL = 24
-"""Address space of an image: 16-bit RGB, its 8-bit conversion, and intermediate copies."""
+"""Address space for an image: 16-bit RGB, its 8-bit conversion, and intermediate copies."""
 OPTIONAL_DECODERS = ("tifffile", "pi_heif")
 """Modules that the server imports if they are installed, so that no image waits for them."""
 MAX_REQUEST_BYTES = 4096
@@ -56,7 +57,7 @@ class Work:
 
     @classmethod
     def start(cls, client: socket.socket, max_pixels: int) -> Self:
-        """Fork for the request that waits on a socket."""
+        """Receive the request on the socket `client`, and fork a process for it."""
         request, (image, result), _, _ = socket.recv_fds(client, MAX_REQUEST_BYTES, 2)
         verdict, writer = os.pipe()
         server = os.getpid()
@@ -72,7 +73,7 @@ class Work:
         return cls(client, process, os.fdopen(verdict, "rb"))
 
     def end(self, cancel: bool) -> None:
-        """Send how the process ended, or kill it."""
+        """Wait for the process, killed first if `cancel`, and send its verdict and status."""
         with self.client, self.verdict:
             if cancel:
                 os.kill(self.process, signal.SIGKILL)
@@ -125,8 +126,8 @@ def _work(
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with os.fdopen(image, "rb") as file, os.fdopen(result, "wb") as out:
-            reached = _answer(request, file.read(), out, max_pixels)
-        os.write(verdict, reached)
+            found = _answer(request, file.read(), out, max_pixels)
+        os.write(verdict, found)
     except MemoryError:
         os.write(verdict, OUT_OF_MEMORY)
     except BaseException:
@@ -139,14 +140,13 @@ def _work(
 def _answer(request: dict[str, Any], data: bytes, out: BinaryIO, max_pixels: int) -> bytes:
     """Write the result of a request, and return the verdict."""
     try:
+        facts = sniff(data, max_pixels)
         if request["call"] == "size":
-            facts = sniff(data, max_pixels)
             out.write(json.dumps([facts.height, facts.width]).encode())
         else:
-            height, width = request["least"]
-            said = Pixels.model_validate(request["pixels"])
-            facts = sniff(data, max_pixels)
-            decoded = decode_sniffed(data, facts, max_pixels, (height, width), said)
+            height, width = request["min_size"]
+            pixels = Pixels.model_validate(request["pixels"])
+            decoded = decode_sniffed(data, facts, max_pixels, (height, width), pixels)
             np.save(out, decoded.pixels, allow_pickle=False)
             out.write(json.dumps(decoded.warnings).encode())
         return DONE

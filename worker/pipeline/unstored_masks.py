@@ -1,4 +1,4 @@
-"""Masks that the object store could not take: kept encoded, so that no image is inferred again."""
+"""Masks that an outage of the object store has left unstored, kept so that none is made twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storage.masks.facts import MaskFacts
 from storage.objects.keys import MaskKeys
 
 MAX_BYTES = 64 * 2**20
-"""Beyond them the oldest masks are dropped; their images are inferred again."""
+"""Beyond this size the oldest masks are dropped, and their images are inferred again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,12 @@ class EncodedMask:
     """A mask as it is stored."""
 
     flight: str
-    """Names the mask and whether it has a confidence, as `ImageTask.flight` does."""
+    """`ImageTask.flight` of its task."""
     keys: MaskKeys
     png: bytes
     confidence_png: bytes | None
     facts: MaskFacts
-    """Without what the store adds to them."""
+    """Facts without the hashes and sizes of the stored PNGs."""
 
     @property
     def size(self) -> int:
@@ -32,7 +32,7 @@ class EncodedMask:
 
 
 class UnstoredMasks:
-    """Up to `max_bytes` of masks, by any number of threads."""
+    """Up to `max_bytes` of masks, the oldest first. Safe for several threads."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes

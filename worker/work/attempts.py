@@ -37,10 +37,10 @@ from worker.work.consumption import Consumption
 
 COMMIT_RETRY_S = 0.5
 UNCERTAIN = (ModelFailed, ModelNotLoaded, EngineNotFound, DeadlineExceeded, DecoderCrashed)
-"""Errors whose cause may be the image, or the state of the machine: scarce memory, busy cores, a
-model that it cannot load."""
+"""Errors whose cause may be the image or the machine: scarce memory, busy cores, or a model that
+this worker cannot load."""
 NO_MODEL = (ModelNotLoaded, EngineNotFound)
-"""Errors that say nothing of the image: this worker cannot run the model of its job."""
+"""Errors that say nothing about the image: this worker cannot run the model of the job."""
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +54,10 @@ class Verdict(StrEnum):
     IGNORED = "ignored"
     """The job ended or the lease was lost meanwhile, so the outcome did not count."""
     RETURNED = "returned"
-    """A service was unavailable, or only another worker may load the model. Releasing the chunk
-    takes the attempt back."""
+    """A service was unavailable, or this worker cannot load the model and another one may. The
+    attempt is not counted."""
     SUSPECT = "suspect"
-    """The cause may be the item or not: it has attempts left, and runs again, alone."""
+    """The item may be the cause. It has attempts left, and its next attempt runs alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +106,17 @@ class AttemptRunner:
         self.items_done = 0
         """Items that this process ended."""
         self.outage = ""
-        """Why the last item that was given back could not be finished."""
+        """Why the last returned item could not be finished."""
 
     def stop(self) -> None:
-        """Stop retrying commits: another worker repeats what cannot be committed."""
+        """Stop retrying commits: another worker repeats the attempts that are not committed."""
         self._stopping.set()
 
     def commit_cached(self, claim: Claim, items: Sequence[ClaimedItem]) -> int:
-        """Commit the leading items whose masks are stored, all at once. Returns their number.
+        """Commit the leading items whose masks are stored, in one step. Returns their number.
 
-        Stops at the first item that needs work, so that a new image is looked up only once. No
-        image is decoded, so no attempt is counted. Raises `StoreUnavailable` and
+        The first item without a stored mask ends the search, so a new image is looked up only
+        once. No image is decoded, so no attempt is counted. Raises `StoreUnavailable` and
         `RecordsUnavailable`.
         """
         cached: dict[int, Segmentation] = {}
@@ -133,15 +133,19 @@ class AttemptRunner:
     def _find_all(
         self, claim: Claim, items: Sequence[ClaimedItem]
     ) -> Iterator[Segmentation | None]:
-        """Look up the items in order. If the first is cached, several of the others at once."""
+        """Look up stored masks in the order of the items.
+
+        The first item is looked up alone. If the caller goes on, the others are looked up in
+        parallel.
+        """
         yield from (self._find(claim, item) for item in items[:1])
         if self._pipeline.lookups == 1:
             yield from (self._find(claim, item) for item in items[1:])
             return
         with ThreadPoolExecutor(self._pipeline.lookups, "lookup") as threads:
             for start in range(1, len(items), self._pipeline.lookups):
-                some = items[start : start + self._pipeline.lookups]
-                yield from threads.map(partial(self._find, claim), some)
+                group = items[start : start + self._pipeline.lookups]
+                yield from threads.map(partial(self._find, claim), group)
 
     def _find(self, claim: Claim, item: ClaimedItem) -> Segmentation | None:
         try:
@@ -153,7 +157,7 @@ class AttemptRunner:
             return None
 
     def with_flights(self, claim: Claim) -> Claim:
-        """The claim whose items name what is inferred for them."""
+        """The claim, with `ImageTask.flight` in each item."""
         return replace(claim, items=[self._with_flight(claim, item) for item in claim.items])
 
     def run(self, claim: Claim, item: ClaimedItem, *, isolated: bool = False) -> Verdict:
@@ -208,7 +212,7 @@ class AttemptRunner:
         )
 
     def _outcome(self, claim: Claim, item: ClaimedItem, isolated: bool) -> Outcome:
-        """The outcome of an attempt. Raises what another attempt may not meet, if there is one."""
+        """The outcome of an attempt. Raises an error that may not recur, if attempts are left."""
         is_last = item.attempts + 1 >= self._leases.max_attempts
         try:
             result, confusion = self._segment(claim, item, isolated)
@@ -227,7 +231,7 @@ class AttemptRunner:
             return Outcome(error=Problem.model_validate(fault.problem()))
 
     def _segment(self, claim: Claim, item: ClaimedItem, isolated: bool) -> Segmentation:
-        """Raises `Unavailable` where only this worker has no model."""
+        """Raises `Unavailable` if this worker cannot load the model, and another one may."""
         try:
             task = self._task(claim, item, isolated=isolated)
         except Exception as error:
@@ -245,9 +249,10 @@ class AttemptRunner:
         return found
 
     def _leave_to_others(self, claim: Claim, error: Exception) -> None:
-        """Raise `Unavailable` if another worker may load the model of a job that this one cannot.
+        """Note that this worker cannot load the model; raise `Unavailable` if another one may.
 
-        Each worker that fails says so. So the attempts count once nobody is left that may load it.
+        Each worker publishes the models that it cannot load. Attempts count as soon as no worker
+        is left that may load the model.
         """
         if isinstance(error, (Unavailable, InvalidRequest)):
             return

@@ -25,17 +25,17 @@ from worker.work.lane_limits import LaneLimits
 
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 10.0
 """Seconds to pause after a service was unavailable: twice as many after each outage in a row."""
-MIN_LOOK_S, MAX_LOOK_S = 0.02, 0.5
-"""Pauses between looks at masks that another worker infers now."""
+MIN_POLL_S, MAX_POLL_S = 0.02, 0.5
+"""Limits of the pauses between two checks of masks that another worker infers."""
 MAX_CACHED_CHUNKS = 32
-"""Chunks of cached masks that a job gets in a row before other jobs of its lane have their turn."""
+"""Chunks of cached masks that one message runs before other jobs of the lane get a thread."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkReport:
-    """What one chunk says about the rest of its job."""
+    """How a chunk ended, and whether its job goes on."""
 
     all_cached: bool = False
     """Whether every mask was stored already, so that the next chunk may be as quick."""
@@ -58,7 +58,8 @@ class ActiveChunk:
     ended: list[Verdict] = field(default_factory=list)
     """Verdicts of the attempts that ran alone, and of those that `end_running` waited for."""
     suspects: dict[int, ClaimedItem] = field(default_factory=dict)
-    """Items by index that failed and have attempts left, as the next attempt gets them."""
+    """By index: items whose attempt failed and that have attempts left. `attempts` counts the
+    failed one."""
 
     def verdicts(self) -> list[Verdict]:
         """Verdicts of the attempts that have ended."""
@@ -77,7 +78,7 @@ class ActiveChunk:
         self.running.clear()
 
     def suspect(self, item: ClaimedItem) -> None:
-        """Remember an item whose attempt has failed."""
+        """Remember an item whose attempt has failed, and count the attempt."""
         self.suspects[item.index] = replace(item, attempts=item.attempts + 1)
 
     def _running_verdicts(self) -> list[Verdict]:
@@ -87,8 +88,8 @@ class ActiveChunk:
 class ChunkRunner:
     """Claims chunks and runs their items. Several threads may call `run` at once.
 
-    `lanes` are those that this worker serves: if the interactive lane is among them, batch chunks
-    yield to it.
+    `lanes` are the lanes that this worker serves. If it serves the interactive lane, batch chunks
+    yield to interactive jobs.
     """
 
     def __init__(
@@ -161,7 +162,7 @@ class ChunkRunner:
                 self._run_items(chunk)
             finally:
                 wait(future for _, future in chunk.running)
-                # Items that started and did not end are given back; only suspects pay an attempt.
+                # Unfinished items are queued again; only the attempts of suspects count.
                 has_more = self._leases.release(claim, chunk.suspects)
         _log(chunk, time.monotonic() - start)
         outage = Verdict.RETURNED in chunk.verdicts()
@@ -172,7 +173,7 @@ class ChunkRunner:
 
     def _run_items(self, chunk: ActiveChunk) -> None:
         """Run the items of a chunk until all have ended or the chunk must be left."""
-        # An interactive job is usually one image, whose attempt finds a stored mask just as fast.
+        # An interactive job is usually one image, and its attempt finds a stored mask as fast.
         if chunk.claim.lane is Lane.BATCH and not self._must_leave(chunk):
             chunk.cached = self._attempts.commit_cached(chunk.claim, chunk.claim.items)
         items = chunk.claim.items[chunk.cached :]
@@ -187,10 +188,11 @@ class ChunkRunner:
             suspects = []
 
     def _run_together(self, chunk: ActiveChunk, items: list[ClaimedItem]) -> list[ClaimedItem]:
-        """Run items, and come back to those that another worker infers until their masks exist.
+        """Run items. Items in flight in another worker are tried again until their masks exist.
 
-        Returns those that still wait when the chunk has a suspect. It keeps its flight until it
-        has run alone: two workers that waited for each other's suspects would never end.
+        If an item of the chunk becomes a suspect, returns the items that are still in flight
+        elsewhere. A suspect keeps its flight until it has run alone, so two workers that waited
+        for each other's suspects would wait for ever.
         """
         pauses = _pauses()
         while items:
@@ -220,7 +222,7 @@ class ChunkRunner:
                 started, put_off = self._begin(chunk.claim, group)
             finally:
                 self._limits.release(lane, slots - len(started))
-            # This thread would only wait for the last item: it runs it.
+            # This thread runs the last item itself: it would only wait for it.
             own = started.pop() if started and not (items or put_off or elsewhere) else None
             for item in started:
                 future = self._threads[lane].submit(self._run_in_slot, chunk.claim, item)
@@ -234,8 +236,11 @@ class ChunkRunner:
         return elsewhere
 
     def _run_isolated(self, chunk: ActiveChunk, suspects: list[ClaimedItem]) -> None:
-        """Run suspects, those of this chunk and of earlier ones, each alone: what kills the process
-        then is known. Those that fail again come last, because a machine recovers with time."""
+        """Run each suspect alone, so that an item that kills the process is known.
+
+        `suspects` come from earlier leases; those of this chunk follow. A suspect that fails again
+        moves to the end of the line, because a machine recovers with time.
+        """
         waiting = deque([*suspects, *chunk.suspects.values()])
         pauses = _pauses()
         while waiting:
@@ -254,7 +259,7 @@ class ChunkRunner:
         chunk.suspects.pop(item.index, None)
         verdict = self._attempts.run(chunk.claim, item, isolated=True)
         chunk.ended.append(verdict)
-        # A model that still runs has exceeded its time, and blocks the next image.
+        # A model call that still runs has exceeded its limit, and blocks the next image.
         self._watchdog.expect_returned(chunk.claim.job_id, item.index)
         if verdict is Verdict.SUSPECT:
             chunk.suspect(item)
@@ -263,7 +268,7 @@ class ChunkRunner:
     def _begin(
         self, claim: Claim, items: list[ClaimedItem]
     ) -> tuple[list[ClaimedItem], list[ClaimedItem]]:
-        """Begin items; return those that are begun, and those in flight in another worker."""
+        """Begin attempts. Returns the begun items and the items in flight in another worker."""
         reply = self._leases.begin(replace(claim, items=items), [item.index for item in items])
         begun, elsewhere = set(reply.begun), set(reply.elsewhere)
         return (
@@ -304,11 +309,11 @@ class ChunkRunner:
 
 
 def _pauses() -> Iterator[float]:
-    """Pauses between looks at masks that another worker infers, seconds."""
-    pause = MIN_LOOK_S
+    """Seconds between checks of masks that another worker infers: exponential back-off."""
+    pause = MIN_POLL_S
     while True:
         yield pause
-        pause = min(2 * pause, MAX_LOOK_S)
+        pause = min(2 * pause, MAX_POLL_S)
 
 
 def _log(chunk: ActiveChunk, seconds: float) -> None:

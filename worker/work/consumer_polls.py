@@ -1,4 +1,4 @@
-"""Reports the turns of Celery's consumer loop."""
+"""Reports the polls of Celery's consumer loop."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from worker.work.consumption import Consumption
 INTERVAL_S = 1.0
 
 
-def report_turns(app: Celery, consumption: Consumption, lanes: Sequence[Lane]) -> None:
-    """Let the loop that takes Celery's messages of these lanes report its turns to `consumption`.
+def report_polls(app: Celery, consumption: Consumption, lanes: Sequence[Lane]) -> None:
+    """Let Celery's consumer loop, which takes the messages of these lanes, report to `consumption`.
 
-    The timer is one of the loop's own: a loop that is blocked, or that lost its connection and does
-    not get another, reports nothing.
+    The report is a timer of the loop itself. So a loop that is blocked, or that has lost its
+    connection and gets no new one, reports nothing.
     """
 
-    class ConsumerTurns(bootsteps.StartStopStep):
+    class ConsumerPolls(bootsteps.StartStopStep):
         """A part of Celery's consumer."""
 
         def register_with_event_loop(self, _parent: Any, hub: Any) -> None:
-            """Called with each new connection. Celery cancels the timer when that one is lost."""
-            hub.call_repeatedly(INTERVAL_S, consumption.turn, *lanes)
+            """Celery calls this for each new connection, and cancels the timer if it is lost."""
+            hub.call_repeatedly(INTERVAL_S, consumption.polled, *lanes)
 
-    app.steps["consumer"].add(ConsumerTurns)
+    app.steps["consumer"].add(ConsumerPolls)

@@ -1,7 +1,7 @@
 """Proof that this worker consumes its lanes, given by the loops that consume.
 
-A heartbeat that a timer sends proves only that the timer runs. The loops report each of their
-turns here, chunks report their progress, and a lane without proof is left out of the heartbeat.
+A heartbeat that a timer sends proves only that the timer runs. The consuming loops report each of
+their polls here, and chunks report their progress. The heartbeat leaves out a lane without proof.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from contextlib import contextmanager
 
 from roadmask.schemas.jobs import Lane
 
-TURN_S = 15.0
-"""Longest time between two turns of a loop: it polls every second, and a machine may be busy."""
+MAX_POLL_INTERVAL_S = 15.0
+"""Longest time between two polls of a loop: it polls every second, but a machine may be busy."""
 UNTAKEN_S = 15.0
 """How long messages may wait in a lane while this worker does nothing."""
 
@@ -23,10 +23,10 @@ UNTAKEN_S = 15.0
 class Consumption:
     """The lanes of this worker that are consumed now.
 
-    A lane is consumed if its loop turned lately or is at work on a chunk, its running chunks make
-    progress, and no message waits while the worker is idle. `stall_s` must exceed the longest step
-    of a chunk but the download of a model: `downloaded`, the bytes that have arrived so far, grows
-    meanwhile.
+    A lane is consumed if 3 conditions hold: its loop polled lately or runs a chunk, its running
+    chunks make progress, and no message waits while the worker is idle. `stall_s` must exceed the
+    longest step of a chunk. A model download may take longer, because it counts as progress while
+    `downloaded`, the number of bytes that have arrived, grows.
     """
 
     def __init__(
@@ -41,35 +41,37 @@ class Consumption:
         self._downloaded = downloaded
         self._seen_bytes = 0
         self._lock = threading.Lock()
-        self._turned: dict[Lane, float] = {}
+        self._polled_at: dict[Lane, float] = {}
         self._running: Counter[Lane] = Counter()
-        self._progressed: dict[Lane, float] = {}
+        """Chunks that run now."""
+        self._progressed_at: dict[Lane, float] = {}
         self._untaken_since: dict[Lane, float] = {}
         self.served: tuple[Lane, ...] = tuple(sorted(lanes))
+        """The lanes that this worker was started for."""
 
-    def turn(self, *lanes: Lane) -> None:
-        """A loop that consumes these lanes took a message, or found none."""
+    def polled(self, *lanes: Lane) -> None:
+        """Note that a loop polled these lanes, whether it found a message or not."""
         with self._lock:
-            self._turned.update(dict.fromkeys(lanes, self._clock()))
+            self._polled_at.update(dict.fromkeys(lanes, self._clock()))
 
     def progress(self, lane: Lane) -> None:
-        """A chunk of the lane made a step."""
+        """Note that a chunk of the lane finished a step."""
         with self._lock:
-            self._progressed[lane] = self._clock()
+            self._progressed_at[lane] = self._clock()
 
     @contextmanager
     def chunk(self, lane: Lane) -> Iterator[None]:
-        """A thread works on a message of the lane inside the `with` block."""
+        """Note that a thread runs a chunk of the lane inside the `with` block."""
         with self._lock:
             self._running[lane] += 1
-            self._progressed[lane] = self._clock()
+            self._progressed_at[lane] = self._clock()
             self._untaken_since.clear()
         try:
             yield
         finally:
             with self._lock:
                 self._running[lane] -= 1
-                self._progressed[lane] = self._clock()
+                self._progressed_at[lane] = self._clock()
 
     def see_messages(self, lane: Lane, messages: int) -> None:
         """Note how many messages wait in the lane."""
@@ -84,14 +86,15 @@ class Consumption:
         with self._lock:
             now = self._clock()
             if (arrived := self._downloaded()) != self._seen_bytes:
-                # Chunks of each lane may wait for the model.
+                # Chunks of every lane may wait for the model.
                 self._seen_bytes = arrived
-                self._progressed.update(dict.fromkeys(self.served, now))
+                self._progressed_at.update(dict.fromkeys(self.served, now))
             return [lane for lane in self.served if self._is_consumed(lane, now)]
 
     def _is_consumed(self, lane: Lane, now: float) -> bool:
         is_working = self._running[lane] > 0
-        turned = is_working or now - self._turned.get(lane, -TURN_S) < TURN_S
-        stalled = is_working and now - self._progressed[lane] > self._stall_s
-        untaken = now - self._untaken_since.get(lane, now) > UNTAKEN_S
-        return turned and not stalled and not untaken
+        since_poll_s = now - self._polled_at.get(lane, -MAX_POLL_INTERVAL_S)
+        is_polled = is_working or since_poll_s < MAX_POLL_INTERVAL_S
+        is_stalled = is_working and now - self._progressed_at[lane] > self._stall_s
+        is_untaken = now - self._untaken_since.get(lane, now) > UNTAKEN_S
+        return is_polled and not is_stalled and not is_untaken

@@ -1,9 +1,9 @@
 """Threads that consume only the interactive lane.
 
 A large batch job occupies all threads of Celery's pool for as long as their chunks last. These
-threads claim an interactive image at once. They pop a message and keep no trace of it in Redis: if
-their process dies before the claim, the reconciler finds the job without a lease and sends another
-one, long before Celery would bring back a message that was not acknowledged.
+threads claim an interactive image at once. They pop a message without acknowledgement. If their
+process dies before the claim, the reconciler finds the job without a lease and sends another
+message, long before Celery's visibility timeout would restore an unacknowledged one.
 """
 
 from __future__ import annotations
@@ -47,6 +47,6 @@ class InteractiveConsumer:
 
     def _consume(self) -> None:
         while not self._stopping.is_set():
-            self._consumption.turn(Lane.INTERACTIVE)
+            self._consumption.polled(Lane.INTERACTIVE)
             if job_id := self._queue.take(Lane.INTERACTIVE, POLL_S):
                 run_chunk(self._chunks, self._consumption, job_id, Lane.INTERACTIVE)

@@ -13,10 +13,10 @@ from roadmask.schemas.jobs import Lane
 class LaneLimits:
     """Up to `size` items in progress in each lane, or one suspect beside the interactive lane.
 
-    Lanes have separate slots, so that a flood of batch items cannot block interactive ones. Slots
-    are handed out in groups of up to `group` to save Redis calls: a thread makes one call for its
-    group. While a suspect runs, no batch item does, so that few others are lost with it if the
-    process dies; interactive images do not wait for suspects.
+    Lanes have separate slots, so that a flood of batch items cannot block interactive ones. A
+    thread waits for `group` free slots, and begins as many items with one call to Redis. While a
+    suspect runs, no batch item does, so that a crash costs few other items. Interactive images do
+    not wait for suspects.
     """
 
     def __init__(self, size: int, group: int = 1) -> None:

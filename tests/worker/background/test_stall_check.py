@@ -36,10 +36,10 @@ class Worker:
             lambda: self.now,
         )
 
-    def run(self, seconds: float, *turning: Lane) -> None:
+    def run(self, seconds: float, *polled: Lane) -> None:
         end = self.now + seconds
         while self.now < end and not self.aborts:
-            self.consumption.turn(*turning)
+            self.consumption.polled(*polled)
             self.check.check()
             self.now += CHECK_S
 
@@ -56,7 +56,7 @@ def without_redis(settings: Settings) -> Iterator[Worker]:
         yield Worker(JobQueue(redis, settings))
 
 
-def test_a_loop_that_stops_turning_ends_the_worker(worker: Worker) -> None:
+def test_a_loop_that_stops_polling_ends_the_worker(worker: Worker) -> None:
     worker.run(10 * PATIENCE_S, *Lane)
     assert worker.aborts == []
     worker.run(PATIENCE_S, Lane.INTERACTIVE)
@@ -72,7 +72,7 @@ def test_a_chunk_without_progress_ends_the_worker(worker: Worker) -> None:
     assert worker.aborts == ["The worker does not consume the lane batch"]
 
 
-def test_a_loop_that_turns_again_is_forgiven(worker: Worker) -> None:
+def test_a_loop_that_polls_again_is_forgiven(worker: Worker) -> None:
     for _ in range(5):
         worker.run(PATIENCE_S, *Lane)
         worker.run(PATIENCE_S, Lane.BATCH)
@@ -92,7 +92,7 @@ def test_a_worker_that_has_not_begun_to_consume_is_left_alone(worker: Worker) ->
 
 
 def test_an_outage_of_redis_ends_no_worker(without_redis: Worker) -> None:
-    without_redis.consumption.turn(*Lane)
+    without_redis.consumption.polled(*Lane)
     with pytest.raises(RecordsUnavailable):
         without_redis.check.check()
     without_redis.now += 10 * PATIENCE_S

@@ -49,7 +49,7 @@ def settings(settings: Settings) -> Settings:
 
 @contextmanager
 def watched(limit_s: float) -> Iterator[tuple[Watch, subprocess.Popen[bytes]]]:
-    """A process with one call in hand, and the watch on it."""
+    """A process with one call in flight, and the watch on it."""
     with memory_file() as file:
         table = InFlightTable(file.fileno())
         command = [sys.executable, "-c", BEATING, str(file.fileno()), str(limit_s)]
@@ -95,7 +95,7 @@ def test_a_call_that_hangs_is_ended_and_its_image_is_named(
         said = poll(watch, process, PATIENCE_S)
         watch.kill()
         assert process.wait(PATIENCE_S) == -signal.SIGKILL
-    assert "Decoding has hung for more than 0.5 s; it is killed" in said
+    assert "Decoding has hung for more than 0.5 s; the worker is killed" in said
     assert "a (job j, item 3; Decoding)" in said
 
 
@@ -133,7 +133,7 @@ def test_after_a_kill_bystanders_pay_no_attempt_and_no_lease_is_waited_for(
     # Images that were being decoded are suspects too, and those that waited are not.
     assert 1 <= len(suspects) <= 8
     log = victim.log.read_text()
-    assert "the worker has died, with these images in hand" in log
+    assert "the worker has died, with these images in flight" in log
     assert any(f"(job {job_id}, item {item.index}; Inference)" in log for item in suspects)
     launch()
     wait_until(lambda: service.job(job_id).state is JobState.SUCCEEDED)
@@ -148,7 +148,7 @@ def test_a_hang_that_holds_pythons_lock_is_ended_and_named(
     assert worker.process.wait(PATIENCE_S) == -signal.SIGKILL
     assert time.monotonic() - start > 1.0
     log = worker.log.read_text()
-    assert "Inference has hung for more than 1 s; it is killed" in log
+    assert "Inference has hung for more than 1 s; the worker is killed" in log
     assert f"(job {job_id}, item 0; Inference)" in log
     wait_until(lambda: service.job(job_id).counts.running == 0)
     assert service.items(job_id)[0].attempts == 1

@@ -6,7 +6,7 @@ import pytest
 
 from roadmask.schemas.jobs import Lane
 from tests.harness.clock import Clock
-from worker.work.consumption import TURN_S, UNTAKEN_S, Consumption
+from worker.work.consumption import MAX_POLL_INTERVAL_S, UNTAKEN_S, Consumption
 
 BATCH, INTERACTIVE = Lane.BATCH, Lane.INTERACTIVE
 STALL_S = 60.0
@@ -22,27 +22,27 @@ def consumption(clock: Clock) -> Consumption:
     return Consumption((INTERACTIVE, BATCH), STALL_S, clock=clock)
 
 
-def test_nothing_is_consumed_before_a_loop_turns(consumption: Consumption) -> None:
+def test_nothing_is_consumed_before_a_loop_polls(consumption: Consumption) -> None:
     assert consumption.lanes() == []
-    consumption.turn(BATCH)
+    consumption.polled(BATCH)
     assert consumption.lanes() == [BATCH]
-    consumption.turn(INTERACTIVE)
+    consumption.polled(INTERACTIVE)
     assert consumption.lanes() == [BATCH, INTERACTIVE]
 
 
 def test_a_loop_that_stands_still_loses_its_lanes(consumption: Consumption, clock: Clock) -> None:
-    consumption.turn(INTERACTIVE, BATCH)
-    clock.now += TURN_S
-    consumption.turn(INTERACTIVE)
+    consumption.polled(INTERACTIVE, BATCH)
+    clock.now += MAX_POLL_INTERVAL_S
+    consumption.polled(INTERACTIVE)
     assert consumption.lanes() == [INTERACTIVE]
 
 
 def test_a_loop_that_works_on_a_chunk_itself_keeps_its_lane(
     consumption: Consumption, clock: Clock
 ) -> None:
-    consumption.turn(INTERACTIVE)
+    consumption.polled(INTERACTIVE)
     with consumption.chunk(INTERACTIVE):
-        clock.now += TURN_S
+        clock.now += MAX_POLL_INTERVAL_S
         assert consumption.lanes() == [INTERACTIVE]
     assert consumption.lanes() == []
 
@@ -63,7 +63,7 @@ def test_a_chunk_without_progress_stalls_its_lane(consumption: Consumption, cloc
         clock.now += STALL_S
         consumption.progress(BATCH)
         clock.now += STALL_S
-        consumption.turn(INTERACTIVE, BATCH)
+        consumption.polled(INTERACTIVE, BATCH)
         assert consumption.lanes() == [BATCH, INTERACTIVE]
         clock.now += 1
         assert consumption.lanes() == [INTERACTIVE]
@@ -75,7 +75,7 @@ def test_messages_that_an_idle_worker_does_not_take_lose_the_lane(
 ) -> None:
     def look(messages: int) -> list[Lane]:
         clock.now += 1
-        consumption.turn(INTERACTIVE, BATCH)
+        consumption.polled(INTERACTIVE, BATCH)
         consumption.see_messages(BATCH, messages)
         return consumption.lanes()
 
