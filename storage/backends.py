@@ -1,4 +1,4 @@
-"""Builds the parts of storage from the settings. Nothing connects before it is needed."""
+"""Builds the parts of storage from the settings. Connections are opened when they are needed."""
 
 from __future__ import annotations
 
@@ -147,6 +147,6 @@ class StorageBackends:
 
 
 def open_watcher(settings: Settings, store: ObjectStore) -> JobWatcher:
-    """Build the async reader of jobs, on a Redis client of its own."""
+    """Build the async reader of jobs, with a Redis client of its own."""
     redis = connect_async_redis(settings)
     return JobWatcher(redis, store, StatusReader(redis), EventReader(redis))

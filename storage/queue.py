@@ -1,7 +1,7 @@
 """The queue: Celery's messages, which wake workers. The work itself is in the job records.
 
-Messages are written here, and not by Celery's client: it takes longer for one than Redis for all
-that a job needs, and a client waits for it.
+Messages are encoded here instead of by Celery's client, which takes longer for one message than
+Redis takes to accept the job. The client of the API waits for both.
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ def celery_config(settings: Settings) -> dict[str, Any]:
 
 
 def _broker_url(redis_url: str) -> str:
-    """The address of Redis as kombu writes it, with all that redis-py reads in it.
+    """The URL of Redis in kombu's form, with every part that redis-py reads from `redis_url`.
 
-    kombu splits an address at semicolons, which a password may have, and takes any certificate
-    unless the address says otherwise.
+    kombu splits a URL at semicolons, which a password may contain, and by default accepts any
+    certificate.
     """
     known: dict[str, Any] = parse_url(redis_url)  # type: ignore[no-untyped-call]
     user, password = (quote(known.get(part, ""), safe="") for part in ("username", "password"))
@@ -102,11 +102,11 @@ def _broker_url(redis_url: str) -> str:
     if path := known.get("path"):
         return f"redis+socket://{login}{quote(path)}?virtual_host={known.get('db', 0)}"
     host, port = quote(known["host"], safe=":"), known.get("port", 6379)
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if "connection_class" not in known:
-        return f"redis://{login}{place}/{known.get('db', 0)}"
+        return f"redis://{login}{netloc}/{known.get('db', 0)}"
     tls = {name: value for name, value in known.items() if name.startswith("ssl_")}
-    return f"rediss://{login}{place}/{known.get('db', 0)}?" + urlencode(
+    return f"rediss://{login}{netloc}/{known.get('db', 0)}?" + urlencode(
         {"ssl_cert_reqs": "required"} | tls
     )
 
@@ -139,22 +139,22 @@ def encode_message(job_id: str, lane: Lane) -> bytes:
 
 
 def decode_message(message: bytes) -> str:
-    """The job that a message is about. Raises `ValueError` for a message of another kind."""
+    """The id of the job in a message. Raises `ValueError` for a message of another kind."""
     try:
         fields = json.loads(message)
         task, kind, body = fields["headers"]["task"], fields["content-type"], fields["body"]
         if (task, kind) != (TASK, JSON):
-            raise ValueError(f"it is of the task {task}, as {kind}")
+            raise ValueError(f"its task is {task}, and its content type is {kind}")
         if fields["properties"].get("body_encoding") == "base64":
             body = base64.b64decode(body)
         (job_id, *_), *_ = json.loads(body)
         return str(job_id)
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"it has another form: {error!r}") from None
+        raise ValueError(f"it is malformed: {error!r}") from None
 
 
 class JobQueue:
-    """Sends, takes and counts messages. All raise `RecordsUnavailable` without Redis."""
+    """Sends, takes and counts messages. Its methods raise `RecordsUnavailable` without Redis."""
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis: Any = redis
@@ -169,9 +169,9 @@ class JobQueue:
 
     @records_guard()
     def take(self, lane: Lane, seconds: float) -> str | None:
-        """The job of the oldest message, which leaves the lane; None if none comes in `seconds`.
+        """Pop the oldest message and return its job; None if none arrives in `seconds`.
 
-        A message that nobody can read is dropped: it would come back for ever.
+        A malformed message is dropped.
         """
         popped = self._redis.brpop([lane_key(lane)], timeout=seconds)
         if popped is None:
@@ -183,7 +183,7 @@ class JobQueue:
             return None
 
     def check(self) -> None:
-        """Connect to the broker as Celery does. Raises what Redis or the network says."""
+        """Connect to the broker as Celery does. Raises the errors of redis-py."""
         from celery import Celery
 
         app = Celery("roadmask", set_as_current=False, fixups=[])

@@ -12,18 +12,18 @@ log = logging.getLogger(__name__)
 
 
 def text(reply: object, errors: str = "strict") -> str:
-    """Decode a reply. The types of redis-py leave open whether it was decoded already."""
+    """Decode a reply; a decoded one stays. The types of redis-py do not distinguish the two."""
     return reply.decode(errors=errors) if isinstance(reply, bytes) else str(reply)
 
 
 def texts(replies: Iterable[object]) -> list[str]:
-    """Decode members of a key that many share. One that is no UTF-8 must not hide the others: it
-    becomes a text that is no id."""
+    """Decode the members of a shared key. Invalid UTF-8 is replaced, so that one damaged member
+    does not hide the others: it decodes to a text that is no id."""
     return [text(reply, errors="replace") for reply in replies]
 
 
 def count(reply: object) -> int:
-    """Decode a count; 0 for a missing or a damaged one, which must not hide the others."""
+    """Decode a count; 0 if it is missing or damaged, so that it does not hide other counts."""
     digits = text(reply, errors="replace")
     return int(digits) if digits.isascii() and digits.isdigit() else 0
 
@@ -40,14 +40,14 @@ def is_utf8(reply: bytes) -> bool:
 def known_ids(
     redis: Redis, key: str, members: Sequence[bytes], is_id: Callable[[bytes], bool]
 ) -> list[str]:
-    """Decode those members of a sorted set that are ids, and remove the others from it.
+    """Decode the members of a sorted set that are ids, and remove all other members from the set.
 
-    Nothing else would ever remove them, and each reader of the set would meet them again.
+    Nothing else would ever remove them, and every reader of the set would read them again.
     """
-    noise = [member for member in members if not is_id(member)]
-    if noise:
-        log.error("removed from %s, for it is no id: %s", key, noise[:9])
-        redis.zrem(key, *noise)
+    invalid = [member for member in members if not is_id(member)]
+    if invalid:
+        log.error("removed from %s, because these are no ids: %s", key, invalid[:9])
+        redis.zrem(key, *invalid)
     return [text(member) for member in members if is_id(member)]
 
 

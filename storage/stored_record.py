@@ -1,7 +1,7 @@
 """Stored records: JSON that another version may have written, and that a disk may have damaged.
 
-Readers ignore unknown fields and use the default of a missing new one, so a record of a newer
-version can be read as long as it has the fields that this version needs.
+Readers ignore unknown fields, and give missing fields their defaults. So this version can read a
+record of any other version that has the required fields.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EncodableText = Annotated[str, AfterValidator(_encodable)]
 """A text that can be written as UTF-8."""
 
 FORMAT = 1
-"""What a record carries as `record_format`. It grows when an older reader would misunderstand."""
+"""`record_format` of new records. It grows when an older version would misread a record."""
 
 
 def read_record(store: ObjectStore, key: str, kind: TypeAdapter[T]) -> T:

@@ -1,4 +1,4 @@
-"""An API key: its record, and the secret text of which the record has the hash."""
+"""An API key: its record, which holds the hash of the secret text."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Scope(StrEnum):
     """What a key may do."""
 
     SUBMIT = "submit"
-    """Upload, create, change and delete what is its own."""
+    """Upload, create, change and delete objects that the key owns."""
     READ = "read"
-    """Read what is its own, and what is shared."""
+    """Read objects that the key owns, and shared ones."""
     ADMIN = "admin"
-    """Everything, with what belongs to other keys."""
+    """Do everything, also with objects of other keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class ApiKey:
     id: str
     name: str
     sha256: Annotated[str, StringConstraints(pattern=SHA256)]
-    """Of the key's text, hex. The text itself is kept nowhere."""
+    """SHA-256 of the key's text, hex. The text itself is not stored."""
     scopes: tuple[Scope, ...]
     created_ms: int
     expires_ms: int | None = None
@@ -50,19 +50,19 @@ class ApiKey:
     quota_items: int | None = None
     """Images in jobs per day (UTC)."""
     quota_bytes: int | None = None
-    """Bytes of its uploads that are stored."""
+    """Bytes of uploads that the key may store."""
     revoked_ms: int | None = None
 
     def opens_with(self, text: str) -> bool:
-        """Whether this is the text of the key, in time independent of where they differ."""
+        """Whether this is the text of the key. The comparison takes constant time."""
         return hmac.compare_digest(sha256_of(text.encode()), self.sha256)
 
     def is_expired(self) -> bool:
-        """Whether its time is over."""
+        """Whether the key has expired."""
         return self.expires_ms is not None and time.time() * 1000 >= self.expires_ms
 
     def to_json(self) -> bytes:
-        """The record, without the revocation, which is an object of its own."""
+        """The stored record. The revocation is a separate object."""
         fields = asdict(self) | {"record_format": FORMAT}
         del fields["revoked_ms"]
         return json.dumps(fields).encode()

@@ -1,7 +1,7 @@
-"""All API keys: in the object store, with a revision in Redis that changes with them.
+"""All API keys, in the object store, with a revision in Redis that changes with every change.
 
-The records outlive an emptied Redis. A key's record never changes; its revocation is a second
-object, so that no two processes write the same one.
+The records outlive an emptied Redis. The record of a key never changes, and its revocation is a
+second object. So no two processes write the same object.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REVISION = "rm:keys"
 REVOKED = ".revoked.json"
 _RECORD = re.compile(rf"{API_KEYS}({KEY_ID})(\.json|{re.escape(REVOKED)})")
 CHECK_S = 0.2
-"""Age of what a process knows of the keys, seconds: a change is waited for that long."""
+"""Longest time until a process checks the revision again, seconds."""
 THREADS = 8
 
 
@@ -75,9 +75,9 @@ class ApiKeys:
         return key, text
 
     def list(self) -> list[ApiKey]:
-        """All keys with the revoked ones, the oldest first.
+        """All keys, including revoked ones, the oldest first.
 
-        An object of another name is no key: it must not close a service that has no keys.
+        Objects with other names are ignored: with any key, the service refuses anonymous clients.
         """
         found = [
             match.groups() for match in map(_RECORD.fullmatch, self._store.keys(API_KEYS)) if match
@@ -99,7 +99,7 @@ class ApiKeys:
         raise NotFound(f"There is no key {name!r} in use. `roadmask keys list` shows all.")
 
     def _read(self, key_id: str, is_revoked: bool) -> ApiKey:
-        """Read a key. One that cannot be read opens nothing, and still counts as a key."""
+        """Read a key. A damaged record counts as a key that no text opens."""
         name = f"{API_KEYS}{key_id}.json"
         try:
             key = ApiKey.from_json(key_id, self._store.get(name))
@@ -118,5 +118,5 @@ class ApiKeys:
         # Without Redis, processes notice the change when they read the keys again.
         with suppress(RecordsUnavailable), records_guard():
             self._redis.set(REVISION, uuid4().hex)
-        # When the caller goes on, every process knows of the change.
+        # Every process notices the change before the caller goes on.
         time.sleep(2 * CHECK_S)

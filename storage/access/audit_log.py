@@ -1,6 +1,6 @@
-"""The audit log: who created, read in bulk, deleted or promoted what.
+"""The audit log: who created, exported, deleted or promoted what.
 
-Entries are in a stream of Redis first, and the reconciler moves them to the object store.
+Entries first go to a Redis stream. The reconciler moves them to the object store.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from storage.redis_text import mapping, text
 
 STREAM = "rm:audit"
 MAX_ENTRIES = 100_000
-"""Entries in the stream, for the case that no worker runs."""
+"""Most entries in the stream, in case no worker runs and moves them."""
 PART = 1000
+"""Entries in one object."""
 AGE_MS = 60_000
-"""Age at which an entry is moved to the object store."""
+"""Age at which an entry is moved to the object store, ms."""
 
 Entry = dict[str, str]
 
@@ -49,7 +50,7 @@ class AuditLog:
         self._redis.xadd(STREAM, dict(entry), maxlen=MAX_ENTRIES, approximate=True)
 
     def add_by_operator(self, action: str, subject: str) -> None:
-        """Add what the user of this machine did on the store itself; nothing without Redis."""
+        """Add an action of the user of this machine on the store. Does nothing without Redis."""
         entry = {"key": f"operator {_user()}", "action": action, "path": subject}
         with suppress(RecordsUnavailable):
             self.add(entry)
@@ -63,7 +64,7 @@ class AuditLog:
             lines = [json.dumps(_entry(*entry)) for entry in entries]
             first, last = text(entries[0][0]), text(entries[-1][0])
             day = datetime.fromtimestamp(int(first.partition("-")[0]) / 1000, UTC)
-            # A leader that was paused may have read fewer entries than were moved meanwhile.
+            # A key with both ids, because a leader that was paused may write a shorter part later.
             key = f"{AUDIT}{day:%Y-%m-%d}/{first}-{last}.jsonl"
             self._store.put(key, "\n".join(lines).encode(), JSONL)
             self._redis.xtrim(STREAM, minid=_after(last), approximate=False)
@@ -71,9 +72,9 @@ class AuditLog:
         return moved
 
     def list(self) -> Iterator[Entry]:
-        """All entries that can be read, the oldest first."""
+        """All readable entries, the oldest first."""
         for _, parts in groupby(self._store.keys(AUDIT), _first):
-            # Of those that begin with the same entry, the longest has all entries of the others.
+            # Of parts with the same first entry, the longest has all entries of the others.
             key = max(parts, key=_last)
             yield from _stored_entries(key, self._store.get(key))
         with records_guard():
@@ -82,7 +83,7 @@ class AuditLog:
 
 
 def _first(key: str) -> list[str]:
-    """The id of the first entry in a part. Earlier versions had no other id in its key."""
+    """The id of the first entry in a part. Keys of earlier versions have only this id."""
     return _ids(key)[:2]
 
 
@@ -100,11 +101,11 @@ def _stored_entries(key: str, part: bytes) -> Iterator[Entry]:
         try:
             yield {name: str(value) for name, value in json.loads(line).items()}
         except (ValueError, AttributeError, RecursionError):
-            log.error("%s: line %d cannot be read, and is left out", key, number)
+            log.error("%s: line %d is unreadable and skipped", key, number)
 
 
 def _user() -> str:
-    """The user of this process; its number where the machine has no name for it."""
+    """The name of the user of this process, or else the user id."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -67,7 +67,7 @@ def create(
         quota_bytes=_bytes(quota_bytes),
         expires_ms=_moment(expires),
     )
-    # The text first: nothing that comes later may lose it.
+    # The text is printed first, because an error in a later step must not lose it.
     click.echo(json.dumps({"id": key.id, "name": name, "key": text}) if as_json else text)
     if not as_json:
         click.echo("Keep it now: it is not shown again.", err=True)
@@ -140,7 +140,7 @@ def _bytes(text: str | None) -> int | None:
 
 
 def _moment(text: str | None) -> int | None:
-    """Milliseconds since 1970."""
+    """Parse the option `--expires` into milliseconds since 1970."""
     if text is None:
         return None
     now = wall_ms()

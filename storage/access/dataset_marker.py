@@ -1,4 +1,4 @@
-"""The marker of a dataset, which has its owner and its readers."""
+"""The marker of a dataset: an object that names its owner and its readers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ UNREADABLE = "unreadable"
 
 @dataclass(frozen=True, slots=True)
 class DatasetMarker:
-    """Whose a dataset is."""
+    """The owner and the readers of a dataset."""
 
     owner: EncodableText
     shared: bool = False
     """Whether every key may read it."""
     name: EncodableText | None = None
-    """Name of the dataset; None in older markers, whose keys have it."""
+    """Name of the dataset; None in older markers, whose object keys contain the name."""
     readers: tuple[EncodableText, ...] = ()
-    """Other keys that may read it."""
+    """Ids of other keys that may read it."""
 
     def is_read_by(self, caller: Caller) -> bool:
         """Whether the caller may read it."""
@@ -32,7 +32,7 @@ class DatasetMarker:
 
     @property
     def audience(self) -> tuple[str | None, ...]:
-        """The owners in whose spaces its images are listed; None: in that of all."""
+        """The owners whose lists include its images; None stands for all owners."""
         return (None,) if self.shared else (self.owner, *self.readers)
 
 
@@ -45,5 +45,5 @@ def parse_marker(marker: bytes, key: str) -> DatasetMarker:
 
 
 def stem_of(marker: str) -> str:
-    """What the key of a dataset's marker has of its name."""
+    """The part of a marker's key that stands for the name of its dataset."""
     return marker.removeprefix(DATASETS).removesuffix(".json")

@@ -1,4 +1,4 @@
-"""Sharing of jobs: in the record in Redis, and in an object of its own for an emptied Redis."""
+"""Sharing of jobs: a field of the record in Redis, and an object that survives an emptied Redis."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from storage.objects.store import ObjectStore
 from storage.redis_text import text
 
 READERS = "readers"
-"""Field of a job's record."""
+"""Field of a job's record, and member of the object."""
 
 
 class JobSharing:
-    """Who reads a job. Every method raises `RecordsUnavailable` and `StoreUnavailable`."""
+    """The readers of jobs. Every method raises `RecordsUnavailable` and `StoreUnavailable`."""
 
     def __init__(self, redis: Redis, store: ObjectStore) -> None:
         self._redis: Any = redis
         self._store = store
 
     def readers(self, caller: Caller, job_id: str) -> Readers:
-        """The readers of a job of the caller. Raises as `share`."""
+        """The readers of a job of the caller. Raises like `share`."""
         with records_guard():
             exists, owner, readers = _parse(
                 self._redis.hmget(job_key(job_id), "state", "owner", READERS)
@@ -50,7 +50,7 @@ class JobSharing:
         of no key.
         """
         self.readers(caller, job_id)
-        # The store is first: what Redis grants, an emptied one grants again.
+        # The store comes first, so that a rebuilt Redis grants everything that this one does.
         self._store.put(_key(job_id), json.dumps({READERS: str(readers)}).encode(), JSON)
         with records_guard(), self._redis.pipeline() as pipe:
             while True:
@@ -66,7 +66,7 @@ class JobSharing:
 
 
 def visible_jobs(redis: Any, job_ids: list[str], caller: Caller) -> list[str]:
-    """Those of these jobs that the caller may read. Raises the errors of redis-py."""
+    """Filter the jobs that the caller may read. Raises the errors of redis-py."""
     if caller.sees_all:
         return job_ids
     with redis.pipeline(transaction=False) as pipe:
@@ -81,7 +81,7 @@ def visible_jobs(redis: Any, job_ids: list[str], caller: Caller) -> list[str]:
 
 
 def stored_readers(store: ObjectStore, job_id: str) -> Readers:
-    """The readers of a job as the store has them. Raises `StoreUnavailable`."""
+    """The readers of a job in the object store. Raises `StoreUnavailable`."""
     try:
         return Readers.parse(str(json.loads(store.get(_key(job_id)))[READERS]))
     except (ObjectNotFound, ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""How much of its rate and of its quota of images a key has used."""
+"""Usage of API keys: requests per minute, and images per day."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ ITEMS = "rm:quota:items:"
 """Prefix, per day (UTC): hash from a key to its images in jobs; expires."""
 MINUTE = 60
 KEPT_S = 2 * 24 * 3600
+"""Time to live of the counter of a day, seconds."""
 BATCH = 1000
-"""Images that a new job takes of its quota at once."""
-ANY_NUMBER = 2**53
+"""Images that a new job reserves in one call."""
+UNLIMITED = 2**53
+"""A quota that no key reaches."""
 
 T = TypeVar("T")
 
@@ -41,7 +43,7 @@ class RateWindow(NamedTuple):
 
     @property
     def is_over(self) -> bool:
-        """Whether this request is beyond the limit."""
+        """Whether this request exceeds the limit."""
         return self.used > self.limit
 
     def headers(self) -> dict[str, str]:
@@ -64,7 +66,7 @@ def rate_window(limit: int, used: int) -> RateWindow:
 
 
 class ItemReservation:
-    """The images of a new job, held of the day's quota until the job is accepted or refused."""
+    """The images of a new job, reserved from the day's quota until it is accepted or refused."""
 
     def __init__(self, redis: Redis, caller: Caller, known_key: str | None) -> None:
         self._redis: Any = redis
@@ -75,7 +77,7 @@ class ItemReservation:
         self._held = 0
 
     def taking(self, items: Iterable[T]) -> Iterator[T]:
-        """The items, held before they are yielded. Raises `QuotaExceeded` beyond the quota."""
+        """Yield the items, and reserve each batch first. Raises `QuotaExceeded`."""
         if self._quota is None:
             yield from items
             return
@@ -87,13 +89,13 @@ class ItemReservation:
     def count(self) -> None:
         """Count the images of the accepted job as used."""
         if self._held:
-            # The job is accepted, whatever happens to its counter.
+            # The job is accepted, even if it cannot be counted.
             with suppress(RecordsUnavailable), records_guard():
                 self._holds.count(self._hold, self._held, KEPT_S)
             self._held = 0
 
     def drop(self) -> None:
-        """Give back what is held and was not counted."""
+        """Release the reserved images that were not counted."""
         if self._held:
             with suppress(RecordsUnavailable), records_guard():
                 self._holds.drop(self._hold)
@@ -102,8 +104,8 @@ class ItemReservation:
         with records_guard():
             taken, used = self._holds.take(self._hold, amount, quota)
             if not taken and self._known_key and self._redis.exists(self._known_key):
-                # The repetition of an accepted request: it goes on to its job.
-                taken, _ = self._holds.take(self._hold, amount, ANY_NUMBER)
+                # The request repeats an accepted one, and gets the job of that request.
+                taken, _ = self._holds.take(self._hold, amount, UNLIMITED)
         if not taken:
             raise QuotaExceeded(
                 f"This key has {quota:,} images a day, and {used:,} are used. More come at "
@@ -113,16 +115,16 @@ class ItemReservation:
 
 
 class KeyUsage:
-    """The counters of keys in Redis. They begin again at 0 when Redis is emptied."""
+    """The counters of keys in Redis. They start again at 0 when Redis is emptied."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     @contextmanager
     def reserve(self, caller: Caller, idempotency_key: str | None) -> Iterator[ItemReservation]:
-        """A reservation for a new job. What is not counted in the block is given back after it.
+        """A reservation for a new job. Images that the `with` block does not count are released.
 
-        A request whose Idempotency-Key created a job before may pass the quota.
+        A request whose Idempotency-Key created a job before may exceed the quota.
         """
         known_key = idempotency_key and key_of(idempotency_key, caller.owner)
         reservation = ItemReservation(self._redis, caller, known_key)

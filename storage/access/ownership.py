@@ -1,8 +1,8 @@
 """Owners of datasets and uploads, and the bytes that each owner stores.
 
-The object store has a marker for each, which is written before the thing itself, and Redis has an
-index of the markers. What has no owner is shared by all: it was made without keys, or its owner
-shared it.
+The object store has a marker for each owned dataset and upload, which is written before the dataset
+or the upload itself. Redis has an index of the markers. A dataset or upload without an owner is
+shared by all keys: it was made without keys, or its owner shared it.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from storage.stored_record import FORMAT, EncodableText, read_record
 
 Kind = Literal["images", "truths"]
 DATASET_OWNERS = "rm:datasets"
-"""Hash from a dataset with an owner to its marker (JSON). If that cannot be read, the name may be
-unknown: then its field is the stem of the marker's key."""
+"""Hash from the name of an owned dataset to its marker (JSON). If the marker is unreadable, the
+name may be unknown, and the stem of the marker's key stands for it."""
 OWNED_UPLOADS = "rm:uploads:owned"
-"""Hash from an upload (`kind/sha256`) that has owners to their number."""
+"""Hash from an owned upload (`kind/sha256`) to the number of its owners."""
 UPLOADS_OF = "rm:uploads:of:"
 """Prefix, per owner: hash from an upload to its size in bytes."""
 UPLOAD_NAMES = "rm:uploads:names:"
@@ -52,8 +52,8 @@ UPLOAD_NAMES = "rm:uploads:names:"
 USAGE = "rm:usage"
 """Hash from an owner to the bytes of its uploads."""
 _INDEX = """
--- Note that an owner has an upload. KEYS: its uploads, the names of their files, the uploads with
--- owners, the bytes of owners, the holds of this one. ARGV: owner, upload, bytes, filename or ''.
+-- Note that an owner has an upload. KEYS: uploads of the owner, their filenames, all owned uploads,
+-- bytes by owner, quota holds of the owner. ARGV: owner, upload, bytes, filename or ''.
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
 end
@@ -64,12 +64,12 @@ end
 redis.call('HDEL', KEYS[5], ARGV[2])
 """
 _FORGET = """
--- Forget that an owner has an upload. KEYS: the first four above. ARGV: owner, upload.
+-- Forget that an owner has an upload. KEYS: the first 4 of the script above. ARGV: owner, upload.
 redis.call('HDEL', KEYS[2], ARGV[2])
 local size = redis.call('HGET', KEYS[1], ARGV[2])
 if size then
   redis.call('HDEL', KEYS[1], ARGV[2])
-  -- A damaged number of bytes must not keep the upload from being forgotten.
+  -- `pcall`, because a damaged counter must not stop the removal.
   redis.pcall('HINCRBY', KEYS[4], ARGV[1], string.format('%.0f', 0 - size))
   if redis.call('HINCRBY', KEYS[3], ARGV[2], -1) <= 0 then
     redis.call('HDEL', KEYS[3], ARGV[2])
@@ -82,7 +82,7 @@ _MARKER = re.compile(rf"{OWNERS}[^/]+/(images|truths)/[0-9a-f]{{64}}\.json")
 
 @dataclass(frozen=True, slots=True)
 class UploadFacts:
-    """What the marker of an upload tells of it."""
+    """The content of an upload's marker."""
 
     bytes: Annotated[int, Field(ge=0, le=MAX_INDEX)]
     filename: EncodableText | None = None
@@ -92,7 +92,10 @@ _UPLOAD_FACTS = TypeAdapter(UploadFacts)
 
 
 class Ownership:
-    """Every method raises `RecordsUnavailable` and `StoreUnavailable`."""
+    """Owners by dataset and upload.
+
+    Every method raises `RecordsUnavailable` and `StoreUnavailable`.
+    """
 
     def __init__(self, redis: Redis, store: ObjectStore) -> None:
         self._redis: Any = redis
@@ -104,16 +107,16 @@ class Ownership:
     # Uploads
 
     def visible(self, caller: Caller, kind: Kind, sha256s: Sequence[str]) -> set[str]:
-        """Those of these uploads that the caller may use: its own, and those without an owner."""
+        """Filter the uploads that the caller may use: its own, and those without an owner."""
         if caller.sees_all or not sha256s:
             return set(sha256s)
         fields = [f"{kind}/{sha256}" for sha256 in sha256s]
         with records_guard(), self._redis.pipeline(transaction=False) as pipe:
             pipe.hmget(OWNED_UPLOADS, fields)
             pipe.hmget(f"{UPLOADS_OF}{caller.owner}", fields)
-            owned, own = pipe.execute()
-        found = zip(sha256s, owned, own, strict=True)
-        return {sha256 for sha256, any_, mine in found if any_ is None or mine is not None}
+            owner_counts, own_sizes = pipe.execute()
+        found = zip(sha256s, owner_counts, own_sizes, strict=True)
+        return {sha256 for sha256, owners, own in found if owners is None or own is not None}
 
     def add_upload(
         self, caller: Caller, kind: Kind, sha256: str, size: int, filename: str | None = None
@@ -148,7 +151,7 @@ class Ownership:
             return bool(self._redis.hexists(f"{UPLOADS_OF}{caller.owner}", f"{kind}/{sha256}"))
 
     def filenames(self, caller: Caller, kind: Kind, sha256s: Sequence[str]) -> dict[str, str]:
-        """The names of the files of those uploads of the caller whose names are known."""
+        """The filenames of the caller's uploads by sha256, as far as they are known."""
         if caller.owner is None or not sha256s:
             return {}
         fields = [f"{kind}/{sha256}" for sha256 in sha256s]
@@ -168,7 +171,7 @@ class Ownership:
         return {owner for owner, has in zip(owners, found, strict=True) if has}
 
     def check_alone(self, caller: Caller, sha256: str) -> None:
-        """Raise `DatasetTaken` if an uploaded image does not belong to the caller alone."""
+        """Raise `DatasetTaken` unless the caller is the only owner of an uploaded image."""
         if not caller.sees_all and self.owners_of("images", sha256) != {caller.owner}:
             raise DatasetTaken(
                 "This image was also uploaded by another key, or is shared by all of them. Put it "
@@ -176,33 +179,33 @@ class Ownership:
             )
 
     def forget_upload(self, owner: str | None, kind: Kind, sha256: str) -> None:
-        """Forget that an owner (None: each) has an upload."""
+        """Forget that `owner` has an upload; None: that any owner has it."""
         field = f"{kind}/{sha256}"
-        for one in self.owners_of(kind, sha256) if owner is None else {owner}:
-            self._store.delete(upload_marker_key(one, field))
-            keys = [f"{UPLOADS_OF}{one}", f"{UPLOAD_NAMES}{one}", OWNED_UPLOADS, USAGE]
+        for each in self.owners_of(kind, sha256) if owner is None else {owner}:
+            self._store.delete(upload_marker_key(each, field))
+            keys = [f"{UPLOADS_OF}{each}", f"{UPLOAD_NAMES}{each}", OWNED_UPLOADS, USAGE]
             with records_guard():
-                self._forget_upload(keys=keys, args=[one, field])
+                self._forget_upload(keys=keys, args=[each, field])
 
     def is_lost(self, marker: str) -> bool:
-        """Whether the store lacks the bytes of the upload whose marker has this key."""
+        """Whether the store lacks the bytes of the upload with this marker key."""
         if not _MARKER.fullmatch(marker):
             return False
         _, kind, sha256 = _upload_of(marker)
         return not self._store.exists((image_key if kind == "images" else truth_key)(sha256))
 
     def forget_lost(self, marker: str) -> None:
-        """Forget an upload that is lost, by the key of its marker; one that came back is kept."""
+        """Forget a lost upload by the key of its marker, unless it is uploaded again meanwhile."""
         body, facts = self._store.get(marker), self._facts(marker)
         owner, kind, sha256 = _upload_of(marker)
         self.forget_upload(owner, kind, sha256)
         if not self.is_lost(marker):
-            # It was uploaded again meanwhile, when its owner was known.
+            # It was uploaded again before its owner was forgotten.
             self._store.put(marker, body, JSON)
             self._index(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
 
     def forget_dataset(self, name: str) -> None:
-        """Forget whose an erased dataset was."""
+        """Forget the owner of an erased dataset."""
         self._store.delete(dataset_marker_key(name))
         with records_guard():
             self._redis.hdel(DATASET_OWNERS, name, stem_of(dataset_marker_key(name)))
@@ -233,7 +236,7 @@ class Ownership:
     # Datasets
 
     def visible_datasets(self, caller: Caller, names: Iterable[str]) -> set[str]:
-        """Those of these datasets that the caller may read."""
+        """Filter the datasets that the caller may read."""
         wanted = sorted(set(names))
         if caller.sees_all or not wanted:
             return set(wanted)
@@ -244,7 +247,7 @@ class Ownership:
         }
 
     def dataset(self, name: str) -> DatasetMarker | None:
-        """Whose a dataset is; None for one without an owner."""
+        """The marker of a dataset; None for a dataset without an owner."""
         return self._markers([name])[0]
 
     def _markers(self, names: list[str]) -> list[DatasetMarker | None]:
@@ -252,13 +255,11 @@ class Ownership:
         with records_guard():
             found = self._redis.hmget(DATASET_OWNERS, [*names, *stems])
         pairs = zip(found[: len(names)], found[len(names) :], strict=True)
-        return [
-            parse_marker(marker or lost, DATASET_OWNERS) if marker or lost else None
-            for marker, lost in pairs
-        ]
+        markers = [by_name or by_stem for by_name, by_stem in pairs]
+        return [parse_marker(found, DATASET_OWNERS) if found else None for found in markers]
 
     def claim_dataset(self, caller: Caller, name: str, *, is_new: bool) -> None:
-        """Check that the caller may write to a dataset, which becomes its own if it `is_new`.
+        """Check that the caller may write to a dataset. The caller becomes the owner of a new one.
 
         Raises `DatasetTaken`.
         """
@@ -268,8 +269,8 @@ class Ownership:
             self._write(name, marker)
         owner = marker.owner if marker else None
         if not caller.sees_all and owner != caller.owner:
-            whose = "is shared by all keys" if owner is None else "belongs to another key"
-            raise DatasetTaken(f"The dataset {name!r} {whose}. Choose another name.")
+            why = "is shared by all keys" if owner is None else "belongs to another key"
+            raise DatasetTaken(f"The dataset {name!r} {why}. Choose another name.")
 
     def _write(self, name: str, marker: DatasetMarker) -> None:
         fields = asdict(replace(marker, name=name)) | {"record_format": FORMAT}
@@ -279,24 +280,24 @@ class Ownership:
             self._redis.hset(DATASET_OWNERS, name, body)
 
     def share_dataset(self, name: str, marker: DatasetMarker, readers: Readers) -> DatasetMarker:
-        """Let these keys, and no others, read a dataset beside its owner."""
+        """Let only these keys and the owner read a dataset."""
         keys = tuple(key for key in readers.keys if key != marker.owner)
         shared = replace(marker, shared=readers.everyone, readers=keys)
         self._write(name, shared)
         return shared
 
     def audience(self, dataset: str) -> tuple[str | None, ...]:
-        """The owners in whose spaces the images of a dataset are listed."""
+        """The owners whose lists include the images of a dataset; None stands for all owners."""
         marker = self.dataset(dataset)
         return (None,) if marker is None else marker.audience
 
     def may_change(self, caller: Caller, dataset: str) -> bool:
-        """Whether a dataset is the caller's own."""
+        """Whether the caller may change a dataset."""
         marker = self.dataset(dataset)
         return caller.owns(marker.owner if marker else None)
 
     def listed_by(self, image: Image) -> set[str]:
-        """The keys that have an image in their lists: its owners, and those of its dataset."""
+        """The owners whose lists include an image: its own, and the audience of its dataset."""
         audience = self.audience(image.dataset) if image.dataset else ()
         return set(map(str, self.owners_of("images", image.sha256))).union(filter(None, audience))
 
@@ -314,7 +315,7 @@ class Ownership:
         return {field.partition("/")[2] for field in fields if field.startswith("images/")}
 
     def with_owners(self, kind: Kind, sha256s: Sequence[str]) -> set[str]:
-        """Those of these uploads that have an owner."""
+        """Filter the uploads that have an owner."""
         if not sha256s:
             return set()
         with records_guard():
@@ -324,12 +325,12 @@ class Ownership:
     def rebuild(self, skip: Callable[[str, Exception], None]) -> None:
         """Restore the index of an emptied Redis from the markers.
 
-        `skip` is called with the key of each marker that cannot be read, and its error.
+        `skip` is called with the key and the error of each unreadable marker. The index must be
+        complete, because a dataset or upload without a marker is shared by all keys.
         """
-        # Without its marker a thing would be shared by all: these lists must be whole.
         with records_guard():
             is_damaged = self._redis.type(DATASET_OWNERS) not in (b"hash", b"none")
-        # In place of a damaged list all are written at once: meanwhile no dataset is shared by all.
+        # A damaged index is replaced in one transaction, so that no dataset is shared meanwhile.
         pipe = self._redis.pipeline(transaction=True)
         target: Redis = pipe if is_damaged else self._redis
         if is_damaged:
@@ -340,7 +341,7 @@ class Ownership:
                 name = parse_marker(body, key).name or stem_of(key)
             except Exception as error:
                 skip(key, error)
-                # Only the operator sees it until it is repaired.
+                # Only admin keys see the dataset until its marker is repaired.
                 name, body = stem_of(key), json.dumps({"owner": UNREADABLE}).encode()
             with records_guard():
                 _set_marker(target, key, name, body)
@@ -352,7 +353,7 @@ class Ownership:
                 for key, facts in zip(batch, pool.map(self._try_facts, batch), strict=True):
                     if isinstance(facts, Exception):
                         skip(key, facts)
-                        # Its key has the owner; only the size and the name are lost.
+                        # The key names the owner, so only the size and the filename are lost.
                         facts = UploadFacts(bytes=0)
                     if _MARKER.fullmatch(key):
                         owner, kind, sha256 = _upload_of(key)
@@ -381,7 +382,7 @@ class Ownership:
 
 
 def _set_marker(redis: Redis, key: str, name: str, body: bytes) -> None:
-    """Set the marker of a dataset, which may have been unreadable and without its name before."""
+    """Set the marker of a dataset, and remove an unreadable one that was noted under its stem."""
     redis.hset(DATASET_OWNERS, name, body)
     if name != stem_of(key):
         redis.hdel(DATASET_OWNERS, stem_of(key))

@@ -1,7 +1,7 @@
-"""Parts of quotas that requests in progress hold, so that together they stay within a quota.
+"""Parts of quotas that requests in progress hold, so that concurrent requests respect a quota.
 
-A request holds an amount before its work. The amount is counted when the work is done, and dropped
-when it fails. What a process that died held is free again after `HOLD_S`.
+A request first holds an amount. The amount is counted as used when the request succeeds, and
+dropped when it fails. The hold of a process that died ends after `HOLD_S`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from redis import Redis
 HOLDS = "rm:quota:holds:"
 """Prefix, per quota and owner: hash from the id of a hold to its amount and its end; expires."""
 HOLD_S = 2 * 3600
-"""Time that a hold lasts, seconds: longer than a job may take to be accepted."""
+"""Life of a hold, seconds: longer than the acceptance of a job may take."""
 
 _TAKE = """
--- Hold a part of a quota. KEYS: what each owner has used, the holds of this one.
--- ARGV: owner, id of the hold, its amount, the quota, seconds for which it lasts.
--- Returns whether it is held, and what is used and held without it.
+-- Hold a part of a quota. KEYS: used amounts by owner, holds of this owner.
+-- ARGV: owner, id of the hold, its amount, the quota, life of the hold in seconds.
+-- Returns whether the amount is held, and the sum of used amount and other holds.
 local time = tonumber(redis.call('TIME')[1])
--- A damaged counter, or damaged holds, refuse nobody for good.
+-- Damaged holds are deleted and a damaged counter reads as 0, so that neither refuses an owner.
 if redis.call('TYPE', KEYS[2]).ok ~= 'hash' then
   redis.call('DEL', KEYS[2])
 end
@@ -44,8 +44,8 @@ redis.call('EXPIRE', KEYS[2], ARGV[5])
 return { 1, others }
 """
 _COUNT = """
--- Count what is held as used. KEYS: as above. ARGV: owner, id of the hold, its amount, seconds to
--- keep the counter.
+-- End a hold and count its amount as used. KEYS: as above. ARGV: owner, id of the hold, its amount,
+-- seconds to keep the counter.
 if redis.call('HDEL', KEYS[2], ARGV[2]) == 1 then
   redis.pcall('HINCRBY', KEYS[1], ARGV[1], ARGV[3])
   redis.call('EXPIRE', KEYS[1], ARGV[4])
@@ -55,21 +55,21 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A part of a quota, held under an id. To hold it again replaces its amount."""
+    """A part of a quota, held under an id. A second `take` replaces the amount."""
 
     used: str
-    """Key of the hash from owners to what each has used."""
+    """Key of the hash from owners to used amounts."""
     owner: str
     id: str
 
     @property
     def keys(self) -> list[str]:
-        """The keys of what is used and of what is held."""
+        """The keys of the used amounts and of the owner's holds."""
         return [self.used, f"{HOLDS}{self.used}:{self.owner}"]
 
 
 class QuotaHolds:
-    """Every method is one step in Redis, and safe to repeat."""
+    """Takes, counts and drops holds. Every method is atomic and idempotent."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis
@@ -77,15 +77,18 @@ class QuotaHolds:
         self._count = redis.register_script(_COUNT)
 
     def take(self, hold: Hold, amount: int, quota: int) -> tuple[bool, int]:
-        """Hold an amount if the quota has room. Return whether, and what is used and held else."""
+        """Hold an amount if the quota allows it.
+
+        Returns whether it is held, and the sum of the used amount and all other holds.
+        """
         arguments: list[str | int] = [hold.owner, hold.id, amount, quota, HOLD_S]
         taken, others = self._take(keys=hold.keys, args=arguments)
         return bool(taken), int(others)
 
     def count(self, hold: Hold, amount: int, keep_s: int) -> None:
-        """Count what is held as used, on a counter that lives for `keep_s` seconds."""
+        """End a hold and add its amount to the counter, which lives for `keep_s` seconds."""
         self._count(keys=hold.keys, args=[hold.owner, hold.id, amount, keep_s])
 
     def drop(self, hold: Hold) -> None:
-        """Give back what is held."""
+        """End a hold without counting it."""
         self._redis.hdel(hold.keys[1], hold.id)

@@ -1,4 +1,4 @@
-"""Readers: the keys that may read what belongs to another one."""
+"""Readers: the API keys that may read a job or a dataset of another key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EVERYONE = "*"
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """Who may read a job or a dataset, beside its owner and admin keys."""
+    """The API keys that may read a job or a dataset, besides its owner and admin keys."""
 
     everyone: bool = False
     keys: tuple[str, ...] = ()
@@ -18,12 +18,12 @@ class Readers:
 
     @classmethod
     def of(cls, everyone: bool, keys: Iterable[str]) -> Readers:
-        """The readers with these keys, each of them once."""
+        """Make readers of these keys, sorted and without duplicates."""
         return cls(everyone, tuple(sorted(set(keys))))
 
     @classmethod
     def parse(cls, text: str) -> Readers:
-        """Parse what `str` returns."""
+        """Parse the text that `str` returns."""
         words = text.split()
         return cls.of(EVERYONE in words, (word for word in words if word != EVERYONE))
 
@@ -31,5 +31,5 @@ class Readers:
         return " ".join((EVERYONE,) * self.everyone + self.keys)
 
     def include(self, owner: str | None) -> bool:
-        """Whether the key with this id is one of them."""
+        """Whether the key with this id is a reader."""
         return self.everyone or owner in self.keys

@@ -29,16 +29,16 @@ from storage.objects.listing import listed_keys
 from storage.objects.store import ObjectStore
 
 SCANNED = 20_000
-"""Ids that are read for one page at most, when ids are searched instead of found by prefix."""
+"""Most ids that a search reads for one page."""
 THREADS = 8
-"""Objects that are read or written at once."""
+"""Objects that are read or written in parallel."""
 
 ReportDamaged = Callable[[Kind, str], None]
-"""Called with the sha256 of stored bytes that are damaged or gone."""
+"""Function that is called with the kind and the sha256 of damaged or missing stored bytes."""
 
 
 class Catalogue:
-    """Images by id, as one caller sees them: what belongs to another key does not exist for it.
+    """Images by id, as one caller sees them. Images of other keys do not exist for the caller.
 
     Every method may raise `RecordsUnavailable` or `StoreUnavailable`.
     """
@@ -64,11 +64,11 @@ class Catalogue:
 
     def own_upload(self, kind: Kind, sha256: str, size: int, filename: str | None = None) -> None:
         """Note that the caller uploads these bytes. Raises `QuotaExceeded`."""
-        if self._caller.owner is None:  # without keys nothing has an owner
+        if self._caller.owner is None:  # a service without keys has no owners
             return
         was_visible = self._is_visible(kind, sha256)
         if was_visible and not self._ownership.owns_upload(self._caller, kind, sha256):
-            return  # all keys share these bytes, and go on doing so
+            return  # all keys share these bytes already
         self._ownership.add_upload(self._caller, kind, sha256, size, filename)
         if not was_visible and kind == "images" and self._is_visible(kind, sha256):
             # Another key uploaded the same bytes before.
@@ -84,7 +84,7 @@ class Catalogue:
         found, damaged = self._index.uploads([upload.sha256 for upload in uploads])
         for sha256 in damaged:
             self._index.unmark_damaged(sha256)
-        # With keys the name is not in the entry, which all owners of the bytes share.
+        # With keys, the entry has no filename, because all owners of the bytes share the entry.
         is_named = self._caller.owner is None
         new: dict[str, Image] = {}
         entries = []
@@ -101,9 +101,9 @@ class Catalogue:
     def register(self, dataset: str, entries: Sequence[CatalogueEntry]) -> list[Image]:
         """Add uploaded images to a dataset. All are checked before the first one is written.
 
-        Lists then show the uploads by these names only; their own ids stay valid. Raises
-        `InvalidId` for an invalid name, `ImageNotFound` and `TruthNotFound` with the hashes of
-        missing uploads in `missing`, `DatasetTaken` for a dataset of another key, and
+        Afterwards, lists show the images under these names only; the ids of the uploads stay valid.
+        Raises `InvalidId` for an invalid name, `ImageNotFound` and `TruthNotFound` with the hashes
+        of missing uploads in `missing`, `DatasetTaken` for a dataset of another key, and
         `InvalidRequest` for a repeated name or a truth with another size than its image.
         """
         check_dataset_name(dataset)
@@ -127,16 +127,16 @@ class Catalogue:
         ]
         self._check_truths(images)
         written = self._write_new(images)
-        # An erasure may have removed some meanwhile.
+        # An erasure may have removed uploads during the write.
         self._uploads(entries)
         self._check_written(images)
         return written
 
     def set_truth(self, image_id: str, sha256: str) -> Image:
-        """Make an uploaded mask the truth of an image; the earlier one stays in the store.
+        """Make an uploaded mask the truth of an image. The earlier truth stays in the store.
 
-        Raises `ImageNotFound`, `TruthNotFound`, `DatasetTaken` for an image that is not the
-        caller's alone, and `InvalidRequest` for a mask of another size.
+        Raises `ImageNotFound`, `TruthNotFound`, `DatasetTaken` if the caller is not the only owner
+        of the image, and `InvalidRequest` for a mask of another size.
         """
         image = self.get(image_id)
         if image.dataset:
@@ -188,13 +188,13 @@ class Catalogue:
         searched = bool(query) or with_truth is False
         if (offset or at) and (searched or cursor):
             raise InvalidRequest(
-                "Images that are searched for (`q`, `truth=false`) are listed by `cursor` alone, "
-                "and `offset` or `at` count from the first image: send one of them."
+                "A search (`q`, `truth=false`) is paged by `cursor` only. `offset` and `at` need a "
+                "list without a search and without a `cursor`."
             )
         annotated = with_truth is True
         if at is not None:
             if not (self.get(at).id.startswith(start) and self._index.lists(at)):
-                raise ImageNotFound(f"{at} is not among the images that are listed here.")
+                raise ImageNotFound(f"{at} is not in this list of images.")
             offset = self._index.count(start, with_truth=annotated, before=at)
         total = None if searched else self._index.count(start, with_truth=annotated)
         batch = BATCH if searched else limit + 1
@@ -226,7 +226,7 @@ class Catalogue:
         return self._index.datasets()
 
     def missing(self, kind: Kind, sha256s: Sequence[str]) -> list[str]:
-        """Return the hashes whose bytes are not uploaded or damaged, in the given order."""
+        """Return the hashes of bytes that are damaged or not uploaded, in the given order."""
         if kind == "truths":
             visible = self._ownership.visible(self._caller, kind, sha256s)
             sizes = self._truths.sizes(sorted(visible))
@@ -238,7 +238,7 @@ class Catalogue:
     def remove(self, image: Image) -> int:
         """Remove the entry of an image; return how many objects were deleted.
 
-        The entry of an upload that other keys have stays for them.
+        If other keys own the same upload, its entry stays for them.
         """
         if image.dataset is None and not self._caller.sees_all:
             others = self._ownership.owners_of("images", image.sha256) - {self._caller.owner}
@@ -251,7 +251,7 @@ class Catalogue:
         return 1
 
     def drop_truth(self, sha256: str) -> int:
-        """Let the caller's images go on without this truth; return how many had it."""
+        """Remove this truth from the caller's images; return how many had it."""
         without = [
             image.model_copy(update={"truth_sha256": None})
             for image in self.walk("")
@@ -264,7 +264,7 @@ class Catalogue:
         return len(without)
 
     def report_damaged(self, kind: Kind, sha256: str) -> None:
-        """Remember that stored bytes are damaged or gone, so that clients upload them again."""
+        """Note that stored bytes are damaged or missing, so that clients upload them again."""
         if kind == "images":
             self._index.mark_damaged(sha256)
         else:
@@ -273,8 +273,8 @@ class Catalogue:
     def rebuild(self, skip: Callable[[str, Exception], None]) -> int:
         """Restore the index of an emptied Redis from the store; return the number of entries.
 
-        `skip` is called with the key of each entry that cannot be read, and its error; it may
-        raise the error again.
+        `skip` is called with the key and the error of each unreadable entry. It may raise the
+        error again.
         """
         self._ownership.rebuild(skip)
         keys = listed_keys(self._store, CATALOGUE, skip)
@@ -293,13 +293,13 @@ class Catalogue:
         for owner in owners:
             uploads = [uploaded_id(sha256) for sha256 in self._ownership.images_of(owner)]
             self._index.seen_by(owner_alone(owner)).list_uploads(uploads)
-        # This comes last: the entry of an upload may follow that of its name.
+        # Last, because the entry of an upload may follow the entry of its name.
         for view in (self, *(self.seen_by(owner_alone(owner)) for owner in owners)):
             view._index.unlist_uploads(view.walk(""))
         return count
 
     def restore(self, key: str) -> None:
-        """Restore the entry with this key of the store, which could not be read before.
+        """Restore the entry with this object key, which was unreadable before.
 
         Raises `RecordUnreadable` and `ObjectNotFound`.
         """
@@ -352,7 +352,7 @@ class Catalogue:
 
     def _write(self, images: Sequence[Image]) -> None:
         if len(images) <= THREADS:
-            # Uploads come few at once, in hundreds: a pool of threads for each would be slow.
+            # A pool of threads would be slow for the many requests with few uploads.
             for image in images:
                 write_entry(self._store, image)
         else:
@@ -364,7 +364,7 @@ class Catalogue:
             return
         spaces: tuple[str, ...] = ()
         while (current := listing_spaces(self._ownership.audience(dataset))) != spaces:
-            # It may be shared meanwhile, and these images be missed.
+            # The dataset may be shared at this moment, and its new readers must get these images.
             self._index.relist(images, spaces, current)
             spaces = current
 
@@ -379,8 +379,8 @@ class Catalogue:
         self._truths.check(images, self._ownership.visible(self._caller, "truths", truths))
 
     def _check_written(self, images: Sequence[Image]) -> None:
-        """Check the truths again: an erasure may have removed some before the entries were there,
-        and found no entry to drop them from."""
+        """Check the truths again, because an erasure may have removed some before the entries
+        existed, and so did not remove them from these entries."""
         try:
             self._check_truths(images)
         except TruthNotFound as error:

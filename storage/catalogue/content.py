@@ -1,8 +1,8 @@
-"""Datasets by what is in their images: by the figures of the latest job over each.
+"""Search of datasets by the content of their images: by the figures of the latest complete job.
 
-A job that was requested for a dataset is noted once it has segmented it; until one has, when it
-is accepted (`note_dataset` in `storage/jobs/lua/job_record.lua`). The list of its items is the
-index of the dataset: a job that waits, or was stopped, must not hide an index that is whole.
+`note_dataset` in `storage/jobs/lua/job_record.lua` notes a job for a dataset when the job has
+segmented it, or at its acceptance if no job has segmented the dataset before. So a job that waits
+or was stopped does not hide the complete figures of an earlier one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from storage.redis_text import text
 
 
 class DatasetContent:
-    """Every method raises `RecordsUnavailable`."""
+    """Lists images of datasets by content. Every method raises `RecordsUnavailable`."""
 
     def __init__(self, redis: Redis, records: JobRecords, catalogue: Catalogue) -> None:
         self._redis: Any = redis
@@ -32,7 +32,7 @@ class DatasetContent:
         self._catalogue = catalogue
 
     def latest_jobs(self, datasets: Sequence[str], caller: Caller) -> dict[str, str]:
-        """The latest job over each of these datasets that the caller may see, if there is one."""
+        """The latest job for each of these datasets that the caller may see, if there is one."""
         owners = {"", caller.owner or ""}
         fields = [f"{owner}/{dataset}" for dataset in datasets for owner in owners]
         if not fields:
@@ -57,8 +57,8 @@ class DatasetContent:
         job_id = self.latest_jobs([dataset], caller).get(dataset)
         if job_id is None:
             raise DatasetNotSegmented(
-                f"No job has segmented the dataset {dataset!r}, so it is not known what is in its "
-                'images. Create one: POST /v1/jobs with {"dataset": NAME}.'
+                f"No job has segmented the dataset {dataset!r}, so the content of its images is "
+                'not known. Create a job: POST /v1/jobs with {"dataset": NAME}.'
             )
         items = self._records.item_list(job_id, query, limit, offset)
         found = self._catalogue.seen_by(caller).get_many([item.image_id for item in items.items])

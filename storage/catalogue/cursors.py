@@ -1,4 +1,4 @@
-"""Cursors of image lists: the start of the next page, encoded so that nobody takes it for an id."""
+"""Cursors of image lists: the last id of a page, encoded so that it does not look like an id."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ def encode_cursor(image_id: str) -> str:
 
 
 def decode_cursor(cursor: str | None) -> str:
-    """Return the image that the page follows; empty for the first page. Raises `InvalidRequest`."""
+    """Return the id before the page; empty for the first page. Raises `InvalidRequest`."""
     padded = f"{cursor}{'=' * (-len(cursor) % 4)}" if cursor else ""
     try:
         return b64decode(padded, altchars="-_", validate=True).decode()
     except ValueError:
-        raise InvalidRequest("This cursor is not one of ours. Start again without it.") from None
+        raise InvalidRequest("This cursor is invalid. Start again without it.") from None
 
 
 def joint_prefix(one: str, other: str) -> str | None:
-    """Return the prefix that implies both, None when no id has both."""
+    """Return the longer prefix if it begins with the other; None if no id can have both."""
     longer, shorter = sorted((one, other), key=len, reverse=True)
     return longer if longer.startswith(shorter) else None

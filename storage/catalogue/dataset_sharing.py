@@ -19,7 +19,7 @@ from storage.objects.keys import dataset_marker_key
 
 
 class DatasetSharing:
-    """Who reads a dataset. Every method raises `RecordsUnavailable` and `StoreUnavailable`."""
+    """The readers of datasets. Every method raises `RecordsUnavailable` and `StoreUnavailable`."""
 
     def __init__(self, catalogue: Catalogue, index: CatalogueIndex, ownership: Ownership) -> None:
         self._catalogue = catalogue
@@ -27,15 +27,15 @@ class DatasetSharing:
         self._ownership = ownership
 
     def readers(self, caller: Caller, name: str) -> Readers:
-        """The readers of a dataset of the caller. Raises as `share`."""
+        """The readers of a dataset of the caller. Raises like `share`."""
         marker = self._own_marker(caller, name)
         return Readers.of(marker.shared, marker.readers)
 
     def share(self, caller: Caller, name: str, readers: Readers) -> Readers:
         """Let these keys, and no others, read a dataset of the caller.
 
-        Raises `DatasetNotFound`, `DatasetTaken` for one of another key, and `Conflict` for one of
-        no key, or whose owner is not known.
+        Raises `DatasetNotFound`, `DatasetTaken` for a dataset of another key, and `Conflict` for a
+        dataset without an owner or with an unknown owner.
         """
         before = self._own_marker(caller, name)
         after = self._ownership.share_dataset(name, before, readers)
@@ -44,7 +44,7 @@ class DatasetSharing:
         return Readers.of(after.shared, after.readers)
 
     def restore(self, key: str) -> None:
-        """Let in who may read a dataset whose marker, with this key, could not be read before.
+        """Admit the readers of a dataset whose marker, with this object key, was unreadable before.
 
         Raises `RecordUnreadable` and `ObjectNotFound`.
         """
@@ -72,7 +72,7 @@ class DatasetSharing:
             raise Conflict("This dataset belongs to no key, so every key reads it already.")
         if marker is None or not caller.owns(marker.owner):
             raise DatasetTaken("Only the key that a dataset belongs to shares it.")
-        if marker.owner == UNREADABLE:  # a new marker would be without the owner
+        if marker.owner == UNREADABLE:  # a new marker would lose the owner
             raise Conflict(
                 f"The file {dataset_marker_key(name)} in the object store, which says to which key "
                 "this dataset belongs, cannot be read. Restore it; it is read again each minute."

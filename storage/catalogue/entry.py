@@ -24,7 +24,7 @@ def read_entry(store: ObjectStore, key: str) -> Image:
     try:
         image.model_dump_json()
     except ValueError as error:
-        # JSON may escape half a surrogate pair, which the index does not take.
+        # JSON may escape a lone surrogate, which the index cannot encode.
         raise RecordUnreadable(f"{key} cannot be read: {error}.") from None
     if catalogue_key(image.id) != key:
         raise RecordUnreadable(f"{key} cannot be read: it is the entry of {image.id}.")
@@ -38,11 +38,11 @@ def write_entry(store: ObjectStore, image: Image) -> None:
 
 
 def check_unique(image_ids: Sequence[str]) -> None:
-    """Raise `InvalidRequest` for an id that comes twice."""
+    """Raise `InvalidRequest` for a repeated id."""
     if twice := [image_id for image_id, count in Counter(image_ids).items() if count > 1]:
         raise InvalidRequest(f"{twice[0]} comes twice in this request. Send each name once.")
 
 
 def content_of(image: Image) -> tuple[object, ...]:
-    """What makes an entry another one when it is written again."""
+    """The members of an entry that count when it is compared with the stored entry."""
     return image.sha256, image.truth_sha256, image.filename, image.pixels

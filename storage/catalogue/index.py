@@ -1,7 +1,7 @@
 """The index of the catalogue in Redis: sorted ids and their entries.
 
-Ids are members of sorted sets with equal scores, which Redis sorts by their bytes. The ids with a
-prefix are one range, which Redis finds and counts without reading any other id.
+Ids are members of sorted sets with equal scores, which Redis sorts by their bytes. So the ids with
+a prefix are one range, which Redis finds and counts without reading any other id.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from storage.connections import records_guard
 from storage.redis_text import is_utf8, known_ids
 
 DAMAGED = "rm:images:damaged"
-"""Set of the sha256 of images whose stored bytes are damaged or gone."""
+"""Set of the sha256s of images whose stored bytes are damaged or missing."""
 BATCH = 500
 """Entries in one command."""
 log = logging.getLogger(__name__)
@@ -49,9 +49,9 @@ class CatalogueIndex:
         return CatalogueIndex(self._redis, self._ownership, caller)
 
     def add(self, images: Sequence[Image], spaces: tuple[str, ...] | None = None) -> None:
-        """Add entries, or replace those with the same ids, to spaces, or to those of the caller.
+        """Add or replace entries, and list them in `spaces`, by default in those of the caller.
 
-        A reader sees each entry whole.
+        A batch of entries is written in one transaction.
         """
         for start in range(0, len(images), BATCH):
             self._add_batch(images[start : start + BATCH], spaces or self._spaces.write)
@@ -59,18 +59,18 @@ class CatalogueIndex:
     def relist(
         self, images: Sequence[Image], before: tuple[str, ...], after: tuple[str, ...]
     ) -> None:
-        """Let other spaces list these images."""
+        """Move these images from the lists `before` to the lists `after`."""
         self.add(images, after)
         if gone := set(before) - set(after):
             self.remove([image.id for image in images], gone)
 
     def add_entry(self, image: Image) -> None:
-        """Add an entry to no list."""
+        """Add or replace an entry without listing it."""
         with records_guard():
             self._redis.set(_entry(image.id), encode(image))
 
     def drop_truth(self, image: Image, owners: Iterable[str]) -> None:
-        """Replace an entry, which has lost its truth, wherever these owners list it."""
+        """Replace an entry that has lost its truth, and remove it from the lists with truths."""
         spaces = (SHARED, OWNED, *(f"{SPACE_OF}{owner}" for owner in owners))
         with records_guard(), self._redis.pipeline(transaction=True) as pipe:
             pipe.set(_entry(image.id), encode(image))
@@ -87,7 +87,7 @@ class CatalogueIndex:
             pipe.execute()
 
     def remove_entry(self, image_id: str, owners: Iterable[str]) -> None:
-        """Remove an entry from the spaces of these owners and from all others that have it."""
+        """Remove an entry, and its id from the lists of these owners and from the common lists."""
         self.remove([image_id], (SHARED, OWNED, *(f"{SPACE_OF}{owner}" for owner in owners)))
         with records_guard():
             self._redis.delete(_entry(image_id))
@@ -96,7 +96,7 @@ class CatalogueIndex:
         """Add uploads, whose entries exist, to the lists of the caller."""
         for start in range(0, len(image_ids), BATCH):
             batch = image_ids[start : start + BATCH]
-            # Another key that has the bytes may have given them a truth of its own.
+            # Another owner of the same bytes may have added a truth.
             found = self.get_many(batch)
             annotated = [image.id for image in found if image and image.truth_sha256]
             with records_guard(), self._redis.pipeline(transaction=False) as pipe:
@@ -107,7 +107,7 @@ class CatalogueIndex:
                 pipe.execute()
 
     def unlist_uploads(self, images: Iterable[Image]) -> None:
-        """Remove the uploads of named images from lists and counts; their entries stay."""
+        """Remove the uploads behind named images from lists and counts; their entries stay."""
         uploads = (uploaded_id(image.sha256) for image in images if image.dataset)
         while batch := list(islice(uploads, BATCH)):
             with records_guard(), self._redis.pipeline(transaction=False) as pipe:
@@ -127,8 +127,10 @@ class CatalogueIndex:
             self._redis.srem(DAMAGED, sha256)
 
     def uploads(self, sha256s: Sequence[str]) -> tuple[list[Image | None], set[str]]:
-        """Return the entries of these uploads, None for one without, and those of the hashes whose
-        stored bytes are marked as damaged: one round trip for each `BATCH`."""
+        """Return the entries of these uploads (None without one), and the hashes of damaged bytes.
+
+        Makes one round trip for each `BATCH`.
+        """
         found: list[Image | None] = []
         damaged: set[str] = set()
         for start in range(0, len(sha256s), BATCH):
@@ -157,7 +159,7 @@ class CatalogueIndex:
         return self._named(self._visible(found))
 
     def filenames(self, image_ids: Sequence[str]) -> dict[str, str]:
-        """The names of the files of those of these ids that are uploads, where they are known."""
+        """The filenames of the uploads among these ids, as far as they are known."""
         uploads = [image_id for image_id in image_ids if UPLOADED.fullmatch(image_id)]
         entries = self.get_many(uploads)
         return {image.id: image.filename for image in entries if image and image.filename}
@@ -205,7 +207,7 @@ class CatalogueIndex:
         with records_guard():
             scores = [self._redis.zmscore(space, list(image_ids)) for space in self._read(True)]
         found = zip(image_ids, *scores, strict=True)
-        return [id_ for id_, *places in found if all(place is None for place in places)]
+        return [id_ for id_, *found_in in found if all(score is None for score in found_in)]
 
     def datasets(self) -> list[Dataset]:
         """List all datasets with their counts: one read for each dataset, however large."""
@@ -213,7 +215,7 @@ class CatalogueIndex:
         low = "-"
         while first := self._first(low):
             if UPLOADED.fullmatch(first):
-                # No name of a dataset begins like this, so all uploads are one range.
+                # No dataset name begins with `sha256-`, so all uploads are one range.
                 low = "[sha256."
                 continue
             name = first.partition("/")[0]
@@ -242,7 +244,7 @@ class CatalogueIndex:
         return [f"{space}{TRUTH}" if with_truth else space for space in self._spaces.read]
 
     def _visible(self, images: list[Image | None]) -> list[Image | None]:
-        """The entries, with None for those that the caller may not see."""
+        """The entries, with None in place of those that the caller may not see."""
         if self._caller.sees_all:
             return images
         known = [image for image in images if image]
@@ -251,7 +253,7 @@ class CatalogueIndex:
         )
         plain = [image for image in known if not image.dataset]
         uploads = self._ownership.visible(self._caller, "images", [i.sha256 for i in plain])
-        # Keys that uploaded the same bytes share an entry, and not each other's truths.
+        # Owners of the same bytes share an entry, but not their truths.
         annotated = [image.truth_sha256 for image in plain if image.truth_sha256]
         truths = self._ownership.visible(self._caller, "truths", annotated)
 
@@ -267,7 +269,7 @@ class CatalogueIndex:
         return [image and seen(image) for image in images]
 
     def _named(self, images: list[Image | None]) -> list[Image | None]:
-        """The entries; uploads of an owner have the names that it gave them."""
+        """The entries, with the caller's own filenames for its uploads."""
         uploads = [image.sha256 for image in images if image and not image.dataset]
         names = self._ownership.filenames(self._caller, "images", uploads)
         if not names:
@@ -287,7 +289,7 @@ class CatalogueIndex:
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """The members of a sorted set between two of them."""
+    """The members of a sorted set between two bounds."""
 
     redis: Any
     space: str
@@ -308,21 +310,21 @@ class _Range:
                 return
             low, skip = b"(" + members[-1], 0
 
-    def member(self, place: int) -> bytes | None:
-        found = self.redis.zrange(self.space, self.low, self.high, bylex=True, offset=place, num=1)
+    def member(self, rank: int) -> bytes | None:
+        found = self.redis.zrange(self.space, self.low, self.high, bylex=True, offset=rank, num=1)
         return found[0] if found else None
 
     def rank(self, member: bytes) -> int:
-        """How many of the members precede this text."""
+        """The number of members that precede this one, whether it is in the range or not."""
         return int(self.redis.zlexcount(self.space, self.low, b"(" + member))
 
 
 def _starts(ranges: Sequence[_Range], skip: int) -> list[int]:
-    """Where to begin in each of two ranges, so that `skip` members of both precede."""
+    """Offsets in two ranges, such that merging them from there leaves out `skip` members."""
     first, second = ranges
     if skip == 0:
         return [0, 0]
-    # The most members of the first range among the `skip` first ones of both.
+    # Binary search for the number of members of `first` among the `skip` smallest of both.
     least, most = 0, skip
     while least < most:
         middle = (least + most + 1) // 2
@@ -340,7 +342,7 @@ def encode(image: Image) -> bytes:
 
 
 def decode(data: bytes) -> Image | None:
-    """Decode an entry, perhaps of a newer version; None if it cannot be read."""
+    """Decode an entry, which a newer version may have written; None if it is unreadable."""
     try:
         return Image.model_validate_json(data, extra="ignore")
     except ValidationError as error:
@@ -353,5 +355,5 @@ def _entry(image_id: str) -> str:
 
 
 def _after(prefix: str) -> bytes:
-    # Ids are UTF-8, which never has this byte: no id with the prefix follows it.
+    # UTF-8 never has the byte 0xff, so every id with the prefix sorts before it.
     return b"(" + prefix.encode() + b"\xff"

@@ -1,7 +1,7 @@
-"""Spaces: the sorted sets of ids in Redis that a caller reads and writes.
+"""Spaces: the sorted sets of image ids in Redis that a caller reads and writes.
 
-What has no owner is in one space, and what has one is in the space of its owner and in that of all
-owned images. So each caller reads two disjoint spaces, however many keys there are.
+An image without an owner is in the shared space. An owned image is in the space of its owner and in
+the space of all owned images. So each caller reads 2 disjoint spaces, however many keys there are.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from storage.access.caller import Caller
 
 SHARED = "rm:images"
+"""Space of the images without an owner."""
 OWNED = "rm:images:owned"
+"""Space of all owned images, which admin keys read."""
 SPACE_OF = "rm:images:of:"
-"""Prefix, per owner."""
+"""Prefix, per owner: the space of its images."""
 TRUTH = ":truth"
-"""Suffix of the space of those images that have a truth."""
+"""Suffix of a space: the subset of images that have a truth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def spaces_of(caller: Caller) -> Spaces:
 
 
 def listing_spaces(audience: Iterable[str | None]) -> tuple[str, ...]:
-    """The spaces that list what these owners may read; None stands for all of them."""
+    """The spaces that list images for these owners; None stands for all owners."""
     owners = list(audience)
     if None in owners:
         return (SHARED,)

@@ -1,7 +1,7 @@
 """Annotated masks in the store and their sizes.
 
-Redis caches the sizes. A size that is not cached is read from the store, so an emptied Redis costs
-time but no upload.
+Redis caches the sizes. A size that is not cached is read from the store. So an emptied Redis costs
+time, but clients need not upload masks again.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from storage.objects.store import ObjectStore
 log = logging.getLogger(__name__)
 
 SIZES = "rm:truths"
+"""Hash from the sha256 of a mask to its size, such as `640x480`."""
 THREADS = 8
-"""Masks read at once."""
+"""Masks that are read in parallel."""
 MAX_PIXELS = 2**30
 
 Size = tuple[int, int]
@@ -40,7 +41,7 @@ class Truths:
         self._store = store
 
     def sizes(self, sha256s: Sequence[str]) -> dict[str, Size]:
-        """Return the sizes of the masks that were uploaded."""
+        """Return the sizes of those of the masks that were uploaded."""
         if not sha256s:
             return {}
         with records_guard():
@@ -58,15 +59,15 @@ class Truths:
         return known | found
 
     def forget(self, sha256: str) -> None:
-        """Forget the size of a mask whose stored bytes are damaged or gone."""
+        """Forget the size of a mask whose stored bytes are damaged or missing."""
         with records_guard():
             self._redis.hdel(SIZES, sha256)
 
     def check(self, images: Iterable[Image], visible: set[str]) -> None:
         """Check that the truths of these images were uploaded and have the sizes of the images.
 
-        The caller may use those in `visible`. Raises `TruthNotFound` with the hashes in `missing`,
-        or `InvalidRequest`.
+        Only truths in `visible` count as uploaded. Raises `TruthNotFound` with the hashes in
+        `missing`, or `InvalidRequest`.
         """
         annotated = {image.id: image for image in images if image.truth_sha256}
         wanted = {image.truth_sha256 for image in annotated.values() if image.truth_sha256}

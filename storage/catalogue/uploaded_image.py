@@ -1,4 +1,4 @@
-"""An uploaded image, whose bytes the object store has, before it has an entry."""
+"""An uploaded image whose bytes are in the object store, before it has an entry."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from roadmask.schemas.images import Image
 
 @dataclass(frozen=True, slots=True)
 class UploadedImage:
-    """What is known of an uploaded image: `size` is in bytes."""
+    """Facts about an uploaded image."""
 
     sha256: str
     facts: ImageFacts
     size: int
+    """Bytes."""
     filename: str | None = None
 
     def entry(self) -> Image:
-        """Its entry in the catalogue, made now."""
+        """Make its entry in the catalogue."""
         return Image(
             id=uploaded_id(self.sha256),
             sha256=self.sha256,

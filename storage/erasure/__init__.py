@@ -1,1 +1,1 @@
-"""Deletion: what a caller erases, everything that was derived from it, and orphans of the store."""
+"""Deletion of images, truths, datasets and jobs with all derived objects, and of garbage."""

@@ -1,5 +1,7 @@
-"""Erases images, truths, datasets and jobs: at once what a client can reach, and what was derived
-from it in sweeps, because running jobs may still write.
+"""Erases images, truths, datasets and jobs.
+
+Everything that a client can reach is erased at once. Objects that were derived from it are erased
+in sweeps, because running jobs may still write some.
 """
 
 from __future__ import annotations
@@ -47,12 +49,15 @@ from storage.wall_clock import wall_ms
 log = logging.getLogger(__name__)
 
 LOCK = "rm:eraser"
-"""The process that sweeps, which renews it; expires."""
+"""Lock of the process that sweeps; expires unless it is renewed."""
 LOCK_S = 300
 
 
 class Eraser:
-    """Every method may raise `RecordsUnavailable` and `StoreUnavailable`; it can be repeated."""
+    """Begins and finishes erasures.
+
+    Every method is idempotent, and may raise `RecordsUnavailable` and `StoreUnavailable`.
+    """
 
     def __init__(
         self,
@@ -73,10 +78,10 @@ class Eraser:
         self.records = ErasureRecords(store)
 
     def image(self, caller: Caller, image_id: str) -> Erasure:
-        """Erase an image: under all names that the caller may delete, with all that was made of it.
+        """Erase an image under all names that the caller may delete, with its masks and results.
 
-        Bytes that another key uploaded, too, or that all keys share, stay. Raises `ImageNotFound`,
-        `InsufficientScope`.
+        The bytes stay if another key also uploaded them, or if all keys share them. Raises
+        `ImageNotFound` and `InsufficientScope`.
         """
         image = self._catalogue.seen_by(caller).get(image_id)
         self._check_may_delete(caller, image)
@@ -88,9 +93,9 @@ class Eraser:
         return self._begin(erasure)
 
     def dataset(self, caller: Caller, name: str) -> Erasure:
-        """Erase a dataset with those of its images that no other dataset or key has.
+        """Erase a dataset and those of its images that no other dataset or key has.
 
-        Raises `DatasetNotFound`, `InsufficientScope`.
+        Raises `DatasetNotFound` and `InsufficientScope`.
         """
         check_dataset_name(name)
         images = self._catalogue.seen_by(caller).walk(f"{name}/")
@@ -104,9 +109,9 @@ class Eraser:
         return self._begin(replace(erasure, images=tuple(gone), references=tuple(kept)))
 
     def truth(self, caller: Caller, sha256: str) -> Erasure:
-        """Erase an annotated mask; images that have it go on without.
+        """Erase an annotated mask. Its images stay, without a truth.
 
-        Raises `TruthNotFound`, `InsufficientScope`.
+        Raises `TruthNotFound` and `InsufficientScope`.
         """
         if self._catalogue.seen_by(caller).missing("truths", [sha256]):
             raise TruthNotFound("There is no annotated mask with this sha256.")
@@ -118,18 +123,18 @@ class Eraser:
         return self._finished(self._begin(self.records.begin(Erased.TRUTH, sha256, caller)))
 
     def job(self, caller: Caller, job_id: str) -> Erasure:
-        """Erase a job: its record, results and deliveries. A running one is canceled first.
+        """Erase a job: its record, results and deliveries. An open job is canceled first.
 
         Its masks belong to its images and stay. Raises `JobNotFound`.
         """
-        job_key(job_id)  # any other text is no id
+        job_key(job_id)  # raises `JobNotFound` for an invalid id
         is_known = self._jobs.exists(job_id)
         file = None
         with suppress(ObjectNotFound, RecordUnreadable):
             file = read_job_file(self._store, job_id)
         if not (is_known or file):
             raise JobNotFound(f"There is no job {job_id!r}. Check the id.")
-        # Redis forgets ended jobs, and the store keeps their results.
+        # The record of an ended job expires in Redis, but the store keeps the job.
         owner = self._jobs.owner(job_id) if is_known or not file else file.owner
         if not caller.owns(owner):
             if not is_known:
@@ -146,7 +151,7 @@ class Eraser:
         lock = self._redis.lock(LOCK, LOCK_S, blocking=False, thread_local=False)
         with records_guard():
             if not lock.acquire():
-                if self._redis.ttl(LOCK) == -1:  # as from a backup: it would never end
+                if self._redis.ttl(LOCK) == -1:  # restored from a backup, it would never expire
                     self._redis.expire(LOCK, LOCK_S)
                 return 0
         renewal = Periodic("lock of the eraser", LOCK_S / 3, lock.reacquire)
@@ -155,31 +160,32 @@ class Eraser:
             return sum(map(self._try_to_finish, self.records.pending()))
         finally:
             renewal.stop()
-            # If this process was paused, another one has the lock.
+            # If this process was paused, another process may have the lock.
             with records_guard(), suppress(LockError):
                 lock.release()
 
     def _try_to_finish(self, erasure: Erasure) -> bool:
-        """Sweep once for an erasure, which fails alone; return whether it is finished."""
+        """Sweep once for an erasure; return whether it is finished. A failure is only logged."""
         try:
-            # The sweeps of those before it may have taken long.
+            # Read again, because the sweeps of earlier erasures may have taken long.
             erasure = self.records.get(erasure.id)
-            # A worker that had the bytes in hand writes its mask until then.
+            # Until an erasure is settled, a worker that had read the bytes may write their mask.
             since = erasure.hidden_ms or erasure.requested_ms
             settled = wall_ms() - since >= self._settle_ms
             if erasure.finished_ms:
-                self.records.save(erasure)  # it was pending, too: its process died in between
+                # The process that finished it died before it deleted the pending record.
+                self.records.save(erasure)
                 return True
             if erasure.hidden_ms is None:
                 if not settled:
-                    return False  # the process that began it may be at it
-                # That process died, or the store was away.
+                    return False  # the process that began the erasure may still hide it
+                # That process has died, or the store was unavailable.
                 erasure = self._hide(erasure, before_ms=erasure.requested_ms)
                 settled = False
             erasure = erasure.counted(self._sweep(erasure))
         except Exception as error:
             raise_outage(error, self._store)
-            log.error("the erasure %s of %s goes on later: %r", erasure.id, erasure.name, error)
+            log.error("the erasure %s of %s is retried: %r", erasure.id, erasure.name, error)
             return False
         if settled:
             self._finished(erasure)
@@ -188,8 +194,9 @@ class Eraser:
         return settled
 
     def _divide(self, name: str, hashes: dict[str, None]) -> tuple[list[str], list[str]]:
-        """The bytes of a dataset that nobody but its owner has, and those that others uploaded,
-        too. Those that are in another dataset are in neither list.
+        """Divide the hashes of a dataset's images: those that only its owner has, and the others.
+
+        Images that are also in another dataset are in neither list.
         """
         marker = self._ownership.dataset(name)
         owners = {marker.owner} if marker else set()
@@ -204,18 +211,18 @@ class Eraser:
         return gone, kept
 
     def _is_alone(self, erasure: Erasure, kind: Kind, sha256: str) -> bool:
-        """Whether these bytes are nobody's but the owner's whose things are erased."""
+        """Whether the owner of an erasure is the only owner of these bytes."""
         owner = erasure.owner
         return owner is None or self._ownership.owners_of(kind, sha256) == {owner}
 
-    # What a client can reach
+    # Objects that a client can reach
 
     def _begin(self, erasure: Erasure) -> Erasure:
-        # The record comes first: from here on the erasure is finished, whatever dies.
+        # The record comes first: from here on a sweep finishes the erasure if this process dies.
         return self.records.save(self._hide(self.records.save(erasure)))
 
     def _hide(self, erasure: Erasure, before_ms: float = inf) -> Erasure:
-        """Take away what clients can reach and what is of before this time. Safe to repeat."""
+        """Remove everything that clients can reach and that is older than `before_ms`."""
         if erasure.kind is Erased.JOB:
             self._forget_job(erasure.name)
             objects = 0
@@ -230,11 +237,11 @@ class Eraser:
         with suppress(ObjectNotFound):
             if self._store.info(key).modified.timestamp() * 1000 > before_ms:
                 return 0  # it was uploaded again
-        # The bytes come first: an entry that is written meanwhile is found, or finds them gone.
+        # The bytes come first: a concurrent new entry is then either found or fails its check.
         objects = self._delete_if(partial(self._is_alone, erasure, "truths", sha256), key)
         self._catalogue.report_damaged("truths", sha256)
         objects += self._catalogue.seen_by(owner_alone(erasure.owner)).drop_truth(sha256)
-        # This comes last: what has no owner is visible to all keys.
+        # The owner comes last, because an upload without an owner is visible to all keys.
         self._forget_upload(erasure.owner, "truths", sha256, before_ms)
         return objects
 
@@ -256,16 +263,16 @@ class Eraser:
         objects = 0
         for image in self._entries(erasure, seen):
             is_older = image.created_at.timestamp() * 1000 < before_ms
-            # The entry of an upload is that of all keys that have it.
+            # All owners of an upload share its entry, so its age alone does not decide.
             if is_older and not self._has_since(erasure.owner, "images", image.sha256, before_ms):
                 objects += seen.remove(image)
         objects += sum(map(self._delete_bytes, erasure.images))
-        # This comes last: what has no owner is visible to all keys.
+        # The owners come last, because an upload without an owner is visible to all keys.
         self._forget_owners(erasure, before_ms)
         return objects
 
     def _entries(self, erasure: Erasure, seen: Catalogue) -> Iterator[Image]:
-        """The entries of what is erased: of uploads, and of the names that were asked for."""
+        """The entries to erase: those of the uploads, and those of the requested names."""
         yield from _uploads(seen, erasure.images)
         if erasure.kind is Erased.DATASET:
             yield from seen.walk(f"{erasure.name}/")
@@ -275,7 +282,7 @@ class Eraser:
     def _forget_owners(self, erasure: Erasure, before_ms: float) -> None:
         uploaded = self._uploaded(erasure.images)
         for sha256 in erasure.images:
-            # What was uploaded again keeps its owner.
+            # An image that was uploaded again keeps its owner.
             if sha256 not in uploaded or not self._is_alone(erasure, "images", sha256):
                 self._forget_upload(erasure.owner, "images", sha256, before_ms)
         is_dataset = erasure.kind is Erased.DATASET
@@ -287,11 +294,11 @@ class Eraser:
             self._ownership.forget_dataset(erasure.name)
 
     def _uploaded(self, hashes: Collection[str]) -> set[str]:
-        """Those of these images that are uploaded."""
+        """Filter the images that are uploaded, by sha256."""
         return {image.sha256 for image in _uploads(self._catalogue, hashes)}
 
     def _delete_bytes(self, sha256: str) -> int:
-        """Delete the bytes of an image, unless it is uploaded again."""
+        """Delete the bytes of an image, unless it was uploaded again."""
         if self._uploaded([sha256]):
             return 0
         thumbnails = list(self._store.keys(thumbnail_prefix(sha256)))
@@ -299,7 +306,7 @@ class Eraser:
         return objects + self._delete_if(lambda: not self._uploaded([sha256]), image_key(sha256))
 
     def _delete_if(self, is_unused: Callable[[], bool], key: str) -> int:
-        """Delete bytes if nobody has them, also nobody who uploads them at this moment."""
+        """Delete bytes that are unused, and store them again if they were uploaded meanwhile."""
         if not is_unused():
             return 0
         with suppress(ObjectNotFound):
@@ -324,12 +331,11 @@ class Eraser:
                 "to deletes it, or one with the scope `admin`."
             )
 
-    # What was derived
-
+    # Derived objects
     def _sweep(self, erasure: Erasure) -> int:
         if erasure.kind is Erased.JOB:
             self._forget_job(erasure.name)
-        # An operator erases no results of keys that have the bytes.
+        # An erasure by the operator leaves the results of keys that still have the bytes.
         references = erasure.references if erasure.owner is not None else ()
         wanted = {*erasure.images, *references}
         if not wanted:
@@ -338,22 +344,22 @@ class Eraser:
         objects = self._remove_other_names(erasure, gone)
         damaged: Exception | None = None
         for job_id in stored_job_ids(self._store):
-            # A later job may be of images that were uploaded again.
-            whose = wanted if job_id < erasure.id else gone
+            # A job that is newer than the erasure may be for images that were uploaded again.
+            erased = wanted if job_id < erasure.id else gone
             try:
                 if erasure.owner is None or erasure.owner == self._owner(job_id):
-                    objects += self._redactor.redact(job_id, whose, gone)
+                    objects += self._redactor.redact(job_id, erased, gone)
             except Exception as error:
                 raise_outage(error, self._store)
                 damaged = error
         for sha256 in gone:
             objects += self._delete_bytes(sha256)
-        if damaged:  # the results of one job keep those of no other
+        if damaged:  # raised last, so that one damaged job does not protect the others
             raise damaged
         return objects
 
     def _remove_other_names(self, erasure: Erasure, gone: set[str]) -> int:
-        """Remove entries of the same bytes under other names."""
+        """Remove entries of the same bytes under other names. Returns the number of objects."""
         references = erasure.references if erasure.kind is Erased.IMAGE else ()
         removed = 0
         for image in self._catalogue.walk(""):
@@ -367,7 +373,7 @@ class Eraser:
         return removed
 
     def _owner(self, job_id: str) -> str | None:
-        """The owner of a job that Redis may have forgotten."""
+        """The owner of a job whose record may have expired in Redis."""
         with suppress(JobNotFound, ObjectNotFound, RecordUnreadable):
             return self._jobs.owner(job_id) or read_job_file(self._store, job_id).owner
         return None
@@ -393,7 +399,7 @@ class Eraser:
 
 
 def _uploads(seen: Catalogue, hashes: Collection[str]) -> Iterator[Image]:
-    """The entries of those of these images that are uploaded, one batch in memory at once."""
+    """The entries of the uploaded images among these hashes, one batch in memory at once."""
     ids = map(uploaded_id, hashes)
     while batch := list(islice(ids, BATCH)):
         yield from filter(None, seen.get_many(batch))

@@ -1,4 +1,4 @@
-"""An erasure: the record of something that was deleted, and of what was deleted with it."""
+"""An erasure: the record of a deletion and of everything that is deleted with it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from storage.wall_clock import wall_ms
 log = logging.getLogger(__name__)
 
 PENDING, DONE = f"{ERASURES}pending/", f"{ERASURES}done/"
-"""Prefixes of the records."""
+"""Prefixes of the records of unfinished and finished erasures."""
 
 
 class Erased(StrEnum):
-    """What kind of thing was erased."""
+    """The kind of an erased object."""
 
     IMAGE = "image"
     TRUTH = "truth"
@@ -41,29 +41,30 @@ class Erased(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """The record of a deletion. It names what was deleted, and has none of its content."""
+    """The record of a deletion. It names the deleted objects, without their content."""
 
     id: str
     kind: Erased
     name: str
     """Id of the image or the job, name of the dataset, sha256 of the truth."""
     owner: str | None
-    """Whose things are erased; None for those of all owners."""
+    """Owner whose objects are erased; None for all owners."""
     by: str
+    """Name of the caller who requested it."""
     requested_ms: int
     images: tuple[str, ...] = ()
-    """sha256s of images of which nothing must be left."""
+    """sha256s of images that are erased completely."""
     references: tuple[str, ...] = ()
     """sha256s of images that another key still has: only the results of this owner are erased."""
     objects: int = 0
-    """Objects that were deleted or rewritten."""
+    """Number of objects that were deleted or rewritten."""
     hidden_ms: int | None = None
-    """Since when clients can no longer reach it; None if that was interrupted."""
+    """Time at which clients could no longer reach the objects; None if hiding was interrupted."""
     finished_ms: int | None = None
     record_format: int = FORMAT
 
     def counted(self, objects: int) -> Erasure:
-        """The record with more objects."""
+        """Add to the number of objects."""
         return replace(self, objects=self.objects + objects)
 
 
@@ -72,11 +73,11 @@ _ERASURE = TypeAdapter(Erasure)
 
 @dataclass
 class ErasureRecords:
-    """The records in the object store. What is pending is finished also after a crash."""
+    """The records in the object store. A pending erasure survives a crash and is finished later."""
 
     store: ObjectStore
     _skipped: set[str] = field(default_factory=set)
-    """Records that cannot be read and were logged."""
+    """Keys of unreadable records that were logged."""
 
     def begin(self, kind: Erased, name: str, caller: Caller) -> Erasure:
         """Make a new record."""
@@ -84,7 +85,7 @@ class ErasureRecords:
         return Erasure(new_job_id(), kind, name, owner, caller.name, wall_ms())
 
     def save(self, erasure: Erasure) -> Erasure:
-        """Write a record; a finished one leaves the pending ones."""
+        """Write a record. A finished record moves from `PENDING` to `DONE`."""
         body = json.dumps(asdict(erasure)).encode()
         if erasure.finished_ms is None:
             self.store.put(f"{PENDING}{erasure.id}.json", body, JSON)
@@ -102,7 +103,7 @@ class ErasureRecords:
         raise ErasureNotFound(f"There is no erasure {erasure_id[:80]!r}. Check the id.")
 
     def pending(self) -> list[Erasure]:
-        """The records that are not finished, the oldest first, without those that are damaged."""
+        """The readable records of unfinished erasures, the oldest first."""
         found = []
         for key in list(self.store.keys(PENDING)):
             try:
@@ -111,8 +112,8 @@ class ErasureRecords:
                 continue  # another process finished it
             except (RecordUnreadable, StoreUnavailable) as error:
                 if isinstance(error, StoreUnavailable):
-                    self.store.check()  # raises if it is the whole store
+                    self.store.check()  # raises if the whole store is unavailable
                 if key not in self._skipped:
-                    log.error("the erasure %s is skipped, ask for it again: %s", key, error)
+                    log.error("the erasure %s is skipped, request it again: %s", key, error)
                 self._skipped.add(key)
         return found

@@ -1,4 +1,4 @@
-"""Takes out of the results of jobs what they say about erased images."""
+"""Removes information about erased images from the results of jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from storage.objects.store import ObjectStore
 
 _REPLACE = """
 -- Replace a result, unless it was sealed or changed meanwhile. KEYS: the results of a chunk.
--- ARGV: index of the item, its result, the new one.
+-- ARGV: index of the item, its expected result, its new result.
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 end
@@ -29,9 +29,9 @@ end
 
 
 class Redactor:
-    """`uploaded` returns those of some sha256s whose images are uploaded.
+    """Redacts the results of jobs. Raises `RecordsUnavailable` and `StoreUnavailable`.
 
-    Raises `RecordsUnavailable` and `StoreUnavailable`.
+    `uploaded` filters sha256s: it returns those of uploaded images.
     """
 
     def __init__(
@@ -43,41 +43,41 @@ class Redactor:
         self._replace = redis.register_script(_REPLACE)
 
     def redact(self, job_id: str, wanted: set[str], gone: set[str]) -> int:
-        """Erase the results of the `wanted` images in a job, and the masks of those that are gone.
+        """Erase the results of the `wanted` images in a job, and the masks of those in `gone`.
 
-        Return how many objects were deleted or rewritten.
+        Returns how many objects were deleted or rewritten.
         """
-        places = dict(self._places(job_id, wanted))
-        if not places:
+        hashes = dict(self._items_of(job_id, wanted))
+        if not hashes:
             return 0
-        gone = gone - self._uploaded(gone & set(places.values()))
-        # This comes first: what is sealed meanwhile is found in the store.
-        objects = self._redact_unsealed(job_id, places, gone)
+        gone = gone - self._uploaded(gone & set(hashes.values()))
+        # Unsealed results come first: those that are sealed meanwhile are then found in the store.
+        objects = self._redact_unsealed(job_id, hashes, gone)
         for key in list(self._store.keys(results_prefix(job_id))):
             lines, _ = parse_sealed(self._store, key)
-            found = [line for line in lines if line["index"] in places]
+            found = [line for line in lines if line["index"] in hashes]
             for line in found:
-                if places[line["index"]] in gone:
+                if hashes[line["index"]] in gone:
                     objects += self._delete_mask(line)
             if sum(map(_redacted, found)):
                 self._store.put(key, b"\n".join(map(_encode, lines)), JSONL)
                 objects += 1
         return objects
 
-    def _places(self, job_id: str, wanted: set[str]) -> Iterator[tuple[int, str]]:
+    def _items_of(self, job_id: str, wanted: set[str]) -> Iterator[tuple[int, str]]:
         """The items of these images in a job: index and sha256."""
-        # A job whose file cannot be read has no items that could be found.
+        # The items of a job with an unreadable file cannot be found.
         with suppress(ObjectNotFound, RecordUnreadable):
             total = read_job_file(self._store, job_id).total
             for index, item in each_item(self._store, job_id, total):
                 if item.sha256 in wanted:
                     yield index, item.sha256
 
-    def _redact_unsealed(self, job_id: str, places: dict[int, str], gone: set[str]) -> int:
+    def _redact_unsealed(self, job_id: str, hashes: dict[int, str], gone: set[str]) -> int:
         objects = 0
         with records_guard():
             for key in unsealed_results(self._redis, job_id):
-                for index, sha256 in places.items():
+                for index, sha256 in hashes.items():
                     found = self._redis.hget(key, str(index))
                     if not found:
                         continue
@@ -98,7 +98,7 @@ def _encode(line: Line) -> bytes:
 
 
 def _redacted(line: Line) -> bool:
-    """Take out of a result what it says about the image; whether there was anything."""
+    """Remove shares, confidence and confusion from a result. Returns whether it had any."""
     result = line.get("result")
     if not result or not (result.get("shares") or "confusion" in line):
         return False

@@ -34,7 +34,7 @@ from storage.stored_record import FORMAT, read_record
 
 @dataclass(frozen=True, slots=True)
 class FinalRecord:
-    """The record of an ended job (`done.json`). With the sealed results it is the whole job."""
+    """The record of an ended job (`done.json`). With the sealed results, it restores the job."""
 
     record: dict[str, str]
     confusion: dict[str, int]
@@ -73,7 +73,7 @@ def read_final_record(store: ObjectStore, job_id: str) -> FinalRecord | None:
 
 
 def _check(job_id: str, final: FinalRecord) -> None:
-    """Raise an exception unless a job can be restored from it, and be shown."""
+    """Raise an exception unless the job can be restored from this record and shown."""
     record = final.record
     matrix(final.confusion)
     job = build_status(job_id, StatusReply(record, final.confusion, "0-0", None)).job
@@ -82,7 +82,7 @@ def _check(job_id: str, final: FinalRecord) -> None:
     if not job.model or int(record["chunk_size"]) < 1 or int(record["round"]) < 0:
         raise ValueError("its fields have wrong values")
     if len(final.item_bytes()) != job.counts.total:
-        raise ValueError("it has not the state of each item")
+        raise ValueError("it does not have one byte for each item")
 
 
 class JobArchive:
@@ -107,15 +107,15 @@ class JobArchive:
         return sorted(job_ids(self._redis.smembers(FINALIZING)))
 
     def add(self, job_id: str) -> bool:
-        """Seal a finalized job's results, write its final record, and let Redis forget it in time.
+        """Seal a finalized job's results, write its final record, and let its Redis record expire.
 
-        False when the job is open, unknown, or was retried meanwhile.
+        False if the job is open, unknown, or was retried meanwhile.
         """
         final, unsealed = self._read(job_id)
         if final and unsealed:
             for chunk in unsealed:
                 self._results.seal(job_id, int(chunk))
-            # It may have been retried meanwhile.
+            # The job may have been retried while its results were sealed.
             final, _ = self._read(job_id)
         if final is None:
             return False

@@ -37,7 +37,7 @@ def matching(
     data: bytes, states: Collection[ItemState] | None, job_is_open: bool
 ) -> NDArray[np.intp]:
     """Return the positions in `data` of the items in any of the states (`None`: of all items)."""
-    # The watchdog process of each worker has no use for NumPy, which takes 12 MB.
+    # Imported here to save 12 MB in the watchdog process of each worker, which does not call this.
     import numpy as np
 
     if states is None:
@@ -56,7 +56,7 @@ def lua_patterns() -> str:
 
 
 def _lua_class(*states: int) -> str:
-    """A character class of the item bytes in these states; none of them needs quoting in it."""
+    """A Lua character class of all item bytes in these states. No such byte needs a `%`."""
     members = [attempts << 4 | state for attempts in range(MAX_ATTEMPTS + 1) for state in states]
     # Lua 5.1 writes the byte 0 in patterns as %z.
     quoted = (f"\\{byte:03d}" if byte else "%z" for byte in members)

@@ -1,7 +1,8 @@
 """Figures of a job's items as columns, so that items are filtered and sorted without reading them.
 
-The columns of the jobs that were asked for last stay in memory, and only the items that ended since
-are read again: the results of 100,000 items take 8 MB and some seconds once, then milliseconds.
+The columns of the last requested jobs stay in memory. A further request reads only the items that
+have ended since. For 100,000 items the first request takes 8 MB and some seconds, later ones take
+milliseconds.
 """
 
 from __future__ import annotations
@@ -31,17 +32,19 @@ REAL = [CITYSCAPES.names[index] for index in CITYSCAPES.real]
 FIGURES = (*CITYSCAPES.names, *(f"{name}.iou" for name in REAL), "iou", "accuracy", "confidence")
 """Names of the figures: shares, IoU of each category, mean IoU, accuracy, mean confidence."""
 COLUMN = {name: at for at, name in enumerate(FIGURES)}
+"""Index of the column of each figure."""
 MAX_JOBS, MAX_BYTES = 64, 32 * 2**20
-"""Jobs whose columns stay in memory, and their size. Those of the last job do, however large it
-is."""
+"""Limits of the jobs whose columns stay in memory, and of their total size. The columns of the last
+job stay, whatever their size."""
 NAME_BYTES = 100
-"""Of one name, as a Python object in a list."""
+"""Estimated size of one name, as a Python object in a list."""
 NOT_READ = 255
+"""Item byte of an item whose figures were not read. No item has this byte."""
 
 
 @dataclass(slots=True)
 class ItemFigures:
-    """The items of one job, a row each. Unknown figures are NaN."""
+    """The items of one job, one row for each item. Unknown figures are NaN."""
 
     is_open: bool
     """Whether the job has not ended."""
@@ -50,9 +53,9 @@ class ItemFigures:
     values: NDArray[np.float32]
     """Figures, float32 (items, `FIGURES`), 0 to 1."""
     read: NDArray[np.uint8]
-    """Item bytes as they were when the figures were read."""
+    """Item bytes as they were when the figures were read, uint8 (items,)."""
     names: list[str] | None = None
-    """The client's name of each item, or its image id."""
+    """The `custom_id` of each item, or else its image id; None until they are needed."""
 
     @property
     def size(self) -> int:
@@ -89,7 +92,7 @@ class FigureReader:
         if state is None or size is None or data is None:
             raise JobNotFound(f"There is no job {job_id!r}. Check the id.")
         now = np.frombuffer(data, np.uint8)
-        # One reader at a time: two would read the same results.
+        # One reader at a time, because two would read the same results.
         with self._lock:
             figures = self._jobs.get(job_id) or _no_figures(len(now))
             figures.is_open, figures.states = text(state) in OPEN_STATES, now
@@ -108,8 +111,8 @@ class FigureReader:
         now = figures.states
         changed = np.flatnonzero(now != figures.read)
         figures.values[changed] = np.nan
-        # What an outage leaves unread is read the next time, as is a result that is being moved
-        # to the object store.
+        # A result that cannot be read now, because of an outage or because its chunk is being
+        # sealed, is read the next time.
         figures.read[changed] = NOT_READ
         has_result = now[changed] & 15 == item_bytes.SUCCEEDED
         without = changed[~has_result]
@@ -151,7 +154,7 @@ def _fill(values: NDArray[np.float32], lines: dict[int, Line]) -> None:
             if cells := line.get("confusion"):
                 counts[at, [int(cell) for cell in cells]] = list(cells.values())
         except (ValueError, TypeError, AttributeError, LookupError):
-            continue  # The item itself says that its stored result cannot be read.
+            continue  # `ItemReader` reports that the stored result cannot be read.
     rows = list(lines)
     square = counts.reshape(-1, SIZE, SIZE)
     values[rows, SIZE : SIZE + len(REAL)] = iou_per_category(square)

@@ -1,4 +1,4 @@
-"""Items of a job that match, in an order: the worst first, the least certain first, by name."""
+"""Filtered and sorted lists of a job's items: by score, by confidence, by name, and so on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storage.jobs.item_figures import COLUMN, FIGURES, FigureReader, ItemFigures
 from storage.name_query import name_matcher
 
 ORDERS = ("index", "name", *FIGURES)
-"""What items can be sorted by."""
+"""Keys by which items can be sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class ItemQuery:
     """Which items of a job, and in which order."""
 
     where: str = ""
-    """Condition on `FIGURES`. Empty for all."""
+    """Condition on `FIGURES`; empty for all items."""
     name: str = ""
-    """Words that occur in the name."""
+    """Words that must occur in the name; empty for all items."""
     states: tuple[ItemState, ...] = ()
-    """Empty for all."""
+    """States to list; empty for all."""
     sort: str = "index"
-    """One of `ORDERS`, the smallest first; with a minus before it the largest first. Items without
-    that figure are left out."""
+    """One of `ORDERS`, ascending; with a minus before it, descending. Items without that figure are
+    left out."""
 
 
 class ItemList:
@@ -69,11 +69,11 @@ class ItemList:
         return sorted_values
 
     @staticmethod
-    def place(selected: NDArray[np.intp], index: int) -> int:
-        """Return the position of an item in a list. Raises `ItemNotFound`."""
+    def position(selected: NDArray[np.intp], index: int) -> int:
+        """Return the position of an item in the result of `select`. Raises `ItemNotFound`."""
         found = np.flatnonzero(selected == index)
         if not len(found):
-            raise ItemNotFound(f"Item {index} is not among the items that are listed here.")
+            raise ItemNotFound(f"Item {index} is not in this list of items.")
         return int(found[0])
 
 
@@ -94,7 +94,7 @@ def _ordered(figures: ItemFigures, kept: NDArray[np.intp], sort: str) -> NDArray
 
 def _natural(name: str) -> list[str | int]:
     """The sort key of a name: `frame_9` comes before `frame_10`."""
-    # Every second part is a run of digits, so only like is compared with like.
+    # Every second part is a run of digits, so numbers are only compared with numbers.
     parts: list[str | int] = [*re.split(r"([0-9]+)", name)]
     parts[1::2] = map(int, parts[1::2])
     return parts

@@ -19,11 +19,11 @@ from storage.objects.store import ObjectStore
 from storage.redis_text import text
 
 WINDOW = 1 << 16
-"""Item bytes in one read while items of given states are searched."""
+"""Item bytes in one read of a search for items in given states."""
 
 
 class ItemReader:
-    """Items of a job, a page in memory at once."""
+    """Reads the items of a job, one page in memory at once."""
 
     def __init__(self, redis: Redis, store: ObjectStore, results: Results) -> None:
         self._redis = redis

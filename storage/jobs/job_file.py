@@ -24,13 +24,15 @@ from storage.telemetry.log_context import log_context
 from storage.wall_clock import wall_ms
 
 LARGEST_CHUNK = 64
+"""Most items in a chunk."""
 CHUNKS = 16
-"""Chunks of a job at least, if it has enough items: several workers then share it."""
+"""Fewest chunks of a job that has enough items, so that several workers share it."""
 LATEST_MS = 253_402_300_799_999
 """The end of the year 9999, after which there are no dates."""
 MOST_ITEMS = 10**8
-"""A file with a larger number is damaged: an item takes a byte of memory while it is restored."""
+"""A larger number means that the file is damaged. Restoring a job takes a byte for each item."""
 MOST_ROUNDS = 10**6
+"""A larger number means that the file is damaged."""
 INTERACTIVE_ITEMS = 8
 """A request without a lane is interactive up to this number of images."""
 
@@ -55,22 +57,22 @@ class JobFile:
     round: Annotated[int, Field(ge=0, le=MOST_ROUNDS)] = 0
     """Number of retries and rebuilds. The keys of sealed results name the round."""
     retried: int = 0
-    """Round that the last retry began: failures of earlier rounds no longer count."""
+    """Round that began with the last retry. Failures of earlier rounds no longer count."""
     retried_ms: Annotated[int, Field(ge=0, le=LATEST_MS)] = 0
     """Time of the last retry, from which the deadline counts; 0 without one."""
     webhook: str | None = None
     """URL that is called when the job ends."""
     confidence: bool = False
-    """Whether the job asks for the confidence of its masks."""
+    """Whether the confidence of each mask is stored, too."""
     parameters: MaskParameters = field(default_factory=MaskParameters)
     items: Items = ()
-    """All items of a small job; those of a larger one are in its manifest."""
+    """All items of a small job. Those of a larger job are in its manifest."""
     owner: str | None = None
-    """Id of the API key that created it; None without keys."""
+    """Id of the API key that created the job; None without keys."""
     dataset: str | None = None
-    """The dataset that it was requested for; None for a list of images."""
+    """The dataset that the job was requested for; None for a list of images."""
     request_id: str | None = None
-    """`X-Request-ID` of the request that created it, for log lines."""
+    """`X-Request-ID` of the request that created the job, for log lines."""
     record_format: int = FORMAT
 
     @property
@@ -118,8 +120,8 @@ def new_job_file(
     """Make the file of a new job with `total` items and the client's Idempotency-Key `key`.
 
     `items` are all items of a job without a manifest. `model` is the version to which the model
-    name in the request resolves. `listing` is the sha256 of an image list that was sent apart from
-    the request.
+    name in the request resolves. `listing` is the sha256 of an image list that was uploaded
+    separately.
     """
     lane = request.lane or default_lane(total)
     return JobFile(
@@ -172,20 +174,23 @@ def write_job_file(store: ObjectStore, file: JobFile) -> None:
 
 
 def _request_json(request: JobCreate) -> str:
-    """The request as it was hashed before mask parameters existed, if it gives none of them: an
-    Idempotency-Key outlives an upgrade of the service."""
+    """The JSON of a request for its fingerprint, without mask parameters that it leaves out.
+
+    So the fingerprint of a request stays the same when a later version adds a parameter, and an
+    Idempotency-Key outlives an upgrade of the service.
+    """
     defaults = MaskParameters.model_fields.keys() - request.given().keys()
     return request.model_dump_json(exclude=defaults)
 
 
 def begin_round(store: ObjectStore, job_id: str, round_: int, *, is_retry: bool = False) -> None:
-    """Write the round that begins into the file of a job.
+    """Write the number of a new round into the file of a job.
 
-    The other fields stay, also those of a newer version. Raises `ObjectNotFound` and
+    The other fields stay, including those of a newer version. Raises `ObjectNotFound` and
     `RecordUnreadable`.
     """
     fields, _ = _read(store, job_id)
-    # A leader that was paused may come after a retry.
+    # A reconciler that was paused may call this after a retry has begun a later round.
     fields["round"] = max(round_, int(fields.get("round") or 0))
     if is_retry:
         fields |= {"retried": round_, "retried_ms": wall_ms()}
@@ -198,20 +203,20 @@ def _read(store: ObjectStore, job_id: str) -> tuple[dict[str, Any], JobFile]:
     fields = parse_fields(key, store.get(key))
     members = {name: fields.get(name) for name in MaskParameters.model_fields}
     parameters = {name: value for name, value in members.items() if value is not None}
-    # Names of clients may have lone surrogates, which only `inline_items` reads.
+    # A `custom_id` may have lone surrogates, which only `inline_items` accepts.
     own = {**fields, "id": job_id, "parameters": parameters, "items": ()}
     return fields, check_fields(key, own, _JOB_FILE)
 
 
 def stored_job_ids(store: ObjectStore) -> Iterator[str]:
-    """The ids of all jobs of which the store has an object, in their order."""
+    """The ids of all jobs that have an object in the store, in ascending order."""
     for job_id, _ in groupby(store.keys(JOB_FOLDERS), lambda key: key.split("/")[1]):
         if JOB_ID.fullmatch(job_id):
             yield job_id
 
 
 def delete_job(store: ObjectStore, job_id: str) -> None:
-    """Delete all objects of a job, its file first: without it no job is rebuilt."""
+    """Delete all objects of a job. Its file goes first, because no job is rebuilt without it."""
     for key in (job_file_key(job_id), *list(store.keys(job_prefix(job_id)))):
         store.delete(key)
 
@@ -221,13 +226,14 @@ def no_record_error(
 ) -> JobNotFound | RecordsUnavailable:
     """Return the error for a job without a record.
 
-    The job is unknown, unless an emptied Redis is not rebuilt yet (its records are not complete)
-    and the object store has the job, or its file could not be read for the cause `unreadable`.
+    `RecordsUnavailable` if the job may come back: its file could not be read, for the cause
+    `unreadable`, or an emptied Redis is still being rebuilt and the object store has the job. Else
+    `JobNotFound`.
     """
     if unreadable is not None:
         return RecordsUnavailable(
             f"The record of this job is lost, and its file in the object store cannot be read now: "
-            f"{unreadable} It is tried again every minute."
+            f"{unreadable} The service tries again every minute."
         )
     if not records_are_complete and store.exists(job_file_key(job_id)):
         return RecordsUnavailable(

@@ -16,35 +16,35 @@ from storage.redis_text import text
 JOB = "rm:job:"
 """Prefix of a job's record, a hash. The keys of its parts begin with the key of the record."""
 JOBS = "rm:jobs"
-"""Sorted set of all job ids. The scores are equal, so it is sorted by id, which is by time."""
+"""Sorted set of all job ids. All scores are equal, so it is sorted by id, and so by time."""
 OPEN = "rm:open:"
 """Prefix, per lane: sorted set of its open jobs by the time at which they were queued."""
 WAITING = "rm:waiting"
 """Hash from a lane to the number of items of its open jobs that have not ended."""
 RATE = "rm:rate:"
-"""Prefix, per lane and ten seconds: the number of items that ended."""
+"""Prefix, per lane and 10 seconds: the number of items that ended."""
 ACCEPTING = "rm:accepting"
-"""Sorted set of jobs that are being accepted by the time (ms) at which that began; 0 if they were
-abandoned. No client was promised these jobs yet."""
+"""Sorted set of jobs that are being accepted, by the time (ms) at which that began; 0 for an
+abandoned one. No client has an answer about these jobs yet."""
 DATASET_JOBS = "rm:datasets:jobs"
-"""Hash from `OWNER/DATASET` (the owner may be empty) to the job that says what is in that
+"""Hash from `OWNER/DATASET` (the owner may be empty) to the job whose results describe the
 dataset."""
 FINALIZING = "rm:closing"
-"""Set of jobs that have a final state and are not archived yet."""
+"""Set of jobs that have a final state but are not archived yet."""
 DUE_DELIVERIES = "rm:deliveries"
 """Sorted set of "job round" by the time (ms since 1970) of the next attempt at its webhook."""
 EPOCH = "rm:epoch"
-"""Hash with the run id of the Redis `server` whose records are complete, and the time (ms) at which
-Redis was last `seen`. Without `server` the records may be incomplete."""
+"""Hash. `server`: run id of the Redis server whose records are complete; without it they may be
+incomplete. `seen`: time (ms) of the last rebuild check."""
 RECONCILER = "rm:reconciler"
-"""The process that reconciles; expires."""
+"""Id of the process that is the leader of the reconciler; expires."""
 RECONCILED = "rm:reconciled"
-"""Hash of what the reconciler did: number of `rounds`, time of the last one (`last_ms`), its
+"""Hash of the reconciler's statistics: number of `rounds`, time of the last round (`last_ms`), its
 `error` or an empty text, and the sum of each field of `Repairs`."""
 UNREADABLE = "rm:unreadable"
-"""Hash from the key of a stored record that the rebuild could not read to the cause."""
+"""Hash of stored records that the rebuild could not read: from the object key to the cause."""
 FLIGHT = "rm:flight:"
-"""Prefix, per mask: the lease under which it is inferred now; expires."""
+"""Prefix, per mask: the lease of the worker that infers it now; expires."""
 
 ITEMS = ":items"
 """Part of a job: a string of one byte per item (see `item_bytes`)."""
@@ -146,12 +146,12 @@ def open_key(lane: Lane) -> str:
 
 
 def idempotency_key(key: str, owner: str | None = None) -> str:
-    """Key of a client's Idempotency-Key, of which each owner has its own; only a hash is stored."""
+    """Key of a client's Idempotency-Key, hashed. Each owner has a namespace of its own."""
     named = key if owner is None else f"{owner}\0{key}"
     return f"rm:idem:{sha256_of(named.encode())}"
 
 
 def all_parts(job_id: str) -> list[str]:
-    """The keys of a job's record and of its parts, but for the results of its chunks."""
+    """The keys of a job's record and of its parts, except the results of its chunks."""
     parts = (*KEPT_PARTS, *WORK_PARTS, UNSEALED)
     return [f"{job_key(job_id)}{part}" for part in parts]

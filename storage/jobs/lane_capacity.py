@@ -1,4 +1,4 @@
-"""How many open jobs and items a lane takes."""
+"""Limits of the open jobs and items of a lane."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.redis_text import count
 
 
 class LaneCapacity:
-    """The limits of each lane. `create_job.lua` enforces them; this tells of them early."""
+    """The limits of each lane. `create_job.lua` enforces them; `check` refuses a request early."""
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._redis = redis
@@ -20,26 +20,26 @@ class LaneCapacity:
         self.jobs = settings.max_open_jobs
 
     def check(self, lane: Lane, known_key: str | None) -> None:
-        """Raise `QueueFull` before the work of accepting a job for which there is no room.
+        """Raise `QueueFull` if the lane is full, before any work for the new job.
 
-        A request whose Idempotency-Key is in Redis, under `known_key`, may be the repetition of one
-        that was accepted: it goes on to its job.
+        A request whose Idempotency-Key is in Redis, under `known_key`, passes: it may repeat an
+        accepted request, and then gets the job of that request.
         """
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.zcard(open_key(lane))
             pipe.hget(WAITING, lane)
             pipe.exists(known_key or "")
             jobs, waiting, is_known = pipe.execute()
-        # The reconciler repairs a damaged count; until then it refuses nobody.
+        # A damaged count reads as 0 and refuses nobody until the reconciler repairs it.
         items = count(waiting)
         if (jobs >= self.jobs or items >= self.items) and not is_known:
             raise QueueFull(
-                f"The lane {lane} has {jobs} open jobs with {items} open items, which is all that "
-                "it takes. Try again once some are done."
+                f"The lane {lane} is full: it has {jobs} open jobs with {items} open items. Try "
+                "again once some are done."
             )
 
     def refusal(self, total: int) -> QueueFull:
-        """The error for a job of `total` items that the lane does not take."""
+        """The error for a job of `total` items that exceeds the limits of its lane."""
         return QueueFull(
             f"With {total} more items the lane would be over its limit of {self.items} open items "
             f"or {self.jobs} open jobs. Try again once some are done, or send fewer."

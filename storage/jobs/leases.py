@@ -1,7 +1,7 @@
 """Leases: a worker holds a chunk of a job for a while, and only the holder may end its items.
 
 Each claim has a fencing token. A worker that was paused for longer than its lease loses the chunk,
-and everything it still sends is refused.
+and its later commits are refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from storage.jobs.scripts import Begun, ItemCommit, JobScripts, Lease
 from storage.objects.store import ObjectStore
 
 ORIGIN = {"request_id": "request_id", "key_id": "owner"}
-"""Fields of a record by their names in log lines."""
+"""From names in log lines to the fields of the record."""
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +38,15 @@ class ClaimedItem:
 
     index: int
     attempts: int
-    """Earlier attempts. After the first one, the item is a suspect."""
+    """Number of earlier attempts. An item with any is a suspect."""
     item: ManifestItem
     flight: str = ""
-    """Names the mask of the item, so that only one worker at a time infers it."""
+    """Name of its mask's inference, which only one worker at a time may run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A leased chunk: the items of it that have not ended."""
+    """A leased chunk, with those of its items that have not ended."""
 
     job_id: str
     chunk: int
@@ -54,11 +54,11 @@ class Claim:
     lane: Lane
     model: str
     confidence: bool
-    """Whether the job asks for the confidence of its masks."""
+    """Whether the confidence of each mask is stored, too."""
     parameters: MaskParameters
     items: list[ClaimedItem]
     origin: dict[str, str]
-    """For log lines: `request_id` and `key_id` of the request that created the job, if known."""
+    """`request_id` and `key_id` of the request that created the job, if known, for log lines."""
 
     @property
     def lease(self) -> Lease:
@@ -132,7 +132,7 @@ class Leases:
         )
 
     def _fail_unreadable(self, lease: Lease, indices: list[int]) -> None:
-        """End the items whose images are not known."""
+        """Fail the items whose images are not known."""
         if not indices:
             return
         log.error("job %s: items %s are not in its manifest and fail", lease.job_id, indices)
@@ -147,9 +147,9 @@ class Leases:
     def begin(self, claim: Claim, indices: Iterable[int]) -> Begun:
         """Count an attempt at each item, before its image is fetched.
 
-        It is the attempt that follows those of the claimed item, so a repeated call counts it once.
-        No item is begun when the lease is lost or the job has ended. Items without attempts left
-        fail here, as `worker_crashed`. Items in flight in another worker are left alone.
+        The number of the attempt follows from the claimed item, so a repeated call counts it once.
+        No item is begun if the lease is lost or the job has ended. Items without attempts left
+        fail here, as `worker_crashed`. Items in flight in another worker stay unchanged.
         """
         items = [_claimed(claim, index) for index in indices]
         attempts = ((item.index, item.attempts + 1, item.flight) for item in items)
@@ -173,8 +173,8 @@ class Leases:
     ) -> bool:
         """End an item with its result or its error.
 
-        `confusion` is the (8, 8) matrix against the item's truth, if it has one. Returns False when
-        nothing changed: the lease is lost, or the job or the item has ended.
+        `confusion` is the (8, 8) matrix against the item's truth, if it has one. Returns False if
+        nothing changed, because the lease is lost, or the job or the item has ended.
         """
         if result is not None:
             commit = _succeeded(claim, index, result, confusion)
@@ -189,7 +189,7 @@ class Leases:
     def commit_cached(
         self, claim: Claim, cached: Mapping[int, tuple[Result, NDArray[np.int64] | None]]
     ) -> int:
-        """End items whose masks exist already, in one step; return how many items ended now.
+        """End items whose masks exist already, in one step. Returns the number of items that ended.
 
         `cached` maps an item's index to its result and, if it has a truth, its confusion matrix.
         """
@@ -209,9 +209,9 @@ class Leases:
     def release(self, claim: Claim, suspects: Iterable[int] = ()) -> bool:
         """End the lease; return whether the job may have more chunks to claim.
 
-        Begun items that have not ended are queued again. Their attempts count only if they are
-        among the `suspects`: the worker is alive. A chunk whose items have all ended is sealed, and
-        the last one archives the job.
+        Begun items that have not ended are queued again. Only the attempts of `suspects` count,
+        because the worker did not die. A chunk whose items have all ended is sealed, and the last
+        chunk archives the job.
         """
         released = self._scripts.release_chunk(claim.lease, suspects)
         try:

@@ -75,7 +75,7 @@ def read_items(
 ) -> list[ManifestItem | None]:
     """Read the items with these indices.
 
-    An item is None if it cannot be read: its part is damaged or missing, or the job ends before.
+    An item is None if its part is damaged or missing, or if the job has fewer items.
     """
     parts = {part: _read_part(store, job_id, part) for part in {index // PART for index in indices}}
     places = ((parts[index // PART], index % PART) for index in indices)
@@ -83,8 +83,8 @@ def read_items(
 
 
 def each_item(store: ObjectStore, job_id: str, total: int) -> Iterator[tuple[int, ManifestItem]]:
-    """Iterate over the items that can be read, with their indices, a part in memory at once."""
-    # A damaged `total` may be so large that its parts would be looked for all day.
+    """Iterate over the readable items with their indices, one part in memory at once."""
+    # Of a damaged `total` only the parts that exist are read: it may be very large.
     stop = min(total, max(count_items(store, job_id), INLINE_ITEMS))
     for start in range(0, stop, PART):
         for index, item in enumerate(
@@ -95,21 +95,21 @@ def each_item(store: ObjectStore, job_id: str, total: int) -> Iterator[tuple[int
 
 
 def count_items(store: ObjectStore, job_id: str) -> int:
-    """Count the items of a manifest by its last part, whether they can be read or not."""
+    """Count the items of a manifest by its last part, including unreadable ones."""
     *_, last = ("", *store.keys(f"{job_prefix(job_id)}manifest/"))
     number = last.rpartition("/")[2].removesuffix(".jsonl")
     return int(number) * PART + store.get(last).count(b"\n") if number.isdigit() else 0
 
 
 def count_damaged(store: ObjectStore, key: str) -> int:
-    """Count the items of a part that cannot be read; at least 1 for a part that is cut off."""
+    """Count the unreadable items of a part; at least 1 for a truncated part."""
     data = store.get(key)
     damaged = data.count(b"\n") - sum(item is not None for item in _parse_part(data))
     return max(damaged, int(not data.endswith(b"\n")))
 
 
 class _Damaged(Exception):
-    """Carries the items of a damaged part past the cache, so that a repair is noticed."""
+    """Carries the items of a damaged part past the cache, so that a repair takes effect."""
 
     def __init__(self, items: Items) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ def _read_inline_items(store: ObjectStore, job_id: str) -> Items:
     try:
         return inline_items(parse_fields(key, store.get(key)))
     except (ObjectNotFound, RecordUnreadable) as error:
-        # The part that is read next tells whether the job has a manifest.
+        # Then the caller reads part 0, because the job may have a manifest.
         log.warning("job %s: %s", job_id, error)
         return ()
 
@@ -160,15 +160,16 @@ def inline_items(job_file: dict[str, Any]) -> Items:
 
 
 def _parse_part(data: bytes) -> Items:
-    """Parse the lines of a part. What follows a line that may be none or two is not read."""
+    """Parse the lines of a part, up to a place where a newline may have been lost or added."""
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
     items = tuple(map(_parse_line, lines))
     for number, (line, item) in enumerate(zip(lines, items, strict=True)):
-        # A newline that was lost or added moves all items behind it to a wrong index.
-        pair = items[number : number + 2] == (None, None)
-        if item is None and (pair or line.count(b'"image":') > 1):
+        # A lost or added newline would give all later items a wrong index.
+        may_be_split = items[number : number + 2] == (None, None)
+        may_be_joined = line.count(b'"image":') > 1
+        if item is None and (may_be_split or may_be_joined):
             return items[:number]
     return items
 

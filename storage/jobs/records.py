@@ -82,9 +82,9 @@ from storage.redis_text import text, texts
 log = logging.getLogger(__name__)
 
 ACCEPTING_S = 1.0
-"""Maximal time in seconds between a job's file and its record while the job is accepted."""
+"""Longest time between the writes of a job's file and of its record, seconds."""
 SCAN = 100
-"""Jobs that are read in one round trip while a page is filled."""
+"""Jobs in one round trip while a page is filled."""
 
 
 class Accepted(NamedTuple):
@@ -96,7 +96,7 @@ class Accepted(NamedTuple):
 
 
 class JobRecords:
-    """The jobs as clients see them. Every method raises `RecordsUnavailable` without Redis."""
+    """Jobs as clients see them. Every method raises `RecordsUnavailable` without Redis."""
 
     def __init__(
         self,
@@ -131,13 +131,13 @@ class JobRecords:
 
         The manifest and the request are in the object store before the record exists, so an
         accepted job outlives Redis. If several requests race with one key, the first to create
-        its record wins, and the others delete what they wrote. `model` is the version to which the
-        model name in the request resolves. `listing` is the sha256 of an image list that was sent
-        apart from the request. `owner` is the API key that the job belongs to. Up to `messages`
-        messages wake the workers of its lane, in the step that accepts the job.
+        its record wins, and the others delete their objects. `model` is the version to which the
+        model name in the request resolves. `listing` is the sha256 of an image list that was
+        uploaded separately. `owner` is the id of the API key that owns the job. The step that
+        accepts the job also sends up to `messages` messages to the workers of its lane.
 
-        Raises `InvalidRequest` for no items, `IdempotencyConflict` when another request used the
-        key before, `QueueFull`, and what `items` raises.
+        Raises `InvalidRequest` for no items, `IdempotencyConflict` if another request used the
+        key before, `QueueFull`, and the errors of iterating over `items`.
         """
         remaining = iter(items)
         first = tuple(islice(remaining, INLINE_ITEMS + 1))
@@ -194,8 +194,8 @@ class JobRecords:
     def _refusal(self, outcome: CreateOutcome, total: int) -> RoadmaskError:
         if outcome is CreateOutcome.CONFLICT:
             return IdempotencyConflict(
-                "This Idempotency-Key came with another request before. Use a new key for a new "
-                "request, or repeat the earlier one as it was."
+                "Another request has used this Idempotency-Key. Use a new key for a new request, "
+                "or repeat the earlier request unchanged."
             )
         if outcome is CreateOutcome.ABANDONED:
             return RecordsUnavailable(
@@ -221,9 +221,9 @@ class JobRecords:
         lane: Lane | None = None,
         caller: Caller = ANYBODY,
     ) -> JobPage:
-        """List jobs of these states and this lane, newest first; `cursor` is the last `next`.
+        """List jobs of these states and this lane, newest first.
 
-        Jobs of other keys than the caller's are left out.
+        `cursor` is `next` of the previous page. Jobs that the caller may not read are left out.
         """
         jobs: list[Job] = []
         end = f"({cursor}" if cursor else "+"
@@ -262,7 +262,7 @@ class JobRecords:
         """
         self._check_exists(job_id)
         selected = self._lists.select(job_id, query)
-        start = offset if at is None else self._lists.place(selected, at)
+        start = offset if at is None else self._lists.position(selected, at)
         items = self._items.pick(job_id, selected[start : start + limit].tolist())
         return ItemPage(items=items, offset=start, total=len(selected))
 
@@ -281,10 +281,10 @@ class JobRecords:
     @records_guard()
     def item(self, job_id: str, index: int) -> Item:
         """Read one item. Raises `JobNotFound`, `ItemNotFound`."""
-        job_key(job_id)  # Raises `JobNotFound` for what is no id.
-        place = index if 0 <= index <= MAX_INDEX else MAX_INDEX
+        job_key(job_id)  # Raises `JobNotFound` for an invalid id.
+        cursor = index if 0 <= index <= MAX_INDEX else MAX_INDEX
         try:
-            found = self._items.page(job_id, str(place), 1, None).items
+            found = self._items.page(job_id, str(cursor), 1, None).items
         except JobNotFound:
             raise self._no_record(job_id) from None
         if not found or found[0].index != index:
@@ -302,7 +302,7 @@ class JobRecords:
 
     @records_guard()
     def cancel(self, job_id: str) -> Job:
-        """Cancel the job; finished items stay. A job that has ended is left unchanged."""
+        """Cancel the job; ended items stay. A job that has ended stays unchanged."""
         self._check_exists(job_id)
         self._scripts.cancel_job(job_id)
         return self.read(job_id)
@@ -311,15 +311,15 @@ class JobRecords:
     def retry(self, job_id: str) -> Job:
         """Reopen an ended job: all items that did not succeed are queued again.
 
-        That includes the unfinished items of a canceled, expired or stopped job. Their attempts are
-        not counted. Raises `JobNotFound`, and `JobClosed` when the job is open or all its items
+        That includes the unfinished items of a canceled, expired or failed job. Their attempts
+        start again at 0. Raises `JobNotFound`, and `JobClosed` if the job is open or all its items
         succeeded.
         """
         self._check_exists(job_id)
         job = self.read(job_id)
         round_ = int(self._redis.hget(job_key(job_id), "round") or 0) + 1
         if job.state in FINAL_STATES - {JobState.SUCCEEDED}:
-            # The store is first: if Redis is emptied afterwards, the retry is not forgotten.
+            # The store comes first, so that the retry survives an emptied Redis.
             try:
                 begin_round(self._store, job_id, round_, is_retry=True)
             except (ObjectNotFound, RecordUnreadable) as error:
@@ -362,10 +362,10 @@ class JobRecords:
             raise self._no_record(job_id)
 
     def _check_keys_are_known(self) -> None:
-        """Raise `RecordsUnavailable` when Redis was emptied: it forgot the used Idempotency-Keys.
+        """Raise `RecordsUnavailable` if Redis was emptied, and so forgot used Idempotency-Keys.
 
-        It was emptied if it lacks the oldest job in the store. A job that is being accepted at this
-        moment has no record yet and does not count.
+        Redis was emptied if it lacks the oldest job in the store. A job that is being accepted at
+        this moment has no record yet and does not count.
         """
         files = (key for key in self._store.keys(JOB_FOLDERS) if key.endswith("/job.json"))
         oldest = next(files, "").split("/")
@@ -374,13 +374,13 @@ class JobRecords:
 
     @records_guard()
     def are_complete(self) -> bool:
-        """Whether Redis has all records; it has not while an emptied one is rebuilt."""
+        """Whether Redis has all records. False while an emptied Redis is rebuilt."""
         return bool(self._redis.hexists(EPOCH, "server"))
 
     def _forget(self, job_id: str) -> None:
-        """Delete what was written of a job that is not accepted.
+        """Delete the objects of a job that is not accepted.
 
-        While the store or Redis is out of reach, the reconciler does it later.
+        If the store or Redis is unavailable, the reconciler deletes them later.
         """
         with suppress(Unavailable), records_guard():
             delete_job(self._store, job_id)

@@ -2,7 +2,7 @@
 
 A result stays in Redis until all items of its chunk have ended. Then the chunk is sealed: its
 results become one object, and Redis drops them. Each retry begins a new round, and the keys of
-sealed results name the round, so a process that was paused for an hour cannot restore old results.
+sealed results name the round. So a process that was paused for an hour overwrites no newer results.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from storage.redis_text import texts
 
 SIZE = len(CITYSCAPES)
 SEALED = re.compile(r"/\d+-\d+\.jsonl$")
-"""How the key of sealed results ends."""
+"""Pattern of the end of a key of sealed results."""
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ Line = dict[str, Any]
 
 
 def encode_result(result: Result, confusion: NDArray[np.int64] | None) -> bytes:
-    """Encode the result of an item as compact JSON, with its confusion matrix for its scores."""
+    """Encode the result of an item as compact JSON, with a confusion matrix in place of scores."""
     kept = result.model_dump(
         mode="json",
         exclude={"mask_url", "mask_url_expires_at", "scores"},
@@ -56,12 +56,12 @@ def encode_result(result: Result, confusion: NDArray[np.int64] | None) -> bytes:
 
 
 def unsealed_results(redis: Redis, job_id: str) -> list[str]:
-    """The keys of the results of a job that are in Redis. Raises what redis-py raises."""
+    """The Redis keys of a job's results that are not sealed. Raises the errors of redis-py."""
     try:
         chunks: Any = redis.smembers(unsealed_key(job_id))
         return [results_key(job_id, int(chunk)) for chunk in chunks]
     except (ResponseError, ValueError):
-        # The list is damaged: all keys of Redis are read.
+        # The set of chunks is damaged, so all keys of Redis are scanned.
         found = redis.scan_iter(f"{job_key(job_id)}{RESULTS}*", count=1000)
         return texts(found)
 
@@ -110,8 +110,8 @@ def results_prefix(job_id: str) -> str:
     return f"{job_prefix(job_id)}results/"
 
 
-def sealed_place(key: str) -> tuple[int, int]:
-    """Parse the key of sealed results into chunk and round."""
+def chunk_and_round(key: str) -> tuple[int, int]:
+    """Parse the key of sealed results."""
     chunk, round_ = key.rpartition("/")[2].removesuffix(".jsonl").split("-")
     return int(chunk), int(round_)
 
@@ -119,7 +119,7 @@ def sealed_place(key: str) -> tuple[int, int]:
 def read_sealed(store: ObjectStore, job_id: str, chunk: int, round_: int) -> dict[int, Line]:
     """Read the sealed results of a chunk by item index, from the latest round that has any.
 
-    A line that cannot be read is skipped; then an earlier round may have a result of its item.
+    If a line is unreadable, earlier rounds are read too, because they may have its item.
     """
     found: dict[int, Line] = {}
     for key in _sealed_keys(store, job_id, chunk, round_):
@@ -134,17 +134,18 @@ def read_sealed(store: ObjectStore, job_id: str, chunk: int, round_: int) -> dic
 
 
 def _sealed_keys(store: ObjectStore, job_id: str, chunk: int, round_: int) -> Iterator[str]:
-    """The keys of a chunk's results: of this round, then of those before it that the store has."""
+    """The keys of a chunk's sealed results: of this round, then of earlier ones in the store."""
     latest = sealed_key(job_id, chunk, round_)
     yield latest
     if round_ > 0:
         stored = store.keys(latest.rpartition("-")[0] + "-")
-        earlier = [key for key in stored if SEALED.search(key) and sealed_place(key)[1] < round_]
-        yield from sorted(earlier, key=sealed_place, reverse=True)
+        sealed = filter(SEALED.search, stored)
+        earlier = [key for key in sealed if chunk_and_round(key)[1] < round_]
+        yield from sorted(earlier, key=chunk_and_round, reverse=True)
 
 
 def parse_sealed(store: ObjectStore, key: str) -> tuple[list[Line], bool]:
-    """Read the lines of an object of sealed results that are whole, and whether all are."""
+    """Read the valid lines of an object of sealed results, and whether all lines are valid."""
     parsed = list(map(_parse_line, store.get(key).splitlines()))
     lines = [line for line in parsed if line is not None]
     whole = bool(lines) and len(lines) == len(parsed)
@@ -156,11 +157,11 @@ def parse_sealed(store: ObjectStore, key: str) -> tuple[list[Line], bool]:
 def _parse_line(data: bytes) -> Line | None:
     try:
         line = json.loads(data)
-        has_place = isinstance(line["index"], int) and isinstance(line["byte"], int)
+        has_item = isinstance(line["index"], int) and isinstance(line["byte"], int)
         has_outcome = isinstance(line.get("result", line.get("error")), dict)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    return line if has_place and has_outcome else None
+    return line if has_item and has_outcome else None
 
 
 class Results:
@@ -195,7 +196,7 @@ class Results:
     def seal(self, job_id: str, chunk: int) -> None:
         """Move the results of a chunk to the object store once all its items have ended.
 
-        Several processes may seal the same chunk: in one round they all write the same object.
+        Several processes may seal the same chunk, because all of one round write the same object.
         """
         round_, chunk_size = self._header(job_id)
         key = results_key(job_id, chunk)

@@ -1,7 +1,7 @@
 """The Lua scripts that change job records, as typed functions.
 
-Each script is atomic: everything that must change together changes in one script. Clients may
-repeat a command whose reply was lost, so a script does no harm when it runs twice.
+Each script is atomic: everything that must change together changes in one script. Redis clients
+repeat a command whose reply was lost, so every script is idempotent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from storage.jobs.lua.status_reply import StatusReply
 from storage.redis_text import text, texts
 
 FLIGHT_MS = 600_000
-"""A flight is forgotten after this time; it ends before, with its item or with its lease."""
+"""Time after which Redis deletes a flight. Usually it ends earlier, with its item or its lease."""
 
 Fields = Mapping[str, str | int | float]
 """Fields of a record."""
@@ -50,7 +50,7 @@ NAMES = (
 
 
 class CreateOutcome(StrEnum):
-    """What became of a request for a job."""
+    """Outcome of a request for a new job."""
 
     CREATED = "created"
     REPLAY = "replay"
@@ -67,20 +67,20 @@ class Created(NamedTuple):
 
     outcome: CreateOutcome
     status: StatusReply | None = None
-    """Of a job that was created."""
+    """Status of the new job; None unless it was created."""
     earlier_job: str | None = None
-    """Id of the job of a replay."""
+    """Id of the job of a replay; None otherwise."""
 
 
 class RetryOutcome(StrEnum):
-    """What became of a request to retry a job."""
+    """Outcome of a request to retry a job."""
 
     REOPENED = "reopened"
     OPEN = "open"
     NOTHING = "nothing"
     """All items had succeeded."""
     RACED = "raced"
-    """Another retry was faster."""
+    """Another request for a retry was first."""
 
 
 class Lease(NamedTuple):
@@ -89,7 +89,7 @@ class Lease(NamedTuple):
     job_id: str
     chunk: int
     token: int
-    """Fencing token: the next lease of the chunk has a larger one, and this one is refused."""
+    """Fencing token. The next lease of the chunk has a larger token, and this one is refused."""
 
 
 class Claimed(NamedTuple):
@@ -99,13 +99,14 @@ class Claimed(NamedTuple):
     items: bytes
     """Item bytes of the whole chunk."""
     record: dict[str, str]
-    """The fields of the record that were asked for and exist."""
+    """The requested fields of the record that exist."""
 
 
 class Begun(NamedTuple):
     """Reply of `begin_items`."""
 
     begun: list[int]
+    """Indices of items whose attempt has begun."""
     exhausted: list[int]
     """Indices of items that have no attempts left."""
     elsewhere: list[int]
@@ -125,7 +126,7 @@ class ItemCommit:
     flight: str
     """Flight that ends with the item; empty for none."""
     confusion: Mapping[str, int]
-    """Cells of its confusion matrix, by row * 8 + column; empty without a truth."""
+    """Non-zero cells of the confusion matrix, by row * 8 + column; empty without a truth."""
 
     def arguments(self) -> Iterable[Any]:
         """Return the arguments of `commit_items` for this item."""
@@ -150,13 +151,13 @@ class Reconciled(NamedTuple):
     expired: bool
     """The deadline passed, and the job was finalized."""
     claimable: int
-    """Chunks to claim, at most."""
+    """Upper bound of the chunks to claim."""
     message_lost: bool
-    """No worker claims the job: its message is presumed lost."""
+    """No worker claims the job, so its message is presumed lost."""
     sealable: list[int]
     """Chunks whose leases expired after all their items had ended."""
     expired_leases: list[str]
-    """"chunk token worker" of each."""
+    """Each as "chunk token worker"."""
 
     @classmethod
     def parse(cls, reply: list[Any]) -> Reconciled:
@@ -167,7 +168,7 @@ class Reconciled(NamedTuple):
 
 
 class JobScripts:
-    """The scripts on one Redis. They are sent again when Redis has forgotten them."""
+    """The scripts on one Redis. redis-py loads a script again if Redis has lost it."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -190,7 +191,7 @@ class JobScripts:
     ) -> Created:
         """Create a job, unless its Idempotency-Key is taken or its lane is full.
 
-        `messages` wake the workers of its lane, in the same step.
+        The same step sends `messages` to the workers of its lane.
         """
         word, *about = self._run(
             "create_job",
@@ -239,7 +240,7 @@ class JobScripts:
     def index_job(self, job_id: str) -> None:
         """Enter a job into those indexes of all jobs that lack it.
 
-        Raises `RecordUnreadable` if it is open and its record is damaged.
+        Raises `RecordUnreadable` if the job is open and its record is damaged.
         """
         try:
             self._run("index_job", job_id)
@@ -256,13 +257,13 @@ class JobScripts:
         return StatusReply.parse(reply)
 
     def read_statuses(self, job_ids: Iterable[str]) -> list[StatusReply | Exception | None]:
-        """Read the status of each job; an error in place of a job whose record is damaged."""
+        """Read the status of each job; an exception stands for a job whose record is damaged."""
         calls = ((job_id, ()) for job_id in job_ids)
         replies = self._pipelined("read_status", calls, raise_on_error=False)
         return [_parsed(reply) for reply in replies]
 
     def cancel_job(self, job_id: str) -> None:
-        """Finalize an open job as canceled; one that has ended stays as it is."""
+        """Finalize an open job as canceled. A job that has ended stays unchanged."""
         self._run("cancel_job", job_id)
 
     def retry_job(self, job_id: str, round_: int) -> RetryOutcome:
@@ -284,7 +285,7 @@ class JobScripts:
     def begin_items(
         self, lease: Lease, max_attempts: int, attempts: Iterable[tuple[int, int, str]]
     ) -> Begun:
-        """Begin attempts: for each item its index, the attempt's number and its flight, if any.
+        """Begin attempts. `attempts` has for each item: index, number of the attempt, flight or ''.
 
         An attempt that was begun before is not counted again. Without the lease no item is begun.
         """
@@ -294,13 +295,13 @@ class JobScripts:
         return Begun(*reply)
 
     def commit_items(self, lease: Lease, commits: Iterable[ItemCommit]) -> int:
-        """End items; the number of items that ended now. Without the lease it is 0."""
+        """End items. Returns the number of items that ended; 0 without the lease."""
         job_id, chunk, token = lease
         arguments = chain.from_iterable(commit.arguments() for commit in commits)
         return int(self._run("commit_items", job_id, chunk, token, *arguments))
 
     def renew_leases(self, leases: Iterable[Lease], lease_ms: int) -> list[bool]:
-        """Extend leases; for each whether it is still held."""
+        """Extend leases. Returns for each whether it is still held."""
         calls = ((job_id, (chunk, token, lease_ms)) for job_id, chunk, token in leases)
         return [bool(reply) for reply in self._pipelined("renew_lease", calls)]
 
@@ -314,16 +315,16 @@ class JobScripts:
         self._run("mark_sealed", job_id, chunk, round_)
 
     def mark_archived(self, job_id: str, round_: int, retention_s: int) -> bool:
-        """Let Redis delete the record in time; False when the archive is outdated already."""
+        """Let the record expire. False if the job has changed since it was archived."""
         return bool(self._run("mark_archived", job_id, round_, retention_s))
 
     def reconcile_jobs(
         self, job_ids: Sequence[str], lease_ms: int, expected_ms: int
     ) -> list[Reconciled | Exception]:
-        """Reconcile each job; an error in place of one that fails.
+        """Reconcile each job; an exception stands for a job that fails.
 
-        It is `RecordUnreadable` if the job cannot go on, because its record is damaged.
-        `expected_ms` is the time that Redis's clock should show; with 0 no lease expires.
+        The exception is `RecordUnreadable` for an open job with a damaged record. `expected_ms` is
+        the time that Redis's clock should show; with 0 no lease expires.
         """
         arguments = (lease_ms, expected_ms)
         calls = ((job_id, arguments) for job_id in job_ids)
@@ -334,14 +335,14 @@ class JobScripts:
         ]
 
     def take_delivery(self, job_id: str, round_: int, lease_ms: int) -> bytes | None:
-        """Lease a due webhook delivery (JSON); None when it is not due, or leased to another."""
+        """Lease a due webhook delivery (JSON); None if it is not due or already leased."""
         reply: bytes | None = self._run("take_delivery", job_id, round_, lease_ms)
         return reply
 
     def save_delivery(
         self, job_id: str, round_: int, delivery: bytes, pause_ms: int | None
     ) -> None:
-        """Save the state of a webhook delivery; without a pause to its next attempt it is over."""
+        """Save the state of a webhook delivery. It is due after `pause_ms`; None: never again."""
         pause = "" if pause_ms is None else pause_ms
         self._run("save_delivery", job_id, round_, delivery, pause)
 
@@ -364,12 +365,12 @@ class JobScripts:
 def _parsed(reply: Any) -> StatusReply | Exception | None:
     try:
         return reply if isinstance(reply, Exception) else StatusReply.parse(reply[0])
-    except ValueError as error:  # it has no text, or no numbers
+    except ValueError as error:  # a field is no UTF-8 or no number
         return error
 
 
 def _damage(job_id: str, error: Exception) -> Exception:
-    """The error of a script, as `RecordUnreadable` if it found damage."""
+    """Convert the error of a script to `RecordUnreadable` if it reports damage."""
     _, is_damaged, fault = str(error).partition("DAMAGED ")
     if not is_damaged:
         return error

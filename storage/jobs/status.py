@@ -1,4 +1,4 @@
-"""A `Job` from the reply of the status script, for the sync and the async reader."""
+"""Builds a `Job` from the reply of the status script, for the sync and the async reader."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REASONS = {
     ),
     "final_record_unreadable": Problem(
         code="final_record_unreadable",
-        title="The stored end of the job cannot be read",
+        title="The final record of the job cannot be read",
         detail="Redis lost the record of this job after its end, and its final record in the "
         "object store is damaged. Finished masks are kept; a retry goes on with what is left.",
         retryable=True,
@@ -129,7 +129,7 @@ def parse_counts(record: dict[str, str]) -> Counts:
 
 
 def _items_ahead(counts: Counts, queue: QueueStatus) -> int:
-    """Items that the lane does before the job ends: its own, and those of other jobs meanwhile."""
+    """Items that end in the lane before the job does: its own, and a share of the other jobs'."""
     own = counts.queued + counts.running
     if not queue.sampled:
         return own

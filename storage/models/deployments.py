@@ -1,9 +1,9 @@
 """Deployments: the model version that serves by default, and its history.
 
-Each promotion and each rollback is an entry of its own in the object store, under the time at which
-it was made, and the last entry counts. Two entries made at once cannot overwrite each other on any
-store, and an emptied Redis loses none. Redis has a number that changes with each entry, so that
-readers notice one within a second without reading the store each time.
+Each promotion and each rollback is an object of its own, and its key begins with its time. The last
+entry counts. So concurrent entries cannot overwrite each other on any store, and an emptied Redis
+loses none. Redis has a number that changes with each entry, so that readers notice a new entry
+within a second without reading the store each time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ID = re.compile(r"\d{13}-[0-9a-f]{8}")
 log = logging.getLogger(__name__)
 
 REREAD_S = 10.0
-"""Age at which the cached entry is read again, in case its number did not reach Redis, seconds."""
+"""Age at which the cached entry is read again, seconds, because a number may not reach Redis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Deployment:
     """An entry of the history."""
 
     id: str
-    """Sorts by the millisecond of its creation; empty before the first entry."""
+    """Begins with the millisecond of its creation, so ids sort by time. Empty before any entry."""
     action: str
     """`promote` or `rollback`."""
     model: str | None
@@ -66,7 +66,7 @@ class Deployment:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
     def to_schema(self) -> schemas.Deployment:
-        """The entry as the API tells it."""
+        """The entry as the API returns it."""
         return schemas.Deployment(made_at=self.made_at, action=self.action, model=self.model)
 
 
@@ -94,7 +94,7 @@ class Deployments:
         revision = self._redis.get(REVISION)
         cached = self._cached
         if cached is None or cached[0] != revision or time.monotonic() - cached[1] > REREAD_S:
-            # The store is read after the number, so its entry is at least as new.
+            # The store is read after the number, so the entry is at least as new as the number.
             cached = self._cached = (revision, time.monotonic(), self.latest())
         return cached[2]
 
@@ -125,17 +125,17 @@ class Deployments:
     def preload_request(self) -> str | None:
         """Return the last preload request: the version, a space, and a random suffix."""
         request = text(self._redis.get(PRELOAD) or b"", errors="replace")
-        return request if request.strip() else None  # a blank one names no version
+        return request if request.strip() else None  # a blank text names no version
 
     def promote(self, model: str) -> Deployment:
-        """Put a version into service; no entry is made if it is in service already."""
+        """Put a version into service. No entry is made if it is in service already."""
         last = self.latest()
         if last.model == model and last.id == self._last_id():
             return last
         return self._write(Deployment(self._next_id(), "promote", model, last.id))
 
     def rollback(self) -> Deployment:
-        """Put the previous version back into service, or at last each worker's own model.
+        """Put the previous version back into service; before the first one, each worker's own.
 
         Raises `Conflict` when there is no previous version.
         """
@@ -195,7 +195,7 @@ class Deployments:
         # If Redis is unavailable, readers notice the entry after REREAD_S.
         with suppress(RecordsUnavailable), records_guard():
             self._redis.delete(PRELOAD)
-            # In an emptied Redis a plain count would give a number that was there before.
+            # A plain counter would repeat an earlier number after Redis was emptied.
             self._redis.incrby(REVISION, secrets.randbelow(2**31) + 1)
         return entry
 

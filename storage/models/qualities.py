@@ -25,7 +25,7 @@ def card_qualities(card: Mapping[str, Any]) -> Qualities:
 
 
 def check_quality(model: str, quality: Quality, qualities: Qualities) -> None:
-    """Raise `InvalidRequest` with the qualities that there are if this is none of them."""
+    """Raise `InvalidRequest`, which names the model's qualities, if this is none of them."""
     if quality not in qualities:
         raise InvalidRequest(
             f"The model {model} has no quality {quality!r}. Choose from {', '.join(qualities)}, "

@@ -35,9 +35,9 @@ from storage.stored_record import parse_fields
 log = logging.getLogger(__name__)
 
 RETIRED = "retired.json"
-"""A version with this file is about to be deleted: no new job gets it."""
+"""File that marks a version as about to be deleted: no new job gets the version."""
 SEEN_S = 60.0
-"""How long a process relies on a version that it has found, seconds."""
+"""How long a process assumes that a version that it has found still exists, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class PublishedModel:
     """Size of the model, bytes."""
     pushed_at: datetime
     card: dict[str, Any]
-    """Empty if it cannot be read."""
+    """Model card (JSON); empty if it is unreadable."""
 
 
 class ModelRegistry:
-    """Model versions under `models/`. A version never changes: other bytes are another version.
+    """Model versions under `models/`. A version never changes, because it is a hash of the model.
 
     The card is written last: if it exists, the model exists. Every method raises
     `StoreUnavailable`.
@@ -62,7 +62,7 @@ class ModelRegistry:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._seen: dict[ModelVersion, float] = {}
-        """When a published version was last looked up."""
+        """When each published version was last looked up, monotonic seconds."""
         self.fetched: int = 0
         """Bytes that `fetch` has read so far."""
 
@@ -75,10 +75,10 @@ class ModelRegistry:
     ) -> bool:
         """Publish the artifact in a folder, which the caller has checked.
 
-        `compiled` is its `COMPILED_FILE` and `signature` the content of its `SIGNATURE_FILE`,
-        which a version may also get later. Returns False if it was published before; a damaged
-        artifact in the store is repaired. Raises `Conflict` if the version has another card in the
-        store, and `HashMismatch` if the version does not match the model.
+        `compiled` is its `COMPILED_FILE` and `signature` the content of its `SIGNATURE_FILE`. Both
+        may also be added to a published version. Returns False if the version was published before;
+        a damaged artifact in the store is repaired. Raises `Conflict` if the version has another
+        card in the store, and `HashMismatch` if the version does not match the model.
         """
         if self.is_retired(version):
             self.restore(version)
@@ -98,7 +98,7 @@ class ModelRegistry:
             if self._sha256(version) == sha256:
                 self._put_more(version, compiled, signature)
                 if signature is not None:
-                    # The same members may be written in another way, and the bytes are signed.
+                    # Equal JSON may have other bytes, and the signature is of these bytes.
                     self._store.put(_key(version, CARD_FILE), card, JSON)
                 return False
         self._store.put_file(_key(version, MODEL_FILE), model, OCTET_STREAM)
@@ -107,7 +107,10 @@ class ModelRegistry:
         return True
 
     def push_folder(self, folder: Path, version: ModelVersion) -> bool:
-        """Publish the artifact in a folder with what is beside it there. Returns as `push`."""
+        """Publish the artifact in a folder, with the compiled network and the signature beside it.
+
+        Returns and raises like `push`.
+        """
         compiled, signature = folder / COMPILED_FILE, folder / SIGNATURE_FILE
         return self.push(
             folder,
@@ -125,7 +128,7 @@ class ModelRegistry:
             self._store.put(_key(version, SIGNATURE_FILE), signature, JSON)
 
     def has(self, version: ModelVersion) -> bool:
-        """Whether jobs may name this version. A found one is looked up again after `SEEN_S`."""
+        """Whether jobs may name this version. A positive answer is cached for `SEEN_S`."""
         now = time.monotonic()
         if now - self._seen.get(version, -SEEN_S) < SEEN_S:
             return True
@@ -150,9 +153,9 @@ class ModelRegistry:
     # Retention
 
     def older(self, moment: datetime) -> list[ModelVersion]:
-        """The versions that were published before this, also those that are retired.
+        """The versions that were published before `moment`, including retired ones.
 
-        What an interrupted deletion or upload has left has no card, and is as old as its files.
+        The remains of an interrupted deletion or upload have no card, and are as old as a file.
         """
         files = self._files().items()
         dated = [(one, CARD_FILE if CARD_FILE in names else min(names)) for one, names in files]
@@ -167,7 +170,7 @@ class ModelRegistry:
         return before is None or retired < before
 
     def retire(self, version: ModelVersion) -> None:
-        """Let no further job name this version. Jobs that have it go on."""
+        """Let no new job name this version. Accepted jobs go on with it."""
         self._store.put(_key(version, RETIRED), b"{}", JSON)
 
     def restore(self, version: ModelVersion) -> None:
@@ -175,12 +178,12 @@ class ModelRegistry:
         self._store.delete(_key(version, RETIRED))
 
     def delete(self, version: ModelVersion) -> None:
-        """Delete a version, its card first: without it no model exists."""
+        """Delete a version. Its card goes first, because a model without a card does not exist."""
         for name in (CARD_FILE, MODEL_FILE, COMPILED_FILE, SIGNATURE_FILE, RETIRED):
             self._store.delete(_key(version, name))
 
     def find(self, name: str) -> ModelVersion:
-        """Find a version by its version, by `name@version`, or the last published one by its name.
+        """Find a model by version or `name@version`, or the last published version by its name.
 
         Raises `ModelNotFound`, which lists the published versions.
         """
@@ -207,9 +210,9 @@ class ModelRegistry:
             raise ModelNotFound(f"There is no model {str(version)!r} in the store.") from None
 
     def introduce(self, version: ModelVersion, card: bytes, size: int) -> None:
-        """Store the card of a version that a worker has installed, unless it is there.
+        """Store the card of a version that is installed with a worker, unless the store has it.
 
-        `size` is that of the model, bytes. The API then tells what this version is.
+        `size` is the size of the model, bytes. With the card, the API can describe the version.
         """
         key = installed_card_key(version.name, version.version)
         if not self._store.exists(key):
@@ -230,7 +233,7 @@ class ModelRegistry:
         if self._sha256(version) != expected:
             raise HashMismatch(
                 f"The model of {version} in the store is damaged: its bytes do not have the sha256 "
-                "of its card. Push the artifact again, which makes it good."
+                "of its card. Push the artifact again, which repairs it."
             )
 
     def fetch(self, version: ModelVersion, folder: Path) -> None:
@@ -273,7 +276,7 @@ def join_names(names: Iterable[object]) -> str:
 
 
 def _key(version: ModelVersion, file: str) -> str:
-    """The key of a file of a version. Raises `InvalidRequest` for one that a card names wrong."""
+    """The key of a file of a version. Raises `InvalidRequest` for an invalid name in a card."""
     if ModelVersion.parse(str(version)) != version:
         raise InvalidRequest(
             f"The {CARD_FILE} of this model names it {str(version)!r}. Use letters, digits, dot, "

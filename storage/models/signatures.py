@@ -1,7 +1,8 @@
 """Signatures of models: Ed25519 over the name, the version and the hashes of an artifact's files.
 
-The operator signs where the private key is, and workers know the public keys
-(`ROADMASK_MODEL_PUBLIC_KEYS`). Whoever can write to the object store can then replace no model.
+The operator signs on the machine that has the private key, and workers know the public keys
+(`ROADMASK_MODEL_PUBLIC_KEYS`). So a person who can write to the object store cannot replace a
+model.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from roadmask.schemas.model_version import (
 )
 
 if TYPE_CHECKING:
-    # Only what signs or verifies loads it: it takes 7 MB.
+    # The functions below import it when they need it, because it takes 7 MB.
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
         Ed25519PrivateKey,
         Ed25519PublicKey,
     )
 
 PURPOSE = "roadmask model"
-"""First member of each statement, so that no other use of a key makes a valid one."""
+"""Member of each signed statement, so that a signature for another purpose is not valid here."""
 SIGNED_FILES = (MODEL_FILE, CARD_FILE, COMPILED_FILE)
 
 
@@ -59,7 +60,7 @@ def read_signing_key(path: Path, password: str | None = None) -> Ed25519PrivateK
 
 
 def public_key_text(key: Ed25519PublicKey) -> str:
-    """A public key as the setting has it: DER in base64."""
+    """A public key in the form of the setting: DER in base64."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -88,9 +89,9 @@ def signed_files(signature: bytes) -> dict[str, str]:
 
 
 def check_signature(folder: Path, version: ModelVersion, trusted: Sequence[str]) -> None:
-    """Check that one of these public keys has signed the artifact in a folder.
+    """Check that one of the `trusted` public keys has signed the artifact in a folder.
 
-    Without keys, nothing is checked. Raises `SignatureInvalid`.
+    Without trusted keys, nothing is checked. Raises `SignatureInvalid`.
     """
     if not trusted:
         return

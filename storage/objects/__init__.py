@@ -1,4 +1,4 @@
 """Object stores: their contract, its two implementations, and the keys of all objects.
 
-What an object means belongs in the package of its noun.
+The content of an object is defined in the package of its noun.
 """

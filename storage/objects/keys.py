@@ -1,7 +1,6 @@
-"""Keys of the object store: the prefixes of all, and the keys that several files make.
+"""Keys of the object store: all prefixes, and the keys that several modules use.
 
-Most content is addressed by its sha256: a key never changes its meaning, and a second write of the
-same key writes the same bytes.
+Most objects are content-addressed by a sha256: a second write of a key writes the same bytes.
 """
 
 from __future__ import annotations
@@ -43,11 +42,11 @@ PREFIXES = (
 )
 """The first segments of all keys, each with its slash."""
 LONGEST_IN_KEY = 180
-"""Characters of a name that is part of a key, at most."""
+"""Most characters of a name that is part of a key."""
 
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.!-]{1,200}"
 KEY_SEGMENT = re.compile(_SEGMENT, re.ASCII)
-"""What is between two slashes of a key."""
+"""Text between two slashes of a key."""
 _PLAIN_ID = re.compile(rf"{SEGMENT}(/{SEGMENT}){{0,7}}", re.ASCII)
 _PLAIN_NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]+", re.ASCII)
 _KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
@@ -100,11 +99,11 @@ def thumbnail_prefix(sha256: str) -> str:
 
 
 def catalogue_key(image_id: str) -> str:
-    """Key of an image's catalogue entry (JSON); Redis only holds an index of the entries.
+    """Key of an image's catalogue entry (JSON).
 
-    An id of a few short ASCII names is part of its key. It has no exclamation mark, so no entry's
-    file is another entry's folder. Every other id is hashed: it may have characters and a length
-    that keys cannot have.
+    The key contains an id that is plain ASCII and short. The exclamation mark, which no such id
+    has, keeps the file of one entry from being the folder of another. All other ids are hashed,
+    because keys allow neither their characters nor their length.
     """
     if len(image_id) <= 512 and _PLAIN_ID.fullmatch(image_id) and ".." not in image_id:
         return f"{CATALOGUE}{image_id}!.json"
@@ -118,7 +117,7 @@ def upload_marker_key(owner: str, upload: str) -> str:
 
 
 def dataset_marker_key(name: str) -> str:
-    """Key of a dataset's marker (JSON). A name that a key cannot have is hashed."""
+    """Key of a dataset's marker (JSON). A name that is not valid in a key is hashed."""
     if len(name) <= LONGEST_IN_KEY and _PLAIN_NAME.fullmatch(name):
         return f"{DATASETS}{name}.json"
     return f"{DATASETS}!{sha256_of(name.encode())}.json"

@@ -1,4 +1,4 @@
-"""Listings that go on behind a folder that cannot be listed."""
+"""Listings that tolerate an unreadable folder, and deletions that are counted."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def listed_keys(
 ) -> Iterator[str]:
     """Iterate over the keys with a prefix, in order, as far as the store lists them.
 
-    `skip` is called with the prefix and the error if it does not list all. It may raise the error
-    again.
+    If the listing is incomplete, `skip` is called with the prefix and the error. It may raise the
+    error again.
     """
     try:
         yield from store.keys(prefix)
@@ -23,7 +23,7 @@ def listed_keys(
 
 
 def delete_found(store: ObjectStore, *keys: str) -> int:
-    """Delete objects; return how many there were."""
+    """Delete objects; return how many of them existed."""
     found = [key for key in keys if store.exists(key)]
     for key in found:
         store.delete(key)

@@ -1,8 +1,8 @@
 """An object store in a local folder, for one machine, with nothing else to install.
 
-An object is a file under its key. Its content type follows from the suffix of the key; a file
-`<name>~type` beside the object holds any other type. No key has a `~`, so the store's own files are
-never taken for objects.
+An object is a file with its key as path. Its content type follows from the suffix of the key. Any
+other type is in a file `<name>~type` beside the object. No key has a `~`, so the store's own files
+never look like objects.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ CONTENT_TYPES = {
 }
 _MEDIA_TYPE = re.compile(rb"[\w!#$&.+^-]+/[\w!#$&.+^-]+")
 PROBE_BYTES = 16 * 1024
-"""Bytes that a check writes into each folder."""
+"""Bytes that a check writes to each folder, because an empty file fits on a full disk."""
 ABANDONED_S = 3600
 """Age after which an unfinished upload belongs to a dead process, seconds."""
 
 ATTEMPTS = 3
-"""Times that an object is written whose folder goes meanwhile, before the last one."""
+"""Retries of a write whose folder a concurrent deletion removes."""
 
 
 class LocalStore:
@@ -69,7 +69,7 @@ class LocalStore:
     def put_file(
         self, key: str, path: Path, content_type: str, *, handed_over: bool = False
     ) -> None:
-        """Store a file: `handed_over` itself, if its disk is that of the store, else a copy."""
+        """Store a file: as a hard link if it is `handed_over` and on the same disk, else copied."""
         fill = _link if handed_over else shutil.copyfile
         self._put(key, content_type, lambda draft: fill(path, draft))
 
@@ -106,15 +106,15 @@ class LocalStore:
             if path.is_file():
                 path.unlink(missing_ok=True)
                 _sidecar(path).unlink(missing_ok=True)
-                # Empty folders would be walked for ever. Those at the top may be disks.
-                with suppress(OSError):  # this one is not empty
+                # Listings would visit empty folders for ever. Folders at the top may be mounts.
+                with suppress(OSError):  # the folder is not empty
                     for folder in list(Path(key).parents)[:-2]:
                         (self._root / folder).rmdir()
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Iterate over the keys with `prefix`, in order, one folder in memory at once.
 
-        A folder that cannot be listed raises behind the keys of all others.
+        The error of an unreadable folder is raised after the keys of all other folders.
         """
         folder, _, start = check_prefix(prefix).rpartition("/")
         self._check_root()
@@ -140,12 +140,11 @@ class LocalStore:
     def check(self) -> None:
         """Make the folder, write to it, and delete unfinished uploads of dead processes.
 
-        An empty file can be made on a full disk, so the probe has bytes. Each folder of the store
-        gets one, because it can be damaged or mounted by itself.
+        Each folder of the store gets a probe file, because it may be a damaged mount of its own.
         """
         with _usable():
             self._incoming.mkdir(parents=True, exist_ok=True)
-            # An operator writes the keys, perhaps as another user.
+            # Without the folder of API keys, which the operator writes, perhaps as another user.
             written = (self._root / prefix for prefix in PREFIXES if prefix != API_KEYS)
             folders = [path for path in written if path.exists()]
             for folder in (self._root, self._incoming, *folders):
@@ -157,7 +156,7 @@ class LocalStore:
                         path.unlink()
 
     def _probe(self, folder: Path) -> None:
-        # One name for all: what a process leaves that is killed here, the next check removes.
+        # All processes use one name, so that the next check removes the file of a killed process.
         probe = folder / "~probe"
         name = "" if folder == self._root else f" {folder.name}/"
         try:
@@ -184,7 +183,7 @@ class LocalStore:
         with _usable():
             sidecar = _sidecar(path)
             if content_type != _guess(path):
-                # Without it, after a power cut, the object is merely of no known type.
+                # Not synced: if a power cut loses it, the object only has no known type.
                 self._appear(sidecar, lambda new: new.write_text(content_type), synced=False)
                 self._appear(path, fill, synced)
             else:
@@ -193,7 +192,7 @@ class LocalStore:
 
     def _appear(self, path: Path, fill: Callable[[Path], object], synced: bool = True) -> None:
         for _ in range(ATTEMPTS):
-            # A deletion may remove the folder, which it has emptied, before the object appears.
+            # A concurrent deletion may remove the folder between its creation and the write.
             with suppress(FileNotFoundError, FileExistsError):
                 return self._replace(path, fill, synced)
         self._replace(path, fill, synced)
@@ -228,8 +227,8 @@ class LocalStore:
 
     def _path(self, key: str) -> Path:
         path = self._root / check_key(key)
-        # A symbolic link in the folder must not lead the store out of it. Few folders have any, and
-        # to resolve the whole path takes several times as long as to read it.
+        # A symbolic link must not lead out of the folder. Few folders have links, and `realpath`
+        # takes several times as long as this check.
         steps = accumulate(key.split("/"), lambda folder, name: f"{folder}/{name}")
         has_link = any(os.path.islink(f"{self._root}/{step}") for step in steps)
         if has_link and not os.path.realpath(path).startswith(f"{self._root}{os.sep}"):
@@ -247,7 +246,7 @@ class LocalStore:
                 raise ObjectNotFound(f"There is no object {key!r}.") from error
 
     def _check_root(self) -> None:
-        """Raise `StoreUnavailable` without the folder: an unmounted disk is no empty store."""
+        """Raise `StoreUnavailable` without the folder: an unmounted disk is not an empty store."""
         if not self._root.is_dir():
             raise StoreUnavailable("The object store's folder is gone. Mount its disk, or make it.")
 
@@ -257,13 +256,13 @@ class LocalStore:
                 "Links cannot be signed: this process has no secret. Set ROADMASK_SECRET to the "
                 "same random text in every process of the service."
             )
-        # The third member is for links of earlier versions, which stay valid.
+        # The third member keeps links of earlier versions valid.
         signed = json.dumps([key, expires, None]).encode()
         return hmac.new(self._secret, signed, hashlib.sha256).hexdigest()
 
 
 def _link(path: Path, draft: Path) -> None:
-    """Make the draft another name of the file; a copy where that is not possible."""
+    """Make the draft a hard link to the file, or a copy if that is not possible."""
     try:
         os.link(path, draft)
     except OSError:
@@ -271,10 +270,10 @@ def _link(path: Path, draft: Path) -> None:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    """Names in a folder. Those of folders end with a slash, so that they sort like whole keys.
+    """Names in a folder. Names of folders end with a slash, so that they sort like whole keys.
 
-    What no key can have is left out: the store's own files, and `lost+found` or `@eaDir`. So is
-    what is no file: to read a pipe would wait for ever.
+    Names that are not valid in keys are left out, such as the store's own files, `lost+found` and
+    `@eaDir`. So are pipes and devices, because reading them could block for ever.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -299,7 +298,7 @@ def _content_type(path: Path) -> str:
         stored = _sidecar(path).read_bytes()
     except FileNotFoundError:
         return _guess(path)
-    # A power cut may leave anything there, and it becomes a header of HTTP.
+    # The content becomes an HTTP header, and a power cut may have damaged it.
     return stored.decode() if _MEDIA_TYPE.fullmatch(stored) else _guess(path)
 
 

@@ -29,18 +29,18 @@ from storage.telemetry.metrics import STORE_ERRORS
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3.0, 20.0
 CONNECTIONS = 32
-"""Connections that are kept open. More threads than these open connections of their own."""
+"""Size of the connection pool. Further threads open connections of their own."""
 PROBE_KEY = "probe!/check"
 """Object that `check` writes."""
 PROBE_BYTES = 16 * 1024
 PART_BYTES = 16 * 2**20
-"""Larger files are uploaded in parts of this size, one after the other."""
+"""Files that are larger are uploaded in parts of this size, one after the other."""
 RETRIES = urllib3.Retry(
     total=3, connect=2, read=1, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504)
 )
 MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
 UNKNOWN_ACCOUNT = frozenset({"InvalidAccessKeyId", "XAdminUserNotFound"})
-"""That of Amazon and that of VersityGW."""
+"""Codes of Amazon and of VersityGW for an unknown account."""
 REFUSED = UNKNOWN_ACCOUNT | {"AccessDenied", "SignatureDoesNotMatch"}
 BUCKET_EXISTS = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
@@ -103,10 +103,10 @@ class MinioStore:
             self._client.remove_object(self._bucket, self._prefix + key)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Iterate over the keys with `prefix`, in order, a thousand in one request.
+        """Iterate over the keys with `prefix`, in order, 1000 in one request.
 
-        What no key can be is left out: others than this service write to a bucket, too. Consoles
-        mark a folder by an empty object whose name ends with a slash.
+        Names that are no valid keys are left out, because other programs may write to the bucket.
+        Consoles, for example, mark a folder by an empty object whose name ends with a slash.
         """
         check_prefix(prefix)
         with self._translated(prefix):
@@ -126,20 +126,20 @@ class MinioStore:
         with self._translated(self._bucket):
             if not self._client.bucket_exists(self._bucket):
                 self._make_bucket()
-        # Its bytes differ each time, so that no server can answer from what it has.
+        # The bytes differ each time, so that no server can skip the write.
         self.put(PROBE_KEY, os.urandom(PROBE_BYTES), OCTET_STREAM)
 
     def _make_bucket(self) -> None:
         try:
             self._client.make_bucket(self._bucket, self._settings.minio_region)
         except S3Error as error:
-            # Another process was faster.
+            # Another process may have made the bucket.
             if error.code not in BUCKET_EXISTS:
                 raise
 
     @property
     def _client(self) -> Minio:
-        # After a fork the connections belong to the parent: two processes would mix up replies.
+        # A forked process must not share connections with its parent: replies would be mixed up.
         if self._pid != os.getpid():
             self._connect()
         return self._connected
@@ -223,7 +223,7 @@ def _client(settings: Settings, endpoint: str, secure: bool) -> Minio:
             ),
         )
     except ValueError as error:
-        # What the SDK knows of the hosts of Amazon.
+        # The SDK refuses endpoints of Amazon that contain a bucket.
         raise InvalidRequest(
             f"ROADMASK_MINIO_ENDPOINT or ROADMASK_MINIO_PUBLIC_URL names {endpoint!r}: {error}. "
             "Give the endpoint without the bucket, such as s3.eu-central-1.amazonaws.com."

@@ -29,20 +29,20 @@ class ObjectStore(Hashable, Protocol):
     """Bytes under keys.
 
     Every implementation raises `InvalidId` for an invalid key (see `check_key`), `ObjectNotFound`
-    for a missing object and `StoreUnavailable` when the store is out of reach, whatever its own
-    library raises. A store may be used from many threads, and after a fork.
+    for a missing object and `StoreUnavailable` when the store is unreachable, instead of the errors
+    of its library. A store may be used from many threads, and after a fork.
     """
 
     @property
     def concurrency(self) -> int:
-        """Calls at once that are faster than one after the other: 1 without a network."""
+        """How many parallel calls make a task faster; 1 without a network."""
         ...
 
     def put(self, key: str, data: bytes, content_type: str, *, durable: bool = True) -> None:
         """Store bytes. A reader sees the old object or the whole new one, never a part.
 
-        With `durable=False` the store need not make sure that the object outlives a power cut.
-        It is for objects that can be made again and whose readers detect damage.
+        With `durable=False` the object may be lost or damaged in a power cut. That is for objects
+        that can be made again and whose readers detect damage.
         """
         ...
 
@@ -51,7 +51,7 @@ class ObjectStore(Hashable, Protocol):
     ) -> None:
         """Store a file without holding it in memory.
 
-        With `handed_over` nobody will write to the file again, so that it need not be copied.
+        With `handed_over` the caller never writes to the file again, so it need not be copied.
         """
         ...
 
@@ -75,13 +75,13 @@ class ObjectStore(Hashable, Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """Remove the object. A missing object is no error."""
+        """Remove the object. A missing object is not an error."""
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Iterate over all keys that begin with `prefix`, in order.
 
-        Objects of others whose names are no keys are left out.
+        Objects of other programs whose names are no valid keys are left out.
         """
         ...
 

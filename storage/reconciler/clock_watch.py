@@ -11,15 +11,15 @@ from redis import Redis
 from storage.redis_text import now_ms
 
 STEP_MS = 2000
-"""Least difference that is a step and no slow reply, ms."""
+"""Smallest difference that counts as a step of a clock, ms. A smaller one may be a slow reply."""
 
 log = logging.getLogger(__name__)
 
 
 class ClockWatch:
-    """Compares clocks with the monotonic one, which no administrator and no NTP sets.
+    """Compares clocks with the monotonic clock, which neither an administrator nor NTP sets.
 
-    A machine that was suspended looks as if its clock had been set forward, and needs the same.
+    The suspension of a machine looks like a clock that was set forward, and needs the same care.
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class ClockWatch:
         self._monotonic_s = monotonic
         self._wall_s = wall
         self._offsets: dict[str, float] = {}
-        """Time of each clock less the monotonic time, ms."""
+        """Time of each clock minus the monotonic time, ms."""
         self._steady_from = 0.0
         self._run_id: str | None = None
 
     def observe(self) -> int:
-        """Read the clocks. Return by how many ms Redis's stepped since the last call, mostly 0."""
+        """Read the clocks. Returns the step of Redis's clock since the last call, ms; usually 0."""
         self._notice_restart()
         before = self._monotonic_ms()
         redis_ms, wall_ms = now_ms(self._redis), self._wall_s() * 1000
@@ -51,19 +51,19 @@ class ClockWatch:
         return step
 
     def _notice_restart(self) -> None:
-        """No lease can be renewed while Redis restarts: their holders get a lease's time for it."""
+        """After a restart of Redis, give the holders of leases `grace_ms` to renew them."""
         server = self._redis.info("server")
         if server["run_id"] == self._run_id:
             return
         self._run_id = server["run_id"]
-        # Its clock may have been set back since its start: then this is negative.
+        # The uptime is negative if the clock was set back since the start of Redis.
         uptime_ms = max(int(server["uptime_in_seconds"]) * 1000, 0)
         self._steady_from = self._monotonic_ms() + max(self._grace_ms - uptime_ms, 0)
 
     def expected_ms(self) -> int:
-        """Return the time of Redis's clock now, unless it steps.
+        """Return the time that Redis's clock shows now if it has not stepped, ms since 1970.
 
-        0 for a while after it stepped or Redis was started: holders get that time to renew leases.
+        0 for a while after a step or a start of Redis, so that workers can renew their leases.
         """
         now = self._monotonic_ms()
         return int(now + self._offsets["Redis's"]) if now >= self._steady_from else 0

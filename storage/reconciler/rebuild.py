@@ -23,11 +23,11 @@ from storage.reconciler.unreadable import UnreadableRecords
 from storage.redis_text import now_ms, text
 
 MARGIN_MS = 60 * 60 * 1000
-"""Maximal difference of clocks, plus the writes that Redis may lose when it crashes (ms)."""
+"""Margin for the difference of clocks and for the writes that Redis may lose in a crash, ms."""
 RETRY_S = 60.0
-"""Pause until records that could not be read are tried again, seconds."""
+"""Pause until unreadable records are read again, seconds."""
 RETRIED = 100
-"""Such records that are tried at once."""
+"""Most unreadable records that are read again at once."""
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Restored(NamedTuple):
 
 
 class Rebuild:
-    """Makes sure that Redis has every job that was accepted and not yet forgotten."""
+    """Makes sure that Redis has every accepted job whose retention has not ended."""
 
     def __init__(
         self,
@@ -64,11 +64,11 @@ class Rebuild:
 
         A Redis without an epoch was emptied, or is new: everything is restored. A restarted Redis
         may have lost its last writes: the jobs that were accepted around that time are checked.
-        What cannot be read is skipped, and tried again every minute.
+        Unreadable records are skipped, and read again every minute.
         """
         self._redis.hsetnx(EPOCH, "begun", now_ms(self._redis))
         with self._redis.pipeline() as pipe:
-            # If Redis is emptied again meanwhile, the epoch is not written.
+            # If Redis is emptied again during the rebuild, the epoch is not written.
             pipe.watch(EPOCH)  # type: ignore[no-untyped-call]
             server, seen = self._redis.hmget(EPOCH, ["server", "seen"])
             restored = self._restore_since(server, seen)
@@ -79,7 +79,7 @@ class Rebuild:
         return restored
 
     def retry_unreadable(self) -> None:
-        """Try some of the records again that could not be read, once a minute."""
+        """Read some of the unreadable records again, at most once a minute."""
         if time.monotonic() < self._retry_at:
             return
         self._retry_at = time.monotonic() + RETRY_S
@@ -91,7 +91,7 @@ class Rebuild:
 
     def _restore_since(self, server: bytes | str | None, seen: bytes | str | None) -> Restored:
         if server is None or seen is None or not seen.isdigit():
-            # Jobs need no catalogue, and an error in it must not keep them from going on.
+            # Jobs come first: they need no catalogue, and an error in it must not delay them.
             jobs = self._restore(self._stored_jobs(JOB_FOLDERS))
             return Restored(jobs, self._catalogue.rebuild(self._unreadable.skip))
         if text(server, errors="replace") != self._server():
@@ -121,13 +121,13 @@ class Rebuild:
             elif kind == "datasets":
                 self._sharing.restore(key)
             else:
-                return  # The size of an upload: only the next rebuild reads it again.
+                return  # The marker of an upload: only the next rebuild reads it again.
         except ObjectNotFound:
             log.info("%s was deleted", key)
         self._unreadable.forget(key)
 
     def _restore_folder(self, prefix: str) -> None:
-        """Restore what is under a prefix of which not all could be listed."""
+        """Restore the records under a prefix whose listing was incomplete."""
         for _ in self._store.keys(prefix):
             pass
         if prefix == JOB_FOLDERS:
@@ -136,7 +136,7 @@ class Rebuild:
             self._catalogue.rebuild(self._unreadable.skip)
 
     def _recent_jobs(self, seen: int) -> Iterator[StoredJob]:
-        """Find the jobs that were accepted since Redis was last seen. Ids begin with their time."""
+        """Find the jobs that were accepted since Redis was last seen, by the time in their ids."""
         first, last = seen - MARGIN_MS, now_ms(self._redis) + MARGIN_MS
         for minute in range(first >> 16, (last >> 16) + 1):
             yield from self._stored_jobs(f"{JOB_FOLDERS}{minute:08x}")

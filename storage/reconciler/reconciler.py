@@ -1,7 +1,7 @@
 """The reconciler repairs what crashes, lost messages and an emptied Redis leave behind.
 
-Every process may run it, and one at a time does. All its steps are safe to repeat, so a leader that
-was replaced while it was paused does no harm.
+Every worker may run it, and one at a time does. All its steps are idempotent, so a leader that was
+replaced while it was paused does no harm.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ from storage.redis_text import known_ids, now_ms
 log = logging.getLogger(__name__)
 
 MESSAGES = 8
-"""Messages for one job in one round at most."""
+"""Most messages for one job in one round."""
 LANE_MESSAGES = 64
-"""Messages for a lane without any in one round at most."""
+"""Most messages for an empty lane in one round."""
 BATCH = 100
 """Jobs in one round trip."""
 ABANDONED_MS = 60 * 60 * 1000
-"""Time after which a job that is not accepted yet never will be, ms."""
+"""Time after which the acceptance of a job counts as abandoned, ms."""
 
 
 @dataclass
 class Repairs:
-    """What one round repaired."""
+    """Numbers of repairs in one round."""
 
     leases: int = 0
     """Leases that expired."""
@@ -77,10 +77,10 @@ class Repairs:
 
 
 class Reconciler:
-    """Reconciles all jobs, a round at a time.
+    """Reconciles all jobs, in rounds.
 
-    A damaged record of an open job is replaced from the object store. What cannot be repaired is
-    skipped and named in the log, and no duty keeps the others from running.
+    A damaged record of an open job is replaced from the object store. A job that cannot be repaired
+    is skipped and named in the log. A duty that fails does not stop the other duties.
     """
 
     def __init__(
@@ -112,18 +112,18 @@ class Reconciler:
         self._retention_s = settings.retention_s
         self._clock = ClockWatch(redis, self._lease_ms)
         self._failing: dict[str, str] = {}
-        """Errors of this round, by what failed."""
+        """Errors of this round, by the duty or job that failed."""
         self._failed: dict[str, str] = {}
-        """Those of the round before, which are logged: one line for an outage, not one a round."""
+        """Errors of the previous round. The same error is not logged again in this round."""
         self._store_is_away = False
-        """Whether a check of the store failed in this round. It may take long, so one is enough."""
+        """Whether a check of the store failed in this round. It is slow, so it is not repeated."""
 
     @records_guard()
     def run(self) -> Repairs:
         """Do one round, unless another process is the leader.
 
-        Raises `RecordsUnavailable`, and `StoreUnavailable` after all that works without the store;
-        the next round does the rest.
+        Raises `RecordsUnavailable`. Raises `StoreUnavailable` after all duties that work without
+        the store; the next round does the others.
         """
         repairs = Repairs()
         step_ms = self._clock.observe()
@@ -157,7 +157,7 @@ class Reconciler:
 
     @contextmanager
     def _alone(self, what: str) -> Iterator[None]:
-        """Let what fails in the `with` block fail alone, unless Redis or the store is away."""
+        """Record and log an error of the `with` block. Raise it if Redis or the store is away."""
         try:
             yield
         except Exception as error:
@@ -165,13 +165,13 @@ class Reconciler:
                 raise
             if isinstance(error, StoreUnavailable):
                 self._check_store(error)
-            # `repr` of redis-py's errors leaves out what Redis said.
+            # `repr` of a redis-py error leaves out the message of Redis.
             self._failing[what] = f"{what}: {type(error).__name__}: {error}"
             if self._failed.get(what) != self._failing[what]:
                 log.error("%s", self._failing[what], exc_info=error)
 
     def _check_store(self, error: StoreUnavailable) -> None:
-        """Raise the error if it is one of the whole store, and not of a single object."""
+        """Raise the error if the whole store is unavailable, not only a single object."""
         if self._store_is_away:
             raise error
         try:
@@ -181,7 +181,7 @@ class Reconciler:
             raise
 
     def _bring_deliveries_forward(self, step_ms: int) -> None:
-        """Keep the pauses of webhooks as long as they were before the clock was set back."""
+        """Keep the pauses before deliveries unchanged after the clock was set back by `step_ms`."""
         if step_ms <= 0:
             return
         members: list[Any] = self._redis.zrange(DUE_DELIVERIES, 0, -1)
@@ -205,7 +205,7 @@ class Reconciler:
         budget: int,
         repairs: Repairs,
     ) -> int:
-        """Do what the job's record calls for; return how many messages were sent."""
+        """Carry out the repairs of one job. Returns how many messages of the `budget` it used."""
         if isinstance(job, RecordUnreadable):
             log.error("%s", job.detail)
             repairs.rebuilt += self._restorer.replace_damaged(job_id)
@@ -237,7 +237,7 @@ class Reconciler:
         return known_ids(self._redis, open_key(lane), members, is_job_id)
 
     def _count_waiting(self) -> None:
-        """Count the items that wait anew: the records of damaged jobs took theirs with them."""
+        """Count the waiting items anew, because replaced records leave the counts wrong."""
         for lane in Lane:
             self._scripts.count_waiting(lane)
 
@@ -247,13 +247,13 @@ class Reconciler:
                 repairs.archived += self._archive.add(job_id)
 
     def _delete_abandoned(self, repairs: Repairs) -> None:
-        """Delete the objects of jobs whose acceptance never ended: their API died."""
+        """Delete the objects of jobs whose acceptance never ended because the API process died."""
         latest = now_ms(self._redis) - ABANDONED_MS
         members: list[Any] = self._redis.zrangebyscore(ACCEPTING, 0, latest, start=0, num=BATCH)
         for job_id in known_ids(self._redis, ACCEPTING, members, is_job_id):
             with self._alone(f"the abandoned job {job_id}"):
-                # From here on it cannot be accepted any more. If it was just accepted, it is not in
-                # the set, and nothing changes.
+                # A score of 0 keeps the job from being accepted. If it was accepted just now, it
+                # is not in the set, and nothing changes.
                 self._redis.zadd(ACCEPTING, {job_id: 0}, xx=True)
                 if self._redis.zscore(ACCEPTING, job_id) is not None:
                     delete_job(self._store, job_id)
@@ -269,7 +269,7 @@ class Reconciler:
                 self._redis.zrem(JOBS, job_id)
 
     def _report(self, repairs: Repairs, unavailable: StoreUnavailable | None) -> None:
-        """Log what was repaired, and add it to the counters in Redis."""
+        """Log the repairs, and add them to the counters in Redis."""
         with self._redis.pipeline(transaction=False) as pipe:
             for kind, count in asdict(repairs).items():
                 if count:

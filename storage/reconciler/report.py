@@ -1,4 +1,4 @@
-"""What the reconciler has done, as its leaders count it in Redis."""
+"""Statistics of the reconciler, which its leaders keep in Redis."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from storage.jobs.keys import RECONCILED
 from storage.redis_text import count, mapping, now_ms
 
 LEAST_STALL_S = 30.0
-"""Time without a round of the reconciler that counts as a stall at least, seconds."""
+"""Shortest time without a round of the reconciler that counts as a stall, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcilerReport:
-    """The reconciler's rounds so far, in all processes."""
+    """Statistics of all rounds of the reconciler, in all processes."""
 
     age_s: float | None
     """Seconds since the last round; None before the first one."""
     error: str
-    """What failed in the last round; empty if nothing did."""
+    """Errors of the last round; empty if it had none."""
     rounds: int
     repairs: dict[str, int]
     """Number of repairs by kind, the fields of `Repairs`."""
 
     def problem(self, reconcile_s: float) -> ReconcilerStalled | None:
-        """Why crashes are not repaired; None while there is a round about every `reconcile_s`.
+        """Why crashes are not repaired; None if the last round is recent enough.
 
-        A round that fails in part, at one damaged record for example, is a round.
+        A round counts even if a part of it failed, at one damaged record for example.
         """
         if self.age_s is not None and self.age_s <= max(10 * reconcile_s, LEAST_STALL_S):
             return None
@@ -39,7 +39,7 @@ class ReconcilerReport:
 
 
 def read_report(redis: Redis) -> ReconcilerReport:
-    """Read the report. Raises what redis-py raises."""
+    """Read the report. Raises the errors of redis-py."""
     stored = redis.hgetall(RECONCILED)
     fields = mapping(stored, errors="replace")
     last_ms, error, rounds = (fields.pop(name, "") for name in ("last_ms", "error", "rounds"))

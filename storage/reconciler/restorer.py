@@ -1,4 +1,4 @@
-"""Restores one job, which Redis lost, from its objects."""
+"""Restores a job that Redis lost from its objects in the store."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ log = logging.getLogger(__name__)
 
 
 class StoredJob(NamedTuple):
-    """A job of which the object store has something."""
+    """A job that has objects in the store."""
 
     id: str
     was_worked_on: bool
-    """Whether it has results or a final record. Then it was certainly accepted."""
+    """Whether the job has results or a final record, so that it was certainly accepted."""
 
 
 class JobRestorer:
-    """Makes the record of a job again. What is damaged ends the job with a cause, nothing else."""
+    """Restores the record of a job. Damaged objects end only their own job, with a cause."""
 
     def __init__(
         self,
@@ -64,11 +64,11 @@ class JobRestorer:
         self._retention_s = settings.retention_s
 
     def restore(self, job: StoredJob) -> bool:
-        """Restore a job. False when it was never accepted, or is forgotten.
+        """Restore a job. Returns whether a record was written.
 
-        A job that Redis has stays, unless it cannot go on with its record, and is in all indexes.
-
-        Raises the errors of redis-py and `StoreUnavailable`.
+        Nothing is written for a job that was never accepted or whose retention has ended. If Redis
+        has the job, it is entered into the indexes that lack it, and only the damaged record of an
+        open job is replaced. Raises the errors of redis-py and `StoreUnavailable`.
         """
         if self._redis.exists(job_key(job.id)):
             return self._index(job.id)
@@ -77,7 +77,7 @@ class JobRestorer:
         try:
             file = read_job_file(self._store, job.id)
         except ObjectNotFound as error:
-            # Without results, it is the manifest of a job that was never accepted.
+            # A job with a manifest but without results was never accepted.
             return job.was_worked_on and self._restore_without_file(job.id, error)
         except RecordUnreadable as error:
             return self._restore_without_file(job.id, error)
@@ -87,17 +87,17 @@ class JobRestorer:
             final = read_final_record(self._store, job.id)
         except RecordUnreadable as error:
             self._unreadable.skip(final_record_key(job.id), error)
-            # After a retry it may be the record of an earlier end.
+            # After a retry, the final record may be of an earlier round.
             return self._restore_open(file) if file.retried else self._restore_unfinished(file)
-        # The final record of a rebuilt job may have a round that did not reach the file.
+        # The final record of a rebuilt job may have a later round than the file.
         if final is None or int(final.record["round"]) < file.round:
             return self._restore_open(file)
         return self._restore_ended(job.id, final, file)
 
     def restore_again(self, job_id: str) -> None:
-        """Restore a job whose file could not be read when it was restored.
+        """Restore a job whose file was unreadable when it was restored before.
 
-        Raises `RecordUnreadable` and `ObjectNotFound` while that is still so.
+        Raises `RecordUnreadable` and `ObjectNotFound` if the file is still unreadable.
         """
         read_job_file(self._store, job_id)
         reason = self._redis.hget(job_key(job_id), "reason")
@@ -106,14 +106,14 @@ class JobRestorer:
         self.restore(StoredJob(job_id, was_worked_on=True))
 
     def replace_damaged(self, job_id: str) -> bool:
-        """Replace the record of an open job, with which it cannot go on, by one from its objects.
+        """Replace the damaged record of an open job by one from its objects.
 
-        Items whose results were not sealed are worked on again. Leases of the damaged record end
-        with it. A job of which nothing is left is no longer open. Raises as `restore` does.
+        Items whose results were not sealed are queued again, and all leases end. A job without
+        objects is removed from the open jobs. Raises the errors of `restore`.
         """
         has_record = bool(self._redis.exists(job_key(job_id)))
         with suppress(ObjectNotFound, RecordUnreadable):
-            read_job_file(self._store, job_id)  # `StoreUnavailable` comes before any change
+            read_job_file(self._store, job_id)  # raises `StoreUnavailable` before any change
         self._discard(job_id)
         if self.restore(StoredJob(job_id, was_worked_on=has_record)):
             return True
@@ -123,7 +123,7 @@ class JobRestorer:
         return False
 
     def _index(self, job_id: str) -> bool:
-        """Enter a job into indexes that lack it; whether its record was damaged and replaced."""
+        """Enter a job into the indexes that lack it. Returns whether its record was replaced."""
         try:
             self._scripts.index_job(job_id)
         except RecordUnreadable as error:
@@ -132,7 +132,7 @@ class JobRestorer:
         return False
 
     def _discard(self, job_id: str) -> None:
-        """Delete the record of a job, with its results that are not sealed."""
+        """Delete the record of a job and its unsealed results."""
         results = self._redis.scan_iter(f"{job_key(job_id)}{RESULTS}*", count=1000)
         self._redis.delete(*all_parts(job_id), *results)
 
@@ -140,7 +140,7 @@ class JobRestorer:
         return self._redis.zscore(ACCEPTING, job_id) is not None
 
     def _has_lost_its_key(self, file: JobFile) -> bool:
-        """Whether another job was accepted with the Idempotency-Key of this one."""
+        """Whether another job was accepted with the Idempotency-Key of this job."""
         if file.idempotency_key is None:
             return False
         holder = self._redis.hget(file.idempotency_key, "job")
@@ -166,19 +166,19 @@ class JobRestorer:
             record["deadline"] = file.deadline
         if not self._write(file, record, bytes(sealed.items), cells(sealed.confusion)):
             return False
-        # Another process that restores the job at this moment must not begin one more round.
+        # Written after the record, so that two processes that restore the job begin one round.
         begin_round(self._store, file.id, file.round + 1)
         return True
 
     def _restore_unfinished(self, file: JobFile) -> bool:
-        """Restore a job that had ended; how it ended is not known."""
+        """Restore a job that had ended, but whose final record is unreadable."""
         sealed = SealedResults.read(self._store, file)
         if sealed.succeeded + sealed.failed == file.total:
             return self._restore_open(file)
         return self._write_failed(file, sealed, "final_record_unreadable")
 
     def _restore_without_file(self, job_id: str, error: RecordUnreadable | ObjectNotFound) -> bool:
-        """Restore a job without its request: as it ended, or else as failed."""
+        """Restore a job without its file: from its final record, or else as failed."""
         try:
             final = read_final_record(self._store, job_id)
         except RecordUnreadable:
@@ -241,7 +241,7 @@ class JobRestorer:
 
 
 def _unknown_job(job_id: str, total: int) -> JobFile:
-    """What is known of a job without its file."""
+    """A file for a job whose own file is missing or damaged."""
     return JobFile(
         id=job_id,
         created_ms=creation_ms(job_id),

@@ -1,4 +1,4 @@
-"""The sealed results of a job: its states and sums as far as the object store has them."""
+"""The states and sums of a job, as far as its sealed results in the object store have them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from storage.jobs.results import (
     SEALED,
     SIZE,
     Line,
+    chunk_and_round,
     matrix,
     parse_sealed,
     results_prefix,
-    sealed_place,
 )
 from storage.objects.store import ObjectStore
 
@@ -66,7 +66,7 @@ class SealedResults:
 def _lines(store: ObjectStore, file: JobFile) -> Iterator[Line]:
     """The last line of each item. An item whose line is damaged counts as not sealed."""
     keys = filter(SEALED.search, store.keys(results_prefix(file.id)))
-    for chunk, rounds in groupby(keys, key=lambda key: sealed_place(key)[0]):
+    for chunk, rounds in groupby(keys, key=lambda key: chunk_and_round(key)[0]):
         first = chunk * file.chunk_size
         indices = range(first, min(first + file.chunk_size, file.total))
         latest: dict[int, Line] = {}
@@ -74,7 +74,7 @@ def _lines(store: ObjectStore, file: JobFile) -> Iterator[Line]:
             for line in parse_sealed(store, key)[0]:
                 if line["index"] not in indices or not _is_sound(line):
                     log.warning("%s: the line of item %s is wrong", key, line["index"])
-                elif "error" in line and sealed_place(key)[1] < file.retried:
+                elif "error" in line and chunk_and_round(key)[1] < file.retried:
                     latest.pop(line["index"], None)
                 else:
                     latest[line["index"]] = line
@@ -82,7 +82,7 @@ def _lines(store: ObjectStore, file: JobFile) -> Iterator[Line]:
 
 
 def _is_sound(line: Line) -> bool:
-    """Whether the line has the result that its byte says, and a confusion matrix if any."""
+    """Whether the line has an outcome that fits its byte, and a valid confusion matrix if any."""
     outcome = "error" if line["byte"] & 15 == item_bytes.FAILED else "result"
     try:
         matrix(line.get("confusion", {}))
@@ -94,4 +94,4 @@ def _is_sound(line: Line) -> bool:
 def last_sealed_chunk(store: ObjectStore, job_id: str) -> int:
     """Return the number of the last chunk with sealed results, -1 without any."""
     keys = filter(SEALED.search, store.keys(results_prefix(job_id)))
-    return max((sealed_place(key)[0] for key in keys), default=-1)
+    return max((chunk_and_round(key)[0] for key in keys), default=-1)

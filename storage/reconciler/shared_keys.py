@@ -1,4 +1,4 @@
-"""The keys that all jobs share: one that is not of its type is deleted, and made again."""
+"""Keys of Redis that all jobs share. A key of a wrong type is deleted and made again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ REBUILT = {
 }
 """Types of the keys that the rebuild makes again."""
 KEPT = frozenset({DATASET_OWNERS})
-"""Those that the rebuild replaces itself: without this one, each dataset would be shared by all."""
+"""Keys that only the rebuild may delete: without its owner, a dataset would be shared by all."""
 TYPES = REBUILT | {
     ACCEPTING: "zset",
     WAITING: "hash",
@@ -59,13 +59,13 @@ TYPES = REBUILT | {
     SIZES: "hash",
     **{lane_key(lane): "list" for lane in Lane},
 }
-"""These, and those that their next writer makes again."""
+"""Types of all shared keys: those of `REBUILT`, and those that their next writer makes again."""
 
 log = logging.getLogger(__name__)
 
 
 class SharedKeys:
-    """The keys of Redis in which one wrong value would keep all jobs, workers or clients back."""
+    """Keys in which one wrong value would stop all jobs, workers or clients."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -80,7 +80,7 @@ class SharedKeys:
         if not damaged:
             return
         for key in damaged:
-            log.error("%s is made again: it is no %s, but a %s", key, TYPES[key], found[key])
+            log.error("%s is replaced: it is a %s instead of a %s", key, found[key], TYPES[key])
         with self._redis.pipeline(transaction=True) as pipe:
             if gone := [key for key in damaged if key not in KEPT]:
                 pipe.delete(*gone)

@@ -1,4 +1,4 @@
-"""Stored records that cannot be read: each is skipped, named and counted, and tried again."""
+"""Unreadable stored records: each is skipped, logged and noted in Redis, and read again later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UnreadableRecords:
         self._store = store
 
     def skip(self, key: str, error: Exception) -> None:
-        """Skip a record for this error. An outage of Redis or of the store is raised again."""
+        """Note that a record is unreadable. Raises the error if it is an outage."""
         if is_outage(error):
             raise error
         if isinstance(error, ObjectNotFound):
@@ -36,7 +36,7 @@ class UnreadableRecords:
             self._redis.hset(UNREADABLE, key, cause)
 
     def forget(self, key: str) -> None:
-        """Remove a record that can be read again, or is gone."""
+        """Remove a record that is readable again or gone."""
         self._redis.hdel(UNREADABLE, key)
 
     def sample(self, limit: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""The scheduler: what goes on without a worker, and periodic calls.
+"""The scheduler: a process that runs the periodic duties without a worker.
 
-What is repaired belongs in `storage.reconciler`, what is sent in `storage.webhooks`.
+The duties themselves are in `storage.reconciler`, `storage.webhooks` and `storage.erasure`.
 """

@@ -1,4 +1,4 @@
-"""`roadmask scheduler`: run what must go on without a worker."""
+"""`roadmask scheduler`: run the periodic duties of the service without a worker."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from roadmask.settings import Settings
 def scheduler(check: bool) -> None:
     """Reconcile jobs and send webhooks until SIGTERM, whether a worker runs or not.
 
-    Without it, workers do both: then deadlines pass, webhooks go out and an emptied Redis is
-    rebuilt only while a worker runs.
+    Workers do both, too. Without a scheduler, jobs expire, webhooks are sent and an emptied Redis
+    is rebuilt only while a worker runs.
     """
     settings = Settings()
     if check:
@@ -37,7 +37,7 @@ def scheduler(check: bool) -> None:
 
 
 def _problem(settings: Settings) -> str | None:
-    """Why the last round of the reconciler is missing or late; None if it is not."""
+    """Why the reconciler counts as stalled; None if its last round is recent."""
     from storage.connections import connect_redis, records_guard
     from storage.reconciler.report import read_report
 

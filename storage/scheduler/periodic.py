@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Periodic:
-    """Calls `action` every `seconds` until stopped, whatever it raises.
+    """Calls `action` every `seconds` until stopped, and logs its exceptions.
 
     `jitter` varies each pause by up to this share, so that processes that start together do not
     all use Redis at the same moment.
@@ -45,7 +45,7 @@ class Periodic:
         try:
             self._action()
         except Exception as error:
-            # One line for an outage, not one for each call.
+            # One line for each outage, not for each call.
             if not self._failing:
                 log.warning("%s: %s: %s", self._thread.name, type(error).__name__, error)
             self._failing = True

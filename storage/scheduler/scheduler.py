@@ -1,7 +1,7 @@
 """The scheduler process: the reconciler and the webhooks, for a service without a worker.
 
-Workers run both as well. One process reconciles at a time, and each delivery is leased, so they do
-no harm to each other.
+Workers run both, too. Several processes do no harm, because one process reconciles at a time, and
+each delivery is leased.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ERASURES_S = 10.0
 
 
 class Scheduler:
-    """Runs from `start` to `stop`. Redis and the object store may start after it."""
+    """Runs the periodic duties from `start` to `stop`. Redis and the store may start later."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -48,7 +48,7 @@ class Scheduler:
 def periodic_duties(
     storage: StorageBackends, webhooks: WebhookSender, settings: Settings
 ) -> list[Periodic]:
-    """What the scheduler and every worker do, so that it goes on while any of them lives."""
+    """The duties of the scheduler and of every worker: one living process is enough for them."""
     return [
         Periodic("reconciler", settings.reconcile_s, storage.reconciler.run, jitter=0.3),
         Periodic("webhooks", settings.reconcile_s, webhooks.send_due, jitter=0.3),

@@ -1,4 +1,4 @@
-"""Other settings that name something outside of the process: folders, hosts, the public URL."""
+"""Checks of the data folder, the public URL and the webhook hosts in the settings."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _public_url(settings: Settings) -> str:
         why = explain(error, address) or f"{address} fails: {error}."
         if "certificate" in why or "TLS" in why:
             raise CheckFailed(why) from error
-        raise Remark(f"{why} No failure if the API does not run yet.") from None
+        raise Remark(f"{why} This is normal if the API does not run yet.") from None
     with suppress(ValueError):
         if answer.is_success and isinstance(answer.json(), dict):
             return f"the API answers at {settings.public_url}"

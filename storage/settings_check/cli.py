@@ -37,7 +37,7 @@ def check(ctx: click.Context, as_json: bool) -> None:
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """All findings, those of Redis first."""
+    """All findings: of Redis, of the object store, then of other addresses."""
     from storage.settings_check.addresses_check import check_addresses
     from storage.settings_check.objects_check import check_objects
     from storage.settings_check.records_check import check_records

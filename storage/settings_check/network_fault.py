@@ -1,4 +1,4 @@
-"""What a failed connection is due to: name, port, firewall, TLS or certificate."""
+"""Explains why a connection failed: name, port, firewall, TLS or certificate."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from roadmask.local.finding import CheckFailed
 HANDSHAKE_S = 2.0
 """Longest wait for a TLS handshake, seconds."""
 CLOSED = ("closed by server", "connection aborted", "connection reset", "disconnected without")
+"""Parts of error texts of several libraries for a closed connection, lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where a server is expected, and how to change that."""
+    """The expected address of a server, and advice to correct it."""
 
     host: str
     port: int
@@ -27,18 +28,18 @@ class ServerAddress:
     setting: str
     """The setting that names the server."""
     use_tls: str
-    """What to do when the server speaks TLS and TLS is not expected."""
+    """Advice for a server that unexpectedly speaks TLS."""
     use_plain: str
-    """What to do in the opposite case."""
+    """Advice for a server that unexpectedly speaks no TLS."""
     trust: str
-    """What to do about an authority that is not known."""
+    """Advice for a certificate of an unknown authority."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}" if self.port else self.host
 
 
 def explain(error: BaseException, address: ServerAddress) -> str | None:
-    """One sentence with the cause and one with the remedy; None if it is no fault of a network."""
+    """One sentence with the cause and one with the remedy; None for any other kind of error."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate(cause, address)
@@ -77,7 +78,7 @@ def check_certificates(file: str, named_by: str) -> None:
     except FileNotFoundError:
         raise CheckFailed(f"{named_by} names {file}, and there is no such file.") from None
     except OSError as error:
-        # An `SSLError` is an `OSError`, and says only that it found none.
+        # An `SSLError` is an `OSError`. Its text adds nothing to the message below.
         why = "" if isinstance(error, ssl.SSLError) else f" ({error.strerror})"
         raise CheckFailed(
             f"{named_by} names {file}, which has no readable certificate in PEM{why}."
@@ -96,7 +97,7 @@ def speaks_tls(address: ServerAddress) -> bool:
         ):
             return True
     except OSError as error:
-        # Asking for the client's certificate is TLS too.
+        # An alert, for example a request for a client certificate, is TLS, too.
         return isinstance(error, ssl.SSLError) and "ALERT" in str(error.reason)
 
 
@@ -120,13 +121,14 @@ def _certificate(error: ssl.SSLCertVerificationError, address: ServerAddress) ->
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, and those that led to it."""
+    """The error and all its causes."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
-        one = waiting.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
+        cause = waiting.pop(0)
+        if not isinstance(cause, BaseException) or id(cause) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+        seen.add(id(cause))
+        yield cause
+        reason = getattr(cause, "reason", None)
+        waiting += [cause.__cause__, cause.__context__, reason, *cause.args]

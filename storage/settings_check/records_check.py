@@ -1,4 +1,4 @@
-"""The settings of Redis, tried: the connection, rights, durability, and Celery's queue."""
+"""Checks of Redis in the settings: connection, rights, durability, and Celery's queue."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from storage.telemetry.service_state import PROBE, PROBE_TTL_S
 
 SETTING = "ROADMASK_REDIS_URL"
 OLDEST = (6, 2)
-"""The oldest version that the tests run on."""
+"""The oldest version of Redis that is tested."""
 SCRIPT = f"return redis.call('SET', KEYS[1], 'checked', 'EX', {PROBE_TTL_S})"
 ADVICE = {
     "DENIED": "Redis is in protected mode: it serves its own machine only, because it has no "
     "password. Give it one (`requirepass`) and put it into ROADMASK_REDIS_URL, or, on a closed "
     "network, start it with `--protected-mode no`.",
-    "OOM": "Redis is full. Raise its `maxmemory`, or delete what else is stored in it.",
+    "OOM": "Redis is full. Raise its `maxmemory`, or delete other data that is stored in it.",
     "READONLY": "Redis is a replica and takes no writes. Name its primary in ROADMASK_REDIS_URL.",
     "MISCONF": "Redis cannot write to its disk, so it refuses changes. Make room on that disk.",
     "NOREPLICAS": "Redis has too few replicas (`min-replicas-to-write`) and refuses changes.",
@@ -49,15 +49,18 @@ ADVICE = {
     "DB index is out of range": "Redis has no database of this number: use /0 at the end of "
     "ROADMASK_REDIS_URL.",
 }
-"""What to do, by a word of Redis's reply."""
+"""Cause and remedy, by a word in the reply of Redis."""
 
 
 def check_records(settings: Settings) -> Iterator[Finding]:
-    """A finding for each thing that the service needs of Redis; the first failure may end them."""
+    """Findings on Redis: connection, kind, writes, durability and queue.
+
+    Without a connection, the first finding is the only one.
+    """
     address = _address(settings)
 
     def found(name: str, check: Callable[[], str]) -> Finding:
-        return find(name, lambda: _told(check, address))
+        return find(name, lambda: _explained(check, address))
 
     with connect_probe(settings) as redis:
         reached = found("Redis", lambda: _reach(redis, settings.redis_url, address))
@@ -84,8 +87,8 @@ def _address(settings: Settings) -> ServerAddress:
     )
 
 
-def _told(check: Callable[[], str], address: ServerAddress) -> str:
-    """The outcome of a check, with any error of Redis as a sentence."""
+def _explained(check: Callable[[], str], address: ServerAddress) -> str:
+    """The result of a check. Raises `CheckFailed` with an explanation for an error of Redis."""
     try:
         return check()
     except (CheckFailed, Remark):
@@ -104,7 +107,7 @@ def _sentence(error: Exception, address: ServerAddress) -> str:
     if isinstance(error, AuthenticationError):
         return ADVICE["WRONGPASS" if "invalid" in str(error) else "NOAUTH"]
     if isinstance(error, InvalidResponse):
-        return f"What answers at {address} is no Redis. Correct {SETTING}."
+        return f"The server at {address} is no Redis. Correct {SETTING}."
     if isinstance(error, NoPermissionError):
         return f"{ADVICE['NOPERM']} ({error})"
     if isinstance(error, OutOfMemoryError | ReadOnlyError):
@@ -145,7 +148,7 @@ def _write(redis: Redis) -> str:
     redis.set(PROBE, b"checked", ex=PROBE_TTL_S)
     redis.eval(SCRIPT, 1, PROBE)
     if redis.get(PROBE) != b"checked":
-        raise CheckFailed("Redis did not keep what was written. Is there a proxy before it?")
+        raise CheckFailed("Redis did not keep the value written. Is there a proxy before it?")
     return "a value and a script were written"
 
 

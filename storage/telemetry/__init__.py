@@ -1,1 +1,1 @@
-"""What the processes of the service tell of themselves: logs, metrics and readiness."""
+"""Telemetry of the processes of the service: logs, metrics and readiness."""

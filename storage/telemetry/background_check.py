@@ -1,4 +1,4 @@
-"""A check that may hang: it runs in a thread of its own, and its result is shared."""
+"""A check that may hang. It runs in a thread of its own, and callers share its result."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 class BackgroundCheck(Generic[T]):
     """Runs `check` when its last result is older than `fresh_s` seconds.
 
-    While a run hangs no other begins, so a black hole holds one thread, however often the result is
-    asked for.
+    No run begins while another one hangs. So a server that never answers blocks only one thread,
+    however often the result is requested.
     """
 
     def __init__(self, name: str, check: Callable[[], T], fresh_s: float) -> None:
@@ -28,7 +28,7 @@ class BackgroundCheck(Generic[T]):
         self._ended = 0.0
 
     def result(self) -> Future[T]:
-        """The result of a run that is fresh, or of one that is in progress."""
+        """The result of a fresh run, or the future of the run in progress."""
         with self._lock:
             run = self._run
             if run is not None and not run.done():
@@ -36,7 +36,7 @@ class BackgroundCheck(Generic[T]):
             if run is not None and time.monotonic() - self._ended < self._fresh_s:
                 return run
             begun: Future[T] = Future()
-            # It may raise: a machine out of threads has none for this run, but for the next one.
+            # `start` raises if the machine has no threads left. Then the next call tries again.
             threading.Thread(target=self._fill, args=(begun,), name=self._name, daemon=True).start()
             self._run, self._begun = begun, time.monotonic()
             return begun

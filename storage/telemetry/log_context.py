@@ -1,4 +1,4 @@
-"""The log context: what the current thread or task works on, named in each of its log lines."""
+"""The log context: names and values that are added to each log line of a thread or task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _bound: ContextVar[Mapping[str, Any] | None] = ContextVar("log_context", default
 
 
 def log_context() -> Mapping[str, Any]:
-    """The names and values that are bound."""
+    """The bound names and values."""
     return _bound.get() or {}
 
 
@@ -22,7 +22,7 @@ def bind(**facts: Any) -> None:
 
 @contextmanager
 def bound(**facts: Any) -> Iterator[None]:
-    """Bind names and values while the context is open."""
+    """Bind names and values inside the `with` block."""
     token = _bound.set({**log_context(), **facts})
     try:
         yield

@@ -1,4 +1,4 @@
-"""Logs of the service's processes: one line for each event, with the ids of what it is about.
+"""Logs of the service's processes: one line for each event, with the ids of its request or job.
 
 All code logs through `logging`. The formatter adds the ids that the thread or task has bound
 (`request_id`, `key_id`, `job_id`, `item`; see `storage.telemetry.log_context`), and the `extra=` of
@@ -19,17 +19,17 @@ from roadmask.settings import LogFormat
 from storage.telemetry.log_context import log_context
 
 QUIETER = {
-    # Celery logs each message; our line for each chunk says more.
+    # Celery logs each message. The worker's own line for each chunk has more information.
     "celery.worker.strategy": "WARNING",
     "celery.app.trace": "WARNING",
-    # One warning for each of several tries; our own line names the outage once.
+    # urllib3 warns at each retry. The service logs an outage once.
     "urllib3.connectionpool": "ERROR",
 }
-"""Least level of libraries that log too much at INFO."""
+"""Levels of libraries that log too much at INFO."""
 IDS = ("request_id", "key_id", "job_id", "item", "image")
-"""What a text line names first."""
+"""Names that come first in a text line."""
 _OF_EVERY_RECORD = {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message"}
-"""Attributes that are no `extra=`: uvicorn adds the message once more, with escape codes."""
+"""Attributes of a record that do not come from `extra=`. `color_message` is uvicorn's."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -48,7 +48,7 @@ def log_formatter(log_format: LogFormat) -> logging.Formatter:
 
 
 class LogFormatter(logging.Formatter):
-    """Writes what is bound and what a record says, with its `extra=`, as one event."""
+    """Formats the message of a record, its `extra=` and the log context as one event."""
 
     def __init__(self, render: Callable[[dict[str, Any]], str]) -> None:
         super().__init__()
@@ -85,5 +85,5 @@ def _quoted(value: object) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Without line breaks, so that no client can write a line of its own into the log."""
+    """Escape control characters, so that a client cannot inject lines into the log."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)

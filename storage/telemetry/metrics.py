@@ -1,10 +1,10 @@
-"""Prometheus metrics of storage. Each process counts what it does itself."""
+"""Prometheus metrics of storage. Each process counts only its own events."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter, disable_created_metrics
 
-# They would double the number of series, and no query uses them.
+# The `_created` series would double the number of series, and no query uses them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REDIS_ERRORS = Counter(

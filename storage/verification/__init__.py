@@ -1,4 +1,4 @@
-"""Verification: every stored object is what it was when it was stored, or that is said.
+"""Verification: reads every stored object and reports damage.
 
-What cannot be read while a service runs is skipped by its readers; here it is looked for.
+The running service skips damaged objects. These checks find them.
 """

@@ -1,4 +1,4 @@
-"""Verifies the entries of the catalogue, and that their bytes are there."""
+"""Verifies the entries of the catalogue, and that their bytes exist."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ def _write_again(store: ObjectStore, catalogue: Catalogue, key: str) -> bool:
     """Write a damaged entry again if Redis has it."""
     [image] = catalogue.get_many([key.removeprefix(CATALOGUE).removesuffix("!.json")])
     if image is None:
-        # The key of an id with other characters has its hash only.
-        image = next((one for one in catalogue.walk("") if catalogue_key(one.id) == key), None)
+        # The key may be a hash of the id.
+        images = catalogue.walk("")
+        image = next((image for image in images if catalogue_key(image.id) == key), None)
     if image is not None:
         write_entry(store, image)
     return image is not None

@@ -1,4 +1,4 @@
-"""What the verification of one object found."""
+"""The result of verifying one object."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ class Checked(NamedTuple):
 
     key: str
     fault: str | None = None
-    """What is wrong with it; None for a sound object."""
+    """Description of the damage; None for a sound object."""
     repair: str | None = None
-    """What was done about it; None if nothing was, or can be."""
+    """Description of the repair; None if there was none."""
 
 
 Check = Callable[[str], Checked | None]
-"""Verifies the object with a key; None for an object that another check looks at."""
+"""Verifies the object with a key. Returns None for an object that another check verifies."""
 
 
 def check_each(store: ObjectStore, keys: Iterator[str], check: Check) -> Iterator[Checked]:
-    """Verify objects one after the other. One that cannot be read is a fault of its own.
+    """Verify objects one after the other. An unreadable object counts as damaged.
 
-    Raises `StoreUnavailable` and the errors of redis-py if the store or Redis is out of reach.
+    Raises `StoreUnavailable` and the errors of redis-py if the store or Redis is unavailable.
     """
     for key in keys:
         try:
             checked = check(key)
         except NotFound:
-            continue  # It was deleted since it was listed.
+            continue  # It was deleted after it had been listed.
         except Exception as error:  # a damaged object raises half a dozen classes
             if is_outage(error):
                 raise

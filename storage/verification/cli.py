@@ -1,4 +1,4 @@
-"""`roadmask store verify`: read all that is stored, and say what is damaged."""
+"""`roadmask store verify`: read all stored objects, and report damaged ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROGRESS_S = 5.0
 @click.option(
     "--repair",
     is_flag=True,
-    help="Make again what can be made again, and ask clients for what only they have.",
+    help="Restore objects from Redis, delete damaged masks, and ask clients for missing uploads.",
 )
 @click.pass_context
 def verify(ctx: click.Context, repair: bool) -> None:
@@ -52,7 +52,7 @@ def verify(ctx: click.Context, repair: bool) -> None:
 def _verify(verifier: Verifier, kind: str) -> int:
     """Verify one kind; return how many damaged objects are left."""
     checked = damaged = repaired = 0
-    told = time.monotonic()
+    reported_at = time.monotonic()
     for found in verifier.kinds[kind]():
         checked += 1
         if found.fault is not None:
@@ -60,8 +60,8 @@ def _verify(verifier: Verifier, kind: str) -> int:
             repaired += found.repair is not None
             then = f" Repaired: {found.repair}." if found.repair else ""
             say(f"damaged: {found.key}: {found.fault.rstrip('.')}.{then}")
-        if time.monotonic() - told >= PROGRESS_S:
-            told = time.monotonic()
+        if time.monotonic() - reported_at >= PROGRESS_S:
+            reported_at = time.monotonic()
             say(f"{kind}: {checked:,} checked so far, {damaged:,} damaged", err=True)
     repairs = f", {repaired:,} of them repaired" if damaged else ""
     say(f"{kind}: {checked:,} checked, {damaged:,} damaged{repairs}")

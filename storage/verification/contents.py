@@ -1,4 +1,4 @@
-"""Verifies what is addressed by its own hash: images and truths."""
+"""Verifies content-addressed objects: images and truths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verifies the objects of jobs: requests, manifests, results and ends."""
+"""Verifies the objects of jobs: requests, manifests, sealed results and final records."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from storage.verification.checked import Checked, check_each
 
 
 def verify_masks(store: ObjectStore, *, repair: bool) -> Iterator[Checked]:
-    """Read all masks that have facts. Without facts a mask counts for nothing: it is made again."""
+    """Read all masks that have facts. A mask without facts is never used, so it is not read."""
 
     def check(key: str) -> Checked | None:
         if not key.endswith(".json"):
@@ -29,7 +29,7 @@ def verify_masks(store: ObjectStore, *, repair: bool) -> Iterator[Checked]:
 
 
 def _fault(store: ObjectStore, key: str) -> str | None:
-    """What is wrong with the mask whose facts have this key."""
+    """The fault of the mask whose facts have this key; None if it is sound."""
     try:
         facts = MaskFacts.model_validate_json(store.get(key))
     except ValueError:
@@ -46,5 +46,5 @@ def _fault(store: ObjectStore, key: str) -> str | None:
 def _is_sound(store: ObjectStore, key: str, stored: StoredBytes | None) -> bool:
     if stored is not None:
         return stored.check(store, key, read=True) is not None
-    # Earlier revisions kept no hash.
+    # Earlier versions stored no hash.
     return store.exists(key) and is_whole_png(store.get(key))

@@ -16,7 +16,7 @@ from storage.verification.checked import Checked, check_each
 def verify_models(
     store: ObjectStore, registry: ModelRegistry, deployments: Deployments
 ) -> Iterator[Checked]:
-    """Read all models and deployments. What is damaged is pushed or promoted again by hand."""
+    """Read all models and deployments. The operator repairs damage by a new push or promotion."""
 
     def check(key: str) -> Checked | None:
         try:

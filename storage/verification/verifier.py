@@ -1,4 +1,4 @@
-"""Verifies all that is stored, kind by kind."""
+"""Verifies all stored objects, kind by kind."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from storage.verification.model_versions import verify_models
 
 
 class Verifier:
-    """Reads every object once. It may run beside a service, and as often as one likes.
+    """Reads every object once. It may run beside a service, any number of times.
 
-    With `repair`, what can be made again is, and clients are asked for what only they have.
+    With `repair`, objects are restored from Redis, damaged masks are deleted so that they are made
+    again, and clients are asked to upload missing bytes again.
     """
 
     def __init__(self, storage: StorageBackends, *, repair: bool) -> None:
@@ -29,4 +30,4 @@ class Verifier:
             "jobs": lambda: verify_jobs(store, storage.archive, repair=repair),
             "models": lambda: verify_models(store, storage.registry, storage.deployments),
         }
-        """What verifies each kind of objects. Raises `StoreUnavailable`, `RecordsUnavailable`."""
+        """Verification of each kind. Each raises `StoreUnavailable` and `RecordsUnavailable`."""

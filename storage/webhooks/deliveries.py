@@ -1,6 +1,6 @@
-"""Webhook deliveries: on record from the end of a job until they are sent, and a while longer.
+"""Webhook deliveries: recorded from the end of a job until they are sent, and a while longer.
 
-A delivery is written in the step that finalizes its job. A sender leases a delivery; if it dies,
+The step that finalizes a job writes its delivery. A sender leases a delivery; if the sender dies,
 the delivery is due again after the lease. So each delivery arrives at least once.
 """
 
@@ -24,8 +24,8 @@ from storage.objects.keys import job_prefix
 from storage.objects.store import ObjectStore
 from storage.redis_text import now_ms, text
 
-LEFT_TO_OTHERS_MS = 20_000
-"""How long a delivery waits for a process whose clock is right, ms."""
+WRONG_CLOCK_DELAY_MS = 20_000
+"""How much later than others a process with a wrong clock takes a due delivery, ms."""
 
 log = logging.getLogger(__name__)
 
@@ -76,12 +76,12 @@ class Deliveries:
     def take_due(self, limit: int) -> list[DueDelivery]:
         """Lease up to `limit` due deliveries for `lease_s` seconds.
 
-        Receivers refuse what is signed at a wrong time. So a process whose clock is not Redis's
-        leaves deliveries to the others for a while.
+        Receivers refuse a signature with a wrong time. So a process whose clock differs from
+        Redis's leaves deliveries to other processes for a while.
         """
         latest_ms = now_ms(self._redis)
         if abs(time.time() * 1000 - latest_ms) > APART_S * 1000:
-            latest_ms -= LEFT_TO_OTHERS_MS
+            latest_ms -= WRONG_CLOCK_DELAY_MS
         due: list[Any] = self._redis.zrange(
             DUE_DELIVERIES, "-inf", latest_ms, byscore=True, offset=0, num=limit
         )
@@ -102,18 +102,18 @@ class Deliveries:
 
     @records_guard()
     def save(self, job_id: str, delivery: Delivery) -> None:
-        """Save the state of a delivery; a final state goes to the object store too."""
+        """Save the state of a delivery; a final state also in the object store."""
         data, pause_ms = delivery.model_dump_json().encode(), None
         if delivery.next_attempt_at is not None:
-            # Redis's clock decides when it is due, so only the pause is of this machine's.
+            # Redis's clock decides when a delivery is due, so only the length of the pause is sent.
             pause_ms = max(int((delivery.next_attempt_at.timestamp() - time.time()) * 1000), 0)
         self._scripts.save_delivery(job_id, delivery.round, data, pause_ms)
         if pause_ms is None:
             try:
                 self._store.put(_key(job_id, delivery.round), data, JSON)
             except StoreUnavailable as error:
-                # Only an emptied Redis needs the object: then the delivery is sent once more.
-                log.warning("job %s: its webhook was called, but: %s", job_id, error.detail)
+                # Without the object, a rebuild of Redis would send the delivery once more.
+                log.warning("job %s: webhook state not stored: %s", job_id, error.detail)
 
     @records_guard()
     def restore(self, job_id: str, round_: int) -> None:
@@ -122,18 +122,18 @@ class Deliveries:
             data = self._store.get(_key(job_id, round_))
         except ObjectNotFound:
             return
-        # A damaged one is sent once more.
+        # A delivery whose stored state is damaged is sent once more.
         if _decode(job_id, data):
             self._scripts.save_delivery(job_id, round_, data, None)
 
 
 def _decode(job_id: str, data: bytes | str) -> Delivery | None:
-    """Decode a delivery, perhaps of a newer version; None if it cannot be read."""
+    """Decode a delivery, which a newer version may have written; None if it is unreadable."""
     import httpx
 
     try:
         delivery = Delivery.model_validate_json(data, extra="ignore")
-        # What could not be sent would stop the sender.
+        # A delivery that cannot be sent would stop the sender.
         httpx.URL(delivery.url)
         webhook_body(delivery, "")
         if delivery.round < 0 or delivery.attempts < 0:

@@ -30,13 +30,13 @@ _IPV4_SUFFIX = (
 )
 """Networks of IPv6 addresses that end with an IPv4 address."""
 _UNICAST = IPv6Network("2000::/3")
-"""All public IPv6 addresses. Python takes what was never given out for public as well."""
+"""All public IPv6 addresses. Python also counts unassigned addresses as public."""
 _NOT_PUBLIC = (
     IPv6Network("3fff::/20"),  # documentation
     IPv4Network("192.0.0.0/24"),  # protocols of the IETF
     IPv4Network("192.88.99.0/24"),  # the nearest gateway of 6to4
 )
-"""Networks that some versions of Python take for public."""
+"""Networks that some versions of Python wrongly count as public."""
 HOSTS = "ROADMASK_WEBHOOK_HOSTS"
 SECRET = "ROADMASK_WEBHOOK_SECRET"
 
@@ -59,7 +59,7 @@ class WebhookPolicy:
 
         try:
             parsed = httpx.URL(url)
-            # httpx decodes a name of the form xn--… with the first look at it.
+            # The first read of `host` decodes a name like xn--…, which may raise an error.
             has_host = bool(parsed.host)
         except (httpx.InvalidURL, UnicodeError) as error:
             raise InvalidRequest(f"The webhook is no URL: {shown(error)}.") from None
@@ -115,9 +115,9 @@ def _is_public(address: Address) -> bool:
 
 
 def destinations(address: Address) -> list[Address]:
-    """The addresses that a packet to this one may reach.
+    """The addresses that a packet to this address may reach.
 
-    Some IPv6 addresses hold an IPv4 address to which a gateway or the kernel passes the packet on.
+    Some IPv6 addresses embed an IPv4 address, to which a gateway or the kernel forwards the packet.
     """
     if isinstance(address, IPv4Address):
         return [address]

@@ -31,23 +31,23 @@ CONCURRENCY = 16
 PER_RECEIVER = 2
 """Deliveries to one receiver in parallel, so that a slow receiver delays no other."""
 ATTEMPT_S = 15.0
-"""Longest time of an attempt, however the receiver spreads its answer over it."""
+"""Longest time of an attempt, even if the receiver sends its answer slowly."""
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 POSTPONED_S = 2.0
 """Time after which a delivery to a busy receiver is due again."""
 MAX_TAKES = 64
-"""Reads of due deliveries in one call of `send_due`: many may have to be postponed."""
+"""Most reads of due deliveries in one call of `send_due`. Many of them may be postponed."""
 ROUND_S = 1.0
-"""Longest time that one call of `send_due` waits for its deliveries; slow ones go on."""
+"""Longest wait of `send_due` for its deliveries, seconds. Slow ones go on in the background."""
 GONE = 410
 """Status by which a receiver refuses further attempts (Standard Webhooks)."""
 USER_AGENT = f"Roadmask/{version('roadmask')}"
 
 
 class WebhookSender:
-    """Sends webhooks if a secret is configured. Several processes may do so at the same time.
+    """Sends webhooks if a secret is configured. Several processes may send at the same time.
 
-    Redirects are not followed, and connections go to the IP address that the policy has checked.
+    It follows no redirects, and connects to the IP address that the policy has checked.
     """
 
     def __init__(self, deliveries: Deliveries, settings: Settings) -> None:
@@ -65,7 +65,7 @@ class WebhookSender:
     def send_due(self) -> int:
         """Send due deliveries and return their number. Raises `RecordsUnavailable`.
 
-        Deliveries to receivers that are slow are still in progress when this returns.
+        Deliveries to slow receivers may still be in progress when this returns.
         """
         if self._signer is None:
             return 0
@@ -112,7 +112,7 @@ class WebhookSender:
         self._deliveries.save(job_id, updated)
 
     def _attempt(self, delivery: Delivery) -> tuple[int | None, str | None]:
-        """The status that the receiver returned, if any, and the error, if any."""
+        """Make one attempt. Returns the HTTP status, if any, and the error, if any."""
         try:
             status = asyncio.run(asyncio.wait_for(self._post(delivery), ATTEMPT_S))
         except RoadmaskError as error:
@@ -127,7 +127,7 @@ class WebhookSender:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Reading the authorities takes 25 ms, and most senders never send."""
+        """Cached and lazy, because loading the certificates takes 25 ms and few workers send."""
         return ssl.create_default_context()
 
     async def _post(self, delivery: Delivery) -> int:
@@ -135,8 +135,7 @@ class WebhookSender:
         body = webhook_body(delivery, self._public_url)
         headers = self._signed(delivery.id, body) | {"Host": url.netloc.decode("ascii")}
         unreachable: httpx.ConnectError | httpx.ConnectTimeout | None = None
-        # Nothing ends a look-up of a name: the thread is left to it when the time of the attempt is
-        # over.
+        # A DNS look-up cannot be canceled: at the end of the attempt its thread is abandoned.
         addresses = await anyio.to_thread.run_sync(
             self._policy.addresses, url, abandon_on_cancel=True
         )

@@ -1,5 +1,5 @@
 -- Enter a job into those indexes of all jobs that lack it.
--- Returns the error DAMAGED if it is open and cannot go on with the record that it has.
+-- Returns the error DAMAGED if the job is open and its record is damaged.
 local fault = record_fault()
 if fault then
   return redis.error_reply('DAMAGED ' .. fault)

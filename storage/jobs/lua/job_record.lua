@@ -1,7 +1,7 @@
--- The functions that all scripts share. Python writes the constants before them: the names of keys
--- and the states of jobs (source.py), the states and patterns of item bytes (item_bytes.py). A
--- script is about the job whose record is KEYS[1]. It derives all other keys, so all records are in
--- one Redis.
+-- The functions that all scripts share. Python prepends the constants: the names of keys and the
+-- states of jobs (source.py), the states and patterns of item bytes (item_bytes.py). A script acts
+-- on the job whose record is KEYS[1]. It derives all other keys from it, so all records must be on
+-- one Redis server.
 local job = KEYS[1]
 local job_id = string.sub(job, #JOB + 1)
 local RATE_BUCKET_MS = 10000 -- one counter of ended items for each span of this length
@@ -36,7 +36,7 @@ local function contains(list, value)
   return false
 end
 
--- A number that may be damaged or missing; then 0. So what all jobs share breaks none of them.
+-- Parse a number; 0 if it is damaged or missing, so that a key shared by all jobs breaks none.
 local function count(value)
   return tonumber(value or 0) or 0
 end
@@ -57,8 +57,8 @@ local function remaining_items()
   return number('total') - number('succeeded') - number('failed')
 end
 
--- Note that the job says what is in its dataset, if it was requested for one: the latest job that
--- has segmented all of it, and until there is one, the first that may.
+-- Choose the job whose results describe a dataset: the latest job for the whole dataset that has
+-- segmented all of it; before such a job exists, the first one that has not failed.
 local function note_dataset()
   local fields = redis.call('HMGET', job, 'dataset', 'owner', 'state')
   if not fields[1] then
@@ -66,7 +66,7 @@ local function note_dataset()
   end
   local field = (fields[2] or '') .. '/' .. fields[1]
   local noted = redis.call('HGET', DATASET_JOBS, field)
-  -- A record that has expired is one of a job that has ended.
+  -- A job whose record has expired has ended.
   local noted_state = noted and redis.pcall('HGET', JOB .. noted, 'state') or 'succeeded'
   local is_better
   if contains(COMPLETE_STATES, fields[3]) then
@@ -121,9 +121,9 @@ local function holds_lease(chunk, token)
   return holder and string.match(holder, '^%d+') == token
 end
 
--- End the lease of a chunk: its running items are queued again. The attempt of a suspect counts; that
--- of another item does not. Without `suspects` nobody knows what its holder was doing, and all
--- attempts count. Returns whether all items of the chunk have ended.
+-- End the lease of a chunk: its running items are queued again. Only the attempts of `suspects`
+-- count. Without `suspects` the cause is unknown, and all attempts count. Returns whether all items
+-- of the chunk have ended.
 local function end_lease(chunk, suspects)
   redis.call('HDEL', job .. TOKENS, chunk)
   redis.call('ZREM', job .. LEASES, chunk)
@@ -156,8 +156,8 @@ local function lease_text(chunk)
   return chunk .. ' ' .. redis.call('HGET', job .. TOKENS, chunk) .. ' ' .. job_id
 end
 
--- Take a flight for the worker of a chunk, unless a lease of another worker has it. A lease that has
--- ended holds no flight, so a dead worker blocks nobody for longer than its leases last.
+-- Take a flight for the worker of a chunk. False if a lease of another worker has it. An ended lease
+-- holds no flight, so a dead worker blocks others only until its leases expire.
 local function take_flight(flight, chunk, life_ms)
   local key, own = FLIGHT .. flight, lease_text(chunk)
   local held = redis.pcall('GET', key)
@@ -223,7 +223,7 @@ end
 -- The life of a job
 --
 
--- Let Redis delete the record after a while, or keep it again.
+-- Let Redis delete the record after `seconds`; `persist_record` undoes that.
 local function expire_record(seconds)
   for _, part in ipairs(KEPT_PARTS) do
     redis.call('EXPIRE', job .. part, seconds)
@@ -250,7 +250,7 @@ local function enqueue(time)
   add_waiting(lane, remaining_items())
 end
 
--- The job runs from its first begun item on.
+-- Mark the job as running when its first item begins.
 local function start()
   if redis.call('HGET', job, 'state') == 'queued' then
     redis.call('HSETNX', job, 'started', integer(now()))
@@ -304,7 +304,7 @@ local function is_of_type(key, expected)
   return found == expected or found == 'none'
 end
 
--- What keeps an open job from going on, as a text; nothing if its record is sound, or has ended.
+-- The fault in the record that stops an open job, as a text; nothing for a sound or an ended one.
 local function record_fault()
   for part, expected in pairs(PART_TYPES) do
     if not is_of_type(job .. part, expected) then

@@ -1,6 +1,6 @@
--- What the status of a job says. All scripts share these functions too.
+-- Read the status of a job. All scripts share these functions, too.
 
--- The place of an open job in its lane, and what the estimate of its end needs:
+-- The rank of an open job in its lane, and the figures from which its end is estimated:
 -- {rank, jobs of the lane, other jobs that were sampled, their items that come before the job's end,
 --  items of the lane that ended in the last minute, ms in which they ended}.
 -- Jobs of a lane take turns: each other job gets as many items done as this one needs, or ends.

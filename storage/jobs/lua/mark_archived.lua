@@ -1,4 +1,4 @@
--- The job is in the archive: let Redis delete its record after a while.
+-- Let Redis delete the record of a job after a while, because the job is in the archive now.
 -- ARGV: round, seconds to keep the record.
 -- Returns 0 when the job was retried or got a late result since it was archived.
 local round, retention_s = tonumber(ARGV[1]), ARGV[2]

@@ -1,5 +1,5 @@
--- The results of a chunk are in the object store: delete them here. ARGV: chunk, round.
--- After a retry they belong to another round, and stay until that round is sealed.
+-- Delete the results of a chunk, which are in the object store now. ARGV: chunk, round.
+-- Returns 0 after a retry: then the results are of a later round, and stay until that is sealed.
 local chunk, round = ARGV[1], tonumber(ARGV[2])
 if number('round') ~= round then
   return 0

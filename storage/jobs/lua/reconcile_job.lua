@@ -1,6 +1,6 @@
 -- Reconcile an open job. ARGV: lease in ms, time in ms that Redis's clock should show, 0 if no lease
 -- may expire now.
--- Returns the error DAMAGED if the job cannot go on with the record that it has, else
+-- Returns the error DAMAGED if the job is open and its record is damaged, else
 -- {expired 0 or 1, claimable chunks, message presumed lost 0 or 1, chunks to seal,
 --          "chunk token worker" of each expired lease}.
 local STEP_MS = 2000 -- a difference from the expected time that is a step of the clock

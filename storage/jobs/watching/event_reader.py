@@ -17,7 +17,7 @@ BATCH = 256
 """Events in one read at most."""
 
 Position = tuple[str, str, str]
-"""A job, the last event that was read, and the event with which the job ended or ''."""
+"""Job id, id of the last event that was read, and id of the job's final event or ''."""
 
 
 class EventReader:
@@ -51,8 +51,8 @@ class EventReader:
     async def read(self, job_id: str, last_id: str, end_id: str) -> list[Event]:
         """Return up to `BATCH` events after `last_id` without waiting, of an ended job.
 
-        The read is shared only by clients that saw the job end with the same event, `end_id`, so it
-        misses no event before the end.
+        Clients share the read only if they saw the job end with the same event, `end_id`. So the
+        read misses no event before the end.
         """
         return await asyncio.shield(self._shared((job_id, last_id, end_id), None))
 
@@ -66,7 +66,7 @@ class EventReader:
     def _forget(self, position: Position, read: asyncio.Task[list[Event]]) -> None:
         del self._reads[position]
         if not read.cancelled():
-            read.exception()  # Retrieved here, in case all clients have left.
+            read.exception()  # Retrieved, or asyncio logs it if all clients have left.
 
     async def _read(self, job_id: str, last_id: str, seconds: float | None) -> list[Event]:
         block = None if seconds is None else int(seconds * 1000)

@@ -15,7 +15,7 @@ from storage.jobs.lua.status_reply import StatusReply
 from storage.jobs.status import Status, parse_status
 
 BATCH = 32
-"""Jobs in one call at most: Redis does nothing else meanwhile."""
+"""Most jobs in one call, because Redis serves nobody else during the call."""
 
 
 class StatusReader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.25
-"""Limits of a pause: events that arrive meanwhile are read together."""
+"""Limits of a pause, seconds. Events that arrive during a pause are read together."""
 SHARE = 0.02
 """Pause for this share of the estimated remaining time, so that the end is reported promptly."""
 

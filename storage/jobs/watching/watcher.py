@@ -64,17 +64,17 @@ class JobWatcher:
                 last_id, remaining = status.last_event, status.remaining
                 continue
             last_id, remaining = events[-1].id, remaining - len(events)
-            # Only a job with more than one item to come is throttled: the end of the last one is
-            # reported at once.
+            # No pause before the last item, so that the end of the job is reported at once.
             if remaining > 1:
                 pause = throttle.pause(len(events), remaining)
                 await asyncio.sleep(min(pause, max(until - time.monotonic(), 0)))
         return status.job if status.has_ended else await self.read(job_id)
 
     async def ends(self, job_id: str, seconds: float) -> bool:
-        """Whether the job, of a few items, ends within `seconds`. Raises `JobNotFound`.
+        """Whether a job of a few items ends within `seconds`. Raises `JobNotFound`.
 
-        Its events say so, all of which Redis has: its status is read only if they are silent.
+        Redis still has all events of so small a job, so they tell its end. Its status is read only
+        after `PING_S` without events.
         """
         until = time.monotonic() + seconds
         last_id = "0-0"
@@ -90,12 +90,12 @@ class JobWatcher:
     async def events(self, job_id: str, last_id: str | None = None) -> AsyncIterator[list[Event]]:
         """Stream the events of a job until it ends, with a `ping` after 10 seconds of silence.
 
-        Events that happened since the last read come together.
+        Each list has the events since the last read. Without `last_id` the first event is `job`,
+        with the current state and counts, and only new events follow. With `last_id` the stream
+        first repeats the later events that Redis still has (about the last 4096); `0` requests all
+        of them. The last event is always `job` with a final state.
 
-        Without `last_id` the first event is `job`, with the current state and counts, and only new
-        events follow. With it, the stream repeats all events after that one which Redis still has
-        (about the last 4096); `0` requests all of them. The last event is always `job` with a final
-        state. Raises `JobNotFound`, and `InvalidRequest` for an invalid event id.
+        Raises `JobNotFound`, and `InvalidRequest` for an invalid event id.
         """
         if last_id is not None and not re.fullmatch(EVENT_ID, last_id):
             raise InvalidRequest(f"{last_id[:40]!r} is not the id of an event.")
@@ -115,13 +115,13 @@ class JobWatcher:
                     events = await self._events.wait(job_id, last_id, PING_S)
             if events:
                 last_id = events[-1].id
-            # A retry may have undone an earlier end. The current end is sent with the last events.
-            told = [event for event in events if not event.is_last]
+            # A retry may have undone an earlier end, so only the current end is sent, and last.
+            fresh = [event for event in events if not event.is_last]
             if end and len(events) < BATCH:
-                yield [*told, job_event(end.last_event, end.job)]
+                yield [*fresh, job_event(end.last_event, end.job)]
                 return
-            if told:
-                yield told
+            if fresh:
+                yield fresh
             if not _only_items(events):
                 if not events:
                     yield [Event(last_id, "ping", {})]
@@ -153,5 +153,5 @@ def _end(status: Status) -> Status | None:
 
 
 def _only_items(events: list[Event]) -> bool:
-    """Whether there are events and all are of items. After all others the status is read."""
+    """Whether there are events, and all are of items. After any other the status is read anew."""
     return bool(events) and all(event.type == "item" for event in events)

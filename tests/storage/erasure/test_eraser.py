@@ -221,7 +221,7 @@ def test_an_erasure_that_meets_an_error_goes_on_later(
     with monkeypatch.context() as patch:
         patch.setattr(type(storage.eraser), "_sweep", lambda *_: 1 / 0)
         assert storage.eraser.sweep() == 0
-    assert "goes on later: ZeroDivisionError" in caplog.text
+    assert "is retried: ZeroDivisionError" in caplog.text
     assert storage.eraser.sweep() == 1
 
 

@@ -85,7 +85,7 @@ def test_a_full_queue_refuses_and_leaves_nothing(harness: RecordsHarness) -> Non
     with pytest.raises(QueueFull, match="over its limit of 10 open items"):
         tight.accept(2, Lane.BATCH)
     tight.redis.hset(WAITING, Lane.BATCH, 10)
-    with pytest.raises(QueueFull, match="The lane batch has 1 open jobs with 10 open items"):
+    with pytest.raises(QueueFull, match="is full: it has 1 open jobs with 10 open items"):
         tight.accept(1, Lane.BATCH)
     tight.redis.hset(WAITING, Lane.BATCH, 9)
     assert {key.split("/")[1] for key in tight.store.keys("jobs/")} == {first}
@@ -100,7 +100,7 @@ def test_a_lane_takes_so_many_jobs(harness: RecordsHarness) -> None:
     tight = harness.another(max_open_jobs=2)
     first = tight.accept(1, Lane.BATCH)
     tight.accept(1, Lane.BATCH)
-    with pytest.raises(QueueFull, match="The lane batch has 2 open jobs"):
+    with pytest.raises(QueueFull, match="The lane batch is full: it has 2 open jobs"):
         tight.accept(1, Lane.BATCH)
     tight.accept(1, Lane.INTERACTIVE)
     tight.work(first)
@@ -126,7 +126,7 @@ def test_the_same_key_and_request_is_the_same_job(harness: RecordsHarness) -> No
 
 def test_the_same_key_with_another_request_is_a_conflict(harness: RecordsHarness) -> None:
     first, _ = harness.records.create(request(3), map(manifest_item, range(3)), "key")
-    with pytest.raises(IdempotencyConflict, match="another request"):
+    with pytest.raises(IdempotencyConflict, match="Another request"):
         harness.records.create(request(4), map(manifest_item, range(4)), "key")
     assert [job.id for job in harness.records.page(None, 10).jobs] == [first.id]
 

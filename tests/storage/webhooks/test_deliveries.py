@@ -13,7 +13,7 @@ from roadmask.errors import DeliveryNotFound, JobNotFound
 from roadmask.schemas.webhooks import Delivery, DeliveryState, webhook_body
 from storage.backends import StorageBackends
 from storage.jobs.keys import DUE_DELIVERIES
-from storage.webhooks.deliveries import LEFT_TO_OTHERS_MS, Deliveries
+from storage.webhooks.deliveries import WRONG_CLOCK_DELAY_MS, Deliveries
 from tests.harness.storage.records_harness import RecordsHarness
 from tests.harness.waiting import wait_until
 
@@ -47,7 +47,7 @@ def test_a_process_with_a_wrong_clock_leaves_deliveries_to_others_for_a_while(
         clock = SimpleNamespace(time=lambda: time.time() + seconds)
         patch.setattr("storage.webhooks.deliveries.time", clock)
         assert deliveries.take_due(8) == []
-        harness.redis.zincrby(DUE_DELIVERIES, -LEFT_TO_OTHERS_MS - 1000, f"{job_id} 0")
+        harness.redis.zincrby(DUE_DELIVERIES, -WRONG_CLOCK_DELAY_MS - 1000, f"{job_id} 0")
         assert len(deliveries.take_due(8)) == 1, "nobody else was there"
     harness.redis.zincrby(DUE_DELIVERIES, -60_000, f"{job_id} 0")
     assert len(deliveries.take_due(8)) == 1
