@@ -55,9 +55,9 @@ from roadmask.settings import Settings
 log = logging.getLogger(__name__)
 
 STORE_S = 5.0
-"""Longest wait for the object store before the first request is taken, seconds."""
+"""Longest wait for the object store before the first request is accepted, seconds."""
 GZIP_BYTES, GZIP_LEVEL = 2048, 5
-"""Shorter answers, such as most polls, are sent as they are. A higher level saves few bytes."""
+"""Shorter answers, such as most polls, are not compressed. A higher level saves few bytes."""
 
 ROUTERS = (
     images.router,
@@ -88,7 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("roadmask"),
         description=describe_errors(),
         openapi_tags=TAGS,
-        # The path alone: the document is right for every host that leads here.
+        # Without the host, so that the document is valid for every host name of the service.
         servers=[{"url": urlsplit(settings.public_url).path or "/"}],
         docs_url=None,
         redoc_url=None,
@@ -119,7 +119,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(EventStreamMiddleware)
     app.add_middleware(RequestLogMiddleware)
     install_error_handlers(app)
-    install_page(app)  # First: a first view of the page asks for more than a hundred files.
+    install_page(app)  # First, because a first view of the page requests over 100 files.
     for router in ROUTERS:
         app.include_router(router)
     install_docs(app)
@@ -133,7 +133,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.components = components
         reading_keys = asyncio.create_task(components.access.read_ahead())
         try:
-            # The store may start after this process, or hang: until then /readyz reports it.
+            # The store may start after this process, or hang. Until it answers, /readyz reports it.
             with anyio.move_on_after(STORE_S):
                 await anyio.to_thread.run_sync(
                     components.storage.store.check, abandon_on_cancel=True

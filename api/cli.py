@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 SHUTDOWN_S = 5
 """Seconds that open requests, such as event streams, get to end at shutdown."""
 SWITCH_S = 0.0002
-"""Longest time for which a thread that computes keeps the interpreter's lock while the event loop
-waits for it, seconds. The loop takes the lock again for each socket that is ready, and each thread
-may come before it: with Python's own 5 ms, 4 threads would delay 10 sockets by 200 ms."""
+"""Switch interval of the GIL, seconds: how long a computing thread keeps it while the event loop
+waits. The loop acquires the GIL again for each ready socket, and each thread may come first. With
+Python's default of 5 ms, 4 threads would delay 10 sockets by 200 ms."""
 GC_THRESHOLDS = (700, 10, 10_000)
-"""Python's own, but for the last: it searches all objects a thousand times less often. With 1,000
-event streams that takes 180 ms, long bodies caused it twice a second, and it found nothing."""
+"""Python's default thresholds, except the last: full collections are 1,000 times rarer. With 1,000
+event streams a full collection takes 180 ms. Long bodies caused 2 a second, which freed nothing."""
 SPARE_FILES = 512
-"""Open files besides connections: uploads, objects, connections to Redis."""
+"""Open files besides client connections: uploads, objects, connections to Redis."""
 
 
 def server_options(settings: Settings) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def api(host: str, port: int, no_keys: bool) -> None:
     from storage.connections import open_store
     from storage.telemetry.logs import configure_logging
 
-    # So that nothing of an image or a body stays in the process.
+    # Freed memory of images and bodies goes back to the system.
     share_heap()
     map_large_blocks()
     sys.setswitchinterval(SWITCH_S)
@@ -81,14 +81,14 @@ def api(host: str, port: int, no_keys: bool) -> None:
     settings = Settings()
     configure_logging(settings.log_format)
     raise_file_limit(settings.max_connections)
-    # A wrong setting of the store is one sentence here, and a traceback in the server's start.
+    # Opened here, because a wrong setting would be a traceback inside uvicorn.
     check_keys(settings, host, open_store(settings))
     options = server_options(settings)
     uvicorn.run(_create_app, factory=True, host=host, port=port, **options)
 
 
 def _create_app() -> FastAPI:
-    """The application. The garbage collector leaves out the objects that it consists of."""
+    """The application. Its objects are frozen, so that the garbage collector skips them."""
     from api.app import create_app
 
     app = create_app()
@@ -101,7 +101,7 @@ def _create_app() -> FastAPI:
 def check_keys(settings: Settings, host: str, store: ObjectStore) -> None:
     """Raise `UsageError` when a service without keys would serve other machines.
 
-    While the keys cannot be read, the service starts: it refuses requests until it has read them.
+    If the keys cannot be read, the service starts, but refuses requests until it has read them.
     """
     from api.auth.access import is_local
     from storage.access.api_keys import ApiKeys
@@ -126,7 +126,7 @@ def check_keys(settings: Settings, host: str, store: ObjectStore) -> None:
 
 
 def raise_file_limit(connections: int) -> None:
-    """Let the process open a file for each connection, and others beside."""
+    """Raise the limit of open files, for this number of connections and for other files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * connections + SPARE_FILES
     if hard != resource.RLIM_INFINITY:

@@ -1,4 +1,4 @@
-"""Builds the parts that the routes use, once for each app. Nothing connects before it is needed."""
+"""Builds the parts that the routes use, once for each app. Connections are opened when needed."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from storage.telemetry.readiness import ReadinessChecks
 from storage.webhooks.policy import WebhookPolicy
 
 RENDERINGS = 2
-"""Masks rendered at once: each takes a core and some tens of megabytes."""
+"""Masks that are rendered in parallel. Each takes a core and some tens of megabytes."""
 DRAWING_S = 60.0
 """Longest time for one preview."""
 
 
 @dataclass(frozen=True)
 class Components:
-    """The parts of one app. Routes receive single ones, see `api.dependencies`."""
+    """The parts of one app. Routes receive single parts, see `api.dependencies`."""
 
     settings: Settings
     storage: StorageBackends

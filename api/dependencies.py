@@ -53,13 +53,13 @@ def _part(get: Callable[[Components], T]) -> Callable[[Request], Awaitable[T]]:
 
 
 async def caller_of_request(request: Request) -> Caller:
-    """Who sent the request; public paths have no caller of their own."""
+    """The sender of the request; `ANYBODY` on public paths."""
     caller: Caller = getattr(request.state, "caller", ANYBODY)
     return caller
 
 
 async def check_access(request: Request) -> None:
-    """Raise `JobNotFound` for a route of a job of another key."""
+    """Check that the caller may use the job in the path of the request. Raises like `check_job`."""
     await components_of(request).access.check_job(request)
 
 
@@ -87,7 +87,7 @@ ResolverDep = Annotated[ModelResolver, Depends(_part(lambda parts: parts.storage
 
 
 async def check_submission(request: Request) -> None:
-    """For routes that create a job: refuse a client that sends too many."""
+    """For routes that create a job: refuse a client that exceeds its rate."""
     await components_of(request).submissions.check(request)
 
 

@@ -60,11 +60,11 @@ COMMON_PROBLEMS = (
     Unavailable,
     RoadmaskError,
 )
-"""Errors that every route with a key can answer with."""
+"""Errors with which every route that needs a key can answer."""
 
 
 ITEM_ERRORS = tuple(cls for cls in error_classes().values() if issubclass(cls, ItemError))
-"""Errors of one image, which a route that waits for its mask can answer with."""
+"""Errors of one image, with which a route that waits for its mask can answer."""
 
 
 class ProblemDocument(Problem):
@@ -90,7 +90,7 @@ def problem_response(
 
 
 def retry_after(error: RoadmaskError) -> dict[str, str]:
-    """The header that says when to send a request again; none for an error that stays."""
+    """The header `Retry-After`; none for an error that a retry does not resolve."""
     if error.status not in (429, 503):
         return {}
     return {"Retry-After": str(error.extra.get("retry_after_s", RETRY_AFTER_S))}
@@ -131,7 +131,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def invalid_request(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
-    """Pydantic's errors as one error; the values that were sent are not repeated."""
+    """Convert Pydantic's errors to one error. It does not repeat the values of the request."""
     listed = [
         {"where": _where(error), "what": error["msg"]} for error in errors[:MAX_VALIDATION_ERRORS]
     ]
@@ -147,9 +147,9 @@ def _where(error: Mapping[str, Any]) -> str:
 
 
 def _forget_frames(error: BaseException) -> None:
-    """Free what the functions held through which an error passed, such as a body.
+    """Free the local variables, such as a body, of the functions through which an error passed.
 
-    They are in a cycle with the error, so without this they stay until a garbage collection.
+    Frames and error form a reference cycle, which otherwise lives until a garbage collection.
     """
     chain: BaseException | None = error
     while chain is not None:
@@ -205,7 +205,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """The methods of the request's address. Starlette knows those of the first route only."""
+    """The allowed methods of the request's path. Starlette only knows those of the first route."""
     routes = request.app.state.api_routes
     path = request.url.path
     found = {m for route in routes if route.path_regex.match(path) for m in route.methods}

@@ -1,4 +1,4 @@
-"""Security headers of every answer, which limit what a browser does with it."""
+"""Security headers of every answer, which restrict the browser."""
 
 from __future__ import annotations
 

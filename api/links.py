@@ -62,9 +62,9 @@ class Links:
         return f"{self._base}/v1/images/{uploaded_id(sha256)}/content"
 
     def redirect(self, key: str) -> str:
-        """The signed URL as the target of a redirect, without the host when it is this API's own.
+        """The signed URL as the target of a redirect, without the host if it is that of this API.
 
-        The client then stays on the host it used: a browser at `localhost` may not load from
+        So the client stays on the host that it used: a page at `localhost` may not load from
         `127.0.0.1`.
         """
         url, own = urlsplit(self.signed(key)), urlsplit(self._base)

@@ -1,4 +1,4 @@
-"""Prometheus metrics of the API: requests, and how true its estimates were."""
+"""Prometheus metrics of the API: requests, and the accuracy of its estimates."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 def observe_request(scope: Scope, status: int, seconds: float) -> None:
     """Count a request whose answer began after `seconds`."""
     route = getattr(scope.get("route"), "path", NO_ROUTE)
-    # Clients invent methods, and each would be a series of its own.
+    # Clients may send any method, and each would be a series of its own.
     method = scope["method"] if scope["method"] in METHODS else "other"
     REQUESTS.labels(method, route, str(status)).inc()
     if not _waits(scope):
@@ -49,18 +49,18 @@ def _waits(scope: Scope) -> bool:
 
 
 class EtaAccuracy:
-    """Compares the first estimate that clients got of each job with the job's real end."""
+    """Compares the first estimate of each job that a client got with the real end of the job."""
 
     MAX_JOBS = 1000
-    """Estimates that are kept; the oldest is forgotten first."""
+    """Most estimates in memory; the oldest is dropped first."""
     LEAST_S = 1.0
-    """Shorter estimates are not judged: they are within the interval of the measurement."""
+    """Shorter estimates are ignored, because the poll interval distorts them."""
 
     def __init__(self) -> None:
         self._announced: OrderedDict[str, tuple[datetime, float]] = OrderedDict()
 
     def observe(self, job: Job) -> None:
-        """Note what a client was told. All calls come from the event loop."""
+        """Note the state of a job that a client gets. Call it from the event loop only."""
         if job.finished_at is not None:
             if announced := self._announced.pop(job.id, None):
                 moment, eta_s = announced

@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete, with every error, and identical from run to run."""
+"""The OpenAPI document: complete, with every error, and deterministic."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from roadmask.schemas.media_types import OCTET_STREAM
 BINARY = {"type": "string", "format": "binary"}
 """The schema of a file."""
 PNG_BODY = {"image/png": BINARY, OCTET_STREAM: BINARY}
-"""The body of a request that is a PNG, whatever its media type says."""
+"""The schema of a body that is a PNG. Its media type may also be that of unknown bytes."""
 REF = "#/components/schemas/{model}"
 REFERENCED: tuple[type[BaseModel], ...] = (JobCreate, ProblemDocument)
-"""Models that the document refers to although no route has them in its signature."""
+"""Models to which the document refers although no route has them in its signature."""
 
 TAGS = [
     {"name": "images", "description": "Upload, find and view images."},
@@ -83,8 +83,8 @@ PARTS: Responses = {
 
 def binary_answer(*content_types: str, description: str) -> Responses:
     """The `responses=` of a route that answers 200 with bytes."""
-    # Generated clients take the first type that they know: octets are the bytes as they are, while
-    # `image/png` is unknown to them, and an `application/json` beside it would be parsed.
+    # Generated clients use the first media type that they know. With `application/octet-stream`
+    # they return bytes. They do not know `image/png`, and would parse `application/json`.
     content = {
         kind: {"schema": {} if kind.endswith(("/json", "+json")) else BINARY}
         for kind in (OCTET_STREAM, *content_types)
@@ -99,10 +99,10 @@ def form_with_files(**texts: Any) -> dict[str, Any]:
 
 
 def _leave_out_defaults(schema: dict[str, Any]) -> None:
-    """Tell the defaults of a request in words.
+    """Move the defaults of a request's members into their descriptions.
 
-    Generators for TypeScript take a member with a `default` for one that is always there, so that
-    a request without it does not compile.
+    TypeScript generators make a member with a `default` mandatory, so that a request without it
+    does not compile.
     """
     # Only requests refuse unknown members.
     if schema.get("additionalProperties") is not False:
@@ -110,8 +110,8 @@ def _leave_out_defaults(schema: dict[str, Any]) -> None:
     for member in schema.get("properties", {}).values():
         default = member.pop("default", None)
         if default is not None:
-            told = f"Default: `{json.dumps(default)}`."
-            member["description"] = f"{member.get('description', '')} {told}".strip()
+            sentence = f"Default: `{json.dumps(default)}`."
+            member["description"] = f"{member.get('description', '')} {sentence}".strip()
 
 
 def install_openapi(app: FastAPI) -> None:

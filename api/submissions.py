@@ -1,4 +1,4 @@
-"""Back-pressure: how many jobs a client may send in a second."""
+"""Back-pressure: a limit of the jobs that a client may send per second."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.access.caller import ANYBODY, Caller
 from storage.rate_limits import RateLimit, RateLimits
 
 BURST_S = 10
-"""A client that was quiet may send as many jobs at once as in this many seconds."""
+"""Size of a burst: a client may send the jobs of this many seconds at once."""
 
 
 class SubmissionLimit:
@@ -38,7 +38,7 @@ class SubmissionLimit:
 
 
 def _client(request: Request) -> str:
-    """The key of a client, or its address where the service has no keys."""
+    """The owner id of a client's API key, or the client's address if the service has no keys."""
     caller: Caller = getattr(request.state, "caller", ANYBODY)
     if caller.owner is not None:
         return f"key {caller.owner}"

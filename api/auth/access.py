@@ -1,7 +1,8 @@
-"""Access: the caller of a request, what it may do, and the audit log.
+"""Access: the caller of a request, the caller's permissions, and the audit log.
 
-The keys are in the object store. A process reads them when their revision in Redis has changed,
-which it checks at most every `CHECK_S` seconds, and for every key that it does not know.
+The API keys are in the object store. A process reads them again when their revision in Redis has
+changed. It checks the revision at most every `CHECK_S` seconds, and for every key that it does not
+know.
 """
 
 from __future__ import annotations
@@ -42,18 +43,18 @@ from storage.jobs.keys import job_key
 log = logging.getLogger(__name__)
 
 REVISION_S = 0.5
-"""Longest wait for the revision, seconds: a Redis that hangs must not make every request hang."""
+"""Longest wait for the revision, seconds, so that a hanging Redis does not block every request."""
 RECORD_S = 3.0
 """Longest wait for an entry of the audit log, seconds."""
 REREAD_S = 60.0
-"""Time after which the keys are read again whatever the revision says."""
+"""Time after which the keys are read again even if the revision is the same, seconds."""
 LIST_S = 5.0
-"""Longest wait for changed keys, seconds: an object store that hangs must not make every request
-hang."""
+"""Longest wait for changed keys, seconds, so that a hanging object store does not block every
+request."""
 BULK_READS = frozenset({"job_archive", "job_results", "job_annotations"})
 """Names of the routes that read whole jobs."""
 OF_OWNERS = frozenset({"list_deliveries", "get_job_sharing"})
-"""Names of the GET routes that tell of a job what is not shared with it."""
+"""Names of the GET routes that only the owner of a job may use, not the keys it is shared with."""
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 ADMIN_PREFIX = "/v1/models"
@@ -67,12 +68,12 @@ class Listing(NamedTuple):
 
     task: asyncio.Task[list[ApiKey]]
     revision: Any
-    """Revision of the keys when it began."""
+    """Revision of the keys when the reading began."""
     begun: float
 
 
 class Access:
-    """Finds the caller of a request, and checks what it asks for."""
+    """Authenticates the caller of a request, and checks the caller's permissions."""
 
     def __init__(self, settings: Settings, keys: ApiKeys, redis: Redis) -> None:
         self._hashes = settings.api_key_hashes
@@ -90,11 +91,11 @@ class Access:
         await self._redis.aclose()
 
     def forget(self) -> None:
-        """Read the keys again with the next request."""
+        """Let the next request read the keys again."""
         self._known = None
 
     async def read_ahead(self) -> None:
-        """Read the keys before the first request, which then waits for no store that hangs."""
+        """Read the keys before the first request, so that a hanging store does not block it."""
         try:
             async with self._reading:
                 await self._refresh()
@@ -103,9 +104,9 @@ class Access:
         self._checked = float("-inf")
 
     async def caller(self, text: str | None, address: str) -> Caller:
-        """The caller with this text of a key, on this address of the service.
+        """The caller with this key text; `address` is the address on which the service was reached.
 
-        Raises `Unauthorized`, and `StoreUnavailable` while the keys were never read.
+        Raises `Unauthorized`, and `StoreUnavailable` if the keys were never read.
         """
         if text and (listed := self._listed(text)):
             return listed
@@ -135,9 +136,9 @@ class Access:
         return caller_of(key)
 
     async def admits(self, caller: Caller) -> bool:
-        """Whether a caller that was let in may stay: its key was neither revoked nor has expired.
+        """Whether the key of a caller is still valid, neither revoked nor expired.
 
-        For answers that go on for long. Raises `StoreUnavailable` while the keys were never read.
+        Long answers check this repeatedly. Raises `StoreUnavailable` if the keys were never read.
         """
         if caller.key is None and caller.owner is not None:
             return True
@@ -148,7 +149,7 @@ class Access:
         return key is not None and key.revoked_ms is None and not key.is_expired()
 
     async def take_request(self, caller: Caller) -> RateWindow | None:
-        """Count a request of a key with a rate; None without one."""
+        """Count a request of a key with a rate limit. Returns None for a key without one."""
         if caller.key is None or caller.key.rate is None:
             return None
         counter = rate_key(caller.key.id)
@@ -160,10 +161,9 @@ class Access:
         return rate_window(caller.key.rate, int(used))
 
     async def record(self, scope: Mapping[str, Any], caller: Caller, status: int) -> None:
-        """Add a request to the audit log, if it changed something or read a whole job.
+        """Add a request to the audit log if it changed something or read a whole job.
 
-        A route that goes on for long after the change calls this itself, and earlier: it is added
-        once.
+        A route that goes on for long after the change calls this itself. A request is added once.
         """
         state, route = scope["state"], scope.get("route")
         name = getattr(route, "name", "")
@@ -185,22 +185,22 @@ class Access:
             async with asyncio.timeout(RECORD_S):
                 await self._redis.xadd(STREAM, entry, maxlen=MAX_ENTRIES, approximate=True)
         except Exception as error:
-            # What was done is done, and the client is told so.
+            # The change was made, so the client gets a normal answer.
             cause = f"{type(error).__name__}: {error}"
             log.warning("the audit log has no entry for %s: %s", entry, cause)
 
     async def check_job(self, request: Request) -> None:
         """Check that the caller may use the job of a route.
 
-        It is a dependency of all routes, so none can be forgotten. Raises `JobNotFound` for a job
-        that the caller may not read, and `InsufficientScope` for one that it may read only.
+        All routes depend on this, so that no route can forget it. Raises `JobNotFound` for a job
+        that the caller may not read, and `InsufficientScope` for a job that it may only read.
         """
         job_id = request.path_params.get("job_id")
         if job_id is not None:
             await self.check_use(job_id, request)
 
     async def check_use(self, job_id: str, request: Request) -> None:
-        """The same for another job that the request names."""
+        """Check that the caller may use a job that the request names. Raises like `check_job`."""
         caller: Caller = getattr(request.state, "caller", ANYBODY)
         if caller.sees_all:
             return
@@ -220,7 +220,7 @@ class Access:
             )
 
     def _listed(self, text: str) -> Caller | None:
-        """The caller with a key of the settings, found in time independent of which one."""
+        """The caller with a key of the settings, if it is one. The search takes constant time."""
         digest = sha256_of(text.encode())
         matches = [known for known in self._hashes if hmac.compare_digest(digest, known)]
         return caller_of_hash(matches[0]) if matches else None
@@ -238,7 +238,7 @@ class Access:
     async def _refresh(self) -> None:
         now = time.monotonic()
         revision = self._revision
-        # Without Redis the keys that are known go on to open, and /metrics must answer at once.
+        # Without Redis, the known keys stay valid, and /metrics must still answer at once.
         with suppress(RedisError, OSError):
             async with asyncio.timeout(REVISION_S):
                 revision = await self._redis.get(REVISION)
@@ -248,9 +248,9 @@ class Access:
         self._checked = now
 
     async def _read_again(self, revision: Any, wait_s: float) -> None:
-        """Read the keys. Those that are known go on to open while the store fails or hangs.
+        """Read the keys. While the store fails or hangs, the known keys stay valid.
 
-        One listing runs at a time, and it is waited for once.
+        Only one listing runs at a time. All callers together wait for it at most `wait_s`.
         """
         listing = self._listing
         if listing is None:

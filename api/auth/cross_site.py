@@ -16,8 +16,8 @@ from roadmask.errors import CrossSiteRequest
 
 SAFE_METHODS = ("GET", "HEAD")
 PRIVATE = (".home.arpa", ".internal", ".localhost")
-"""Suffixes of domains that nobody can register, as containers, clusters and homes use them. Not
-`.local`: any machine on the network may answer for such a name."""
+"""Suffixes of domains that nobody can register, which containers, clusters and homes use. Without
+`.local`, because any machine on the network may answer for such a name."""
 ADVICE = (
     "This service has no API keys, so it refuses requests from other sites. If this address is "
     "yours, set ROADMASK_PUBLIC_URL to the URL that your users open, or create a key with "

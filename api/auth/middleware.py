@@ -54,9 +54,9 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
 
 
 class ApiKeyMiddleware:
-    """ASGI middleware that finds the caller of each request, and refuses what it may not do.
+    """ASGI middleware that authenticates each request, and refuses it without permission.
 
-    When the service has no keys, it answers requests of other sites' pages with `CrossSiteRequest`.
+    If the service has no keys, requests from pages of other sites get `CrossSiteRequest`.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -84,7 +84,7 @@ class ApiKeyMiddleware:
 
         async def send_recorded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # What was done is on record before the client knows of it.
+                # The entry in the audit log is written before the client gets the answer.
                 await access.record(scope, caller, message["status"])
                 message["headers"] = [*message["headers"], *raw]
             await send(message)

@@ -1,4 +1,4 @@
-"""The files of a form, each handled alone: one that is refused leaves the others."""
+"""The files of a form, each handled on its own: a refused file does not affect the others."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ async def add_form_files(
     limit: int,
     add_all: Callable[[Sequence[Upload]], Sequence[T | RoadmaskError]],
 ) -> list[FormFile[T]]:
-    """Receive a form, and add its files of at most `limit` bytes: `add_all` gives the result of
-    each, or the error with which it is refused.
+    """Receive a form, and add its files of at most `limit` bytes.
 
-    The status is 207 if some are refused. Raises the error if the form has one file and it is
-    refused, and every error that is the service's fault.
+    `add_all` returns for each file its result or the error that refuses it. The status is 207 if
+    files are refused. Raises the error of the only file of a form, and every error with a status
+    from 500 on.
     """
     with temporary_folder() as folder:
         form = await receive_form(request, folder, limit)
@@ -54,9 +54,9 @@ async def add_form_files(
 
 
 def each_alone(add: Callable[[Upload], T], files: Iterable[Upload]) -> list[T | RoadmaskError]:
-    """What `add` returns for each file, or the error with which it is refused.
+    """Call `add` for each file. Returns for each the result, or the error that refuses the file.
 
-    Raises the errors that are the service's fault.
+    Raises errors with a status from 500 on.
     """
     return [_result(add, file) for file in files]
 

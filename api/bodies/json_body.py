@@ -1,10 +1,9 @@
 """JSON bodies, parsed strictly.
 
 FastAPI parses JSON with Python's `json`, which accepts lone surrogates (`"\\ud800"`): strings that
-fail wherever they are encoded later. Pydantic's parser refuses them, and is three times as fast. It
-takes the last of several members with one name, which `check_members` refuses.
-Neither releases the interpreter's lock, so parsing in a thread would not keep the event loop free;
-the limits of `api.bodies.limits` keep the pause short.
+cannot be encoded later. Pydantic's parser refuses them, and is 3 times as fast. It accepts repeated
+members, which `check_members` refuses. Neither parser releases the GIL, so a thread would not keep
+the event loop free. The limits in `api.bodies.limits` keep the pause short.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class _JsonRequest(Request):
 
 
 def parse_json(adapter: TypeAdapter[T], data: bytes | str) -> T:
-    """The JSON as the adapter's type. Raises `InvalidRequest` that says where it is wrong."""
+    """Parse JSON to the adapter's type. Raises `InvalidRequest`, which names the wrong member."""
     try:
         value = adapter.validate_json(data)
     except ValidationError as error:

@@ -22,13 +22,12 @@ MAX_JSON_OBJECTS = 12_000
 MAX_TASKS_BYTES = 8 * 2**20
 """Largest request of Label Studio, whose tasks may hold whole images in base64."""
 MAX_BUFFERED_BYTES = 8 * 2**20
-"""Bodies that are in memory as a whole, of all requests together. Parsed, they take some times
-more."""
+"""Largest sum of all bodies that are in memory as a whole. Parsed, they take several times more."""
 FREE_BYTES = 64 * 2**10
-"""Part of a body that is taken although `MAX_BUFFERED_BYTES` is reached."""
+"""Size up to which a body is accepted even if `MAX_BUFFERED_BYTES` is reached."""
 
 JOBS_PATH = "/v1/jobs"
-"""Takes JSON, JSON lines and forms; only JSON is limited here."""
+"""Path that accepts JSON, JSON lines and forms. Only JSON is limited here."""
 STREAMED_PATHS = re.compile(
     r"/v1/images(/sha256-[^/]*)?|/v1/truths/sha256-[^/]*|/v1/segment|/v1/models|/rest/"
 )
@@ -51,7 +50,7 @@ class BodyLimitMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._buffered = 0
-        self._turn = asyncio.Lock()
+        self._parsing = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a `receive` that checks the body."""
@@ -71,8 +70,8 @@ class BodyLimitMiddleware:
                 own += size
                 self._buffered += size
             if own > FREE_BYTES and not message.get("more_body"):
-                # One long body is parsed in each round of the event loop, as parsing stops it.
-                async with self._turn:
+                # Parsing blocks the event loop, so each of its iterations parses one long body.
+                async with self._parsing:
                     await asyncio.sleep(0)
             return message
 
@@ -89,7 +88,7 @@ def _too_large(limit: int) -> HTTPException:
 def check_value_count(body: bytes) -> None:
     """Raise 413 for JSON of too many values or objects, before it is parsed.
 
-    Each value follows a comma or an opening bracket. Those in strings are counted as well.
+    Each value follows a comma or an opening bracket. Such characters in strings also count.
     """
     objects = body.count(b"{")
     if objects > MAX_JSON_OBJECTS:
@@ -99,7 +98,7 @@ def check_value_count(body: bytes) -> None:
 
 
 def _limit(path: str, content_type: str | None) -> int | None:
-    """The limit of a path's bodies in bytes, None where the route limits them itself."""
+    """The limit of a path's bodies in bytes; None if the route limits them itself."""
     if STREAMED_PATHS.fullmatch(path) or (path == JOBS_PATH and media_type(content_type) != JSON):
         return None
     return MAX_TASKS_BYTES if path == TASKS_PATH else MAX_JSON_BYTES

@@ -1,7 +1,7 @@
 """Multipart forms with files, received without holding a file in memory.
 
-Starlette's own parser does not limit the size of a file. This one, on the same `python-multipart`,
-does. A file beyond the limit is cut off alone, so the other files still arrive.
+Starlette's parser does not limit the size of a file. This parser, also based on `python-multipart`,
+does. Only the file that exceeds the limit is cut off, so the other files still arrive.
 """
 
 from __future__ import annotations
@@ -125,11 +125,11 @@ class _FormReader:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         filename = options.get(b"filename")
         if extended := _EXTENDED_FILENAME.search(self._disposition):
-            # .NET and older clients for Python send names beyond ASCII like this (RFC 5987).
+            # .NET and older Python clients send non-ASCII names in this form (RFC 5987).
             filename = unquote_to_bytes(extended[1])
         self._check_name(is_file=filename is not None)
         if filename is None:
-            # Many empty fields would take memory as well.
+            # The header counts, too, because many empty fields would take memory.
             self._count_text(len(self._disposition))
             return
         number = len(self.form.files)

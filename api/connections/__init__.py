@@ -1,2 +1,1 @@
-"""Limits of connections: how many there are, how long a request may be and how slow, and how many
-threads work for them."""
+"""Connections: limits of their number, size and speed, of threads and streams, and middleware."""

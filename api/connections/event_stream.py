@@ -1,8 +1,8 @@
-"""Event streams that last longer than the frames of their requests.
+"""Event streams that outlive the frames of their requests.
 
-Between the server and a route are some thirty frames, contexts and tasks of the middleware and of
-FastAPI. For a stream that stays open they would take twice the memory of the stream itself. So a
-route hands its stream over, and its request returns to the outermost middleware, which sends it.
+Between the server and a route are about 30 frames, contexts and tasks of the middleware and of
+FastAPI. In an open stream they would take twice the memory of the stream itself. So a route returns
+at once and hands its stream over to the outermost middleware, which sends it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from roadmask.schemas.media_types import EVENT_STREAM
 
 HANDED_OVER = "roadmask.handed_over"
-"""Member of the scope: a list for the stream of the request. Without it, nobody takes a stream."""
+"""Member of the scope: a list for the stream of the request. Without it, the route sends itself."""
 
 
 class EventStream(StreamingResponse):
@@ -33,7 +33,7 @@ class EventStream(StreamingResponse):
         events: AsyncGenerator[bytes],
         counted: ExitStack,
         headers: Mapping[str, str],
-        status_code: int = 200,  # FastAPI looks here for what it documents
+        status_code: int = 200,  # FastAPI reads the documented status from this default
     ) -> None:
         """`counted` is closed when the stream ends: it counts the open streams."""
         super().__init__(events, status_code, headers)
@@ -55,7 +55,7 @@ class EventStream(StreamingResponse):
         with self._counted:
             sending = asyncio.create_task(self._send(send))
             try:
-                # The server says so as well when the whole body is sent.
+                # The server also sends this message after the whole body.
                 while (await receive())["type"] != "http.disconnect":
                     pass
             finally:
@@ -73,7 +73,7 @@ class EventStream(StreamingResponse):
 
 
 class EventStreamMiddleware:
-    """ASGI middleware, outside of most others, that sends the streams which are handed over."""
+    """ASGI middleware around most others. It sends the streams that routes hand over."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -92,6 +92,6 @@ class EventStreamMiddleware:
 
 
 def _forget_exit_stacks(scope: Scope) -> None:
-    """Free what FastAPI closed when its frames ended: 3 kB."""
+    """Free the closed exit stacks of FastAPI, 3 kB in each request."""
     for name in [name for name in scope if name.startswith("fastapi_")]:
         del scope[name]

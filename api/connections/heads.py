@@ -12,7 +12,7 @@ from api.connections.event_stream import HANDED_OVER
 class HeadMiddleware:
     """ASGI middleware that answers HEAD like GET. The server leaves out the body.
 
-    The route is canceled at its first bytes: an event stream would never end.
+    The route is canceled at its first bytes, because an event stream would never end.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -25,7 +25,7 @@ class HeadMiddleware:
             return
         begun = asyncio.Event()
         as_get = {**scope, "method": "GET"}
-        as_get.pop(HANDED_OVER, None)  # The first event of a stream has to end it here.
+        as_get.pop(HANDED_OVER, None)  # A stream must not be handed over: its first event ends it.
 
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,7 +1,7 @@
 """A connection of uvicorn with limits of size, time and number.
 
-uvicorn reads request heads of any length, waits for them without end, and takes any number of
-connections. A client without a key could stop the process that way.
+uvicorn reads request heads of any length, waits for them for ever, and accepts any number of
+connections. So a client without a key could exhaust the process.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from roadmask.settings import Settings
 MAX_HEAD_BYTES = 64 * 2**10
 """Longest request line with all headers."""
 MAX_HEADERS = 256
-"""Most headers of a request. Each costs time, and 64 KiB could have 11,000 of them. Browsers send
-about 20."""
+"""Most headers of a request. Each costs time, and 64 KiB could contain 11,000. Browsers send about
+20."""
 HEAD_S = 10.0
 """Longest time for a request head, from its first byte or from the start of the connection."""
 FRAMING = 8
-"""Bytes around each byte of a body in chunks, at most; beside them a body may have as many bytes of
-trailers and extensions of chunks as a head."""
+"""Most bytes of framing for each byte of a chunked body. In addition, its trailers and chunk
+extensions may have as many bytes as a head."""
 BODY_CHECK_S = 20.0
 MIN_BODY_BYTES_PER_S = 1024
-"""Least rate of a request body, over spans of `BODY_CHECK_S`."""
+"""Lowest rate of a request body, measured over spans of `BODY_CHECK_S`."""
 STALLED_S = 60.0
 """Time after which a client that reads nothing of its answer is disconnected."""
 
 _addresses: Counter[str] = Counter()
-"""Open connections of this process by the client's address."""
+"""Number of open connections of this process, by client address."""
 
 
 def connection_class(settings: Settings) -> type[HttpToolsProtocol]:
@@ -55,7 +55,7 @@ def connection_class(settings: Settings) -> type[HttpToolsProtocol]:
 
 
 class LimitedConnection(HttpToolsProtocol):
-    """Refuses what is over a limit with a problem object, and closes the connection."""
+    """Answers a request over a limit with a problem object, and closes the connection."""
 
     max_connections = 2**31
     max_per_address = 2**31
@@ -69,8 +69,8 @@ class LimitedConnection(HttpToolsProtocol):
         self._body_bytes = 0
         self._received = 0
         """Bytes of the body so far."""
-        self._around = 0
-        """Bytes that came with the body and are none of it."""
+        self._framing = 0
+        """Bytes around the body: chunk sizes, extensions and trailers."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._body_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
@@ -102,13 +102,13 @@ class LimitedConnection(HttpToolsProtocol):
         was_in_body, cycle, received = self._in_body, self.cycle, self._received
         if not was_in_body:
             self._head_bytes += len(data)
-            # Blanks between two requests end the wait for the next one as well.
+            # Blank bytes between two requests must not extend the wait for the next one.
             self._await_head()
         super().data_received(data)
-        # The data may end one body and begin another, when the first was refused before its end.
+        # The same cycle, because the data may end a refused body and begin another.
         if was_in_body and self._in_body and self.cycle is cycle:
-            self._around += len(data) - (self._received - received)
-            if self._around > MAX_HEAD_BYTES + FRAMING * self._received:
+            self._framing += len(data) - (self._received - received)
+            if self._framing > MAX_HEAD_BYTES + FRAMING * self._received:
                 self._refuse(HeadTooLarge("The body has too many trailers or extensions."))
         if not self._in_body and self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(_head_too_large())
@@ -118,7 +118,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # Trailers are headers to the parser as well.
+        # The parser also reports trailers as headers.
         if len(self.headers) >= MAX_HEADERS:
             self._refusal = HeadTooLarge(f"The request has more than {MAX_HEADERS} headers.")
             # The parser stops, and `send_400_response` answers.
@@ -136,11 +136,11 @@ class LimitedConnection(HttpToolsProtocol):
             raise ValueError
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
-            # A proxy and this process could take it for requests to different hosts.
+            # A proxy and this process could read different hosts from such a request.
             self._refusal = InvalidRequest("Send one Host header.")
             raise ValueError
         super().on_headers_complete()
-        self._in_body, self._body_bytes, self._received, self._around = True, 0, 0, 0
+        self._in_body, self._body_bytes, self._received, self._framing = True, 0, 0, 0
         self._body_timer = self.loop.call_later(BODY_CHECK_S, self._check_body)
 
     def on_body(self, body: bytes) -> None:
@@ -190,7 +190,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def _check_body(self) -> None:
         received, self._body_bytes = self._body_bytes, 0
-        # Bytes that this process does not read yet are not late.
+        # The client is not slow if this process does not read its bytes yet.
         waits = self.flow.read_paused or self.cycle.waiting_for_100_continue
         if not waits and received < MIN_BODY_BYTES_PER_S * BODY_CHECK_S:
             self._refuse(

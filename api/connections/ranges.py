@@ -1,4 +1,4 @@
-"""Parts of answers, and answers that a client has already (RFC 9110, 13 and 14)."""
+"""Range requests and conditional requests (RFC 9110, sections 13 and 14)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RangeMiddleware:
     """ASGI middleware that applies `If-None-Match`, `If-Range` and `Range` to answers with an
     `ETag`.
 
-    Several ranges in one request are ignored, as the standard allows: the whole answer is sent.
+    A request for several ranges gets the whole answer, as the standard allows.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -31,17 +31,17 @@ class RangeMiddleware:
 
 
 class _PartSender:
-    """Sends the part of one answer that its request asks for."""
+    """Sends the requested part of one answer."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._request = Headers(scope=scope)
         self._method: str = scope["method"]
         self._send = send
         self._part: range | None = None
-        """Bytes of the answer to send; None for all of them."""
+        """Bytes of the answer to send; None for the whole answer."""
         self._position = 0
         self._instead = b""
-        """What is sent instead of the answer."""
+        """Body that is sent instead of the answer."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -61,14 +61,14 @@ class _PartSender:
         if message["status"] != 200 or tag is None:
             return
         if matches(self._request.get("if-none-match", ""), tag):
-            self._leave_out(message, headers)
+            self._send_not_modified(message, headers)
         elif "content-length" in headers and "content-encoding" not in headers:
             headers["Accept-Ranges"] = "bytes"
             if self._method == "GET" and self._request.get("if-range", tag) == tag:
                 self._shorten(message, headers, self._request.get("range", ""))
         message["headers"] = headers.raw
 
-    def _leave_out(self, message: Message, headers: MutableHeaders) -> None:
+    def _send_not_modified(self, message: Message, headers: MutableHeaders) -> None:
         message["status"] = 304
         self._part = range(0)
         for name in ("content-length", "content-type"):
@@ -107,6 +107,6 @@ class _PartSender:
 
 
 def matches(asked: str, tag: str) -> bool:
-    """Whether a tag is in the list of `If-None-Match`; weak tags match as well."""
+    """Whether a tag is in the list of `If-None-Match`. Weak tags match, too."""
     tags = {each.strip().removeprefix("W/") for each in asked.split(",")}
     return "*" in tags or tag.removeprefix("W/") in tags

@@ -13,7 +13,7 @@ from roadmask.settings import Settings
 
 
 class OpenStreams:
-    """Counts the open streams of this process, in all and for each client address."""
+    """Counts the open streams of this process, in total and for each client address."""
 
     def __init__(self, settings: Settings) -> None:
         self._limit = settings.max_streams
@@ -22,9 +22,10 @@ class OpenStreams:
         self._addresses: Counter[str] = Counter()
 
     def one_of(self, request: Request) -> AbstractContextManager[None]:
-        """Count a stream while the context is open. It keeps nothing of the request.
+        """Count a stream inside the `with` block, without a reference to the request.
 
-        Raises `TooManyRequests` for a client that has too many, and `Unavailable` for the process.
+        Raises `TooManyRequests` if the client has too many streams, and `Unavailable` if the
+        process has.
         """
         return self._counted(request.client.host if request.client else "")
 

@@ -1,8 +1,8 @@
-"""The number of threads that work for requests: fewer while they keep the event loop waiting.
+"""The limit of threads for requests, which is lowered while threads delay the event loop.
 
 A thread that waits for Redis or the object store costs the loop nothing. A thread that computes
-takes turns with it at the interpreter's lock: beside 20 of them the loop gets a twentieth of the
-time, and they finish no sooner than 4 would.
+competes with the loop for the GIL. With 20 such threads the loop gets a twentieth of the time, and
+the threads finish no sooner than 4 would.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ import time
 import anyio.to_thread
 
 MOST, LEAST = 40, 4
-"""Threads at a time; anyio's own number is 40. Requests beyond them wait in order."""
+"""Bounds of the limit; 40 is anyio's default. Further requests wait in order."""
 INTERVAL_S = 0.1
 LATE_S = 0.02
-"""A loop that comes this much later than it asked for is kept waiting, seconds."""
+"""Delay of a timer above which the loop counts as late, seconds."""
 
 
 def next_limit(limit: int, late_s: float, loop_s: float, threads_s: float) -> int:
-    """The limit after an interval in which loop and threads took so much processor time.
+    """The next limit, from the delay of the loop and the CPU seconds of loop and threads.
 
-    Half as many threads when the loop is late and they computed more than it did, otherwise one
-    more. A loop that is late because of other processes, or of its own work, needs all of them.
+    The limit is halved if the loop is late and the threads computed more than the loop. Otherwise
+    it grows by 1: if other processes or the loop's own work are the cause, fewer threads would not
+    help.
     """
     if late_s > LATE_S and threads_s > loop_s:
         return max(LEAST, limit // 2)
