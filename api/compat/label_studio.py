@@ -1,4 +1,4 @@
-"""Label Studio's ML backend protocol. Predictions come from jobs, as all masks do."""
+"""Label Studio's ML backend protocol. Predictions come from jobs, like all masks."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Predictions:
             except RecordsUnavailable:
                 await asyncio.sleep(1)
             except RoadmaskError:
-                break  # As of a job that was erased meanwhile: each task below gets the error.
+                break  # The job was erased, for example. Each task below gets the error.
         separator, index = b'{"results": [', 0
         for image in images:
             if isinstance(image, RoadmaskError):
@@ -115,7 +115,7 @@ class Predictions:
         yield b'], "model_version": ' + json.dumps(job.model).encode() + b"}"
 
     def _prediction(self, job: Job, index: int, config: LabelingConfig) -> dict[str, Any]:
-        # The answer has begun: an error that ended it would cut off the tasks that follow.
+        # The answer has begun, so an exception would cut off the later tasks.
         try:
             return self._predict(job, index, config)
         except RoadmaskError as error:
@@ -236,6 +236,6 @@ def _create_job(
 
 
 def _failure(reason: str) -> dict[str, Any]:
-    # Without `result`, Label Studio logs the error and skips the task. It would store an empty
-    # prediction, and one without a model would make it refuse the predictions of all tasks.
+    # Without `result`, Label Studio logs the error and skips the task. An empty `result` would be
+    # stored, and a prediction without a model would make Label Studio refuse all predictions.
     return {"error": reason}

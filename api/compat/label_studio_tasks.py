@@ -53,18 +53,18 @@ class LabelingConfig:
     from_name: str = "tag"
     to_name: str = "image"
     data_key: str = "image"
-    """The key of a task's data under which its image is."""
+    """The key of the image in the data of a task."""
     labels: frozenset[str] = frozenset()
-    """Labels of the brush; empty when they are not known, which allows all."""
+    """Labels of the brush; empty if they are unknown, so that all are allowed."""
     with_confidence: bool = False
-    """Whether each prediction has a score, which costs the worker more time."""
+    """Whether each prediction has a score, which costs more time in the worker."""
 
     @classmethod
     def parse(cls, config: str | None) -> LabelingConfig:
         """Parse the project's XML. Raises `InvalidRequest` unless it has a brush over an image."""
         if not config or not config.strip():
             return cls()
-        # Anywhere in the text: what looks like a comment around it need not be one.
+        # Anywhere in the text, because only a parser can tell whether it is inside a comment.
         if "<!DOCTYPE" in config:
             raise InvalidRequest("The labelling configuration has a document type. Remove it.")
         try:
@@ -107,9 +107,9 @@ class TaskImages:
     def find(self, task: LabelStudioTask, key: str, folder: Path) -> Image:
         """The image that the task's data names under `key`.
 
-        It is an image id, a URL of this service or its object store, or a data URI. A task may have
-        `image_id` beside another URL, as our own exports do. Raises `ImageNotFound`,
-        `InvalidRequest`, and the errors of `ImageService.add`.
+        The value is an image id, a URL of this service or its object store, or a data URI. In
+        exports of this service, `image_id` stands beside another URL and takes precedence. Raises
+        `ImageNotFound`, `InvalidRequest`, and the errors of `ImageService.add`.
         """
         value = task.data.get("image_id") or task.data.get(key)
         if not isinstance(value, str) or not value:

@@ -124,9 +124,9 @@ async def segment_serialised(
             read_rest_image, body.path, folder, limit, limiter=limiter
         )
         job, _ = await run_in_threadpool(single.accept, sent.upload, caller)
-        # While the worker begins. The job is there, however its image ends.
+        # Recorded now, while the worker begins: the job exists even if its image fails.
         await access.record(request.scope, caller, 200)
-        # An open file can be read after its folder was removed.
+        # An open file is readable after the removal of its folder.
         file = body.path.open("rb")
     url = links.job_url(job.id)
     try:

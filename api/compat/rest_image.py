@@ -1,7 +1,7 @@
 """The image in a `/rest/` body, as notebooks send it: a file in base64, or nested lists of pixels.
 
-Parsed into Python objects, lists would take about 90 bytes per pixel. So the body is a file that is
-mapped into memory, and the image is read in place.
+As Python objects, lists would take about 90 bytes per pixel. So the body is a file that is mapped
+into memory, and the image is parsed in place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from roadmask.errors import InvalidRequest
 from roadmask.images.decoding import encode_png
 
 MAX_LISTS_BYTES = 48 * 2**20
-"""Longest text of nested lists, somewhat more than that of 2048x1024 pixels."""
+"""Longest text of nested lists, enough for 2048x1024 pixels."""
 MEMBER = re.compile(rb'\s*\{\s*"image"\s*:\s*')
 LISTS_END = re.compile(rb"\]\s*\]\s*\]")
 EXPECTED = (
@@ -106,7 +106,7 @@ def _decode_base64(text: mmap, start: int, stop: int, writer: UploadWriter) -> N
     with memoryview(text) as view:
         letters = view[start:stop]
         if text.find(b"\\", start, stop) >= 0:
-            # Line breaks as in e-mail, or escaped slashes: both are rare, and cost a copy.
+            # Escaped line breaks or slashes are rare. Removing them costs a copy.
             plain = bytes(letters).replace(b"\\r", b"").replace(b"\\n", b"")
             letters = memoryview(plain.replace(b"\\/", b"/"))
         with letters:

@@ -23,7 +23,7 @@ from roadmask.schemas.images import CatalogueEntry, Dataset, Image
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=JsonRoute)
 
 MAX_ENTRIES = 10_000
-"""Entries of one request. More errors than that would take too much memory."""
+"""Most entries of one request. Validation errors of more would take too much memory."""
 DatasetNamePath = Annotated[DatasetName, Path(examples=["scenes"])]
 
 

@@ -29,12 +29,12 @@ EVENTS: Responses = {200: {"content": {EVENT_STREAM: {"schema": {"type": "object
 
 
 async def existing_job(job_id: str, watcher: WatcherDep) -> Job:
-    """The job, read before the stream begins, because a begun stream cannot answer 404."""
+    """The job, read before the stream begins, because a stream that has begun cannot answer 404."""
     return await watcher.read(job_id)
 
 
 async def counted_stream(request: Request, streams: StreamsDep) -> AsyncIterator[ExitStack]:
-    """Count the stream until what is yielded is closed. Raises `TooManyRequests`."""
+    """Count the stream until the yielded stack is closed. Raises `TooManyRequests`."""
     with ExitStack() as counted:
         counted.enter_context(streams.one_of(request))
         yield counted
@@ -65,7 +65,7 @@ async def follow_job(
     the last event in `Last-Event-ID` to go on from there. The stream also ends when the key is
     revoked or expires.
     """
-    # Neither a cache nor Nginx may hold events back.
+    # Neither a cache nor nginx may buffer events.
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     events = watcher.events(job.id, last_event_id)
     return EventStream(_encoded(events, access, caller), counted.pop_all(), headers)
@@ -77,11 +77,11 @@ async def _encoded(
     yield format_sse_event(retry=RETRY_MS)
     # The status is already sent, so without Redis the stream just ends. Clients then reconnect.
     with suppress(Unavailable):
-        async for several in events:
+        async for batch in events:
             if not await access.admits(caller):
                 return
-            # Each block passes all middlewares, and a cached job ends many items at once.
-            yield b"".join(map(_encode, several))
+            # Joined, because each block passes all middleware, and cached items end in batches.
+            yield b"".join(map(_encode, batch))
 
 
 def _encode(event: Event) -> bytes:

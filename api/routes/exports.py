@@ -26,9 +26,9 @@ from storage.objects.store import attachment
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 MAX_NAME = 120
-"""Characters of a job's name in a filename."""
+"""Most characters of a job's name in a filename."""
 BLOCK = 2**17
-"""Least number of bytes that are sent at once."""
+"""Smallest block of a download, bytes, except the last."""
 
 
 @router.get(
@@ -92,9 +92,9 @@ def job_archive(
     job = records.read(job_id)
     items = partial(records.iter_items, job_id, start, stop)
     if stop is not None and stop - start <= PART:
-        # A part is read once: it fits into memory, and clients fetch a job's masks by many parts.
-        some = list(items())
-        items = partial(iter, some)
+        # A part fits into memory. It is read once, because clients fetch a job in many parts.
+        part = list(items())
+        items = partial(iter, part)
     if mask_format is None:
         mask_format = MaskFormat.INDEX if stop is None else MaskFormat.PNG
     by_file = names_by == "file" or (names_by is None and stop is None)
@@ -126,7 +126,7 @@ def job_annotations(
 
 
 def _name(job: Job) -> str:
-    """The name of the job, or of its dataset, as a part of a filename; without both, its id."""
+    """The name of the job or of its dataset, made safe for a filename; without both, its id."""
     # File systems refuse these characters, and a dot in front hides a file.
     name = re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f]+', "-", job.name or job.dataset or "").strip(" .-")
     return name[:MAX_NAME] or job.id
@@ -138,7 +138,7 @@ def _download(blocks: Iterator[bytes], media_type: str, filename: str) -> Stream
 
 
 def _gathered(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes in larger blocks: each takes a turn of a thread, and passes all middlewares."""
+    """The bytes in larger blocks, because each block costs a thread switch and all middleware."""
     gathered: list[bytes] = []
     size = 0
     for block in blocks:

@@ -201,10 +201,10 @@ def list_images(
     where: Where = None,
     sort: Sort = None,
 ) -> ImagePage:
-    """Images in order of id: page by page with `cursor`, or from a place with `offset` or `at`.
+    """Images in order of id: page by page with `cursor`, or from a rank or id (`offset`, `at`).
 
-    With `where` or `sort` they are images of a `dataset` that was segmented, counted, from an
-    `offset`.
+    `where` and `sort` need a `dataset` that a job has segmented. Such a list is counted, and paged
+    by `offset`.
     """
     if where or sort:
         if not dataset or cursor or at or prefix or truth is not None:

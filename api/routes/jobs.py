@@ -68,13 +68,13 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 log = logging.getLogger(__name__)
 
 LONG_JOB_BYTES = 4 * 2**10
-"""A longer job is validated up to its first error, because each error takes about 1 kB."""
+"""Validation of a longer request stops at its first error, because an error takes about 1 kB."""
 MAX_IMAGES = 10_000
 """Images of a job in JSON. JSON lines have no such limit."""
 
 
 class LongJobCreate(JobCreate):
-    """A `JobCreate` of many images."""
+    """A `JobCreate` with many images."""
 
     images: list[ImageRef] | None = Field(None, fail_fast=True)
 
@@ -152,7 +152,7 @@ async def create_job(
         response.headers["Idempotency-Replayed"] = "true"
     seconds, preferred = waiting_time(wait, prefer)
     if seconds:
-        # The job is accepted: nothing that happens while its client waits says anything else.
+        # The job is accepted, so an error while the client waits must not change the answer.
         try:
             with streams.one_of(request):
                 job = await watcher.wait(job.id, seconds)
@@ -259,7 +259,7 @@ def retry_job(job_id: str, jobs: JobServiceDep, links: LinksDep) -> Job:
 def _parse_job(body: bytes) -> JobCreate:
     is_long = len(body) > LONG_JOB_BYTES
     job_create = parse_json(LONG_JOB_CREATE, body) if is_long else parse_json(JOB_CREATE, body)
-    # Not in the type: Pydantic's error would have all images, and take longer than all else.
+    # Checked here, because Pydantic's error would contain all images.
     if (count := len(job_create.images or ())) > MAX_IMAGES:
         raise InvalidRequest(
             f"images: There are {count:,}, and JSON has at most {MAX_IMAGES:,}. Send more as JSON "

@@ -34,8 +34,8 @@ def list_models(
     """Published versions, then versions that are installed with live workers."""
     current = resolver.default_model()
     versions = registry.versions()
-    brought = sorted(resolver.worker_models() - set(map(str, versions)))
-    versions += [version for name in brought if (version := ModelVersion.parse(name))]
+    installed = sorted(resolver.worker_models() - set(map(str, versions)))
+    versions += [version for name in installed if (version := ModelVersion.parse(name))]
     return ModelList(
         in_service=current,
         models=[resolver.describe(version, current) for version in versions],

@@ -62,7 +62,7 @@ def get_object(
     headers = {"Cache-Control": f"private, max-age={settings.url_ttl_s}, immutable"}
     is_mask = MASK.fullmatch(key) is not None
     if is_mask or info.size <= BLOCK:
-        # A stream would switch threads twice for its only block.
+        # A small object is sent whole: a stream of one block would switch threads twice.
         data = store.get(key)
         if is_mask:
             check_mask(store, key, data)

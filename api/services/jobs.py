@@ -1,4 +1,4 @@
-"""Creating jobs: from a request to a recorded list of items and the first messages."""
+"""Creation of jobs: from a request to the job record and the first messages."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from storage.webhooks.policy import WebhookPolicy
 log = logging.getLogger(__name__)
 
 LOOKUP_BATCH = 1000
-"""Images looked up in one round trip."""
+"""Images that are looked up in one round trip."""
 MAX_MISSING = 100
-"""Unknown ids that an error names."""
+"""Most unknown ids that an error lists."""
 FIRST_MESSAGES = 8
-"""Messages sent for a new job. Each starts a chunk, and its worker sends the next message."""
+"""Messages for a new job. Each starts a chunk, after which its worker sends the next message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class JobImage:
 
     image: Image
     custom_id: str | None = None
-    """The client's name for it; None: that of its file."""
+    """The client's name of the item; None for the filename of the image."""
 
     def item(self) -> ManifestItem:
-        """The item of the job."""
+        """The job item for this image."""
         name = self.custom_id or self.image.filename
         return ManifestItem(self.image.id, name, self.image.sha256, self.image.truth_sha256)
 
@@ -67,7 +67,8 @@ class JobService:
     def create(self, request: JobCreate, caller: Caller, idempotency_key: str | None) -> Accepted:
         """Create the job of a request that names its images; see `create_from_items`.
 
-        Also raises `InvalidRequest` unless it names them in one way, and `ImageNotFound`.
+        Also raises `ImageNotFound`, and `InvalidRequest` unless the request has exactly one of
+        `images`, `dataset` and `prefix`.
         """
         images = self._requested_images(request, self._catalogue.seen_by(caller))
         return self.create_from_images(request, images, caller, idempotency_key)
@@ -80,9 +81,9 @@ class JobService:
         idempotency_key: str | None,
         sha256: str,
     ) -> Accepted:
-        """Create the job of a list of any length, of which a part is in memory.
+        """Create a job for a list of any length, with only a part of it in memory.
 
-        `sha256` is that of the list. See `create_from_items`; also raises `ImageNotFound`.
+        `sha256` is the hash of the list. See `create_from_items`; also raises `ImageNotFound`.
         """
         images = self._look_up_all(refs, self._catalogue.seen_by(caller))
         return self.create_from_images(request, images, caller, idempotency_key, sha256)
@@ -95,18 +96,18 @@ class JobService:
         idempotency_key: str | None,
         list_sha256: str = "",
     ) -> Accepted:
-        """Create the job of catalogued images; see `create_from_items`.
+        """Create a job for catalogued images; see `create_from_items`.
 
-        If the request says nothing about pixels, the job takes what their dataset says. Also raises
-        `InvalidRequest` for images of which that is not the same.
+        A request without `pixels` gets the `pixels` of the catalogue entries. Also raises
+        `InvalidRequest` if these differ between the images.
         """
         remaining = iter(images)
         first = next(remaining, None)
         if first is not None and request.pixels is None:
-            said = first.image.pixels
-            pixels = RequestedPixels(**said.given()) if said else None
+            catalogued = first.image.pixels
+            pixels = RequestedPixels(**catalogued.given()) if catalogued else None
             request = request.model_copy(update={"pixels": pixels})
-            remaining = _alike(first.image, remaining)
+            remaining = _with_same_pixels(first.image, remaining)
         items = (each.item() for each in chain([first] if first else [], remaining))
         return self.create_from_items(request, items, caller, idempotency_key, list_sha256)
 
@@ -118,16 +119,16 @@ class JobService:
         idempotency_key: str | None,
         list_sha256: str = "",
     ) -> Accepted:
-        """Record the job with its first messages, unless the key has created it before.
+        """Record the job and send its first messages, unless its Idempotency-Key has a job already.
 
-        The job keeps the model version that the name resolves to now, whatever is promoted later.
+        The job keeps the model version to which its model name resolves now.
         Raises `ModelNotFound`, `IdempotencyConflict`, `QueueFull`, `QuotaExceeded`,
         `InvalidRequest` and `WebhookNotAllowed`.
         """
         if request.webhook is not None:
             self._webhooks.check(request.webhook)
         if request.pixels == RequestedPixels():
-            # Said to say nothing, whatever the dataset says.
+            # An empty `pixels` overrides the dataset: the samples are read as they are stored.
             request = request.model_copy(update={"pixels": None})
         model = self._models.resolve(request.model)
         self._models.check_quality(model, request.quality)
@@ -155,7 +156,7 @@ class JobService:
         try:
             self._queue.send(job.id, job.lane, min(job.counts.queued, FIRST_MESSAGES))
         except Exception as error:
-            # The retry is recorded: the reconciler sends its messages later.
+            # The retry is recorded, so the reconciler sends messages later.
             log.warning(
                 "Job %s waits for the reconciler, because its first messages were not sent: %r",
                 job.id,
@@ -209,8 +210,8 @@ class JobService:
         return map(JobImage, chain([first], images))
 
 
-def _alike(first: Image, images: Iterable[JobImage]) -> Iterator[JobImage]:
-    """The images, as long as the same is said about the pixels of all."""
+def _with_same_pixels(first: Image, images: Iterable[JobImage]) -> Iterator[JobImage]:
+    """Yield the images. Raises `InvalidRequest` if their `pixels` differ from those of `first`."""
     for each in images:
         if each.image.pixels != first.pixels:
             one, other = (image.pixels or "nothing" for image in (first, each.image))

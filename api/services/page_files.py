@@ -15,19 +15,19 @@ COMPRESSED_TYPES = frozenset({"text/css", "text/html", "text/javascript", "image
 
 @dataclass(frozen=True)
 class PageFile:
-    """One file, as an answer has it."""
+    """One file of the page."""
 
     data: bytes
     media_type: str
 
     @cached_property
     def etag(self) -> str:
-        """The validator, in quotes."""
+        """The entity tag, in quotes."""
         return f'"{sha256_of(self.data)[:32]}"'
 
     @cached_property
     def compressed(self) -> bytes | None:
-        """The bytes in gzip; None if the format is compressed already."""
+        """The bytes in gzip; None if the file format is compressed already."""
         if self.media_type not in COMPRESSED_TYPES:
             return None
         return gzip.compress(self.data, mtime=0)
@@ -36,8 +36,8 @@ class PageFile:
 class PageFiles:
     """All files below a folder by their paths, read once.
 
-    A first view asks for more than a hundred of them. `version` names their state: a browser may
-    keep what it got under that name for ever.
+    A first view of the page requests over 100 of them. `version` is a hash of all files: a browser
+    may cache a file under a path with this version for ever.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,9 +54,9 @@ class PageFiles:
         return [path for path in self._files if path.endswith(".js")]
 
     def find(self, path: str) -> tuple[PageFile, bool] | None:
-        """The file of a path, and whether the path names this version; None: no such file.
+        """The file of a path, and whether the path contains this version; None for no such file.
 
-        A path without a version, or with that of another release, leads to the file of this one.
+        A path without a version, or with another version, also leads to the current file.
         """
         version, _, rest = path.partition("/")
         file = self._files.get(path) or self._files.get(rest)
@@ -64,6 +64,6 @@ class PageFiles:
 
 
 def _media_type(path: Path) -> str:
-    # The machine's own table may say otherwise, and a browser runs no module of another type.
+    # Fixed, because the machine's table may differ, and browsers run modules of no other type.
     known = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
     return known.get(path.suffix) or guess_type(path.name)[0] or "application/octet-stream"

@@ -19,31 +19,31 @@ THUMBNAIL_SIDE = 256
 
 
 class PreviewService:
-    """Makes thumbnails and overlays, one at a time: the pixels of one image are in memory."""
+    """Makes thumbnails and overlays, one at a time: only one image's pixels are in memory."""
 
     def __init__(self, store: ObjectStore, drawing: LimitedProcess, max_pixels: int) -> None:
         self._store = store
         self._drawing = drawing
         self._max_pixels = max_pixels
-        self._turn = anyio.CapacityLimiter(1)
-        """Others wait for the process without occupying a thread."""
+        self._limiter = anyio.CapacityLimiter(1)
+        """Requests wait here for the process, without occupying a thread."""
 
     async def ensure_thumbnail(self, sha256: str, pixels: Pixels | None) -> str:
         """Store the image's thumbnail unless it is stored already; return its key.
 
-        Raises `ItemError`, `ImageMissing` among them.
+        Raises `ItemError`, for example `ImageMissing`.
         """
         key = thumbnail_key(sha256, str(pixels or ""))
         if not await anyio.to_thread.run_sync(self._store.exists, key):
             make = partial(self._thumbnail, sha256, pixels)
-            jpeg = await anyio.to_thread.run_sync(make, limiter=self._turn)
+            jpeg = await anyio.to_thread.run_sync(make, limiter=self._limiter)
             await anyio.to_thread.run_sync(self._store.put, key, jpeg, "image/jpeg")
         return key
 
     def overlay(self, image_sha256: str, mask_png: bytes, pixels: Pixels | None) -> bytes:
         """The coloured mask over its image as a JPEG, scaled down if it is large.
 
-        Raises `ItemError`, `ImageMissing` among them.
+        Raises `ItemError`, for example `ImageMissing`.
         """
         blocks = self._blocks(image_sha256)
         return self._drawing.call("overlay", blocks, [mask_png], **self._options(pixels))
@@ -53,11 +53,11 @@ class PreviewService:
         return self._drawing.call("thumbnail", self._blocks(sha256), **options)
 
     def _options(self, pixels: Pixels | None) -> dict[str, Any]:
-        said = pixels.given() if pixels else {}
-        return {"max_pixels": self._max_pixels, "pixels": said}
+        given = pixels.given() if pixels else {}
+        return {"max_pixels": self._max_pixels, "pixels": given}
 
     def _blocks(self, sha256: str) -> Iterator[bytes]:
-        """The image's bytes on their way to the process: never in the API's memory as a whole."""
+        """The bytes of the image in blocks, so that they are never in memory as a whole."""
         try:
             return self._store.stream(image_key(sha256))
         except ObjectNotFound:

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class RenderingService:
-    """Renders the masks of items; `limiter` bounds how many `render` makes at once."""
+    """Renders the masks of items. `limiter` bounds the parallel calls of `render`."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class RenderingService:
 
     async def render(self, job_id: str, item: Item, mask_format: MaskFormat) -> bytes:
         """The item's mask in this format, rendered in a thread; see `render_now`."""
-        # A stored PNG is only read, or gets another header.
+        # No limit for formats that only read the stored PNG, or change its header.
         read = mask_format in (MaskFormat.PNG, MaskFormat.INDEX)
         limiter = None if read else self._limiter
         return await anyio.to_thread.run_sync(
@@ -67,7 +67,7 @@ class RenderingService:
 
         def shrink() -> bytes:
             mask = decode_mask(self._mask_png(item))
-            # Every nth pixel, so that no categories are mixed.
+            # Take every nth pixel: an average of category indices would have no meaning.
             step = max(1, -(-max(mask.shape) // THUMBNAIL_SIDE))
             return encode_mask(mask[::step, ::step].copy())
 
@@ -76,8 +76,8 @@ class RenderingService:
     def render_now(self, job_id: str, item: Item, mask_format: MaskFormat) -> bytes:
         """The item's mask in this format.
 
-        Raises `MaskNotFound`, `MaskDamaged` and `ConfidenceNotFound`; for a format that names the
-        image `ManifestUnreadable`, and for an overlay also `ImageMissing`.
+        Raises `MaskNotFound`, `MaskDamaged` and `ConfidenceNotFound`. A format that contains the
+        name of the image also raises `ManifestUnreadable`, and an overlay `ImageMissing`.
         """
         if mask_format is MaskFormat.CONFIDENCE:
             return self._confidence_png(item)
@@ -135,7 +135,7 @@ class RenderingService:
         if source is None:
             raise ManifestUnreadable(
                 "The line of this item in the job's manifest cannot be read, so its image is not "
-                "known. Its mask is there as `png`."
+                "known. The format `png` of its mask needs no image."
             )
         return source
 

@@ -16,7 +16,7 @@ from storage.jobs.records import Accepted
 
 
 class SingleImageService:
-    """Stores an image and creates its interactive job; says how its item ended."""
+    """Stores an image, creates its interactive job, and checks how the item ended."""
 
     def __init__(self, images: ImageService, jobs: JobService, links: Links) -> None:
         self._images = images
@@ -32,9 +32,9 @@ class SingleImageService:
         name: str | None = None,
         idempotency_key: str | None = None,
     ) -> Accepted:
-        """Store the image and create its job. `request` names no image.
+        """Store the image and create its job. `request` has no images.
 
-        Raises what `ImageService.add` and `JobService.create_from_images` raise.
+        Raises the errors of `ImageService.add` and `JobService.create_from_images`.
         """
         named = replace(upload, filename=name) if name else upload
         image, _ = self._images.add(named, caller)
@@ -46,10 +46,10 @@ class SingleImageService:
         return self._jobs.create_from_images(job_create, selected, caller, idempotency_key)
 
     def ended(self, item: Item, job_id: str) -> Item | None:
-        """The item of a job, None if it has not ended.
+        """Return the item if it succeeded, and None while it is open.
 
-        Raises the error of a failed item, and `JobClosed` for a job that ended before it. Both have
-        the URL of the job as `job`.
+        Raises the error of a failed item, and `JobClosed` if the job ended before the item. Both
+        errors have a member `job` with the URL of the job.
         """
         url = self._links.job_url(job_id)
         if item.error is not None:
