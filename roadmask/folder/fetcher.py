@@ -17,18 +17,18 @@ from roadmask.schemas.jobs import FINAL_ITEM_STATES, Item
 from roadmask.schemas.mask_formats import MaskFormat
 
 CONCURRENCY = 4
-"""Requests for masks at once."""
+"""Parallel requests for masks."""
 MAX_BATCH = 64
-"""Masks in one response, which are in memory at once."""
+"""Most masks in one response, all of which are in memory."""
 LINGER_S = 0.2
-"""A batch that is not full waits for more masks, seconds: a response costs as much as several."""
+"""Longest wait of an incomplete batch for more masks, seconds. A request costs more than a mask."""
 
 
 class MaskFetchQueue:
-    """Indices of items that ended and whose masks are not fetched yet.
+    """Indices of ended items whose masks are not fetched yet.
 
-    `schedule` is called whenever somebody must `take` a batch. Items that end within `LINGER_S`, or
-    while every fetcher is busy, share a batch. Safe to share between threads.
+    It calls `schedule` for each batch that a thread must `take`. Items that end within `LINGER_S`,
+    or while every thread is busy, share a batch. Thread-safe.
     """
 
     def __init__(self, schedule: Callable[[], None]) -> None:
@@ -46,13 +46,13 @@ class MaskFetchQueue:
                 self._schedule()
 
     def complete(self) -> None:
-        """No more will be added: a batch need not wait to be full."""
+        """Note that no more items will be added, so that a batch does not wait for more."""
         with self._changed:
             self._complete = True
             self._changed.notify_all()
 
     def take(self) -> range:
-        """The next consecutive indices, at most `MAX_BATCH`; schedules a batch of the others."""
+        """Take up to `MAX_BATCH` consecutive indices, and schedule a batch for the others."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._complete or len(self._indices) >= MAX_BATCH, timeout=LINGER_S
@@ -68,7 +68,7 @@ class MaskFetchQueue:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Results of some files of a sub-job."""
+    """Results of one batch of files of a sub-job."""
 
     sub_job: SubJob
     results: list[FileResult]
@@ -77,7 +77,7 @@ class Fetched:
 class MaskFetcher:
     """Writes the masks of sub-jobs into the output folder as their items end.
 
-    `publish` gets `Fetched` results, and errors that end the run, from threads of the fetcher.
+    Threads of the fetcher call `publish` with `Fetched` results, and with errors that end the run.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class MaskFetcher:
                 names = sub_job.names(item.image_id)
                 results.extend(self._result(sub_job, name, item, png) for name in names)
         finally:
-            # Also what was written before an error, of which the run then knows.
+            # After an error, too, so that the run knows which masks were written before it.
             self._publish(Fetched(sub_job, results))
 
     def _result(self, sub_job: SubJob, name: str, item: Item, png: bytes | None) -> FileResult:
@@ -144,7 +144,7 @@ class MaskFetcher:
 
     def _write(self, sub_job: SubJob, name: str, item: Item, png: bytes | None) -> str:
         if png is None:
-            # The store has lost it, or the item ended while the response was made.
+            # The store has lost the mask, or the item ended while the response was made.
             png = self._client.mask_bytes(self._client.item(sub_job.job, item.index))
         confidence = None
         if self._confidence:

@@ -1,4 +1,4 @@
-"""A lock on a folder: one process at a time works in it."""
+"""A lock on a folder, so that only one process at a time works in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if sys.platform == "win32":
     import msvcrt
 
     LOCKED_BYTE = 2**30
-    """Beyond the content: Windows keeps other processes from reading a byte that is locked."""
+    """Beyond the content, because on Windows other processes cannot read a locked byte."""
 
     def _lock(fd: int) -> None:
         os.lseek(fd, LOCKED_BYTE, os.SEEK_SET)
@@ -32,12 +32,12 @@ HELD = frozenset({errno.EAGAIN, errno.EACCES})
 
 
 class FolderLock:
-    """A context that holds the lock file `name` in `folder`, which contains the holder's pid.
+    """A context that holds the lock file `name` in `folder`, which contains the pid of the holder.
 
-    A child process that inherits `fileno()` keeps the lock after the death of this process.
-    `purpose` names the holder in the message. After a holder that died, entering waits up to
-    `patience` seconds for its children. Raises `Conflict` when another process holds the lock, and
-    `OSError` where files cannot be locked, as on some network disks.
+    A child process that inherits `fileno()` keeps the lock after the death of this process. If the
+    holder has died, entering waits up to `patience` seconds for its children. `purpose` names the
+    holder in the message. Raises `Conflict` if another process holds the lock, and `OSError` if
+    files cannot be locked, for example on some network disks.
     """
 
     def __init__(self, folder: Path, name: str, purpose: str, patience: float = 0.0) -> None:

@@ -20,7 +20,7 @@ from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.pixels import AS_STORED, Pixels
 
 MAX_PIXELS = 2**28
-"""Largest photo decoded here. The service has decoded it before, within a limit of its own."""
+"""Largest photo that is decoded here. The service has its own, usually lower limit."""
 PLACE_ERRORS = frozenset(
     {
         errno.EACCES,
@@ -34,7 +34,7 @@ PLACE_ERRORS = frozenset(
         errno.EPERM,
     }
 )
-"""Errors of one file's name or place. All others, such as a full disk, are those of every file."""
+"""Errors that concern one file's name or path. Others, such as a full disk, concern every file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ class MaskWriter:
     out: Path
     format: MaskFormat
     confidence: Path | None
-    """Folder of the confidence images, if they are wanted."""
+    """Folder of the confidence images; None for no such images."""
     pixels: Pixels = AS_STORED
-    """What the samples of the photos mean, below overlays."""
+    """How the photos below overlays are read."""
 
     def write(self, name: str, photo: Path, mask_png: bytes, confidence_png: bytes | None) -> Path:
         """Write the mask of a photo, and its confidence if given; returns the mask's path.
 
-        Raises `MaskNotWritten`, `ImageUnreadable` as `convert_mask`, and `OSError`.
+        Raises `MaskNotWritten`, `OSError`, and `ImageUnreadable` like `convert_mask`.
         """
         if self.confidence is not None and confidence_png is not None:
             write_mask_file(self.confidence / confidence_name(name), confidence_png)
@@ -62,8 +62,10 @@ class MaskWriter:
 
 
 def write_mask_file(path: Path, content: bytes) -> None:
-    """Write a file of a mask. Raises `MaskNotWritten` when its name or its place is not possible,
-    and `OSError` when no file can be written."""
+    """Write a mask or a confidence image.
+
+    Raises `MaskNotWritten` for an impossible name or path, and `OSError` if no file can be written.
+    """
     try:
         write_atomically(path, [content])
     except OSError as error:
@@ -76,12 +78,14 @@ def write_mask_file(path: Path, content: bytes) -> None:
 
 
 def has_our_palette(file: Path) -> bool:
-    """Whether a file is an indexed PNG with the palette of masks: such a mask is known without a
-    record, as of an earlier revision or of another machine."""
+    """Whether a file is an indexed PNG with the palette of masks.
+
+    So a mask of an earlier version or of another machine is recognised without a record.
+    """
     if file.suffix != MaskFormat.PNG.suffix:
         return False
     try:
-        # Pillow refuses the header alone of a large image.
+        # Not with Pillow, which refuses a large image at its header.
         with open_bytes(file) as content:
             palette = png_palette(content)
     except (OSError, ValueError, ItemError):
@@ -96,10 +100,10 @@ def convert_mask(
     confidence_png: bytes | None = None,
     pixels: Pixels = AS_STORED,
 ) -> bytes:
-    """The mask in one of `FILE_FORMATS`. The confidence goes into `NPZ` alone, and `pixels` says
-    how the photo below an overlay is read.
+    """Convert a mask to one of `FILE_FORMATS`.
 
-    Raises `ImageUnreadable` when the photo below an overlay cannot be read.
+    Only `NPZ` contains the confidence. `pixels` says how the photo below an overlay is read. Raises
+    `ImageUnreadable` if that photo cannot be read.
     """
     if format is MaskFormat.PNG:
         return mask_png

@@ -14,14 +14,14 @@ from roadmask.schemas.mask_parameters import MaskParameters
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a folder run is asked for. In a run all paths are absolute: see `resolved`."""
+    """The options of a folder run. During a run all paths are absolute: see `resolved`."""
 
     folder: Path
     out: Path
     format: MaskFormat
     model: str
     confidence: Path | None
-    """Folder of the confidence images, if they are wanted."""
+    """Folder of the confidence images; None for no such images."""
     parameters: MaskParameters
 
     def resolved(self) -> RunOptions:
@@ -33,12 +33,12 @@ class RunOptions:
 
     @property
     def job_options(self) -> str:
-        """What distinguishes the jobs of this run from those of others on the same files."""
+        """The options that identify the jobs of this run among runs on the same files."""
         return " ".join([self.model, *self._mask_options])
 
     @property
     def result_options(self) -> str:
-        """What distinguishes the masks of this run from those of others on the same files."""
+        """The options that identify the masks of this run among runs on the same files."""
         return " ".join([self.model, self.format, *self._mask_options])
 
     @property
@@ -47,40 +47,40 @@ class RunOptions:
         return [*given, *(["confidence"] if self.confidence else [])]
 
     def images(self) -> FoundImages:
-        """All images below `folder`, without what is below the outputs.
+        """All images below `folder`, except those below the output folders.
 
-        Raises `InvalidRequest` when there are none, or when masks would mix with images.
+        Raises `InvalidRequest` if there are none, or if masks would mix with images.
         """
         if not self.folder.is_dir():
             raise InvalidRequest(f"{self.folder} is not a folder.")
-        outputs = [place for place in (self.out, self.confidence) if place]
-        for place in outputs:
-            if self.folder.is_relative_to(place):
-                raise InvalidRequest(f"Masks in {place} would mix with the images; choose another.")
+        outputs = [path for path in (self.out, self.confidence) if path]
+        for path in outputs:
+            if self.folder.is_relative_to(path):
+                raise InvalidRequest(f"Masks in {path} would mix with the images; choose another.")
         if self.out == self.confidence:
             raise InvalidRequest(
                 f"The confidence images would overwrite the masks in {self.out}; choose another "
                 "folder for them."
             )
         within = tuple(
-            f"{place.relative_to(self.folder).as_posix()}/"
-            for place in outputs
-            if place.is_relative_to(self.folder)
+            f"{path.relative_to(self.folder).as_posix()}/"
+            for path in outputs
+            if path.is_relative_to(self.folder)
         )
         found = list_images(self.folder)
         names = [name for name in found.names if not name.startswith(within)]
         if not names:
             raise InvalidRequest(no_images(self.folder))
-        places = found.unreadable.items()
+        folders = found.unreadable.items()
         return FoundImages(
-            names, {name: why for name, why in places if not f"{name}/".startswith(within)}
+            names, {name: why for name, why in folders if not f"{name}/".startswith(within)}
         )
 
 
 def file_format(name: str | None, out: Path) -> MaskFormat:
-    """The format of this name, by default that of the last run into `out`, else `INDEX`.
+    """The format with this name; by default that of the last run into `out`, or else `INDEX`.
 
-    A document is made from files that have indices: `PNG` if the last run wrote these. Raises
+    A document is made from mask files with category indices, `PNG` or `INDEX`. Raises
     `InvalidRequest` for a format that is not written to files.
     """
     last = last_format(out)
@@ -90,6 +90,6 @@ def file_format(name: str | None, out: Path) -> MaskFormat:
     if name not in FILE_FORMATS:
         raise InvalidRequest(
             f"Masks are not written as {name!r}; choose from {', '.join(FILE_FORMATS)}. "
-            "The service gives the other formats of a mask, and those of a whole job."
+            "The service offers other formats of a mask and of a whole job."
         )
     return MaskFormat(name)

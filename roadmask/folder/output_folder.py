@@ -1,4 +1,4 @@
-"""The output of a folder run: mask files, and the record of which image has which."""
+"""The output of a folder run: mask files, and the recorded result of each image."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from roadmask.schemas.pixels import AS_STORED
 
 
 class OutputFolder:
-    """The mask files of `images`, all of the run's folder, and their recorded results.
+    """The mask files of `images`, which are all images of the folder, and their recorded results.
 
-    `masks` are their `mask_names`. `artifact` is the model version that the service serves now, if
-    it is certain: masks of another are outdated. Safe to share between threads.
+    `masks` are their `mask_names`. `artifact` is the model version that the service serves now, or
+    None if it is uncertain: masks of another version are outdated. Thread-safe.
     """
 
     def __init__(
@@ -42,15 +42,15 @@ class OutputFolder:
         self._masks = masks
         self._state = state
         self._artifact = artifact
-        # Text, because joining paths takes longer than to look up a file.
+        # A string, because joining `Path`s takes longer than looking up a file.
         self._out = os.path.join(options.out, "")
-        said = options.parameters.pixels or AS_STORED
-        self._writer = MaskWriter(options.out, options.format, options.confidence, said)
+        pixels = options.parameters.pixels or AS_STORED
+        self._writer = MaskWriter(options.out, options.format, options.confidence, pixels)
 
     def unchanged(self, name: str, sha256: str, known: KnownFile | None) -> FileResult | None:
-        """The result of an earlier run for these bytes, if its files are still in place.
+        """The result of an earlier run for these bytes, if its mask files still exist unchanged.
 
-        `known` is what the state has of the file under these options.
+        `known` is the state of the image file under these options.
         """
         mask = self._masks[name]
         line = known.result(sha256, f"{self._out}{mask}") if known else None
@@ -62,7 +62,7 @@ class OutputFolder:
         return FileResult.of_line(line, kept=True)
 
     def write(self, name: str, mask_png: bytes, confidence_png: bytes | None) -> str:
-        """Write the files of an image's mask; the mask's path relative to the output folder."""
+        """Write the files of an image's mask. Returns the mask's path below the output folder."""
         self._writer.write(self._masks[name], self._options.folder / name, mask_png, confidence_png)
         return self._masks[name]
 
@@ -83,8 +83,7 @@ class OutputFolder:
                 )
 
     def adopt(self, names: Iterable[str]) -> None:
-        """Record the masks of these images that a run has written, and was cut off before it could
-        record them."""
+        """Record masks of these images that an interrupted run has written but not recorded."""
         recorded = self._state.recorded()
         for mask in (self._masks[name] for name in names if name in self._masks):
             file = f"{self._out}{mask}"
@@ -92,10 +91,10 @@ class OutputFolder:
                 self._state.save_written(mask, FileState.of(file), by_run=False)
 
     def stale(self) -> list[str]:
-        """Masks of earlier runs that belong to no image of the folder, in any format.
+        """Masks of earlier runs, in any format, that belong to no image of the folder.
 
-        Files that were changed since are not among them, nor what may belong to an image in a
-        folder that cannot be listed.
+        Masks that were changed since are left out, and so are masks that may belong to an image in
+        an unreadable folder.
         """
         current = set(self._masks.values())
         stems = set(unique_stems(self._names).values())
@@ -105,7 +104,7 @@ class OutputFolder:
             name
             for name in self._state.written()
             if name not in current
-            and not any(place == "." or name.startswith(f"{place}/") for place in self._unreadable)
+            and not any(path == "." or name.startswith(f"{path}/") for path in self._unreadable)
             and not any(
                 name.endswith(suffix) and name.removesuffix(suffix) in stems for suffix in suffixes
             )
@@ -113,7 +112,7 @@ class OutputFolder:
         ]
 
     def foreign(self) -> list[str]:
-        """Files that have the suffix of a mask, and that no run has written as they are."""
+        """Files with the suffix of a mask that no run has written, or that were changed since."""
         suffix, out = mask_suffix(self._options.format), self._options.out
         found = []
         for folder, folders, files in os.walk(out):
@@ -125,7 +124,7 @@ class OutputFolder:
         return sorted(name for name in others if not self._state.is_written(name, out / name))
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete mask files, and the folders that are empty then."""
+        """Delete mask files, and folders that become empty."""
         for name in names:
             file = self._options.out / name
             file.unlink(missing_ok=True)
@@ -135,7 +134,7 @@ class OutputFolder:
                     (self._options.out / folder).rmdir()
 
     def write_results(self) -> None:
-        """Write `results.jsonl` and `failures.jsonl` from what is recorded."""
+        """Write `results.jsonl` and `failures.jsonl` from the recorded results."""
         lines = list(self._state.lines(self._names))
         out = self._options.out
         write_atomically(out / RESULTS, (f"{line}\n".encode() for line in lines))
@@ -151,10 +150,10 @@ def check_targets(
 ) -> None:
     """Raise `InvalidRequest` if masks of `selected` would overwrite files not known as masks.
 
-    `masks` are the `mask_names` of all images of the folder. `state` is None where there is none.
+    `masks` are the `mask_names` of all images of the folder. `state` is None for a new folder.
     """
     recorded = state.recorded() if state else set()
-    # A run that was cut off has written masks of its open sub-jobs that are not on record.
+    # An interrupted run may have written masks of its open sub-jobs without recording them.
     submitted = state.submitted() if state else set()
     out = os.path.join(options.out, "")
     found = [
@@ -179,7 +178,7 @@ def check_targets(
 
 
 def _listed(out: Path) -> set[str | None]:
-    """The masks in `results.jsonl`, which is there where the state was deleted or not copied."""
+    """The masks in `results.jsonl`, which may exist without the state: it may not be copied."""
     with suppress(RecordUnreadable):
         return {result.mask for result in read_results(out)}
     return set()

@@ -15,7 +15,7 @@ def mask_names(images: Sequence[str], format: MaskFormat = MaskFormat.PNG) -> di
 
     Images that would share a mask (`x.jpg`, `X.tif`) keep their suffix in its name (`x.jpg.png`).
     So does an image whose mask would have the name of another image (`x.jpg.png`), or of a folder
-    of images (`x.png/`). Names that differ by case count as one: on macOS and Windows they are.
+    of images (`x.png/`). Names that only differ by case count as equal, as on macOS and Windows.
     """
     suffix = mask_suffix(format)
     masks = {image: f"{name}{suffix}" for image, name in unique_stems(images).items()}
@@ -27,7 +27,7 @@ def mask_names(images: Sequence[str], format: MaskFormat = MaskFormat.PNG) -> di
 
 
 def _folders(images: Iterable[str]) -> set[str]:
-    """All folders that these images are in, folded."""
+    """All folders that contain these images, with their names folded."""
     found: set[str] = set()
     for image in images:
         folder = image.rpartition("/")[0]
@@ -39,18 +39,18 @@ def _folders(images: Iterable[str]) -> set[str]:
 
 def mask_suffix(format: MaskFormat) -> str:
     """The suffix of mask files in a format."""
-    # Overlays are drawn here from the photo and are lossless; those of the service are JPEG.
+    # A folder run draws lossless overlays. Overlays of the service are JPEG.
     return ".png" if format is MaskFormat.OVERLAY else format.suffix
 
 
 def confidence_name(mask_name: str) -> str:
-    """The name of a mask's confidence image, a PNG whatever the mask's format."""
+    """The name of a mask's confidence image, always a PNG."""
     return str(PurePosixPath(mask_name).with_suffix(".png"))
 
 
 def recorded_name(file: PurePath, out: PurePath) -> str:
-    """The name of any file in the records of an output folder: its path from there."""
+    """The name of a file in the records of an output folder: its path relative to the folder."""
     try:
         return os.path.relpath(file, out)
     except ValueError:
-        return str(file)  # From another drive of Windows no path leads there.
+        return str(file)  # On Windows, a file on another drive has no relative path.

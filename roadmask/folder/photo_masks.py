@@ -1,4 +1,4 @@
-"""The mask files of a few photos, and what they must not overwrite."""
+"""The mask files of a few photos, and the files that they must not overwrite."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from roadmask.images.stems import below_common_folder, folded
 
 @dataclass(frozen=True, slots=True)
 class PhotoMasks:
-    """Photos, and the name of each one's mask below the folder of `writer`."""
+    """Photos, each with the name of its mask below the folder of `writer`."""
 
     names: dict[Path, str]
     writer: MaskWriter
 
     @classmethod
     def of(cls, photos: Sequence[Path], writer: MaskWriter) -> PhotoMasks:
-        """Masks are called as their photos, without folders: `x.png` for `a/x.jpg`.
+        """Name each mask after its photo, without folders: `x.png` for `a/x.jpg`.
 
-        Only photos of one name, in several folders, keep the folders in which they differ. Names
-        that differ by case count as one: on macOS and Windows they are.
+        Photos with the same name keep the folders in which they differ. Names that only differ by
+        case count as equal, as on macOS and Windows.
         """
-        # A link gives the mask its own name: that of its target may be a hash.
+        # A link is not resolved: the name of its target may be a hash.
         paths = {photo: Path(os.path.abspath(photo)) for photo in photos}
         names = [path.name for path in paths.values()]
         if len(set(map(folded, names))) < len(names):
@@ -38,7 +38,7 @@ class PhotoMasks:
         return cls({photo: masks[name] for photo, name in zip(paths, names, strict=True)}, writer)
 
     def check(self, *, force: bool = False) -> None:
-        """Raise `InvalidRequest` if a file that is no mask would be overwritten.
+        """Raise `InvalidRequest` if a file that is not known as a mask would be overwritten.
 
         With `force`, only the photos themselves are protected.
         """
@@ -63,15 +63,14 @@ class PhotoMasks:
                 )
 
     def record(self, photo: Path) -> None:
-        """Save that the files of a photo's mask were written, so that a later run may replace
-        them."""
+        """Record the written files of a photo's mask, so that a later run may replace them."""
         with closing(FolderState(state_file(self.writer.out))) as state:
             for name, file in self._files_of(self.names[photo]):
                 if file.exists():
                     state.save_written(name, FileState.of(file), by_run=False)
 
     def _known(self) -> set[str]:
-        """The names of files that are as they were written."""
+        """The names of recorded files that have not been changed since."""
         if not state_file(self.writer.out).is_file():
             return set()
         with closing(FolderState(state_file(self.writer.out))) as state:

@@ -1,4 +1,4 @@
-"""Results of a folder run: of each file, and their counts."""
+"""Results of a folder run: one for each file, and their counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MATCHES = "matches.txt"
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """One image file: its mask, or the error because of which it has none."""
+    """The result of one image file: its mask or its error."""
 
     image: str
     """Path below the image folder, with `/`."""
@@ -27,15 +27,15 @@ class FileResult:
     """Path of the mask below the output folder; None for a failure."""
     artifact: str | None = None
     cached: bool = False
-    """The service had the mask already."""
+    """Whether the service had the mask already."""
     kept: bool = False
-    """The mask was in place from an earlier run: nothing was requested."""
+    """Whether the mask file of an earlier run was kept, so that nothing was requested."""
     shares: dict[str, float] = field(default_factory=dict)
     error: Problem | None = None
     warnings: list[str] = field(default_factory=list)
-    """What makes the mask doubtful, for people."""
+    """Sentences for people about a doubtful mask."""
     job: str | None = None
-    """Id of the job; None if there was none, and in results of earlier revisions."""
+    """Id of the job; None if there was none, and in results of earlier versions."""
 
     @classmethod
     def of_item(
@@ -58,12 +58,12 @@ class FileResult:
 
     @classmethod
     def of_error(cls, image: str, sha256: str | None, error: RoadmaskError) -> FileResult:
-        """A failure."""
+        """The result of a file that failed with this error."""
         return cls(image, sha256, error=Problem.model_validate(error.problem()))
 
     @classmethod
     def of_line(cls, line: dict[str, Any], *, kept: bool = False) -> FileResult:
-        """The result that `line` gave."""
+        """Parse a result from the form that `line` returns."""
         if "error" in line:
             error = Problem.model_validate(line["error"])
             return cls(line["image"], line["sha256"], error=error, job=line.get("job"))
@@ -80,7 +80,7 @@ class FileResult:
         )
 
     def line(self) -> dict[str, Any]:
-        """The result as a line of `results.jsonl`, JSON-able."""
+        """The result as a JSON object, a line of `results.jsonl`."""
         line: dict[str, Any] = {"image": self.image, "sha256": self.sha256}
         if self.job is not None:
             line["job"] = self.job
@@ -129,10 +129,10 @@ class Progress:
 
 
 def read_results(out: Path, name: str = RESULTS) -> list[FileResult]:
-    """The results that the last run left in the output folder `out`, in the order of names.
+    """The results of the last run in the output folder `out`, in the order of names.
 
-    `name` is `RESULTS`, or `FAILURES` for the failed files alone. Empty without such a file. Raises
-    `RecordUnreadable`.
+    `name` is `RESULTS`, or `FAILURES` for failed files only. Empty if the file does not exist.
+    Raises `RecordUnreadable`.
     """
     try:
         lines = (out / name).read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Folder runs: what an earlier run finished is not done again."""
+"""Folder runs: a run does not repeat the work of an earlier run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from roadmask.folder.state import BLOCK, FolderState, KnownFile, state_file
 from roadmask.folder.uploader import Stopped, SubJob, Uploader
 
 Message = SubJob | list[FileResult] | Fetched | BaseException | None
-"""What the threads of a run send to it; None when all files are submitted."""
+"""A message from a thread of the run to its main loop; None when all files are submitted."""
 
 
 class FolderRun:
@@ -50,7 +50,7 @@ class FolderRun:
         self.foreign: list[str] = []
         """Files below `out` that are named like masks, and that no run has written."""
         self.unreadable: dict[str, str] = {}
-        """Folders below `folder` that could not be listed when `run` was called last, and why."""
+        """Folders below `folder` that the last call of `run` could not list, and why."""
         self._selection = selection or Selection()
         self._client = client
         self._options = options.resolved()
@@ -58,11 +58,11 @@ class FolderRun:
         self._failed: set[str] = set()
 
     def run(self, only: Collection[str] | None = None) -> Generator[FileResult]:
-        """The result of each file as it ends; `only` names the files, by default all.
+        """Yield the result of each file as it ends. `only` names the files, by default all.
 
-        Raises `InvalidRequest` for a folder without images, a selection of none, or files in `out`
-        that are not known as masks and would be overwritten, `Conflict` when another run writes to
-        `out`, and `ServiceUnreachable` when the service stays away.
+        Raises `InvalidRequest` for a folder without images, an empty selection, or files in `out`
+        that are not known as masks and would be overwritten. Raises `Conflict` if another run
+        writes to `out`, and `ServiceUnreachable` if the service stays unreachable.
         """
         images = self._options.images()
         names, self.unreadable = images.names, images.unreadable
@@ -80,7 +80,7 @@ class FolderRun:
             try:
                 yield from self._collect(selected, state, output)
             except OSError:
-                # The disk is full or fails: the results cannot be written either.
+                # The disk is full or fails, so the results cannot be written either.
                 raise
             except BaseException:
                 output.write_results()

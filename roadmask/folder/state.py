@@ -85,7 +85,7 @@ class KnownFile(NamedTuple):
 
 
 class FolderState:
-    """The state of one output folder. Safe to share between threads."""
+    """The state of one output folder. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ class FolderState:
             self._db.close()
 
     def known(self, names: Sequence[str], options: str) -> dict[str, KnownFile]:
-        """What is saved of these files, up to `BLOCK` of them, under these options."""
+        """The saved state of up to `BLOCK` files under these options, by name."""
         places = ", ".join("?" * len(names))
         query = f"""
             SELECT f.path, f.size, f.changed, f.sha256, o.sha256, o.size, o.changed, o.line
@@ -118,9 +118,9 @@ class FolderState:
     def sha256s(
         self, names: Sequence[str], folder: Path, known: Mapping[str, KnownFile]
     ) -> dict[str, str | OSError]:
-        """The sha256s of these files of a folder, or why one cannot be read.
+        """The sha256 of each of these files of a folder, or the error of reading it.
 
-        Only what changed is read; `known` is all that is saved of the files.
+        Only files that differ from their saved state, `known`, are read.
         """
         found: dict[str, str | OSError] = {}
         read: list[tuple[bytes, int, int, str]] = []
@@ -144,7 +144,7 @@ class FolderState:
     def save_result(
         self, name: str, sha256: str, options: str, mask: Path | None, line: dict[str, Any]
     ) -> None:
-        """Save a file's line; `mask` is the file that was written, None for a failure."""
+        """Save the result line of a file. `mask` is the written mask file; None for a failure."""
         state = FileState.of(mask) if mask else None
         values = (os.fsencode(name), sha256, options, *(state or (None, None)), json.dumps(line))
         self._write("REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?)", *values)
@@ -152,12 +152,12 @@ class FolderState:
             self.save_written(line["mask"], state, by_run=True)
 
     def save_written(self, name: str, state: FileState, *, by_run: bool) -> None:
-        """Save the state of a file called `name` in the output folder, which was just written."""
+        """Save the state of the file `name` of the output folder, which was just written."""
         values = (os.fsencode(name), *state, by_run)
         self._write("REPLACE INTO written VALUES (?, ?, ?, ?)", *values)
 
     def is_written(self, name: str, path: Path) -> bool:
-        """Whether the file is as it was when it was written last."""
+        """Whether the file is unchanged since it was last written."""
         rows = self._rows("SELECT size, changed FROM written WHERE path = ?", os.fsencode(name))
         try:
             return bool(rows) and FileState.of(path) == rows[0]
@@ -170,7 +170,7 @@ class FolderState:
         return [os.fsdecode(path) for (path,) in rows]
 
     def recorded(self) -> set[str]:
-        """The names of all files that were ever written, whatever they are now."""
+        """The names of all files that were ever written, even if they were changed since."""
         return {os.fsdecode(path) for (path,) in self._rows("SELECT path FROM written")}
 
     def forget_written(self, name: str) -> None:
@@ -184,7 +184,7 @@ class FolderState:
         return str(rows[0][0]).split()[1] if rows else None
 
     def lines(self, names: Sequence[str]) -> Iterator[str]:
-        """The lines of these files, as JSON, in their order; files without one are left out."""
+        """The result lines of these files as JSON, in order, except files without a result."""
         for start in range(0, len(names), BLOCK):
             keys = [os.fsencode(name) for name in names[start : start + BLOCK]]
             places = ", ".join("?" * len(keys))
@@ -213,7 +213,7 @@ class FolderState:
         }
 
     def remove_sub_job(self, key: str) -> None:
-        """Delete a sub-job whose files all have results, or which is not resumed."""
+        """Delete a sub-job that is complete or will not be resumed."""
         self._write("DELETE FROM lots WHERE key = ?", key)
 
     @contextmanager
@@ -232,7 +232,7 @@ class FolderState:
                 self._add_written()
 
     def _add_written(self) -> None:
-        """Add the table `written`, with what runs before it existed have written."""
+        """Add the table `written`, with the masks of runs of earlier versions."""
         with self.transaction():
             self._db.execute(WRITTEN)
             query = "SELECT line, size, changed FROM outcomes WHERE size IS NOT NULL"
@@ -267,7 +267,7 @@ class FolderState:
 
 
 def last_format(out: Path) -> str | None:
-    """The format of the masks that the last run wrote into `out`, None if there was none."""
+    """The format of the masks that the last run wrote into `out`; None if there was no run."""
     file = state_file(out)
     if not file.is_file():
         return None

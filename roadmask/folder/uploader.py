@@ -1,4 +1,4 @@
-"""Submitting a folder: hash files, upload those that the service lacks, create jobs."""
+"""Submission of a folder: hash files, upload those that the service lacks, create jobs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from roadmask.schemas.jobs import ImageRef, Job, Lane
 from roadmask.shown import shown
 
 FIRST_SIZE, MAX_SIZE = 16, 1024
-"""Files of a sub-job. The first is small so that inference begins at once. Each is 2 times as large
-as the one before, or 8 times if that needed no upload."""
+"""Sizes of the first and of the largest sub-job, files. The first is small, so that inference
+begins at once. Each sub-job is twice as large as the previous one, or 8 times as large if that one
+needed no upload."""
 GATHER_S = 0.5
-"""Seconds in which a sub-job grows at once, as long as the service has the bytes of all its files:
-then it probably has their masks as well, and those of one large job take less time."""
+"""Seconds for which a sub-job may grow while the service has the bytes of all its files. Then the
+service probably also has their masks, and one large job takes less time than several."""
 MAX_OPEN = 2
 """Sub-jobs open at once: one runs while the next uploads."""
 FULL_PAUSE_S = 5.0
@@ -32,7 +33,7 @@ FULL_PAUSE_S = 5.0
 
 
 class Stopped(Exception):
-    """The run was stopped from outside."""
+    """The caller has stopped the run."""
 
 
 @dataclass(eq=False)
@@ -43,7 +44,7 @@ class SubJob:
     """The job's idempotency key."""
     job: Job
     files: dict[str, str]
-    """File name to sha256."""
+    """From filename to sha256."""
 
     def __post_init__(self) -> None:
         self.open_files: set[str] = set(self.files)
@@ -60,9 +61,9 @@ class SubJob:
 class Uploader:
     """Splits a folder into sub-jobs and submits them; `run` belongs in a thread of its own.
 
-    `publish` gets each sub-job, and the results of files that need none: their masks are in place,
-    or they cannot be uploaded. A sub-job is saved in `state` before it is submitted, so the run
-    after one that was killed finds the same job again by its idempotency key.
+    `publish` gets each sub-job, and the results of files that need no job: their masks exist, or
+    they cannot be uploaded. A sub-job is saved in `state` before it is submitted. So the run after
+    a killed run finds the same job again by its idempotency key.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Uploader:
         self._sender.close()
 
     def complete(self, sub_job: SubJob) -> None:
-        """All files of the sub-job have results: another may be submitted."""
+        """Note that all files of the sub-job have results, so that another may be submitted."""
         self._state.remove_sub_job(sub_job.key)
         self._free_slots.release()
 
@@ -118,7 +119,7 @@ class Uploader:
             self._submit_files(files)
 
     def _gathers(self, files: dict[str, str], begun: float) -> bool:
-        """Whether more files join these, whose gathering began at a time of `time.monotonic`."""
+        """Whether the sub-job may grow; `begun` is when it began, by `time.monotonic`."""
         in_time = time.monotonic() - begun < GATHER_S
         return in_time and not self._client.missing(list(set(files.values())))
 
@@ -131,10 +132,10 @@ class Uploader:
     def _changed(
         self, names: Sequence[str], resumed: set[str], kept: list[FileResult]
     ) -> Iterator[tuple[str, str]]:
-        """The files to submit and their sha256s; those with a mask in place go to `kept`."""
+        """Yield the files to submit with their sha256s; append results of other files to `kept`."""
         known = self._state.known(names, self._options.result_options)
         left = [name for name in names if name not in resumed]
-        # Few at once: the first sub-job is submitted as soon as its files are read.
+        # In small blocks, so that the first sub-job is submitted as soon as its files are read.
         for start in range(0, len(left), FIRST_SIZE):
             if self._stop.is_set():
                 raise Stopped
@@ -148,7 +149,7 @@ class Uploader:
                     yield name, sha256
 
     def _resume(self, names: set[str]) -> set[str]:
-        """Submit again the sub-jobs that an earlier run left open; the names of their files."""
+        """Submit the open sub-jobs of an earlier run again. Returns the names of their files."""
         resumed: set[str] = set()
         for key, files in self._state.sub_jobs(self._options.job_options).items():
             if files.keys() <= names and self._are_unchanged(files):
@@ -159,7 +160,7 @@ class Uploader:
         return resumed
 
     def _give_up(self, key: str, files: dict[str, str]) -> None:
-        """Forget an earlier run's sub-job, but not the masks that the run has written."""
+        """Forget the sub-job of an earlier run, but record the masks that the run has written."""
         self._output.adopt(files)
         self._state.remove_sub_job(key)
 
@@ -173,13 +174,13 @@ class Uploader:
         return self._state.sha256s(names, self._options.folder, known)
 
     def _submit_files(self, files: dict[str, str], key: str | None = None) -> None:
-        """Upload and submit files as one sub-job; `key` is that of an earlier run's."""
+        """Upload and submit files as one sub-job. `key` is the key of a resumed sub-job."""
         while not self._free_slots.acquire(timeout=0.2):
             if self._stop.is_set():
                 raise Stopped
         uploaded = self._upload(files)
         if key is not None and uploaded != files:
-            # A key stands for all its files: those that are left are another job, or none.
+            # A key stands for all files of its sub-job, so fewer files need a new key.
             self._give_up(key, files)
             key = None
         if not uploaded:
@@ -190,7 +191,7 @@ class Uploader:
         self._publish(SubJob(key, self._submit(key, uploaded), uploaded))
 
     def _upload(self, files: dict[str, str]) -> dict[str, str]:
-        """Upload what the service lacks; the files whose bytes it then has."""
+        """Upload the bytes that the service lacks. Returns the files that it did not refuse."""
         names = {sha256: name for name, sha256 in files.items()}
         missing = self._client.missing(list(names))
         refused: dict[str, RoadmaskError] = {}
@@ -226,6 +227,6 @@ class Uploader:
                     idempotency_key=key,
                 )
             except QueueFull:
-                # A folder run can wait for as long as the service is busy with other jobs.
+                # A folder run waits for as long as the service is busy with other jobs.
                 self._stop.wait(FULL_PAUSE_S)
         raise Stopped

@@ -1,4 +1,4 @@
-"""Watching a folder for new images, those that are still being written left out."""
+"""Watching a folder for new images that are completely written."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SETTLE_S = 2.0
 
 
 class FolderWatcher:
-    """Scans a folder repeatedly, without what is below `out`.
+    """Scans a folder repeatedly, except the files below `out`.
 
-    A file that is taken while its writer paused fails as damaged, and is taken again after it
-    changed. `waiting` counts the incomplete files at the last scan.
+    If the writer of a file pauses for long, the file is taken too early and fails as damaged. It is
+    taken again after it has changed. `waiting` counts the incomplete files at the last scan.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class FolderWatcher:
         self._taken: dict[str, FileState] = {}
 
     def wait(self, on_idle: Callable[[int], None]) -> set[str]:
-        """Poll `take` until it returns something; `on_idle` is called with `waiting` meanwhile."""
+        """Poll until there are complete images. After each poll, `on_idle` gets `waiting`."""
         while True:
             began = self._clock()
             if names := self.take():
                 return names
             on_idle(self.waiting)
-            # The scan of a large folder takes long: it may use at most a fifth of the time.
+            # A scan of a large folder takes long, so scans use at most a fifth of the time.
             time.sleep(max(POLL_S, 4 * (self._clock() - began)))
 
     def take(self) -> set[str]:

@@ -21,9 +21,9 @@ from roadmask.schemas.ids import RESERVED, check_dataset_name, check_image_id
 from roadmask.schemas.images import CatalogueEntry
 
 BATCH = 128
-"""Images registered in one request."""
+"""Images that are registered in one request."""
 CONCURRENCY = 4
-"""Images that are read, and masks that are sent, at once."""
+"""Images that are read, and masks that are sent, in parallel."""
 
 
 @dataclass(slots=True)
@@ -38,15 +38,15 @@ class Ingested:
     """The annotated mask as canonical PNG, until it is registered."""
     has_truth: bool = False
     sent: bool = False
-    """Its bytes were sent."""
+    """Whether its bytes were sent."""
     error: RoadmaskError | None = None
 
 
 def ingest(client: Client, samples: Sequence[Sample], dataset: str) -> Iterator[Ingested]:
-    """Each image of a folder, once it is registered in the dataset or refused.
+    """Register the images of a folder; yield each one once it is registered or refused.
 
-    Bytes that the service has are not sent again, so an interrupted run is simply repeated. Raises
-    `InvalidId` for the name of the dataset.
+    Bytes that the service has are not sent again, so an interrupted run can be repeated. Raises
+    `InvalidId` for an invalid name of the dataset.
     """
     check_dataset_name(dataset)
     return _ingest(client, samples, dataset)
@@ -75,7 +75,7 @@ def _named(sample: Sample, dataset: str) -> Ingested:
     image = Ingested(sample, sample.filename if is_reserved else sample.name)
     try:
         check_image_id(f"{dataset}/{image.name}")
-        # It is longer than the name by its suffix.
+        # The filename is the name with its suffix, so it may be too long.
         check_image_id(sample.filename)
     except InvalidId as error:
         image.error = InvalidId(f"{error.detail} Rename the file.")
@@ -98,11 +98,11 @@ def _read(image: Ingested) -> None:
 
 
 def _check_size(sample: Sample, width: int, height: int) -> None:
-    """Raise `InvalidRequest` for a mask of another size, which would refuse its whole batch."""
+    """Raise `InvalidRequest` for a mask of another size: the service would refuse its batch."""
     try:
         facts = sniff(sample.image, MAX_PIXELS)
     except ItemError:
-        # The service refuses the image, and says why.
+        # The service will refuse the image with the cause.
         return
     if (facts.width, facts.height) != (width, height):
         raise InvalidRequest(
@@ -114,8 +114,10 @@ def _check_size(sample: Sample, width: int, height: int) -> None:
 def _upload(
     client: Client, sender: ImageSender, pool: ThreadPool, batch: Sequence[Ingested]
 ) -> None:
-    """Send what the service does not have. What is refused fails with all its copies: one that
-    was not marked would have the whole batch refused.
+    """Send the bytes that the service lacks.
+
+    If bytes are refused, all images with these bytes fail: the service would refuse a batch that
+    contains one of them.
     """
     images: dict[str, list[Ingested]] = {}
     truths: dict[str, list[Ingested]] = {}
@@ -131,7 +133,7 @@ def _upload(
 
 
 def _send(sender: ImageSender, images: dict[str, list[Ingested]]) -> None:
-    """Send images that lie there under several names each, until one of these is accepted."""
+    """Send each image under one of its filenames after the other, until one is accepted."""
     while images:
         files = {sha256: copies[0].sample.image for sha256, copies in images.items()}
         for sha256, error in sender.send(files):

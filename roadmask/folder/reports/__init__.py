@@ -1,1 +1,1 @@
-"""What is made from the results of a folder run: matches, contact sheet, video, failure report."""
+"""Reports from the results of a folder run: matches, contact sheet, video, failure report."""

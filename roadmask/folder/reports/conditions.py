@@ -29,15 +29,15 @@ from roadmask.errors import ConditionUnclear
 from roadmask.masks.taxonomy import CITYSCAPES
 
 Figures = Mapping[str, Any]
-"""Figures by name, 0 to 1: a float each for one image, or an array each for many. A name that is
-absent means 0. A figure that is unknown is NaN, and no comparison with it holds."""
+"""Figures by name, 0 to 1: floats for one image, or arrays for many images. A missing name stands
+for 0. An unknown figure is NaN, and every comparison with it is false."""
 Condition = Callable[[Figures], Any]
 """Whether an image with these figures matches; an array of bool for arrays."""
 Figure = Callable[[Figures], Any]
 
 
 def _differs(one: Any, other: Any) -> Any:
-    # Unlike `!=`, this does not hold for NaN.
+    # Unlike `!=`, this is false for NaN.
     return (one < other) | (one > other)
 
 
@@ -55,7 +55,7 @@ TOKEN = re.compile(
     r"|(?P<bracket>[()])|(?P<other>\S)"
 )
 MAX_DEPTH = 20
-"""Of brackets within brackets."""
+"""Most nested brackets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class _Parser:
         while self._take("not"):
             negated = not negated
         part = self._bracket() if self.now.text == "(" else self._comparison()
-        # `not` fails on arrays, and `~` is no negation of a Python bool.
+        # `^ True` negates bools and arrays. `not` fails on arrays, `~` is wrong for a Python bool.
         return (lambda figures: part(figures) ^ True) if negated else part
 
     def _bracket(self) -> Condition:

@@ -18,12 +18,12 @@ from roadmask.images.sniffing import sniff
 from roadmask.masks.taxonomy import CITYSCAPES, Taxonomy
 
 MAX_IMAGES = 60
-"""Images on a sheet. Of more, these are chosen at equal distances from first to last."""
+"""Most images on a sheet. From a longer list, evenly spaced images are chosen."""
 COLUMNS = 3
 HALF = 300
-"""Width of one half of a pair, pixels."""
+"""Width of an image and of its overlay, pixels."""
 MIN_HEIGHT, MAX_HEIGHT = 120, 400
-"""Limits of the height of a pair, pixels, which follows from the first image."""
+"""Limits of the height of the images, pixels, which follows from the first image."""
 MARGIN, GAP = 28, 20
 HEADER, BAR, CAPTION = 92, 8, 48
 PAPER, INK, FAINT = (250, 250, 248), (28, 28, 30), (120, 120, 124)
@@ -107,7 +107,7 @@ class ContactSheet:
         pen.text((left, below + 26), "   ".join(shares), FAINT, self._fonts[13])
 
     def _shortened(self, pen: ImageDraw.ImageDraw, text: str, size: int, width: float) -> str:
-        """The text, or the end of it that fits: paths differ at their end."""
+        """The text, cut at its beginning to fit, because paths differ at their end."""
         # File names may contain line breaks and bytes that no font can draw.
         text = "".join(
             letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text

@@ -23,22 +23,22 @@ DOCUMENT_FILES: dict[str, str] = {
     MaskFormat.LABELSTUDIO: "labelstudio.json",
     "cityscapes": "gtFine",
 }
-"""The file of each kind in the output folder; of Cityscapes the folder of its files."""
+"""The file of each kind of document in the output folder; for Cityscapes, the folder."""
 LOCAL_FILES = "/data/local-files/?d="
-"""Where Label Studio serves the files of its machine."""
+"""URL prefix under which Label Studio serves the files of its machine."""
 
 
 class FolderDocument:
-    """The masks of `results` in `out`, which have the format `index` or `png`, as one document."""
+    """The masks of `results` in `out`, files in the format `index` or `png`, as one document."""
 
     def __init__(self, out: Path, results: Sequence[FileResult]) -> None:
         self.left_out: list[str] = []
-        """Images whose mask files cannot be read, or whose file here cannot be written."""
+        """Images whose mask files cannot be read, or whose label files cannot be written."""
         self._out = out
         self._results = results
 
     def write(self, kind: str) -> Path:
-        """Write the document; its path. One image is in memory at a time."""
+        """Write the document and return its path. One image is in memory at a time."""
         path = self._out / DOCUMENT_FILES[kind]
         if kind != "cityscapes":
             write_atomically(path, document(self._images(), _format(kind)))
@@ -69,9 +69,9 @@ class FolderDocument:
 
 
 def cityscapes_names(images: Sequence[str]) -> dict[str, str]:
-    """The name of each image's label ids: `a/x_gtFine_labelIds.png` for `a/x_leftImg8bit.png`.
+    """The label file of each image: `a/x_gtFine_labelIds.png` for `a/x_leftImg8bit.png`.
 
-    Images that would share one keep the rest of their names.
+    Images that would share a file keep `_leftImg8bit` or their suffix in its name.
     """
     whole = unique_stems(images)
     short = {image: stem.removesuffix("_leftImg8bit") for image, stem in whole.items()}

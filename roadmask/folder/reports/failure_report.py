@@ -16,14 +16,14 @@ from roadmask.limited_process import LimitedProcess
 from roadmask.shown import shown
 
 PAGE = "failures/index.html"
-"""Its path relative to the output folder."""
+"""Path of the page, relative to the output folder."""
 MAX_THUMBNAILS = 300
-"""Thumbnails on a page; each adds a few kilobytes to it."""
+"""Most thumbnails on a page. Each adds a few kilobytes."""
 THUMBNAIL = (192, 144)
 """Width and height of the box of a thumbnail, pixels."""
 
 UNSAFE = frozenset({"worker_crashed", "image_too_large", "deadline_exceeded"})
-"""Error codes of images that are not decoded here either: it would take long."""
+"""Error codes of images that get no thumbnail, because decoding them may take long."""
 
 STYLE = """
 :root { color-scheme: light dark; --faint: #63636d; --line: #8884; --box: #8881 }
@@ -49,8 +49,8 @@ def write_failure_report(
 ) -> None:
     """Write `out/failures/index.html` about the failures of images below `folder`.
 
-    `retry` is the command that runs only these again. The page needs no other file and can be
-    sent to others. Without failures an older page is deleted.
+    `retry` is the command that runs only the failed images again. The page is self-contained, so it
+    can be sent by mail. Without failures an older page is deleted.
     """
     page = out / PAGE
     if failures:
@@ -131,5 +131,5 @@ def _size(path: Path) -> str:
 
 
 def _shown(text: str) -> str:
-    """Text for the page."""
+    """The text, escaped for HTML and without control characters."""
     return escape(shown(text))

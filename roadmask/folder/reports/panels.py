@@ -17,7 +17,7 @@ from roadmask.masks.codec import decode_mask, overlay
 from roadmask.schemas.pixels import AS_STORED, Pixels
 
 DRAWABLE = ("index", "png", "overlay")
-"""Formats of mask files that an overlay can be drawn from."""
+"""Formats of mask files from which an overlay can be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Panels:
     out: Path
     format: str = "png"
     pixels: Pixels = AS_STORED
-    """What the samples of the images mean."""
+    """How the images are read."""
 
     def __post_init__(self) -> None:
         if self.format not in DRAWABLE:

@@ -1,4 +1,4 @@
-"""Thumbnails of images that failed, made in a `LimitedProcess`: the file may be what is wrong."""
+"""Thumbnails of failed images, made in a `LimitedProcess`, because a damaged file may crash it."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from roadmask.folder.results import FileResult
 from roadmask.images.decoders.opencv import opencv
 
 MAX_WIDTH = 960
-"""Of one half, pixels."""
+"""Largest width of one half of the video, pixels."""
 CODECS = ("vp09", "mp4v")
-"""VP9, which browsers play, else MPEG-4. The wheels of OpenCV have no encoder for H.264."""
+"""VP9, which browsers play, or else MPEG-4. The wheels of OpenCV have no encoder for H.264."""
 
 
 def write_video(
@@ -29,10 +29,10 @@ def write_video(
 ) -> int:
     """Write an MP4 of the images that have a mask, in the order of their names.
 
-    `10.png` comes after `9.png`. The first image sets the size, the others are scaled into it. An
-    image that cannot be read is left out. `on_frame` gets the number of images processed. Returns
-    the number of frames. Raises `VideoUnavailable` when this OpenCV cannot encode, and
-    `InvalidRequest` without any mask.
+    `10.png` comes after `9.png`. The first image sets the size, and the others are scaled to fit.
+    Unreadable images are left out. `on_frame` gets the number of processed images. Returns the
+    number of frames. Raises `VideoUnavailable` if this OpenCV cannot encode, and `InvalidRequest`
+    without any mask.
     """
     shown = sorted((result for result in results if result.mask), key=_natural)
     if not shown:
