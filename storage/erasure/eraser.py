@@ -1,8 +1,5 @@
-"""Erases images, truths, datasets and jobs.
-
-Everything that a client can reach is erased at once. Objects that were derived from it are erased
-in sweeps, because running jobs may still write some.
-"""
+"""Erases images, truths, datasets and jobs: at once everything that a client can reach, and in
+sweeps the objects derived from it, because running jobs may still write some."""
 
 from __future__ import annotations
 
@@ -54,10 +51,7 @@ LOCK_S = 300
 
 
 class Eraser:
-    """Begins and finishes erasures.
-
-    Every method is idempotent, and may raise `RecordsUnavailable` and `StoreUnavailable`.
-    """
+    """Every method is idempotent, and may raise `RecordsUnavailable` and `StoreUnavailable`."""
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ def test_a_full_lane_refuses_only_its_own_jobs(empty_api: ApiServer, redis: Redi
         image = put(client, picture())
         full = post(client, image)
         assert (full.status_code, full.json()["code"]) == (429, "queue_full")
-        assert f"The lane batch has {OPEN_JOBS} open jobs" in full.json()["detail"]
+        assert f"The lane batch is full: it has {OPEN_JOBS} open jobs" in full.json()["detail"]
         assert list(empty_api.app.state.components.storage.store.keys("jobs/")) == []
         assert post(client, image, Lane.INTERACTIVE).status_code == 202
     redis.delete(open_key(Lane.BATCH))

@@ -26,7 +26,7 @@ def test_a_damaged_line_is_left_out_and_named(
     store.put(key, b"\n".join([first, second[:9], b"7", third]), "application/jsonl")
     log.add({"action": "retry"})
     assert [entry["action"] for entry in log.list()] == ["create", "delete", "retry"]
-    assert f"{key}: line 2 cannot be read" in caplog.text
+    assert f"{key}: line 2 is unreadable" in caplog.text
 
 
 def test_a_user_without_a_name_has_its_number(
