@@ -10,8 +10,8 @@ import re
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-WHOLE = "redis://:PASSWORD@HOST:6379/0 is a whole one"
-SPECIAL = "write special characters of a password as %XX"
+EXAMPLE = "a complete URL is redis://:PASSWORD@HOST:6379/0"
+ESCAPE = "write special characters of a password as %XX"
 TLS_OPTIONS = {
     "ssl_ca_certs": r".+",
     "ssl_certfile": r".+",
@@ -24,7 +24,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*\.?")
-_PLACE = re.compile(r"(\[[^\[\]]+\]|[^\[\]:@]+)(:([0-9]{1,5}))?")
+_NETLOC = re.compile(r"(\[[^\[\]]+\]|[^\[\]:@]+)(:([0-9]{1,5}))?")
 _PART = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _BUCKET = re.compile(rf"(?=.{{3,63}}\Z){_PART}(\.{_PART})*")
 _PATH = re.compile(r"(/(?!\.{1,2}(/|\Z))([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*")
@@ -40,20 +40,20 @@ def check_host(host: str) -> str:
     return host
 
 
-def check_endpoint(place: str) -> str:
+def check_endpoint(endpoint: str) -> str:
     """`host`, or `host:port`."""
     try:
-        _split(place)
+        _split(endpoint)
     except ValueError as error:
         raise ValueError(
-            f"{place!r} is not `host:port` ({error}). Leave out http:// and any path; "
+            f"{endpoint!r} is not `host:port` ({error}). Leave out http:// and any path; "
             "ROADMASK_MINIO_SECURE=true chooses HTTPS"
         ) from None
-    return place
+    return endpoint
 
 
 def check_bucket(name: str) -> str:
-    """A name that every S3 server takes."""
+    """The name of a bucket that is valid on every S3 server."""
     is_reserved = name.startswith("xn--") or name.endswith(("-s3alias", "--ol-s3"))
     looks_like_ip = re.fullmatch(r"[0-9]+(\.[0-9]+){3}", name)
     if not _BUCKET.fullmatch(name) or is_reserved or looks_like_ip:
@@ -66,7 +66,7 @@ def check_bucket(name: str) -> str:
 
 
 def base_url(url: str) -> str:
-    """A URL with `http` or `https` and without a slash at its end, written as browsers write it."""
+    """A URL with `http` or `https`, without a slash at its end, normalized as browsers do."""
     match = re.fullmatch(r"(https?)://([^/?#]*)([^?#]*)", url, re.IGNORECASE)
     if match is None:
         raise ValueError(
@@ -90,7 +90,7 @@ def base_url(url: str) -> str:
 
 
 def check_redis_url(url: str) -> str:
-    """A URL that redis-py and kombu understand alike."""
+    """A URL that redis-py and kombu parse to the same address and options."""
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError(
             "it must begin with redis://, with rediss:// for TLS, or with unix:// for a socket"
@@ -98,23 +98,23 @@ def check_redis_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise ValueError(f"it is no URL: {WHOLE}; {SPECIAL}") from None
+        raise ValueError(f"it is no URL: {EXAMPLE}; {ESCAPE}") from None
     if "#" in url or re.search(r"[\x00-\x1f\x7f]", url):
-        raise ValueError(f"it has a `#` or a control character; {SPECIAL}")
-    place = parts.netloc.rpartition("@")[2]
+        raise ValueError(f"it has a `#` or a control character; {ESCAPE}")
+    netloc = parts.netloc.rpartition("@")[2]
     if parts.scheme == "unix":
-        if place or len(parts.path) < 2:
+        if netloc or len(parts.path) < 2:
             raise ValueError(
                 "it must have the whole path of the socket: unix:///run/redis.sock, or "
                 "unix://:PASSWORD@/run/redis.sock"
             )
     else:
         try:
-            _split(place)
+            _split(netloc)
         except ValueError:
-            raise ValueError(f"it names no server: {WHOLE}; {SPECIAL}") from None
+            raise ValueError(f"it names no server: {EXAMPLE}; {ESCAPE}") from None
         if not re.fullmatch(r"/?|/[0-9]{1,5}", parts.path):
-            raise ValueError(f"it must end with the number of a database: {WHOLE}; {SPECIAL}")
+            raise ValueError(f"it must end with the number of a database: {EXAMPLE}; {ESCAPE}")
     _check_options(parts)
     return url
 
@@ -138,9 +138,9 @@ def _allowed(pattern: str) -> str:
     return {".+": "a path", "[0-9]{1,5}": "a number"}.get(pattern) or pattern.replace("|", " or ")
 
 
-def _split(place: str) -> tuple[str, int | None]:
-    """Host and port of `host:port`."""
-    match = _PLACE.fullmatch(place)
+def _split(netloc: str) -> tuple[str, int | None]:
+    """Host and port of `host:port`; the port is None if it is missing."""
+    match = _NETLOC.fullmatch(netloc)
     if match is None:
         raise ValueError("it needs a host, and a port of digits if it has one")
     host, port = match[1], int(match[3]) if match[3] else None
@@ -150,7 +150,7 @@ def _split(place: str) -> tuple[str, int | None]:
         try:
             IPv6Address(host[1:-1])
         except ValueError:
-            raise ValueError("what is in brackets is no IPv6 address") from None
+            raise ValueError(f"{host!r} is not an IPv6 address") from None
     elif not _HOST.fullmatch(host):
         raise ValueError(f"{host!r} is no host name; write letters beyond ASCII as xn--")
     return host, port

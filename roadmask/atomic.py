@@ -1,4 +1,4 @@
-"""Whole-or-nothing writing: under its name a file or folder is either complete or as it was."""
+"""Atomic writing: under its name a file or folder is either the new version or the old one."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ BUFFER = 1 << 16
 def replacing(
     path: Path, *, fsync: bool = False, drafts: Path | None = None, suffix: str | None = None
 ) -> Iterator[Path]:
-    """A name for a draft; what the block writes there, a file or a folder, then replaces `path`.
+    """The path of a draft, at which the block writes a file or a folder. It then replaces `path`.
 
-    If the block raises, the draft is deleted and `path` is left alone. Of two processes that
-    write the same folder, one wins. A process that is killed between the renames of the old folder
-    and of the new one leaves both whole, under other names. With `fsync` a file's bytes are on disk
-    before its name is: without it, a power cut can leave an empty file under the name. The draft
-    lies beside `path`, or in `drafts` on the same file system, and has the suffix of `path`, or
-    `suffix`.
+    If the block raises, the draft is deleted and `path` stays as it was. If two processes write the
+    same folder, one of them wins. A process that is killed between the renames of the old folder
+    and of the new one leaves both complete, under other names. With `fsync` a file is on disk
+    before it gets its name; without it, a power cut can leave an empty file under the name. The
+    draft lies beside `path`, or in `drafts` on the same file system. It has the suffix of `path`,
+    or `suffix`.
     """
     folder = drafts or path.parent
-    # Looking is quicker than making what is there already, and there may be a million masks.
+    # `isdir` is quicker than `mkdir` for a folder that exists, and there may be a million masks.
     for needed in (path.parent, folder):
         if not os.path.isdir(needed):
             needed.mkdir(parents=True, exist_ok=True)
     ending = path.suffix if suffix is None else suffix
-    # The name of `path` is not part of it: a name may be as long as the file system allows.
+    # The draft's name does not contain that of `path`, which may be as long as a name can be.
     draft = folder / f".{uuid4().hex}.part{ending}"
     try:
         yield draft
@@ -45,7 +45,7 @@ def replacing(
             os.replace(draft, path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename in (None, str(draft), draft):
-            # The draft's name tells nobody anything, and a full disk gives none.
+            # Users know `path`, not the draft, and the error of a full disk names no file.
             error.filename = str(path)
         if draft.is_dir():
             shutil.rmtree(draft, ignore_errors=True)
@@ -55,7 +55,7 @@ def replacing(
 
 
 def _replace_folder(path: Path, draft: Path) -> None:
-    # To delete the old one takes long, and would leave a part of it under the name meanwhile.
+    # The old folder is renamed first: while it is deleted, a part of it would be under the name.
     old = draft.with_suffix(".old")
     with suppress(OSError):
         path.rename(old)
@@ -67,13 +67,13 @@ def _replace_folder(path: Path, draft: Path) -> None:
 
 
 def write_atomically(path: Path, blocks: Iterable[bytes]) -> None:
-    """Write a file from blocks of bytes, whole or not at all."""
+    """Write a file from blocks of bytes, completely or not at all."""
     with replacing(path) as draft, open(draft, "wb", BUFFER) as file:
         file.writelines(blocks)
 
 
 def write_privately(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all, and on disk at the end."""
+    """Write a file that only its owner may read, completely or not at all, and flush it to disk."""
     with replacing(path, fsync=True) as draft:
         draft.touch(mode=0o600)
         draft.write_text(text, encoding="utf-8")

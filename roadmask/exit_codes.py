@@ -52,9 +52,9 @@ def run(command: click.Command) -> NoReturn:
 
 
 def _open_closed_streams() -> None:
-    """Open standard streams that the caller has closed (`>&-`), which nothing then needs to check.
+    """Open standard streams that the caller has closed (`>&-`), so that no other code checks them.
 
-    Otherwise the next file that is opened would take the place of one, and get what is printed.
+    Otherwise the next file that is opened would get the descriptor of a stream, and its output.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
@@ -135,6 +135,6 @@ def _wrong_settings(error: Exception) -> list[str]:
 
 
 def _wrong_setting(one: ErrorDetails) -> str:
-    # A check of several settings has no place and names them itself.
-    name = "".join(f"ROADMASK_{str(place).upper()}: " for place in one["loc"][:1])
+    # The error of a check of several settings has an empty `loc`, and its text names them.
+    name = "".join(f"ROADMASK_{str(field).upper()}: " for field in one["loc"][:1])
     return f"{name}{one['msg'].removeprefix('Value error, ')}."

@@ -1,7 +1,7 @@
 """The names of the members of JSON objects.
 
-Of two members with one name, one parser takes the first and another the last, so what a proxy has
-checked may not be what the service does. What a client sends has each name once.
+If an object has two members of the same name, some parsers take the first and others the last. A
+proxy could then check another value than the service uses, so such requests are refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from roadmask.shown import shown
 
 
 def check_members(text: str) -> None:
-    """Raise `ValueError` if an object in this valid JSON has two members with one name."""
+    """Raise `ValueError` if an object in this valid JSON has two members of the same name."""
     _DECODER.decode(text)
 
 

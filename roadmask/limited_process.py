@@ -1,4 +1,4 @@
-"""A child process that decodes files of strangers, with a limit on its memory and its time.
+"""A child process that decodes untrusted files, with a limit on its memory and its time.
 
 `python -m roadmask.limited_process MODULE` runs the functions in `MODULE.FUNCTIONS`, one call at a
 time. A file that makes a decoder crash, hang or exhaust memory ends only this process, and the next
@@ -22,7 +22,7 @@ from roadmask.errors import DeadlineExceeded, ImageUnreadable, RoadmaskError, er
 from roadmask.python_command import python_command
 
 IDLE_S = 60.0
-"""The process ends after so many seconds without a call; its memory is free again."""
+"""Seconds without a call after which the process ends, to free its memory."""
 NICENESS = 10
 TOO_MUCH_MEMORY = (
     "Decoding the image takes far more memory than its size justifies. Save it again and upload "
@@ -44,7 +44,9 @@ class LimitedProcess:
         self._idle: threading.Timer | None = None
 
     def call(self, function: str, *parts: Iterable[bytes], **options: Any) -> bytes:
-        """What `function(*parts, **options)` returns. The blocks of each part arrive joined.
+        """Call `function(*parts, **options)` in the process and return its result.
+
+        A part is sent as blocks, and `function` gets them joined, as one `bytes`.
 
         Raises the `RoadmaskError` that the function raises, `ImageUnreadable` if the process
         crashes, `DeadlineExceeded` if the call takes too long, and whatever a part raises.
@@ -99,7 +101,7 @@ class LimitedProcess:
                 "The decoder crashed on this image. Save it again and upload the copy."
             ) from None
         except BaseException:
-            # A call that was broken off in the middle would be taken for the start of the next one.
+            # The process would read the next call as the rest of this unfinished one.
             self._end()
             raise
         finally:
@@ -133,7 +135,7 @@ class LimitedProcess:
 
 
 def _environment() -> dict[str, str]:
-    """That of this process, without a limit of OpenCV that is another's: `sniff` has ours."""
+    """The environment of this process, without OpenCV's limit on pixels: `sniff` checks ours."""
     inherited = {k: v for k, v in os.environ.items() if k != "OPENCV_IO_MAX_IMAGE_PIXELS"}
     # Threads of NumPy's BLAS would use up the limited address space.
     return {**inherited, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -146,7 +148,7 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     functions = import_module(sys.argv[1]).FUNCTIONS
-    # What a library prints must not come between the answers.
+    # Text that a library prints must not mix with the answers on stdout.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):

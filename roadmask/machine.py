@@ -17,7 +17,7 @@ MMAP_THRESHOLD_BYTES = 2**17
 
 def cores() -> int:
     """The number of cores, at least 1: those that the process may run on, within its quota."""
-    # Only Linux tells which cores a process may run on.
+    # Only Linux has the affinity of a process.
     affinity = getattr(os, "sched_getaffinity", None)
     count = len(affinity(0)) if affinity else os.cpu_count() or 1
     quota = _numbers("cpu.max") or _numbers("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")
@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def memory_bytes() -> int | None:
-    """The memory that all processes here may have, bytes; None where it is not known."""
+    """The memory of this machine or container, bytes; None where it cannot be determined."""
     found = []
     with suppress(AttributeError, ValueError, OSError):  # on Windows
         found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

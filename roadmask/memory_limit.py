@@ -1,4 +1,4 @@
-"""A limit on the memory of a process that decodes files of strangers. Linux only."""
+"""A limit on the memory of a process that decodes untrusted files. Linux only."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from roadmask.images.facts import ImageFacts
 from roadmask.machine import trim_heap
 
 FIXED_BYTES = 64 * 2**20
-"""Memory that decoding may take beside that for each pixel."""
+"""Memory that decoding may take in addition to `ImageFacts.decoding_bytes`."""
 
 _is_on = False
 
 
 def enable() -> None:
-    """Let `limited_for` limit this process from now on. Elsewhere it has no effect."""
+    """Let `limited_for` limit this process. Without this call `limited_for` has no effect."""
     global _is_on
     _is_on = sys.platform == "linux"
 
 
 @contextmanager
 def limited_for(facts: ImageFacts) -> Iterator[None]:
-    """Let this process take what decoding this image justifies, and no more, in the block.
+    """Limit this process, within the block, to the memory that decoding this image needs.
 
-    Beyond the limit allocations fail: Python raises `MemoryError`.
+    An allocation beyond the limit fails: Python raises `MemoryError`.
     """
     if not _is_on:
         yield
         return
     import resource
 
-    # Data, not address space: the code of libraries that decoders load is no memory of theirs.
+    # RLIMIT_DATA, not RLIMIT_AS: the code of the libraries that decoders load must not count.
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[5]) * resource.getpagesize()

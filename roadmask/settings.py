@@ -32,15 +32,16 @@ from roadmask.json_list import JsonList
 from roadmask.schemas.ids import SHA256
 
 MIN_SECRET = 16
-"""Characters of a secret."""
+"""Least length of a secret, characters."""
 SAMPLES = frozenset({"change-me-now", "changeme", "minioadmin", "password", "secret", "roadmask"})
-"""Secrets of samples and of defaults, which everybody knows."""
+"""Secrets that are refused, because documentation and default configurations contain them."""
 
 ED25519 = bytes.fromhex("302a300506032b6570032100")
-"""How the DER form of an Ed25519 public key (RFC 8410) begins; 32 bytes follow."""
+"""Prefix of an Ed25519 public key in DER (RFC 8410); the 32 bytes of the key follow."""
 
 MANY = 10**9
-"""The largest number of a setting that counts: more would be a slip, and overflows elsewhere."""
+"""Largest value of a setting that is a count: a larger one is a typing error, and would overflow.
+"""
 DAY_S = 24 * 3600
 CENTURY_DAYS = 36_500
 

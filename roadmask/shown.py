@@ -1,4 +1,4 @@
-"""Text of strangers, made safe to show: names, ids and error texts in a terminal, a log or a file.
+"""Untrusted text, made safe to show: names, ids and error texts in a terminal, a log or a file.
 
 A control character can clear a terminal, rename its window or end a line of a log; a character that
 changes the direction of writing can make a name look like another one.

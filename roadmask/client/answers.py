@@ -93,15 +93,15 @@ def read_part(model: type[Model], part: Any, response: httpx.Response) -> Model:
         return model.model_validate(part)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "value"
-        raise incompatible(response, f"has no valid `{place}` ({first['msg']})") from error
+        member = ".".join(map(str, first["loc"])) or "value"
+        raise incompatible(response, f"has no valid `{member}` ({first['msg']})") from error
 
 
 def incompatible(response: httpx.Response, cause: str) -> IncompatibleService:
     """The error for an answer that this client cannot read, with both versions."""
     request = response.request
-    theirs = response.headers.get(VERSION_HEADER)
-    server = f"Roadmask {theirs}" if theirs else "which does not name its version"
+    server_version = response.headers.get(VERSION_HEADER)
+    server = f"Roadmask {server_version}" if server_version else "which does not name its version"
     return IncompatibleService(
         f"The answer of {request.url.scheme}://{request.url.netloc.decode()} ({server}) to "
         f"{request.method} {request.url.path} {cause}; this client is Roadmask "

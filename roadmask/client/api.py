@@ -94,7 +94,7 @@ class Api(ImageCalls, ModelCalls):
     # The service
 
     async def service(self) -> ServiceStatus:
-        """Its version, load and limits."""
+        """The service's version, load and limits."""
         return await self._answers.get(ServiceStatus, "/v1/service")
 
     async def datasets(self) -> list[Dataset]:
@@ -139,7 +139,7 @@ class Api(ImageCalls, ModelCalls):
         self, request: JobCreate, idempotency_key: str | None = None, *, wait: float = 0
     ) -> Job:
         """Create a job. Requests with the same key return the same job, so that a retry after a
-        lost answer creates no second one; without a key, one is made for this call."""
+        lost answer creates no second job. Without a key, this call generates one."""
         body, kind = job_body(request)
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex, "Content-Type": kind}
         timeout = self.transport.timeout + wait
@@ -186,8 +186,8 @@ class Api(ImageCalls, ModelCalls):
             await self.transport.sleep(max(0.0, SHORTEST_POLL_S - elapsed))
 
     def events(self, job: Job | str, last_id: str = BEGINNING) -> AsyncGenerator[Event]:
-        """All events of a job after `last_id`, past ones first, until it ends. A lost connection
-        is made again."""
+        """All events of a job after `last_id`, past ones first, until it ends. Reconnects
+        after a lost connection."""
         return follow(self.transport, job_part(job), last_id)
 
     async def cancel(self, job: Job | str) -> Job:

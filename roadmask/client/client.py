@@ -69,7 +69,7 @@ class Client:
         run_sync(self.api.close())
 
     def service(self) -> ServiceStatus:
-        """Its version, load and limits."""
+        """The service's version, load and limits."""
         return run_sync(self.api.service())
 
     def datasets(self) -> list[Dataset]:
@@ -172,7 +172,7 @@ class Client:
         self, request: JobCreate, idempotency_key: str | None = None, *, wait: float = 0
     ) -> Job:
         """Create a job. Requests with the same key return the same job, so that a retry after a
-        lost answer creates no second one; without a key, one is made for this call."""
+        lost answer creates no second job. Without a key, this call generates one."""
         return run_sync(self.api.create(request, idempotency_key, wait=wait))
 
     def job(self, job: Job | str, *, wait: float = 0) -> Job:
@@ -201,8 +201,8 @@ class Client:
         return run_sync(self.api.wait(job, timeout, on_progress))
 
     def events(self, job: Job | str, last_id: str = BEGINNING) -> Iterator[Event]:
-        """All events of a job after `last_id`, past ones first, until it ends. A lost connection
-        is made again."""
+        """All events of a job after `last_id`, past ones first, until it ends. Reconnects
+        after a lost connection."""
         return iter_sync(self.api.events(job, last_id))
 
     def cancel(self, job: Job | str) -> Job:

@@ -72,7 +72,7 @@ async def follow(
 ) -> AsyncGenerator[Event]:
     """The events of a job after `last_id` until it ends, each once.
 
-    A lost connection is made again and goes on after the last event received. Raises
+    Reconnects after a lost connection and continues after the last event received. Raises
     `ServiceUnreachable` when that fails for `transport.patience` seconds after the last event or
     `ping`.
     """

@@ -51,12 +51,12 @@ class ChaosRun:
 
 @contextmanager
 def scratch_service(log: Callable[[str], None]) -> Iterator[Stack]:
-    """A service in a temporary folder, which is deleted at the end. No other is touched.
+    """A service in a temporary folder, which is deleted at the end. Other services go on.
 
     `log` gets a line when a process is ready, dies or is started again. Raises what `Stack` raises.
     """
     with tempfile.TemporaryDirectory(prefix="roadmask-chaos-") as folder:
-        log(f"a service of its own starts in {folder}; no other is touched")
+        log(f"a temporary service starts in {folder}; other services are not touched")
         with Stack(
             Path(folder), port=0, workers=WORKERS, start_timeout=PATIENCE_S, log=log
         ) as stack:
@@ -82,14 +82,14 @@ class Chaos:
             yield self._run(fault, expected)
 
     def _expected(self) -> list[ExpectedItem]:
-        """Segment the images without a fault. One more is damaged and must fail alone."""
+        """Segment the images without a fault. The last item is damaged: it alone must fail."""
         job = self._client.wait(self._submit(), PATIENCE_S)
         items = list(self._client.results(job))[:IMAGES]
         masks = [ExpectedItem(sha256_of(self._client.mask_bytes(item))) for item in items]
         return [*masks, ExpectedItem(None, may_fail=True)]
 
     def _run(self, fault: ChaosFault, expected: Sequence[ExpectedItem]) -> ChaosRun:
-        # Stored masks would be found, and nothing would be left to do.
+        # The service would reuse stored masks, and the job would have no work left.
         shutil.rmtree(_masks(self._stack), ignore_errors=True)
         job = self._submit()
         self._wait_for_progress(job)
@@ -147,7 +147,7 @@ def _masks(stack: Stack) -> Path:
 
 
 def _noise_image() -> bytes:
-    """A PNG of noise: no service has its mask."""
+    """A PNG of random noise, so that no service has a mask of it in its cache."""
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -79,7 +79,7 @@ def _find_readiness(client: Client, deadline: float) -> Iterator[Finding]:
 
 
 def _find(name: str, check: Callable[[], str], deadline: float) -> Finding:
-    """The finding of a check, which is left behind if it is not over at the deadline."""
+    """The finding of a check. A check that is not over at the deadline goes on in its thread."""
     found: list[Finding] = []
     begun = time.monotonic()
 
@@ -96,7 +96,7 @@ def _find(name: str, check: Callable[[], str], deadline: float) -> Finding:
     if found:
         return found[0]
     seconds = time.monotonic() - begun
-    return Finding(name, False, f"It does not end: nothing came back for {seconds:.0f} s.")
+    return Finding(name, False, f"The check has not ended after {seconds:.0f} s.")
 
 
 def _python() -> str:
@@ -165,7 +165,7 @@ def _one_image(client: Client, items: list[Item]) -> str:
     try:
         ended = client.wait(job, JOB_TIMEOUT_S)
     except TimeoutError as error:
-        raise CheckFailed(f"{error} {_why_not(client, job)}") from error
+        raise CheckFailed(f"{error} {_cancel_and_explain(client, job)}") from error
     item = client.item(ended, 0)
     raise_item_error(item)
     items.append(item)
@@ -173,10 +173,10 @@ def _one_image(client: Client, items: list[Item]) -> str:
     return f"segmented in {seconds:.1f} s"
 
 
-def _why_not(client: Client, job: Job) -> str:
-    """Why a job does not end, as far as the service knows. The job is canceled."""
+def _cancel_and_explain(client: Client, job: Job) -> str:
+    """Cancel a job that did not end in time; return the probable cause."""
     client.cancel(job)
-    # Not an error of the checks that passed before the job: something broke since, or is slow.
+    # The checks before the job passed. If one fails now, it is the cause, and raises its error.
     _ready(client, {})
     lane = client.service().lanes[Lane.INTERACTIVE]
     return (
@@ -226,9 +226,9 @@ def _noise_image() -> bytes:
 
 
 def is_running(client: Client) -> bool:
-    """Whether anything listens at the client's URL, be it one that never answers.
+    """Whether a server listens at the client's URL, even one that never answers.
 
-    Takes `CALL_TIMEOUT_S` at most, also with an answer that comes a byte at a time.
+    Takes `CALL_TIMEOUT_S` at most, even if the answer arrives a byte at a time.
     """
     absent = threading.Event()
 

@@ -24,7 +24,7 @@ class ExpectedItem:
 
 @dataclass(slots=True)
 class InvariantReport:
-    """What became of the items of some jobs."""
+    """Counts of items, and violated invariants, over all checked jobs."""
 
     items: int = 0
     lost: int = 0
@@ -34,7 +34,7 @@ class InvariantReport:
     failed_unjustly: int = 0
     """Items that ended without a mask although nothing about them is to blame."""
     violations: list[str] = field(default_factory=list)
-    """What does not hold, for people."""
+    """A sentence for each violated invariant."""
 
 
 class InvariantCheck:
@@ -138,6 +138,6 @@ class InvariantCheck:
 
 
 def _position(event_id: str) -> tuple[int, int]:
-    """The place of an event in its stream: milliseconds and a number."""
+    """The two numbers of the id of a Redis stream entry: milliseconds and sequence number."""
     milliseconds, _, number = event_id.partition("-")
     return int(milliseconds), int(number or 0)

@@ -17,7 +17,7 @@ from roadmask.parent_death import signal_at_parent_death
 MAX_LOG_BYTES = 10 * 2**20
 """A larger log is renamed when its process starts."""
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0
-"""Seconds before a restart: twice as many after each crash."""
+"""Seconds before a restart: the pause doubles after each crash, up to the maximum."""
 STDERR = 2
 STABLE_S = 30.0
 """Seconds of running after which earlier crashes no longer count."""

@@ -25,8 +25,8 @@ save ""
 # Job records must never be evicted: new jobs are refused instead.
 maxmemory-policy noeviction
 """
-_PLACE = re.compile(rb"^port (\d{1,5})\nrequirepass ([0-9a-f]+)\n", re.MULTILINE)
-"""What a client needs of it."""
+_PORT_AND_PASSWORD = re.compile(rb"^port (\d{1,5})\nrequirepass ([0-9a-f]+)\n", re.MULTILINE)
+"""The lines of `CONFIG` that a client needs."""
 
 
 def find_redis() -> Path:
@@ -59,13 +59,13 @@ def write_config(folder: Path, port: int, password: str) -> Path:
 
 
 def running_url(folder: Path) -> str | None:
-    """The URL of the Redis that was started last with its data in `folder`; None without one, or
-    without its whole configuration."""
+    """The URL of the Redis that was started last with its data in `folder`; None if its
+    configuration is missing or incomplete."""
     try:
         config = (folder / "redis.conf").read_bytes()
     except OSError:
         return None
-    found = _PLACE.search(config)
+    found = _PORT_AND_PASSWORD.search(config)
     return f"redis://:{found[2].decode()}@127.0.0.1:{found[1].decode()}/0" if found else None
 
 

@@ -40,9 +40,9 @@ class Stack:
     `port` 0 chooses a free one; `host` is the address that it listens on. `public_url` is the URL
     for clients behind a proxy or a forwarded port; by default clients are on this machine. With
     `store` "minio" objects lie on the S3 server of the settings, and `data_dir` has Redis and
-    copies of models. Without `scheduler` the workers do what it does. `logs_to_stderr` is for a
-    container: else each process has a log file. `log` gets a message when a process is ready or
-    dies.
+    copies of models. Without `scheduler` the workers have its duties. With `logs_to_stderr`,
+    as in a container, all processes write to standard error; without it each has a log file. `log`
+    gets a message when a process is ready or dies.
 
     Entering raises `Conflict` when a stack runs on that folder already, and `Unavailable` when the
     port is taken or a process does not start.
@@ -110,7 +110,7 @@ class Stack:
     def stop(self) -> None:
         """Stop all processes, the workers first, after each has finished its work in progress.
 
-        Ctrl-C meanwhile kills those that are left.
+        Ctrl-C meanwhile kills the processes that still run.
         """
         self._stopping.set()
         try:
@@ -157,7 +157,7 @@ class Stack:
         self._until(lambda: answers(redis_port, password), "redis")
         address = ("--host", self._host, "--port", self._port)
         start("api", python_command("roadmask.cli", "api", *address))
-        # What must go on while workers load their models, or without them.
+        # The scheduler starts before the workers, because its duties need no loaded model.
         metrics = {"api": self._port}
         if self._scheduler:
             metrics["scheduler"] = free_port()
@@ -171,7 +171,7 @@ class Stack:
         self._list_metrics(metrics)
         self._watcher.start()
         with self.client(patience=0, timeout=5) as client:
-            # Only with its workers is the service ready.
+            # `/healthz`, not `/readyz`: the service is ready only when its workers are.
             self._until(lambda: _is_alive(client), "api")
             self._until(lambda: self._workers_registered(client), "worker")
 
@@ -180,7 +180,7 @@ class Stack:
         try:
             workers = client.service().workers
         except Unauthorized:
-            # The first key was created meanwhile, and it is not ours.
+            # The service had no API keys at its start, and an operator has created the first one.
             return True
         except RoadmaskError:
             return False
