@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import httpx
 
+from roadmask.client.file_body import read_blocks
 from roadmask.client.transport import (
     MAX_REDIRECTS,
     Call,
@@ -20,9 +22,6 @@ from roadmask.client.transport import (
 )
 
 T = TypeVar("T")
-
-BLOCK = 2**18
-"""Bytes that are read from a file at a time."""
 
 
 class AsyncTransport(Transport):
@@ -48,11 +47,9 @@ class AsyncTransport(Transport):
             request = self._http.build_request(**request_options(call, call.body))
             return await self._http.send(request)
         with call.body.open("rb") as file:
-            request = self._http.build_request(**request_options(call, _blocks(file)))
-            # httpx does not know the length of a stream, and would send it in chunks.
-            del request.headers["Transfer-Encoding"]
-            request.headers["Content-Length"] = str(call.body.stat().st_size)
-            return await self._http.send(request)
+            size = os.fstat(file.fileno()).st_size
+            options = request_options(call, _blocks(read_blocks(file, size)), size)
+            return await self._http.send(self._http.build_request(**options))
 
     async def fetch_once(self, url: str) -> httpx.Response:
         return await self._links.get(url)
@@ -96,6 +93,6 @@ class AsyncTransport(Transport):
             await response.aclose()
 
 
-async def _blocks(file: IO[bytes]) -> AsyncGenerator[bytes]:
-    while block := await asyncio.to_thread(file.read, BLOCK):
+async def _blocks(blocks: Iterator[bytes]) -> AsyncGenerator[bytes]:
+    while block := await asyncio.to_thread(next, blocks, b""):
         yield block

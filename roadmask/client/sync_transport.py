@@ -6,6 +6,7 @@ a coroutine runs it to its end.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TypeVar
 
 import httpx
 
+from roadmask.client.file_body import read_blocks
 from roadmask.client.transport import (
     MAX_REDIRECTS,
     Call,
@@ -48,7 +50,9 @@ class SyncTransport(Transport):
         if not isinstance(call.body, Path):
             return self._http.send(self._http.build_request(**request_options(call, call.body)))
         with call.body.open("rb") as file:
-            return self._http.send(self._http.build_request(**request_options(call, file)))
+            size = os.fstat(file.fileno()).st_size
+            options = request_options(call, read_blocks(file, size), size)
+            return self._http.send(self._http.build_request(**options))
 
     async def fetch_once(self, url: str) -> httpx.Response:
         return self._links.get(url)

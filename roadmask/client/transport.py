@@ -307,8 +307,8 @@ def user_agent() -> str:
     return f"roadmask/{version('roadmask')} python/{platform.python_version()}"
 
 
-def request_options(call: Call, content: Any = None) -> dict[str, Any]:
-    """The arguments of httpx's `build_request` for a call.
+def request_options(call: Call, content: Any = None, size: int | None = None) -> dict[str, Any]:
+    """The arguments of httpx's `build_request` for a call; `size` is that of streamed `content`.
 
     Raises `InvalidRequest` for a URL of another host, which must not get the API key.
     """
@@ -317,11 +317,13 @@ def request_options(call: Call, content: Any = None) -> dict[str, Any]:
             f"{call.path[:80]!r} is no path of the service. Begin it with one slash; `fetch` reads "
             "signed URLs."
         )
+    # Without the length of a stream httpx would send it in chunks.
+    length = {} if size is None else {"Content-Length": str(size)}
     return {
         "method": call.method,
         "url": call.path,
         "params": call.params,
-        "headers": call.headers,
+        "headers": call.headers | length,
         "json": call.json,
         "content": content,
         "timeout": httpx.USE_CLIENT_DEFAULT if call.timeout is None else limits(call.timeout),
