@@ -9,6 +9,7 @@ import click
 from roadmask.cli.display.output import say
 from roadmask.cli.options.connection import connect, connection
 from roadmask.schemas.ownership.sharing import SharedKind, Sharing
+from roadmask.schemas.wire import requested
 
 
 @click.command()
@@ -36,9 +37,10 @@ def share(
     if nobody and (keys or everyone):
         raise click.UsageError("--nobody ends the sharing: give it alone.")
     shared = cast(SharedKind, kind)
+    change = requested(Sharing, {"everyone": everyone, "keys": keys})
     with connect(url, api_key) as client:
         if keys or everyone or nobody:
-            sharing = client.share(shared, name, Sharing(everyone=everyone, keys=list(keys)))
+            sharing = client.share(shared, name, change)
         else:
             sharing = client.sharing(shared, name)
     if as_json:

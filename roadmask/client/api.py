@@ -32,6 +32,7 @@ from roadmask.client.transport import Call, Transport
 from roadmask.errors import InvalidRequest, MaskNotFound
 from roadmask.masks.codec import decode_mask
 from roadmask.schemas.events import Event
+from roadmask.schemas.ids import check_image_id
 from roadmask.schemas.images import Dataset
 from roadmask.schemas.jobs import (
     FINAL_STATES,
@@ -52,6 +53,7 @@ from roadmask.schemas.ownership.sharing import SharedKind, Sharing, sharing_path
 from roadmask.schemas.pixels import Pixels
 from roadmask.schemas.service import ServiceStatus
 from roadmask.schemas.webhooks import Delivery
+from roadmask.schemas.wire import requested
 
 LONGEST_WAIT_S = 20.0
 """Longest single long poll, seconds: shorter than the idle limits of common proxies."""
@@ -105,7 +107,7 @@ class Api(ImageCalls, ModelCalls):
 
     async def submit(
         self,
-        images: Iterable[str | ImageRef] | None = None,
+        images: str | ImageRef | Iterable[str | ImageRef] | None = None,
         *,
         files: Source | Iterable[Source] | None = None,
         idempotency_key: str | None = None,
@@ -116,13 +118,16 @@ class Api(ImageCalls, ModelCalls):
 
         With `wait`, the call returns when the job has ended, after `wait` seconds at the latest.
         The other arguments are members of `JobCreate`: `name`, `model`, `quality`, `pixels`,
-        `lane`, `confidence`, `error_threshold`, `deadline_s` and `webhook`."""
+        `lane`, `confidence`, `error_threshold`, `deadline_s` and `webhook`. Raises `InvalidRequest`
+        for a wrong one."""
         if files is not None:
             if images is not None:
                 raise InvalidRequest("Give `images` or `files`, not both.")
             images = await self._upload_all(sources_of(files))
-        refs = images and [ImageRef(id=i) if isinstance(i, str) else i for i in images]
-        body = JobCreate.model_validate({"images": refs, **request})
+        if isinstance(images, str | ImageRef):
+            images = [images]
+        refs = None if images is None else [_image_ref(image) for image in images]
+        body = requested(JobCreate, {"images": refs, **request})
         return await self.create(body, idempotency_key, wait=wait)
 
     async def _upload_all(self, sources: Iterable[Source]) -> list[ImageRef]:
@@ -259,7 +264,7 @@ class Api(ImageCalls, ModelCalls):
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         longest = LONGEST_WAIT_S if timeout is None else min(timeout, LONGEST_WAIT_S)
         file = await read_source(source, self.transport)
-        parameters = MaskParameters(quality=quality, pixels=pixels)
+        parameters = requested(MaskParameters, {"quality": quality, "pixels": pixels})
         answer = await self._segment_route.send(file, model, parameters, longest)
         if answer is None:
             [name] = client_names([file])
@@ -313,3 +318,8 @@ class Api(ImageCalls, ModelCalls):
 
         `name` is an id, the name of a dataset or the sha256 of a truth."""
         return await self._answers.send(Erasure, Call("DELETE", erased_path(kind, name)))
+
+
+def _image_ref(image: str | ImageRef) -> ImageRef:
+    """An image of a job. Raises `InvalidId`."""
+    return ImageRef(id=check_image_id(image)) if isinstance(image, str) else image

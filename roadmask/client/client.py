@@ -150,7 +150,7 @@ class Client:
 
     def submit(
         self,
-        images: Iterable[str | ImageRef] | None = None,
+        images: str | ImageRef | Iterable[str | ImageRef] | None = None,
         *,
         files: Source | Iterable[Source] | None = None,
         idempotency_key: str | None = None,
@@ -161,7 +161,8 @@ class Client:
 
         With `wait`, the call returns when the job has ended, after `wait` seconds at the latest.
         The other arguments are members of `JobCreate`: `name`, `model`, `quality`, `pixels`,
-        `lane`, `confidence`, `error_threshold`, `deadline_s` and `webhook`."""
+        `lane`, `confidence`, `error_threshold`, `deadline_s` and `webhook`. Raises `InvalidRequest`
+        for a wrong one."""
         return run_sync(
             self.api.submit(
                 images, files=files, idempotency_key=idempotency_key, wait=wait, **request

@@ -16,6 +16,7 @@ from roadmask.folder.run import FolderRun
 from roadmask.schemas.mask_formats import MaskFormat
 from roadmask.schemas.mask_parameters import MaskParameters, Quality
 from roadmask.schemas.pixels import Pixels
+from roadmask.schemas.wire import requested
 
 
 def segment_folder(
@@ -100,5 +101,5 @@ def _options(
         file_format(format, Path(out)),
         model,
         None if confidence is None else Path(confidence),
-        MaskParameters(quality=quality, pixels=pixels),
+        requested(MaskParameters, {"quality": quality, "pixels": pixels}),
     )

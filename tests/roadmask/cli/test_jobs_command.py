@@ -109,3 +109,11 @@ def run_in_terminal(words: tuple[str, ...], columns: int) -> list[str]:
             text += block
     os.close(master)
     return text.decode().splitlines()
+
+
+def test_a_wrong_id_of_a_key_is_one_sentence(client: Client, tmp_path: Path) -> None:
+    arguments = ("share", "job", LOST, "--key", "rm_0123456789ab_secret")
+    done = call_roadmask(*arguments, cwd=tmp_path, ROADMASK_URL=client.base_url)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: keys.0: ")
+    assert "secret" not in done.stderr

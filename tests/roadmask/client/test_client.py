@@ -170,6 +170,41 @@ def test_a_request_that_cannot_be(client: Client) -> None:
         client.submit(["a/b"], files=[b""])
 
 
+@pytest.mark.parametrize(
+    ("images", "options", "cause"),
+    [
+        (["a/b"], {"lane": "slow"}, "lane: .*interactive"),
+        (["a/b"], {"quality": "superb"}, "quality: "),
+        (["a/b"], {"model": "m" * 300}, "model: "),
+        (["a/b"], {"deadline_s": -1}, "deadline_s: "),
+        (["a/b"], {"naem": "two"}, "naem: "),
+        (["/home/me/x.jpg"], {}, "'/home/me/x.jpg' is not an image id"),
+    ],
+)
+def test_a_wrong_argument_is_told_as_a_wrong_request(
+    client: Client, images: list[str], options: dict[str, Any], cause: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=cause):
+        client.submit(images, **options)
+
+
+def test_a_wrong_quality_of_one_image_is_told_as_a_wrong_request(client: Client) -> None:
+    with pytest.raises(InvalidRequest, match="quality: "):
+        client.segment(picture(1), quality="superb")  # type: ignore[arg-type]
+
+
+def test_one_id_needs_no_list_around_it(client: Client) -> None:
+    image = client.upload(picture(1)).id
+    job = client.submit(image)
+    assert [item.image_id for item in client.results(job)] == [image]
+
+
+def test_ids_may_be_a_column_of_a_table(client: Client) -> None:
+    ids = [client.upload(picture(seed)).id for seed in (1, 2)]
+    job = client.submit(np.array(ids))
+    assert [item.image_id for item in client.results(job)] == ids
+
+
 def test_the_same_key_is_the_same_job(client: Client) -> None:
     one, two = (client.upload(picture(seed)).id for seed in (1, 2))
     job = client.submit([one], idempotency_key="key")
