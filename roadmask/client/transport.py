@@ -158,6 +158,9 @@ class Transport(ABC):
             try:
                 response = await attempt()
                 self.disconnected = False
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                cause = str(error).rstrip(".")
+                raise InvalidRequest(f"{shown(place)[:200]} is not a URL ({cause}).") from error
             except httpx.RequestError as error:
                 self.disconnected = True
                 # A refused connection never carried the request: it can always be retried.
@@ -165,8 +168,6 @@ class Transport(ABC):
                 if again and await self.pause(backoff):
                     continue
                 raise unreachable(place, error) from error
-            except httpx.InvalidURL as error:
-                raise InvalidRequest(f"{shown(place)[:200]} is not a URL ({error}).") from error
             if response.is_success:
                 return response
             again = idempotent and response.status_code in RETRIED_STATUSES

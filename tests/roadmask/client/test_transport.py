@@ -230,9 +230,10 @@ def test_what_is_no_id_is_not_sent(connect: Connect, odd: str) -> None:
     assert server.requests == []
 
 
-def test_a_link_that_is_no_url(connect: Connect) -> None:
+@pytest.mark.parametrize("link", ["http://mask:port/", "mask.png", "ftp://host/mask.png"])
+def test_a_link_that_is_no_url(connect: Connect, link: str) -> None:
     with pytest.raises(InvalidRequest, match="is not a URL"):
-        connect("http://127.0.0.1:9", patience=0).fetch("http://mask:port/")
+        connect("http://127.0.0.1:9", patience=0).fetch(link)
 
 
 def test_a_file_is_sent_whole_on_every_try(connect: Connect, tmp_path: Path) -> None:
