@@ -31,7 +31,7 @@ from roadmask.schemas.webhooks import Delivery
 
 
 class Client:
-    """A connection to a Roadmask service; safe to share between threads.
+    """A connection to a Roadmask service; safe to share between threads and with forked processes.
 
     `base_url` and `api_key` default to the environment variables `ROADMASK_URL` and
     `ROADMASK_API_KEY`. `timeout` is the longest silence of one request, in seconds. `patience` is

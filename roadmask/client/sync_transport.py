@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class SyncTransport(Transport):
-    """Sends calls while the thread waits; safe to share between threads."""
+    """Sends calls while the thread waits; safe to share between threads and with forked processes."""
 
     def __init__(
         self,
@@ -40,11 +40,8 @@ class SyncTransport(Transport):
         transport: httpx.BaseTransport | None,
     ) -> None:
         super().__init__(base_url, api_key, timeout, patience)
-        with reading_proxies():
-            self._http = httpx.Client(**self.client_options(), transport=transport)
-            self._links = httpx.Client(
-                **self.link_options(), transport=transport, max_redirects=MAX_REDIRECTS
-            )
+        self._transport = transport
+        self._clients = self._open()
 
     async def send_once(self, call: Call) -> httpx.Response:
         if not isinstance(call.body, Path):
@@ -82,6 +79,29 @@ class SyncTransport(Transport):
     async def close(self) -> None:
         self._http.close()
         self._links.close()
+
+    def _open(self) -> tuple[int, httpx.Client, httpx.Client]:
+        """This process, and httpx clients for the service and for the links of other hosts."""
+        with reading_proxies():
+            http = httpx.Client(**self.client_options(), transport=self._transport)
+            links = httpx.Client(
+                **self.link_options(), transport=self._transport, max_redirects=MAX_REDIRECTS
+            )
+        return os.getpid(), http, links
+
+    def _opened(self) -> tuple[httpx.Client, httpx.Client]:
+        # A forked process would read the answers to its parent from connections that both have.
+        if self._clients[0] != os.getpid():
+            self._clients = self._open()
+        return self._clients[1:]
+
+    @property
+    def _http(self) -> httpx.Client:
+        return self._opened()[0]
+
+    @property
+    def _links(self) -> httpx.Client:
+        return self._opened()[1]
 
     @contextmanager
     def _streamed(self, call: Call) -> Iterator[httpx.Response]:
