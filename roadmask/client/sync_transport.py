@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class SyncTransport(Transport):
-    """Sends calls while the thread waits; safe to share between threads and with forked processes."""
+    """Sends calls while the thread waits; safe to share between threads and forked processes."""
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 
 from roadmask.errors import Unavailable
 
@@ -32,3 +33,14 @@ def check_free(port: int, host: str = "127.0.0.1") -> None:
         raise Unavailable(
             f"Port {port} cannot be used ({error.strerror}). Choose another with --port."
         ) from error
+
+
+def reachable(host: str) -> str:
+    """The host of a URL at which this machine reaches what listens on the address `host`."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "127.0.0.1" if host == "localhost" else host
+    if address.version == 6:
+        return "[::1]" if address.is_unspecified else f"[{address}]"
+    return "127.0.0.1" if address.is_unspecified else host

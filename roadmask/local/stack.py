@@ -18,7 +18,7 @@ from roadmask.client.client import Client
 from roadmask.errors import RoadmaskError, Unauthorized, Unavailable
 from roadmask.folder.lock import FolderLock
 from roadmask.hashing import sha256_of
-from roadmask.local.ports import check_free, free_port
+from roadmask.local.ports import check_free, free_port, reachable
 from roadmask.local.process import ManagedProcess
 from roadmask.local.redis import answers, find_redis, write_config
 from roadmask.local.server_package import check_server_installed
@@ -81,8 +81,8 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """The URL of the API and its page."""
-        return f"http://127.0.0.1:{self._port}"
+        """The URL of the API and its page, on this machine."""
+        return f"http://{reachable(self._host)}:{self._port}"
 
     @property
     def pids(self) -> dict[str, int | None]:
@@ -192,7 +192,10 @@ class Stack:
     def _list_metrics(self, ports: Mapping[str, int]) -> None:
         """Write the addresses of all metrics in the form of Prometheus' `file_sd_configs`."""
         targets = [
-            {"targets": [f"127.0.0.1:{port}"], "labels": {"process": name}}
+            {
+                "targets": [f"{reachable(self._host) if name == 'api' else LOCALHOST}:{port}"],
+                "labels": {"process": name},
+            }
             for name, port in ports.items()
         ]
         write_atomically(self.data_dir / "metrics.json", [json.dumps(targets, indent=2).encode()])
