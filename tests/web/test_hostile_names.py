@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.harness.images.worker_images import BAD, png
 from tests.harness.waiting import wait_until
+from tests.web.canvas import wait_for_prediction
 from tests.web.catalogue import run_job
 from tests.web.conftest import Open
 
@@ -26,11 +27,11 @@ TRACES = """() => [window.pwned, document.querySelector(
 REQUEST_LONGEST = """async () => {
   const start = document.querySelector('script[type=module]').src;
   const { requestMask } = await import(new URL('segment/prediction/mask_job.js', start));
-  const long = 'n'.repeat(300), hash = 'a'.repeat(64);
+  const long = '\u8857'.repeat(300), hash = 'a'.repeat(64);
   const image = { id: long, sha256: hash, truth_sha256: hash };
   const pixels = { bits: 16, cfa: 'RGGB', curve: 'linear', range: [0.123456789, 65535.123456789] };
   const options = { name: '\u00e9'.repeat(300), pixels, quality: 'standard', confidence: true };
-  await requestMask(image, `${long}@${hash.slice(0, 12)}`, options).catch(() => {});
+  await requestMask(image, `${'n'.repeat(300)}@${hash.slice(0, 12)}`, options).catch(() => {});
 }"""
 
 
@@ -101,6 +102,28 @@ def test_hostile_names_are_text_in_every_view(
         load(view)
         page.wait_for_load_state("networkidle")
         assert page.evaluate(TRACES) == []
+
+
+@pytest.mark.parametrize("dataset", ["شوارع القاهرة", "街道 1", "a&b=c#d%2F?e+f 100% \\"])
+def test_an_image_with_any_name_is_segmented(window: Open, service: str, dataset: str) -> None:
+    path = f"{service}/v1/datasets/{quote(dataset, safe='')}"
+    name = f"{dataset} 🚦.png"
+    entries = [{"name": name, "sha256": put(service, png(303))}]
+    assert httpx.post(f"{path}/images", json=entries).status_code == 201
+    page = window(f"#/segment?image={quote(f'{dataset}/{name}')}")
+    wait_for_prediction(page)
+    expect(page.locator("h1.image-name")).to_have_text(f"{dataset}/{name}")
+    assert httpx.delete(path).status_code == 202
+
+
+def test_long_names_that_end_alike_are_segmented_each(window: Open, service: str) -> None:
+    entry = {"name": "n" * 80, "sha256": put(service, png(304))}
+    for dataset in ("first", "second"):
+        path = f"{service}/v1/datasets/{dataset}"
+        assert httpx.post(f"{path}/images", json=[entry]).status_code == 201
+        wait_for_prediction(window(f"#/segment?image={dataset}/{entry['name']}"))
+    for dataset in ("first", "second"):
+        assert httpx.delete(f"{service}/v1/datasets/{dataset}").status_code == 202
 
 
 def test_the_longest_names_make_no_idempotency_key_too_long(window: Open) -> None:

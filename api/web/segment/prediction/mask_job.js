@@ -1,6 +1,7 @@
 /** Jobs that make the mask of one image. */
 
 import { createJob, getItem, getJob, segmentImage } from '../../lib/api/client.js';
+import { Problem } from '../../lib/api/http.js';
 import { pixelsText } from '../../lib/pixels/pixels_text.js';
 
 /** @typedef {import('../../lib/api/schemas.js').Image} Image */
@@ -77,19 +78,25 @@ export async function requestMask(image, model, options, signal) {
   const idempotencyKey = [
     confidence ? 'confidence' : 'page',
     ...[image.sha256, image.truth_sha256 ?? ''].map((hash) => hash.slice(0, MAX_KEY_HASH)),
-    image.id.slice(-MAX_KEY_ID), // The ends of long ids differ.
+    encodeURIComponent(image.id).slice(-MAX_KEY_ID), // A header holds ASCII only.
     model.slice(-MAX_KEY_PART), // Its version is at its end.
     pixelsText(pixels ?? image.pixels).slice(-MAX_KEY_PART),
     quality,
-    // A header holds ASCII only.
     encodeURIComponent(name).slice(-MAX_KEY_PART),
   ].join(' ');
-  const { job, isReplayed } = await createJob(
-    body,
-    retry ? { signal } : { signal, idempotencyKey },
-  );
-  const wasStopped = isReplayed && (job.state === 'canceled' || job.state === 'expired');
-  return wasStopped ? requestMask(image, model, { ...options, retry: true }, signal) : job.id;
+  const anew = () => requestMask(image, model, { ...options, retry: true }, signal);
+  try {
+    const { job, isReplayed } = await createJob(
+      body,
+      retry ? { signal } : { signal, idempotencyKey },
+    );
+    const wasStopped = isReplayed && (job.state === 'canceled' || job.state === 'expired');
+    return wasStopped ? anew() : job.id;
+  } catch (error) {
+    // The ends of two long ids are the same.
+    if (error instanceof Problem && error.code === 'idempotency_conflict') return anew();
+    throw error;
+  }
 }
 
 /**
