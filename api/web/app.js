@@ -6,6 +6,7 @@ import { fill, fillKeepingFocus, h } from './lib/element.js';
 import { language, languages, setLanguage, t } from './lib/i18n.js';
 import { failureNote } from './lib/recovery.js';
 import { acceptRoute, readRoute, rejectRoute } from './lib/route.js';
+import { local } from './lib/storage.js';
 import { openSegment } from './segment/view.js';
 import { openService } from './service/view.js';
 
@@ -163,12 +164,12 @@ function themeSelect() {
 }
 
 function savedTheme() {
-  return localStorage.getItem(THEME_STORAGE_KEY) ?? 'auto';
+  return local.getItem(THEME_STORAGE_KEY) ?? 'auto';
 }
 
 /** @param {string} theme */
 function setTheme(theme) {
-  localStorage.setItem(THEME_STORAGE_KEY, theme);
+  local.setItem(THEME_STORAGE_KEY, theme);
   document.documentElement.dataset.theme = theme;
 }
 

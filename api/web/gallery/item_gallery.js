@@ -11,6 +11,7 @@ import { notify } from '../lib/notice.js';
 import { palette } from '../lib/palette.js';
 import { explain } from '../lib/problem.js';
 import { link } from '../lib/route.js';
+import { local } from '../lib/storage.js';
 import { categoryInk } from '../segment/viewer/raster.js';
 import { overlayCell } from './overlay_cell.js';
 
@@ -42,7 +43,7 @@ export class ItemGallery extends Emitter {
     min: String(MIN_SIZE),
     max: String(MAX_SIZE),
     step: '16',
-    value: localStorage.getItem(STORAGE_KEY) ?? String(DEFAULT_SIZE),
+    value: local.getItem(STORAGE_KEY) ?? String(DEFAULT_SIZE),
     'aria-label': t('gallery.size'),
     oninput: () => this.#resize(),
   });
@@ -101,7 +102,7 @@ export class ItemGallery extends Emitter {
   }
 
   #resize() {
-    localStorage.setItem(STORAGE_KEY, this.#size.value);
+    local.setItem(STORAGE_KEY, this.#size.value);
     this.#layout();
   }
 

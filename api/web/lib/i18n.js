@@ -2,12 +2,15 @@
 
 import en from '../words/en.js';
 import fr from '../words/fr.js';
+import { local } from './storage.js';
 
 /** @typedef {keyof typeof en} TextKey */
 /** @typedef {Record<TextKey, string>} Texts */
 
+/** Spaces of French at which no line may be broken. */
+const UNBROKEN = / (?=[;:?!%»])|(?<=«) /g;
 /** @type {Record<string, Texts>} */
-const LANGUAGES = { en, fr };
+const LANGUAGES = { en, fr: unbroken(fr) };
 const STORAGE_KEY = 'roadmask-language';
 
 export let language = preferredLanguage();
@@ -21,7 +24,7 @@ export const languages = Object.entries(LANGUAGES).map(([code, texts]) => ({
 /** @param {string} code */
 export function setLanguage(code) {
   language = code;
-  localStorage.setItem(STORAGE_KEY, code);
+  local.setItem(STORAGE_KEY, code);
 }
 
 /**
@@ -111,11 +114,20 @@ function locale() {
 }
 
 function preferredLanguage() {
-  const saved = localStorage.getItem(STORAGE_KEY);
+  const saved = local.getItem(STORAGE_KEY);
   const codes = [saved ?? '', ...navigator.languages].map((code) => code.slice(0, 2));
   return codes.find((code) => code in LANGUAGES) ?? 'en';
 }
 
 function texts() {
   return LANGUAGES[language] ?? en;
+}
+
+/** @param {Texts} plain */
+function unbroken(plain) {
+  const entries = Object.entries(plain).map(([key, text]) => [
+    key,
+    text.replace(UNBROKEN, '\u00a0'),
+  ]);
+  return /** @type {Texts} */ (Object.fromEntries(entries));
 }

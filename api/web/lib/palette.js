@@ -6,6 +6,7 @@
  */
 
 import { Emitter } from './emitter.js';
+import { local } from './storage.js';
 
 /** @typedef {import('./api/schemas.js').CategoryInfo} Category */
 /** @typedef {[red: number, green: number, blue: number]} Color each 0 to 255 */
@@ -34,7 +35,7 @@ class Palette extends Emitter {
   /** @type {Category[]} */
   #categories = [];
   /** @type {PaletteName} */
-  name = parse(localStorage.getItem(STORAGE_KEY));
+  name = parse(local.getItem(STORAGE_KEY));
 
   /** @param {Category[]} categories of the taxonomy */
   setCategories(categories) {
@@ -44,14 +45,14 @@ class Palette extends Emitter {
 
   /** @param {PaletteName} name chosen by the user */
   choose(name) {
-    localStorage.setItem(STORAGE_KEY, name);
+    local.setItem(STORAGE_KEY, name);
     this.name = name;
     this.#apply();
   }
 
   /** @param {string | null} name in a link; null for the user's own choice */
   restore(name) {
-    const wanted = parse(name ?? localStorage.getItem(STORAGE_KEY));
+    const wanted = parse(name ?? local.getItem(STORAGE_KEY));
     if (wanted === this.name) return;
     this.name = wanted;
     this.#apply();

@@ -2,6 +2,7 @@
 
 import { h } from '../element.js';
 import { t } from '../i18n.js';
+import { local, session } from '../storage.js';
 
 const STORAGE_KEY = 'roadmask-key';
 /** @type {Promise<boolean> | null} */
@@ -9,7 +10,7 @@ let prompt = null;
 
 /** The key of this tab, else that of this browser, or null. */
 export function currentKey() {
-  return sessionStorage.getItem(STORAGE_KEY) ?? localStorage.getItem(STORAGE_KEY);
+  return session.getItem(STORAGE_KEY) ?? local.getItem(STORAGE_KEY);
 }
 
 /**
@@ -56,9 +57,9 @@ function openDialog(wasRejected) {
       const key = dialog.returnValue === 'submit' ? input.value.trim() : '';
       if (key) {
         // A rejected key of the browser would come back with the next tab.
-        localStorage.removeItem(STORAGE_KEY);
-        (keep.checked ? localStorage : sessionStorage).setItem(STORAGE_KEY, key);
-        if (keep.checked) sessionStorage.removeItem(STORAGE_KEY);
+        local.removeItem(STORAGE_KEY);
+        (keep.checked ? local : session).setItem(STORAGE_KEY, key);
+        if (keep.checked) session.removeItem(STORAGE_KEY);
       }
       dialog.remove();
       resolve(Boolean(key));

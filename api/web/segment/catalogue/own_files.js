@@ -5,6 +5,7 @@
 
 import { Emitter } from '../../lib/emitter.js';
 import { uploadFiles, uploadSelected } from '../../lib/files/upload.js';
+import { local } from '../../lib/storage.js';
 import { segmentFile } from '../prediction/mask_job.js';
 
 /** @typedef {import('../../lib/files/upload.js').SelectedFile} SelectedFile */
@@ -109,9 +110,9 @@ class OwnFiles extends Emitter {
   #store(files) {
     this.files = files;
     try {
-      localStorage.setItem(STORAGE_KEY, JSON.stringify(this.files));
+      local.setItem(STORAGE_KEY, JSON.stringify(this.files));
     } catch {
-      // The storage is full or switched off: the names last as long as the page.
+      // The storage is full: the names last as long as the page.
     }
   }
 }
@@ -125,7 +126,7 @@ addEventListener('beforeunload', (event) => {
 /** @returns {OwnFile[]} */
 function readFiles() {
   try {
-    const files = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '[]');
+    const files = JSON.parse(local.getItem(STORAGE_KEY) ?? '[]');
     return files.filter((/** @type {any} */ file) => file?.id && file?.name);
   } catch {
     return [];
