@@ -7,6 +7,7 @@ Routes raise, and the handlers here answer. An unexpected exception becomes `int
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ from roadmask.errors import (
     UploadTooLarge,
     error_classes,
 )
+from roadmask.schemas.ids import IN_WORDS
 from roadmask.schemas.jobs import Problem
 from roadmask.schemas.media_types import PROBLEM_JSON
 from storage.connections import is_outage
@@ -46,6 +48,8 @@ Responses = dict[int | str, dict[str, Any]]
 JSON_EXPECTED = "Send the body as JSON, with Content-Type: application/json."
 MAX_VALIDATION_ERRORS = 20
 """How many validation errors of a request are listed."""
+ENUM_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
+"""A member of an enumeration as Python writes it, with its value."""
 RETRY_AFTER_S = 5
 """Value of `Retry-After` in answers with status 429 and 503, seconds."""
 
@@ -133,7 +137,7 @@ def install_error_handlers(app: FastAPI) -> None:
 def invalid_request(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
     """Convert Pydantic's errors to one error. It does not repeat the values of the request."""
     listed = [
-        {"where": _where(error), "what": error["msg"]} for error in errors[:MAX_VALIDATION_ERRORS]
+        {"where": _where(error), "what": _what(error)} for error in errors[:MAX_VALIDATION_ERRORS]
     ]
     first = f"{listed[0]['where'] or 'body'}: {listed[0]['what']}"
     others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -144,6 +148,14 @@ def _where(error: Mapping[str, Any]) -> str:
     """Where in the request an error is, such as `images.1.id` or `query.limit`."""
     location = list(error["loc"])
     return ".".join(map(str, location[1:] if location[:1] == ["body"] else location))
+
+
+def _what(error: Mapping[str, Any]) -> str:
+    """Pydantic's message, with patterns in words, and without names of Python."""
+    pattern = error.get("ctx", {}).get("pattern")
+    if pattern in IN_WORDS:
+        return f"String should be {IN_WORDS[pattern]}"
+    return ENUM_MEMBER.sub(r"\1", error["msg"])
 
 
 def _forget_frames(error: BaseException) -> None:

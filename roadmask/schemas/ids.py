@@ -25,16 +25,29 @@ RESERVED = frozenset({"content", "truth", "thumbnail"})
 """Names that an id cannot end with, because they are addresses below an image."""
 SHA256 = r"^[0-9a-f]{64}$"
 UPLOADED = re.compile(r"^sha256-([0-9a-f]{64})$")
+DATASET_NAME = f"^{NAME}$"
 EVENT_ID = r"^\d{1,19}(-\d{1,19})?$"
 """Ids of a job's events: those of entries of a Redis stream."""
+LABEL = rf"^[^{UNSHOWN}]*$"
+"""A text for people in one line."""
+KEY_ID = r"^[0-9a-f]{12}$"
+IN_WORDS = {
+    IMAGE_ID: "an image id: without control characters, and no part between its slashes is empty, "
+    "`.` or `..`",
+    DATASET_NAME: "a name without slashes and control characters, not empty, `.` or `..`",
+    SHA256: "64 hexadecimal digits, in lower case",
+    EVENT_ID: "the id of an event, as the stream sent it",
+    KEY_ID: "the id of a key, the 12 characters after `rm_`",
+    LABEL: "one line of text, without control characters",
+}
+"""What texts are that match these patterns, for messages."""
 
 MAX_INDEX = 2**53 - 1
 """Largest number in a request: JSON readers and Redis take every integer up to it."""
 
 ImageId = Annotated[str, StringConstraints(pattern=IMAGE_ID, max_length=MAX_ID)]
-DatasetName = Annotated[str, StringConstraints(pattern=f"^{NAME}$", max_length=MAX_ID)]
-Label = Annotated[str, StringConstraints(pattern=rf"^[^{UNSHOWN}]*$", max_length=200)]
-"""A text for people in one line."""
+DatasetName = Annotated[str, StringConstraints(pattern=DATASET_NAME, max_length=MAX_ID)]
+Label = Annotated[str, StringConstraints(pattern=LABEL, max_length=200)]
 CustomId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID)]
 
 

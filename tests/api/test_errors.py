@@ -29,6 +29,31 @@ def test_unknown_methods(client: httpx.Client, method: str, path: str) -> None:
     assert answer.headers["Allow"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "told"),
+    [
+        ("DELETE", "/v1/datasets/%00", None, "a name without slashes"),
+        (
+            "POST",
+            "/v1/jobs",
+            {"images": [{"id": "a//b"}]},
+            "images.0.id: String should be an image",
+        ),
+        ("POST", "/v1/jobs", {"prefix": "a", "name": "a\nb"}, "one line of text"),
+        ("POST", "/v1/datasets/a/images", [{"name": "b", "sha256": "A"}], "64 hexadecimal digits"),
+        ("PUT", f"/v1/jobs/{UNKNOWN}/sharing", {"keys": ["rm_1"]}, "after `rm_`"),
+        ("GET", f"/v1/jobs/{UNKNOWN}/annotations?format=png", None, "be 'coco', 'labelstudio' or"),
+    ],
+)
+def test_what_a_text_should_be_is_told_in_words(
+    client: httpx.Client, method: str, path: str, body: object, told: str
+) -> None:
+    answer = client.request(method, path, json=body)
+    assert answer.status_code == 422
+    assert told in answer.json()["detail"]
+    assert not {"pattern", "MaskFormat"} & set(answer.json()["detail"].split())
+
+
 def test_every_answer_has_the_strict_headers(client: httpx.Client) -> None:
     for path in ("/healthz", "/v1/taxonomy", "/v1/jobs", "/nothing"):
         answer = client.get(path)

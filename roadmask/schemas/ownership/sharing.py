@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from roadmask.schemas.ids import path_part
+from roadmask.schemas.ids import KEY_ID, path_part
 from roadmask.schemas.wire import Wire
 
 SharedKind = Literal["job", "dataset"]
 """What can be shared."""
-KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+KeyId = Annotated[str, StringConstraints(pattern=KEY_ID)]
 """The id of an API key: the 12 characters after `rm_`."""
 MAX_KEYS = 100
 

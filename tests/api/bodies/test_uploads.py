@@ -127,6 +127,7 @@ def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
 def test_a_hash_that_is_none_is_malformed(client: httpx.Client, name: str) -> None:
     answer = client.put(f"/v1/images/{name}", content=picture())
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "64 hexadecimal digits, in lower case" in answer.json()["detail"]
 
 
 def test_a_form_of_images_gives_each_its_place(client: httpx.Client) -> None:
