@@ -8,6 +8,8 @@ the event loop free. The limits in `api.bodies.limits` keep the pause short.
 
 from __future__ import annotations
 
+import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -47,6 +49,7 @@ class _JsonRequest(Request):
         body = await self.body()
         check_value_count(body)
         try:
+            body = _as_utf8(body)
             value = from_json(body)
             check_members(body.decode())
             return value
@@ -58,12 +61,13 @@ class _JsonRequest(Request):
 def parse_json(adapter: TypeAdapter[T], data: bytes | str) -> T:
     """Parse JSON to the adapter's type. Raises `InvalidRequest`, which names the wrong member."""
     try:
+        if isinstance(data, bytes):
+            data = _as_utf8(data)
         value = adapter.validate_json(data)
-    except ValidationError as error:
-        errors = error.errors(include_url=False, include_input=False, include_context=False)
-        raise invalid_request([dict(each) for each in errors]) from None
-    try:
         check_members(data if isinstance(data, str) else data.decode())
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        raise invalid_request([dict(each) for each in errors]) from None
     except ValueError as error:
         raise InvalidRequest(f"The JSON could not be read: {error}.") from None
     return value
@@ -76,3 +80,14 @@ async def read_json(request: Request) -> bytes:
     body = await request.body()
     check_value_count(body)
     return body
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """JSON without a byte order mark, which PowerShell and editors of Windows write.
+
+    Raises `ValueError` for UTF-16 and UTF-32.
+    """
+    encoding = json.detect_encoding(data)
+    if not encoding.startswith("utf-8"):
+        raise ValueError(f"it is in {encoding.upper()}; send it in UTF-8")
+    return data.removeprefix(BOM_UTF8)

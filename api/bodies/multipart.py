@@ -58,8 +58,12 @@ async def receive_form(
     """
     _, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
-    if not is_form(request) or not boundary:
+    if not is_form(request):
         raise InvalidRequest("Send the files as multipart/form-data, each as a part `files`.")
+    if not boundary:
+        raise InvalidRequest(
+            "The Content-Type has no boundary. Do not set it: an HTTP library sets it for a form."
+        )
     reader = _FormReader(folder, limit, texts)
     try:
         parser = MultipartParser(

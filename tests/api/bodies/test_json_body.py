@@ -81,3 +81,24 @@ def test_json_of_another_media_type_is_not_read(client: httpx.Client) -> None:
         answer = client.post(path, content=b"{}", headers={"Content-Type": "text/plain"})
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
         assert "application/json" in answer.json()["detail"]
+
+
+def test_a_byte_order_mark_is_ignored(client: httpx.Client) -> None:
+    """PowerShell and editors of Windows write it."""
+    body = b'\xef\xbb\xbf{"sha256": []}'
+    assert client.post("/v1/images/missing", content=body, headers=HEADERS).json() == {"sha256": []}
+    jobs = {
+        "application/json": b'{"prefix": "none/"}',
+        "application/x-ndjson": b'{}\n{"id": "a/b"}',
+    }
+    for kind, job in jobs.items():
+        headers = {"Content-Type": kind}
+        answer = client.post("/v1/jobs", content=b"\xef\xbb\xbf" + job, headers=headers)
+        assert answer.json()["code"] == "image_not_found"
+
+
+def test_another_encoding_is_named(client: httpx.Client) -> None:
+    for path in ("/v1/images/missing", "/v1/jobs"):
+        body = '{"sha256": []}'.encode("utf-16")
+        detail = client.post(path, content=body, headers=HEADERS).json()["detail"]
+        assert "it is in UTF-16; send it in UTF-8" in detail

@@ -167,7 +167,7 @@ FIELD = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
     ("headers", "body", "told"),
     [
         ({"Content-Type": "application/json"}, b"{}", "multipart/form-data"),
-        ({"Content-Type": "multipart/form-data"}, b"", "multipart/form-data"),
+        ({"Content-Type": "multipart/form-data"}, PART, "no boundary"),
         (BOUNDARY, b"", "ends too early"),
         (BOUNDARY, PART, "ends too early"),
         (BOUNDARY, b"nonsense", "malformed"),
