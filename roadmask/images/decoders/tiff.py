@@ -21,7 +21,9 @@ from roadmask.images.containers.tiff import (
     CMYK,
     COMPRESSIONS,
     DEFLATE,
+    FLOAT,
     ICCLAB,
+    INT,
     JPEG,
     OLD_JPEG,
     PACKBITS,
@@ -70,7 +72,8 @@ def decode_tiff(data: bytes, max_pixels: int) -> Samples:
         return _in_blocks(stored, lambda block: _rgb_of_lab(block, is_signed=is_signed))
     colors = page.colors
     if page.extra[:1] == (ASSOCIATED_ALPHA,) and stored.shape[2] > colors:
-        return _in_blocks(stored, lambda block: _without_alpha(block, colors))
+        opaque = _opaque(page)
+        return _in_blocks(stored, lambda block: _without_alpha(block, colors, opaque))
     return stored[..., 0] if colors == 1 else stored[..., :3]
 
 
@@ -249,11 +252,20 @@ def _rgb_of_lab(block: Samples, *, is_signed: bool) -> NDArray[np.uint8]:
     return srgb_of_lab(lab)
 
 
-def _without_alpha(block: Samples, colors: int) -> Samples:
+def _opaque(page: TiffPage) -> float:
+    """The alpha of an opaque pixel."""
+    if page.sample_format == FLOAT:
+        return 1.0
+    bits = max(page.significant_bits or page.bits, 8)
+    return float(2 ** (bits - (page.sample_format == INT)) - 1)
+
+
+def _without_alpha(block: Samples, colors: int, opaque: float) -> Samples:
     """The colours of pixels into which their alpha was multiplied."""
-    if block.dtype.kind != "u":
-        return block[..., 0] if colors == 1 else block[..., :colors]
-    highest = float(np.iinfo(block.dtype).max)
-    alpha = np.maximum(block[..., colors : colors + 1].astype(np.float32), 1)
-    plain = np.rint(block[..., :colors] * (highest / alpha)).clip(0, highest).astype(block.dtype)
+    alpha = block[..., colors : colors + 1].astype(np.float64)
+    plain = block[..., :colors] * (opaque / np.where(alpha > 0, alpha, opaque))
+    if block.dtype.kind != "f":
+        limits = np.iinfo(block.dtype)
+        plain = np.rint(plain).clip(limits.min, min(limits.max, opaque))
+    plain = plain.astype(block.dtype)
     return plain[..., 0] if colors == 1 else plain

@@ -117,6 +117,30 @@ def test_zero_is_white_within_the_bits_that_hold_data(bits: int, depth: str) -> 
         assert found.warnings == []
 
 
+@pytest.mark.parametrize("depth", ["12 bits", "float", "signed"])
+@pytest.mark.parametrize("opacity", [1, 0.5])
+def test_alpha_of_any_depth_that_is_multiplied_into_tiff_is_divided_out(
+    depth: str, opacity: float
+) -> None:
+    largest, dtype = {"12 bits": (4095, "u2"), "float": (1.0, "f4"), "signed": (2**15 - 1, "i2")}[
+        depth
+    ]
+    premultiplied = np.full((*STREET.shape[:2], 4), float(largest * opacity))
+    premultiplied[..., :3] *= STREET / 255
+    stored = premultiplied if depth == "float" else np.rint(premultiplied)
+    kind = {"f4": "f", "i2": "h", "u2": "H"}[dtype]
+    tags = [(280, kind, 1, 0, True), (281, kind, 1, largest, True)]
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        stored.astype(dtype),
+        photometric="rgb",
+        extrasamples=["assocalpha"],
+        extratags=tags,
+    )
+    assert error(read(buffer.getvalue()).pixels) < 1
+
+
 def test_bits_concern_no_8_bit_samples_of_which_zero_is_white() -> None:
     grey = cv2.cvtColor(STREET, cv2.COLOR_RGB2GRAY)
     buffer = io.BytesIO()
