@@ -300,6 +300,12 @@ def _check_segments(directory: TiffDirectory, page: TiffPage, max_pixels: int) -
             "copy it again."
         )
     offsets, lengths = offsets[:count], lengths[:count]
+    if missing := int((lengths == 0).sum()):
+        # Decoders make them black.
+        raise ImageUnreadable(
+            f"The TIFF has no data for {missing:,} of its {count:,} strips or tiles: it was not "
+            "written to its end. Save it again."
+        )
     beyond = (offsets < 0) | (lengths < 0) | (lengths > file.size) | (offsets > file.size - lengths)
     if beyond.any():
         first = int(np.argmax(beyond))
@@ -318,8 +324,6 @@ def _check_embedded(
     """Check that the image inside of each strip or tile is not larger than it."""
     facts_in = jpeg_facts if page.compression == JPEG else webp_facts
     for offset, length in zip(offsets.tolist(), lengths.tolist(), strict=True):
-        if not length:
-            continue
         facts = facts_in(FileBytes(file.peek(offset, length)))
         height, width = facts.stored_size
         if width > segment[0] + 16 or height > segment[1] + 16:

@@ -77,6 +77,16 @@ def test_a_strip_that_is_too_short_is_refused() -> None:
         decode(data.replace(whole, short), MAX_PIXELS)
 
 
+def test_strips_that_were_never_written_are_refused() -> None:
+    """A writer that is stopped leaves lengths of 0; their rows would be black."""
+    data = tiff_of_strips(5, b"")
+    [last] = {zlib.compress(RGB[35:].tobytes())}
+    lengths = struct.pack("<2I", len(zlib.compress(RGB[30:35].tobytes())), len(last))
+    assert data.count(lengths) == 1
+    with pytest.raises(ImageUnreadable, match=r"no data for 2 of its 8 strips"):
+        decode(data.replace(lengths, bytes(8)), MAX_PIXELS)
+
+
 def test_other_compressions_with_too_much_say_what_it_may_be() -> None:
     with pytest.raises(ImageUnreadable, match=r"PackBits.*more than its pixels need"):
         decode(tiff_of_strips(5, b"abc", 32773), MAX_PIXELS)
