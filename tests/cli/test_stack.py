@@ -96,7 +96,9 @@ def test_behind_a_proxy_it_answers_to_its_public_url_and_links_lead_there(tmp_pa
 def test_a_stack_listens_on_one_address_of_its_machine(tmp_path: Path) -> None:
     with Stack(tmp_path, host="::1", port=0, workers=0) as stack, stack.client() as client:
         assert stack.url.startswith("http://[::1]:")
-        assert client.submit(files=[_picture(1)]).urls.self.startswith(stack.url)
+        urls = client.submit(files=[_picture(1)]).urls
+        assert urls is not None
+        assert urls.self.startswith(stack.url)
         groups = json.loads((tmp_path / "metrics.json").read_text())
         targets = {group["labels"]["process"]: group["targets"][0] for group in groups}
         assert f"http://{targets['api']}" == stack.url
