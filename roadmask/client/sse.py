@@ -12,7 +12,7 @@ import httpx
 from roadmask.client.answers import read_answer
 from roadmask.client.retries import Backoff
 from roadmask.client.transport import Call, Transport, unreachable
-from roadmask.errors import IncompatibleService, Unavailable
+from roadmask.errors import IncompatibleService, TooManyRequests, Unavailable
 from roadmask.schemas.events import Event
 from roadmask.schemas.jobs import FINAL_STATES, Job
 from roadmask.schemas.media_types import EVENT_STREAM
@@ -78,7 +78,7 @@ async def follow(
     """
     backoff = Backoff(transport.patience)
     while True:
-        cause: httpx.RequestError | Unavailable | None = None
+        cause: httpx.RequestError | Unavailable | TooManyRequests | None = None
         headers = {"Accept": EVENT_STREAM, "Last-Event-ID": last_id}
         call = Call("GET", f"/v1/jobs/{job_id}/events", headers=headers, timeout=SILENCE_S)
         parser = EventParser()
@@ -99,7 +99,7 @@ async def follow(
                         return
             if await _has_ended(transport, job_id):
                 return
-        except (httpx.RequestError, Unavailable) as error:
+        except (httpx.RequestError, Unavailable, TooManyRequests) as error:
             cause = error
             transport.disconnected = isinstance(error, httpx.RequestError)
         if not await transport.pause(backoff):

@@ -28,6 +28,7 @@ from roadmask.errors import (
     QueueFull,
     RoadmaskError,
     ServiceUnreachable,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     UploadTooLarge,
@@ -56,7 +57,7 @@ BY_STATUS: dict[int, type[RoadmaskError]] = {
 }
 """Errors for responses without a problem object, which come from a proxy or another server."""
 
-SERVICE_ERRORS = (Unavailable, Unauthorized, QueueFull, IncompatibleService)
+SERVICE_ERRORS = (Unavailable, Unauthorized, QueueFull, TooManyRequests, IncompatibleService)
 """Errors that concern the service or the caller, not one image."""
 
 STANDARD_MEMBERS = frozenset({"type", "title", "status", "code", "detail", "retryable"})

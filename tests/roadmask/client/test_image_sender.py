@@ -12,7 +12,7 @@ import pytest
 from roadmask import Client
 from roadmask.client import image_sender
 from roadmask.client.image_sender import ImageSender
-from roadmask.errors import QueueFull, RoadmaskError
+from roadmask.errors import QueueFull, RoadmaskError, TooManyRequests
 from roadmask.hashing import sha256_of, sha256_of_file
 from roadmask.schemas.ids import uploaded_id
 from tests.harness.api.server import ApiServer
@@ -104,12 +104,15 @@ def test_a_limit_on_the_way_is_met_once_by_each_thread(
     assert proxy.requests == ["POST", *["PUT"] * len(files)]
 
 
-def test_the_service_s_own_errors_end_the_sending(files: dict[str, Path]) -> None:
-    full = problem(429, code="queue_full", detail="It is full.")
+@pytest.mark.parametrize("kind", [QueueFull, TooManyRequests])
+def test_the_service_s_own_errors_end_the_sending(
+    files: dict[str, Path], kind: type[RoadmaskError]
+) -> None:
+    full = problem(429, code=kind.code, detail="It is full.")
     with (
         stub_server(full) as stub,
         Client(stub.url, patience=0) as client,
-        pytest.raises(QueueFull),
+        pytest.raises(kind),
     ):
         send(client, files)
 

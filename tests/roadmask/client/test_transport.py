@@ -335,6 +335,13 @@ def test_a_stream_that_breaks_off_at_its_head_uses_up_the_patience(connect: Conn
         list(connect(server.url, patience=0.5).events("job"))
 
 
+def test_events_beyond_the_rate_of_the_key_are_asked_for_again(connect: Connect) -> None:
+    over = problem(429, code="too_many_requests", detail="Later.")
+    end = StubResponse(body=_events(("1-0", "job", {"state": "succeeded"})))
+    with stub_server(over, over, end) as server:
+        assert [event.id for event in connect(server.url).events("job")] == ["1-0"]
+
+
 def test_events_of_a_job_that_does_not_exist(connect: Connect) -> None:
     missing = problem(404, code="job_not_found", detail="No such job.")
     with stub_server(missing) as server, pytest.raises(NotFound):
