@@ -12,7 +12,12 @@ from roadmask.atomic import write_atomically
 from roadmask.errors import InvalidRequest, RecordUnreadable
 from roadmask.folder.mask_file import MaskWriter, has_our_palette
 from roadmask.folder.options import RunOptions
-from roadmask.folder.output_names import confidence_name, mask_suffix
+from roadmask.folder.output_names import (
+    CITYSCAPES_FOLDER,
+    CITYSCAPES_SUFFIX,
+    confidence_name,
+    mask_suffix,
+)
 from roadmask.folder.results import FAILURES, RESULTS, FileResult, read_results
 from roadmask.folder.state import FileState, FolderState, KnownFile
 from roadmask.images.image_files import FoundImages, examples
@@ -112,7 +117,10 @@ class OutputFolder:
         ]
 
     def foreign(self) -> list[str]:
-        """Files with the suffix of a mask that no run has written, or that were changed since."""
+        """Files with the suffix of a mask that no run has written, or that were changed since.
+
+        The files of Cityscapes that a run makes of its masks are not among them.
+        """
         suffix, out = mask_suffix(self._options.format), self._options.out
         found = []
         for folder, folders, files in os.walk(out):
@@ -121,7 +129,12 @@ class OutputFolder:
             below = Path(folder).relative_to(out)
             found += [(below / name).as_posix() for name in files if name.endswith(suffix)]
         others = set(found).difference(self._masks.values())
-        return sorted(name for name in others if not self._state.is_written(name, out / name))
+        return sorted(
+            name
+            for name in others
+            if not (name.startswith(f"{CITYSCAPES_FOLDER}/") and name.endswith(CITYSCAPES_SUFFIX))
+            and not self._state.is_written(name, out / name)
+        )
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete mask files, and folders that become empty."""

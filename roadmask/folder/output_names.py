@@ -9,6 +9,9 @@ from pathlib import PurePath, PurePosixPath
 from roadmask.images.stems import folded, unique_stems
 from roadmask.schemas.mask_formats import MaskFormat
 
+CITYSCAPES_FOLDER, CITYSCAPES_SUFFIX = "gtFine", "_gtFine_labelIds.png"
+"""The folder in the output folder, and the end of the names, of the files of Cityscapes."""
+
 
 def mask_names(images: Sequence[str], format: MaskFormat = MaskFormat.PNG) -> dict[str, str]:
     """The name of each image's mask: `a/x.png` for `a/x.jpg`, with the suffix of the format.

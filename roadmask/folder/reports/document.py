@@ -10,6 +10,7 @@ from urllib.parse import quote
 from roadmask.atomic import write_atomically
 from roadmask.errors import InvalidRequest, MaskNotWritten
 from roadmask.folder.mask_file import write_mask_file
+from roadmask.folder.output_names import CITYSCAPES_FOLDER, CITYSCAPES_SUFFIX
 from roadmask.folder.results import FileResult
 from roadmask.images.stems import folded, unique_stems
 from roadmask.masks.codec import decode_mask
@@ -21,7 +22,7 @@ DOCUMENT_FILES: dict[str, str] = {
     MaskFormat.COCO: "coco.json",
     MaskFormat.CVAT: "cvat.xml",
     MaskFormat.LABELSTUDIO: "labelstudio.json",
-    "cityscapes": "gtFine",
+    "cityscapes": CITYSCAPES_FOLDER,
 }
 """The file of each kind of document in the output folder; for Cityscapes, the folder."""
 LOCAL_FILES = "/data/local-files/?d="
@@ -79,7 +80,7 @@ def cityscapes_names(images: Sequence[str]) -> dict[str, str]:
     stems = {
         image: name if counts[folded(name)] == 1 else whole[image] for image, name in short.items()
     }
-    return {image: f"{stem}_gtFine_labelIds.png" for image, stem in stems.items()}
+    return {image: f"{stem}{CITYSCAPES_SUFFIX}" for image, stem in stems.items()}
 
 
 def _format(kind: str) -> DocumentFormat:

@@ -87,6 +87,15 @@ def test_products_and_confidences_are_not_foreign(batch: Batch, masks: Path) -> 
 
 
 @pytest.mark.usefixtures("busy_worker")
+def test_the_files_of_cityscapes_are_not_foreign(batch: Batch, masks: Path) -> None:
+    for _ in range(2):
+        told = json.loads(batch("--format", "cityscapes", "--json").stdout)
+        assert list(masks.glob("gtFine/**/*_gtFine_labelIds.png"))
+        assert told["foreign"] == []
+    assert json.loads(batch("--dry-run", "--json").stdout)["foreign"] == []
+
+
+@pytest.mark.usefixtures("busy_worker")
 def test_masks_without_an_image_are_deleted_with_their_folder(
     batch: Batch, photos: Path, masks: Path
 ) -> None:
