@@ -34,6 +34,8 @@ class ImageFacts:
     """Colours of 2x2 sensor pixels, such as RGGB, where the file says that it has raw data."""
     zero_is_white: bool = False
     """Whether the darkest samples are the largest, in TIFF."""
+    is_lossy: bool = False
+    """Whether the pixels were compressed so that their values changed."""
     needs_sandbox: bool = False
     """Whether the header does not bound the memory that the decoder takes."""
 

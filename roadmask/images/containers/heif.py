@@ -96,6 +96,7 @@ def heif_facts(file: FileBytes) -> ImageFacts:
         significant_bits=image.depth if is_avif and 8 < image.depth <= 16 else None,
         icc_profile=image.icc_profile,
         hdr_curve=image.hdr_curve,
+        is_lossy=True,
         needs_sandbox=True,
     )
 

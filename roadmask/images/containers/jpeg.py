@@ -56,6 +56,7 @@ def jpeg_facts(file: FileBytes) -> ImageFacts:
         8,
         orientation=orientation_of(exif, xmp),
         icc_profile=icc_profile,
+        is_lossy=True,
     )
 
 

@@ -122,6 +122,7 @@ def tiff_facts(file: FileBytes, max_pixels: int) -> ImageFacts:
         cfa=page.cfa,
         # The decoder of faxes inverts them.
         zero_is_white=page.photometric == MINISWHITE and page.compression not in CCITT,
+        is_lossy=page.compression in (JPEG, OLD_JPEG),
         needs_sandbox=page.compression in UNBOUNDED,
     )
 

@@ -58,6 +58,7 @@ def webp_facts(file: FileBytes) -> ImageFacts:
         8,
         orientation=orientation_of(data(b"EXIF"), data(b"XMP ")),
         icc_profile=data(b"ICCP"),
+        is_lossy=b"VP8L" not in chunks,
     )
 
 

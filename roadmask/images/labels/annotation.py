@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from roadmask.errors import InvalidRequest
+from roadmask.errors import InvalidRequest, ItemError
 from roadmask.images.raw_mode import grey_factor, raw_mode
+from roadmask.images.sniffing import MAX_SIDE, sniff
+from roadmask.images.turning import turned
 
-_UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError)
-"""What Pillow raises for damaged files; of AVIF a RuntimeError."""
-_GREY_RAMP = np.repeat(np.arange(256), 3).reshape(256, 3)
+_UNREADABLE = (OSError, SyntaxError, ValueError)
+"""What Pillow raises for damaged files."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,30 @@ class Annotation:
 
     @classmethod
     def read(cls, source: Path | bytes) -> Annotation:
-        """Read a mask file. Raises `InvalidRequest` for one whose pixels cannot be labels."""
+        """Read a mask file, turned by its orientation like an image.
+
+        Raises `InvalidRequest` for one whose pixels cannot be labels.
+        """
         name = str(source) if isinstance(source, Path) else "The mask"
         try:
             opened = source if isinstance(source, Path) else BytesIO(source)
+            facts = sniff(source, MAX_SIDE**2)
+            if facts.is_lossy:
+                raise InvalidRequest(
+                    f"{name} is a lossy {facts.format.upper()}, whose compression changes labels. "
+                    "Export the masks as PNG."
+                )
             with Image.open(opened) as picture:
-                if picture.format in ("JPEG", "MPO"):
-                    raise InvalidRequest(
-                        f"{name} is a JPEG, whose compression changes labels. Export the masks as "
-                        "PNG."
-                    )
-                return cls._of_picture(picture, name)
+                found = cls._of_picture(picture, name)
+            # Pillow turns TIFFs itself.
+            return found if facts.format == "tiff" else found._turned(facts.orientation)
+        except ItemError as error:
+            raise InvalidRequest(f"{name} cannot be read. {error.detail}") from None
+        except UnidentifiedImageError:
+            raise InvalidRequest(
+                f"{name} has a form of {facts.format.upper()} that is not read as a mask. Export "
+                "the masks as 8-bit PNG."
+            ) from None
         except Image.DecompressionBombError:
             raise InvalidRequest(
                 f"{name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, which is the "
@@ -67,9 +81,13 @@ class Annotation:
             palette = np.zeros((256, 3), np.uint32)
             given = np.array(picture.getpalette("RGB") or [], np.uint32).reshape(-1, 3)[:256]
             palette[: len(given)] = given
-            if np.array_equal(palette[: len(given)], _GREY_RAMP[: len(given)]):
+            if _is_ramp(given):
                 return cls(ids, None, "an image with a grey palette")
-            return cls(ids, _packed(palette)[ids], "an image with a palette of colours", True)
+            colors = _packed(palette)[ids]
+            if (given == given[:, :1]).all():
+                # Programs that make PNGs smaller store few greys as a palette of them.
+                return cls(colors & np.uint32(255), colors, "an image with a palette of greys")
+            return cls(ids, colors, "an image with a palette of colours", True)
         if mode in ("1", "L", "LA") or mode.startswith("I"):
             factor = grey_factor(picture)
             values = np.asarray(picture) // factor
@@ -85,6 +103,13 @@ class Annotation:
             f"{name} has the mode {mode}. A mask is a grey image of ids, an image with a palette, "
             "or an image in RGB colours."
         )
+
+    def _turned(self, orientation: int) -> Annotation:
+        ids, colors = (
+            None if labels is None else turned(labels, orientation)
+            for labels in (self.ids, self.colors)
+        )
+        return replace(self, ids=ids, colors=colors)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -112,6 +137,16 @@ class Annotation:
 def color_text(color: int) -> str:
     """A colour as people write it: `#804080`."""
     return f"#{color:06x}"
+
+
+def _is_ramp(palette: NDArray[np.uint32]) -> bool:
+    """Whether a palette shows its indices, (N, 3), as greys at equal distances from black.
+
+    The greys are the indices themselves, or go up to white.
+    """
+    last = len(palette) - 1
+    ramps = (np.rint(np.linspace(0, white, last + 1)) for white in (last, 255))
+    return any(np.array_equal(palette, ramp[:, None].repeat(3, axis=1)) for ramp in ramps)
 
 
 def _packed(rgb: NDArray[np.uint32]) -> NDArray[np.uint32]:

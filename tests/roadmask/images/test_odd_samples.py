@@ -38,20 +38,16 @@ def test_accents_match_however_they_are_composed(
         assert (read_truth(sample) == MASK).all()
 
 
-def test_a_damaged_avif_mask_fails_alone(tmp_path: Path) -> None:
+def test_a_lossy_mask_fails_alone(tmp_path: Path) -> None:
     for name in ("bad", "good"):
         picture(tmp_path / f"images/{name}.png")
         (tmp_path / "masks").mkdir(exist_ok=True)
     save(tmp_path / "masks/good.png", MASK)
-    bad = tmp_path / "masks/bad.avif"
-    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(bad)
-    data = bad.read_bytes()
-    place = data.index(b"mdat") + 4
-    bad.write_bytes(data[:place] + bytes(len(data) - place))
-    damaged, sample = find_samples(tmp_path)
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "masks/bad.avif")
+    bad, sample = find_samples(tmp_path)
     assert (read_truth(sample) == MASK).all()
-    with pytest.raises(InvalidRequest, match=r"bad\.avif cannot be read"):
-        read_truth(damaged)
+    with pytest.raises(InvalidRequest, match=r"bad\.avif is a lossy AVIF"):
+        read_truth(bad)
 
 
 def test_folders_that_cannot_be_listed_are_named_with_the_cause(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -9,11 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
 from roadmask.errors import InvalidRequest
+from roadmask.images.decoding import decode
 from roadmask.images.labels.annotation import Annotation
+from roadmask.images.labels.choice import to_categories
 from roadmask.masks.codec import decode_mask, encode_mask
 
 IDS = np.arange(32, dtype=np.uint8).reshape(4, 8) % 4
@@ -48,6 +52,73 @@ def test_colours_of_16_bits_are_refused(tmp_path: Path, channels: int, suffix: s
     cv2.imwrite(str(path), IDS[..., None].repeat(channels, axis=2).astype(np.uint16))
     with pytest.raises(InvalidRequest, match=r"16 bits for each colour|cannot be read"):
         Annotation.read(path)
+
+
+def saved(values: NDArray[np.uint8], kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(values).convert("RGB" if kind == "WEBP" else "L").save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_a_mask_is_turned_by_its_orientation_like_an_image(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    mask = saved(IDS, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    expected = decode(mask, 1000)[..., 0]
+    np.testing.assert_array_equal(Annotation.read(mask).ids, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {}), ("WEBP", {"quality": 100}), ("TIFF", {"compression": "jpeg"}), ("AVIF", {})],
+)
+def test_a_mask_that_was_compressed_with_loss_is_refused(
+    kind: str, options: dict[str, object]
+) -> None:
+    """Its ids are other ones, which a label set may have, too."""
+    with pytest.raises(InvalidRequest, match=f"lossy {kind}, whose compression changes labels"):
+        Annotation.read(saved(IDS, kind, **options))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_a_mask_of_several_pages_is_refused(kind: str) -> None:
+    second = Image.fromarray(IDS + 1)
+    mask = saved(IDS, kind, save_all=True, append_images=[second])
+    with pytest.raises(InvalidRequest, match=r"animated|2 pages"):
+        Annotation.read(mask)
+
+
+def test_a_file_that_is_no_mask_has_its_name_in_the_error() -> None:
+    with pytest.raises(InvalidRequest, match=r"^The mask cannot be read\. The file is a JSON"):
+        Annotation.read(b'{"shapes": []}')
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, IDS.astype(np.uint64), photometric="minisblack")
+    with pytest.raises(InvalidRequest, match="form of TIFF that is not read as a mask"):
+        Annotation.read(buffer.getvalue())
+
+
+def indexed(indices: NDArray[np.uint8], greys: list[int]) -> bytes:
+    picture = Image.fromarray(indices)
+    picture.putpalette(np.repeat(np.array(greys, np.uint8), 3).tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_ids_that_were_stored_as_a_palette_of_greys_are_read() -> None:
+    """optipng and ImageMagick make grey PNGs of few ids smaller in this way."""
+    greys = [7, 11, 26, 255]
+    annotation = Annotation.read(indexed(IDS, greys))
+    np.testing.assert_array_equal(annotation.ids, np.array(greys)[IDS])
+    read = decode_mask(to_categories(indexed(IDS, greys), "cityscapes-ids"))
+    np.testing.assert_array_equal(read, np.array([1, 2, 7, 0])[IDS])
+
+
+@pytest.mark.parametrize("greys", [[0, 1, 2, 3], [0, 85, 170, 255]])
+def test_a_ramp_of_greys_shows_the_ids(greys: list[int]) -> None:
+    np.testing.assert_array_equal(Annotation.read(indexed(IDS, greys)).ids, IDS)
 
 
 def test_a_mask_of_too_many_pixels_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
