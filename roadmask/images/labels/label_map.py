@@ -44,7 +44,8 @@ class LabelMap:
     def apply(self, annotation: Annotation, name: str) -> NDArray[np.uint8]:
         """The categories of an annotation, uint8 (H, W); `name` is for errors.
 
-        Raises `InvalidRequest` with the labels that the map does not have and their pixels.
+        Raises `InvalidRequest` with the labels that the map does not have and their pixels, and for
+        a palette whose colours contradict the ids that are read.
         """
         by_color = self.reads_colors(annotation)
         labels = annotation.colors if by_color else annotation.ids
@@ -64,6 +65,8 @@ class LabelMap:
             if not self.void_unknown:
                 raise InvalidRequest(self._unknown_error(labels[unknown], by_color, name))
             mask[unknown] = CITYSCAPES.void
+        if annotation.has_palette and not by_color and self.colors:
+            self._check_palette(annotation, mask, name)
         return mask
 
     def read(self, path: Path) -> NDArray[np.uint8]:
@@ -81,6 +84,19 @@ class LabelMap:
     def label_id(self, value: int) -> int:
         """The id of the label of a pixel, which may have the id of an object."""
         return value // self.step if value >= self.objects_from else value
+
+    def _check_palette(self, annotation: Annotation, mask: NDArray[np.uint8], name: str) -> None:
+        """Raise `InvalidRequest` if colours of the palette are those of other categories."""
+        assert annotation.colors is not None
+        shown = self._color_table[annotation.colors]
+        # Black is also the colour of all that a palette leaves out.
+        differs = (shown != mask) & (shown != _UNKNOWN) & (annotation.colors != 0)
+        if differs.any():
+            raise InvalidRequest(
+                f"{name} has a palette whose colours mean other categories in the label map "
+                f"{self.name} than its ids, and some that the map does not have. Export the masks "
+                "as grey ids, or name a map with --labels FILE.json that has all the colours."
+            )
 
     @cached_property
     def _id_table(self) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from roadmask.images.decoding import decode
 from roadmask.images.labels.annotation import Annotation
 from roadmask.images.labels.choice import to_categories
 from roadmask.masks.codec import decode_mask, encode_mask
+from roadmask.masks.taxonomy import CITYSCAPES
 
 IDS = np.arange(32, dtype=np.uint8).reshape(4, 8) % 4
 
@@ -119,6 +120,26 @@ def test_ids_that_were_stored_as_a_palette_of_greys_are_read() -> None:
 @pytest.mark.parametrize("greys", [[0, 1, 2, 3], [0, 85, 170, 255]])
 def test_a_ramp_of_greys_shows_the_ids(greys: list[int]) -> None:
     np.testing.assert_array_equal(Annotation.read(indexed(IDS, greys)).ids, IDS)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 0, 2]])
+def test_a_palette_that_contradicts_its_ids_is_refused(order: list[int]) -> None:
+    """White is no colour of ours, so that the mask would be read by its ids."""
+    palette = np.full((256, 3), 255, np.uint8)
+    palette[:4] = CITYSCAPES.palette[order]
+    indices = IDS.copy()
+    indices[0, 0] = 255
+    picture = Image.fromarray(indices)
+    picture.putpalette(palette.tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    if order == sorted(order):
+        expected = np.where(indices == 255, 0, indices)
+        read = decode_mask(to_categories(buffer.getvalue(), "roadmask"))
+        np.testing.assert_array_equal(read, expected)
+        return
+    with pytest.raises(InvalidRequest, match="palette whose colours mean other categories"):
+        to_categories(buffer.getvalue(), "roadmask")
 
 
 def test_a_mask_of_too_many_pixels_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
