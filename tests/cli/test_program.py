@@ -17,7 +17,7 @@ from tests.harness.client.program import Run, call_roadmask
 from tests.servers.process import HOST, free_port
 
 OWN = (
-    *("up", "demo", "segment", "batch", "ingest", "jobs"),
+    *("up", "demo", "segment", "batch", "ingest", "download", "jobs"),
     *("share", "delete", "annotations", "webhook", "doctor", "config"),
 )
 BROUGHT = entry_points(group="roadmask.commands").names
