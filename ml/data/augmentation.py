@@ -42,12 +42,14 @@ class Augmentation:
         }
 
     def __call__(self, image: NDArray[np.uint8], truth: NDArray[np.uint8], seed: int) -> Pair:
-        """The view of (image, truth) for `seed`: uint8 (h, w, 3) and uint8 (h, w)."""
+        """The view of (image, truth) for `seed`: uint8 (h, w, 3) and uint8 (h, w), or (h, w, 1 + n)
+        with soft labels.
+        """
         if self._crops:
-            part = _part(self._recipe, truth.shape, random.Random(seed))
+            part = _part(self._recipe, truth.shape[:2], random.Random(seed))
             image, truth = image[part], truth[part]
         height, width = self._recipe.crop
-        if height * width < truth.size:
+        if height * width < truth.shape[0] * truth.shape[1]:
             image, truth = self.whole(image, truth)
         return self.whole(*_view(self._any, image, truth, seed))
 
@@ -56,7 +58,7 @@ class Augmentation:
     ) -> Pair:
         """The view through one named augmentation."""
         if name == "crop":
-            part = _part(self._recipe, truth.shape, random.Random(seed))
+            part = _part(self._recipe, truth.shape[:2], random.Random(seed))
             return self.whole(image[part], truth[part])
         return _view(self._one[name], *self.whole(image, truth), seed)
 

@@ -60,7 +60,7 @@ class Batches:
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Pair]:
         """The batches of an epoch (counted from 1) without the first `start` ones: images uint8 (B,
-        h, w, 3) and truths uint8 (B, h, w).
+        h, w, 3) and truths uint8 (B, h, w), or (B, h, w, 1 + n) with soft labels.
 
         Raises `InvalidRequest` if many samples in a row cannot be read.
         """

@@ -21,4 +21,4 @@ class PartialLabels(BaseModel):
     """An annotated pixel is void where the teacher gives the categories that are not taught more
     probability than this; 1 keeps all."""
     teacher: str = ""
-    """`name@version`."""
+    """`name@version` of the model; of several, each with its weight."""

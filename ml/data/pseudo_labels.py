@@ -8,7 +8,7 @@ other categories where it is sure, and the rest is void, which costs nothing in 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from ml.data.annotated import LeftOut, LoadedImage, from_samples
 from ml.data.partial_labels import RECORD, PartialLabels
 from ml.data.samples import annotated_samples
-from ml.inference.segmenter import PLAIN, Segmenter, TtaView
-from ml.inference.tta import predict_views
+from ml.data.soft_labels import FOLDER as SOFT
+from ml.data.soft_labels import write_soft_labels
+from ml.data.teachers import Teacher, mean_probabilities
+from ml.inference.segmenter import PLAIN, TtaView
 from roadmask.errors import InvalidRequest
 from roadmask.images.reading import AS_FOUND, Reading
 from roadmask.masks.codec import encode_mask
@@ -46,18 +48,20 @@ def complete(
 
 
 def write_pseudo_labels(
-    teacher: Segmenter,
+    teachers: Sequence[Teacher],
     data: Path,
     out: Path,
     rules: PartialLabels,
     taxonomy: Taxonomy,
     views: Collection[TtaView] = (PLAIN,),
     reading: Reading = AS_FOUND,
+    soft: bool = False,
 ) -> Iterator[LoadedImage | LeftOut]:
     """Write the data set as `images/` and `masks/` in `out`; yields each image when it is written,
-    and those that are left out: they cannot be read, or the teacher fails on them.
+    and those that are left out: they cannot be read, or a teacher fails on them.
 
-    The files are named like those of the data set, below its folders. Raises `InvalidRequest` if
+    `soft` adds the teachers' mean probabilities as soft labels. The files are named like those of
+    the data set, below its folders. Raises `InvalidRequest` if
     one of the folders is in the other.
     """
     here, there = data.resolve(), out.resolve()
@@ -73,10 +77,9 @@ def write_pseudo_labels(
         loaded = each.load()
         if isinstance(loaded, LoadedImage):
             try:
-                (said,) = predict_views(teacher, [loaded.image], tuple(views))
-                labels = np.empty_like(loaded.truth)
-                for rows, strip in said.probabilities():
-                    labels[rows] = complete(loaded.truth[rows], strip, rules, taxonomy)
+                strips = mean_probabilities(teachers, loaded.image, tuple(views))
+                probabilities = np.concatenate([strip for _, strip in strips], axis=1)
+                labels = complete(loaded.truth, probabilities, rules, taxonomy)
             except Exception as error:
                 loaded = LeftOut.by_failure(loaded.name, error)
         if isinstance(loaded, LeftOut):
@@ -91,4 +94,8 @@ def write_pseudo_labels(
         ):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
+        if soft:
+            soft_file = out / SOFT / f"{sample.filename}.npz"
+            soft_file.parent.mkdir(parents=True, exist_ok=True)
+            write_soft_labels(soft_file, probabilities)
         yield loaded

@@ -13,6 +13,7 @@ import cv2
 from ml.data.augmentation import Augmentation
 from ml.data.sample_views import ANY, WHOLE, SampleView
 from ml.data.samples import Pair, read_pair
+from ml.data.soft_labels import with_soft_labels
 from ml.recipes.recipe import Recipe
 from roadmask.images.layouts import Sample
 
@@ -33,12 +34,15 @@ def start_view_workers(recipe: Recipe, workers: int) -> Executor:
 
 
 def make_view(sample: Sample, view: SampleView) -> Pair:
-    """A view of a sample: image uint8 (h, w, 3) and truth uint8 (h, w) of the recipe's crop size.
+    """A view of a sample: image uint8 (h, w, 3) and truth uint8 (h, w) of the recipe's crop size;
+    a recipe with distillation has the soft labels with the truth, uint8 (h, w, 1 + n).
 
-    Raises the errors of `read_pair`.
+    Raises the errors of `read_pair` and `with_soft_labels`.
     """
     augmentation: Augmentation = _own.augmentation
     image, truth = read_pair(sample)
+    if _own.distils:
+        truth = with_soft_labels(sample, truth)
     if view.through == ANY:
         return augmentation(image, truth, view.seed)
     if view.through == WHOLE:
@@ -50,6 +54,7 @@ def _prepare(recipe: Recipe) -> None:
     # OpenCV's own threads would only fight with the training for cores.
     cv2.setNumThreads(0)
     _own.augmentation = Augmentation(recipe)
+    _own.distils = recipe.distillation > 0
 
 
 def _prepare_process(recipe: Recipe) -> None:

@@ -64,6 +64,11 @@ class Recipe:
     """Name of the loss: see `ml.training.losses`."""
     category_weights: tuple[float, ...] = ()
     """Weights of the real categories in the loss, 0 or more; empty: all 1."""
+    distillation: float = 0.0
+    """Share of the cross-entropy against soft labels in the loss: see `ml.data.soft_labels`.
+
+    0: soft labels are not read. Samples without soft labels have their truth in place of them.
+    """
     averaging: float = 0.998
     """Decay of the running average of the weights. The average is what is measured and kept."""
     patience: int = 30
@@ -94,6 +99,8 @@ class Recipe:
             raise InvalidRequest(
                 f"category_weights is {list(self.category_weights)}: give 0 or more for each."
             )
+        if not 0 <= self.distillation <= 1:
+            raise InvalidRequest(f"distillation is {self.distillation}: give a share from 0 to 1.")
         if min(self.crop) < 16 or any(side % 16 for side in self.crop):
             raise InvalidRequest(f"crop is {list(self.crop)}: give multiples of 16 pixels.")
         if not 0 < self.zoom[0] <= self.zoom[1]:

@@ -18,7 +18,7 @@ from ml.registry.artifact import Artifact
 from ml.registry.input_size import InputSize
 from ml.training.checkpoint import Variables
 from ml.training.encoders import load_base_model, load_encoder
-from ml.training.losses import category_weights, find_loss
+from ml.training.losses import category_weights, find_loss, soft_cross_entropy
 from roadmask.masks.taxonomy import CITYSCAPES
 
 
@@ -54,7 +54,10 @@ class Learner:
         )
 
     def learn(self, images: NDArray[np.uint8], truths: NDArray[np.uint8]) -> Any:
-        """One step on images uint8 (B, h, w, 3) and truths uint8 (B, h, w); returns its loss."""
+        """One step on images uint8 (B, h, w, 3) and truths uint8 (B, h, w); returns its loss.
+
+        Truths with soft labels are uint8 (B, h, w, 1 + n).
+        """
         return self._step(tf.constant(images), tf.constant(truths))
 
     @property
@@ -84,12 +87,20 @@ class Learner:
     def _learn(self, images: Any, truths: Any) -> Any:
         with tf.GradientTape() as tape:
             logits = self._model(images, training=True)
-            loss = self._loss(truths, logits, tf.constant(self._weights))
+            loss = self._total_loss(truths, logits)
         gradients = tape.gradient(loss, [group.variables for group in self._groups])
         for group, each in zip(self._groups, gradients, strict=True):
             group.optimizer.apply(each, group.variables)
         self._follow()
         return loss
+
+    def _total_loss(self, truths: Any, logits: Any) -> Any:
+        weights = tf.constant(self._weights)
+        if truths.shape.rank == 3:
+            return self._loss(truths, logits, weights)
+        share = self._recipe.distillation
+        soft = soft_cross_entropy(truths[..., 1:], logits, weights)
+        return (1 - share) * self._loss(truths[..., 0], logits, weights) + share * soft
 
     def _follow(self) -> None:
         """Update the running average, faster in the first steps (Polyak averaging)."""

@@ -28,6 +28,17 @@ def cross_entropy(truth: Any, logits: Any, weights: Any) -> Any:
     return _pixel_mean(_surprise(truth, logits), truth, weights)
 
 
+def soft_cross_entropy(soft: Any, logits: Any, weights: Any) -> Any:
+    """Mean cross-entropy against soft labels uint8 (B, H, W, n), in 255ths.
+
+    Each category of a pixel counts by its probability and its weight, so one-hot soft labels give
+    `cross_entropy`.
+    """
+    shares = tf.cast(soft, tf.float32) * weights
+    surprise = -tf.nn.log_softmax(logits)
+    return tf.math.divide_no_nan(tf.reduce_sum(shares * surprise), tf.reduce_sum(shares))
+
+
 def kullback_leibler(truth: Any, logits: Any, weights: Any) -> Any:
     """Mean Kullback-Leibler divergence of the predicted distribution from the one-hot truth.
 

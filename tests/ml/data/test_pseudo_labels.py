@@ -10,6 +10,7 @@ from ml.data.annotated import LeftOut, LoadedImage
 from ml.data.partial_labels import PartialLabels
 from ml.data.pseudo_labels import complete, write_pseudo_labels
 from ml.data.samples import annotated_samples, read_pair
+from ml.data.teachers import Teacher
 from ml.inference.predictor import Predictor
 from ml.inference.segmenter import Segmenter
 from ml.registry.input_size import InputSize
@@ -74,7 +75,7 @@ def test_a_completed_data_set_is_one_to_train_on_and_says_how_it_was_made(tmp_pa
     data = write_streets(tmp_path / "data", 2)
     teacher = Segmenter(SureOfFlat(), InputSize(budget=96 * 128))  # type: ignore[arg-type]
     rules = PartialLabels(teaches=("human",), teacher="flat@0")
-    done = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
+    done = list(write_pseudo_labels([Teacher(teacher)], data, tmp_path / "out", rules, CITYSCAPES))
     assert [each.name for each in done] == ["000", "001"]
     record = json.loads((tmp_path / "out" / "labels.json").read_text())
     assert record["teaches"] == ["human"]
@@ -100,7 +101,7 @@ def test_images_of_like_names_keep_their_own_labels(tmp_path: Path) -> None:
             (data / part / f"{old}.png").rename(data / part / name)
     teacher = Segmenter(SureOfFlat(), InputSize(budget=96 * 128))  # type: ignore[arg-type]
     rules = PartialLabels(teaches=("human",))
-    done = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
+    done = list(write_pseudo_labels([Teacher(teacher)], data, tmp_path / "out", rules, CITYSCAPES))
     names = [each.name for each in done]
     assert names == ["a/b.png", "a/b.webp", "a_b"]
     completed = annotated_samples(tmp_path / "out")
@@ -114,7 +115,7 @@ def test_an_image_that_cannot_be_read_is_left_out_alone(tmp_path: Path) -> None:
     (data / "images/001.png").write_bytes(b"no image")
     teacher = Segmenter(SureOfFlat(), InputSize(budget=96 * 128))  # type: ignore[arg-type]
     rules = PartialLabels(teaches=("human",))
-    done = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
+    done = list(write_pseudo_labels([Teacher(teacher)], data, tmp_path / "out", rules, CITYSCAPES))
     assert [type(each) for each in done] == [LoadedImage, LeftOut, LoadedImage]
     assert [sample.name for sample in annotated_samples(tmp_path / "out")] == ["000", "002"]
 
@@ -124,7 +125,7 @@ def test_an_image_on_which_the_teacher_fails_is_left_out_alone(tmp_path: Path) -
     teacher = Predictor(fails_on_white(data, tmp_path / "run"))
     whiten(data / "images/001.png")
     rules = PartialLabels(teaches=("human",))
-    done = list(write_pseudo_labels(teacher, data, tmp_path / "out", rules, CITYSCAPES))
+    done = list(write_pseudo_labels([Teacher(teacher)], data, tmp_path / "out", rules, CITYSCAPES))
     assert [type(each) for each in done] == [LoadedImage, LeftOut, LoadedImage]
     assert isinstance(done[1], LeftOut)
     assert "not finite" in done[1].detail
@@ -137,5 +138,5 @@ def test_labels_are_not_written_over_the_annotation(tmp_path: Path, out: str) ->
     teacher = Segmenter(SureOfFlat(), InputSize(budget=96 * 128))  # type: ignore[arg-type]
     rules = PartialLabels(teaches=("human",))
     with pytest.raises(InvalidRequest, match="would mix"):
-        list(write_pseudo_labels(teacher, data, tmp_path / out, rules, CITYSCAPES))
+        list(write_pseudo_labels([Teacher(teacher)], data, tmp_path / out, rules, CITYSCAPES))
     assert len(list(data.rglob("*.*"))) == 2

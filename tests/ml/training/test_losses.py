@@ -19,6 +19,7 @@ from ml.training.losses import (
     find_loss,
     focal,
     kullback_leibler,
+    soft_cross_entropy,
 )
 from roadmask.errors import InvalidRequest
 from roadmask.masks.taxonomy import CITYSCAPES
@@ -191,3 +192,22 @@ def test_category_weights_leave_void_out_and_must_be_complete() -> None:
 def test_unknown_loss_names_those_there_are(name: str) -> None:
     with pytest.raises(InvalidRequest, match="cross_entropy, kullback_leibler, dice, focal"):
         find_loss(name)
+
+
+def test_one_hot_soft_labels_cost_their_cross_entropy() -> None:
+    truth, logits = sample(1)
+    soft = np.eye(8, dtype=np.uint8)[truth] * 255
+    expected = float(cross_entropy(truth, logits, UNEVEN))
+    assert float(soft_cross_entropy(soft, logits, UNEVEN)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_soft_labels_cost_least_where_the_probabilities_are_theirs() -> None:
+    shares = np.array([0, 51, 204, 0, 0, 0, 0, 0], np.uint8)
+    soft = np.broadcast_to(shares, (1, 2, 2, 8))
+    exact = np.log(np.maximum(shares / 255, 1e-9)).astype(np.float32)
+    logits = np.broadcast_to(exact, soft.shape)
+    least = float(soft_cross_entropy(soft, logits, EVEN))
+    assert least == pytest.approx(-(0.2 * math.log(0.2) + 0.8 * math.log(0.8)), rel=1e-4)
+    assert float(soft_cross_entropy(soft, logits * 2, EVEN)) > least
+    assert float(soft_cross_entropy(soft, logits / 2, EVEN)) > least
+    assert float(soft_cross_entropy(np.zeros_like(soft), logits, EVEN)) == 0

@@ -23,6 +23,7 @@ from ml.training.learner import Learner
 from ml.training.train import publish_best, train
 from ml.training.training_run import Run
 from roadmask.errors import InvalidRequest, ModelFailed, TrainingStopped
+from roadmask.masks.taxonomy import CITYSCAPES
 from tests.harness.ml.eager import eagerly
 from tests.harness.ml.narrow_network import RECIPE
 from tests.harness.ml.street_folder import write_streets
@@ -198,3 +199,23 @@ def test_an_encoder_may_learn_at_a_rate_of_its_own(tmp_path: Path) -> None:
     }
     assert moved
     assert all(name.startswith(("decoder", "logits")) for name in moved)
+
+
+def test_distillation_learns_from_the_soft_labels_what_the_truth_does_not_say(
+    narrow: None,
+) -> None:
+    """One half of the images has a truth; of the other, only a teacher knows the category."""
+    recipe = replace(RECIPE, distillation=0.5, learning_rate=0.02, warmup=0.0)
+    learner = Learner(recipe, 60)
+    images = np.zeros((2, 32, 48, 3), np.uint8)
+    images[:, :, 24:] = 255
+    target = np.zeros((2, 32, 48, 1 + len(CITYSCAPES)), np.uint8)
+    flat, sky = CITYSCAPES.index("flat"), CITYSCAPES.index("sky")
+    target[:, :, :24, 0] = flat
+    target[:, :, :24, 1 + flat] = 255
+    target[:, :, 24:, 1 + sky] = 255
+    losses = [float(learner.learn(images, target)) for _ in range(60)]
+    assert losses[-1] < losses[0] / 2
+    (mask,) = learner.segmenter.predict([images[0]])
+    assert (mask[:, :20] == flat).mean() > 0.9
+    assert (mask[:, 28:] == sky).mean() > 0.9
