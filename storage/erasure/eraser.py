@@ -4,12 +4,13 @@ sweeps the objects derived from it, because running jobs may still write some.""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from math import inf
+from typing import NamedTuple
 
 from redis import Redis
 from redis.exceptions import LockError
@@ -22,22 +23,22 @@ from roadmask.errors import (
     RecordUnreadable,
     TruthNotFound,
 )
-from roadmask.schemas.ids import check_dataset_name, uploaded_id
+from roadmask.schemas.ids import check_dataset_name
 from roadmask.schemas.images import Image
 from roadmask.schemas.jobs import Lane
 from storage.access.caller import Caller, owner_alone
 from storage.access.ownership import Kind, Ownership
 from storage.catalogue.catalogue import Catalogue
-from storage.catalogue.index import BATCH
 from storage.connections import raise_outage, records_guard
 from storage.erasure.erasure import Erased, Erasure, ErasureRecords
 from storage.erasure.redactor import Redactor
-from storage.jobs.job_file import delete_job, read_job_file, stored_job_ids
+from storage.erasure.sweeper import Sweeper
+from storage.erasure.upload_bytes import UploadBytes, uploads
+from storage.jobs.job_file import delete_job, read_job_file
 from storage.jobs.keys import DUE_DELIVERIES, FINALIZING, JOBS, all_parts, job_key, open_key
 from storage.jobs.records import JobRecords
 from storage.jobs.results import unsealed_results
-from storage.objects.keys import image_key, thumbnail_prefix, truth_key, upload_marker_key
-from storage.objects.listing import delete_found
+from storage.objects.keys import truth_key, upload_marker_key
 from storage.objects.store import ObjectStore
 from storage.redis_text import texts
 from storage.scheduler.periodic import Periodic
@@ -48,6 +49,14 @@ log = logging.getLogger(__name__)
 LOCK = "rm:eraser"
 """Lock of the process that sweeps; expires unless it is renewed."""
 LOCK_S = 300
+
+
+class _Resumed(NamedTuple):
+    """A pending erasure that is swept now."""
+
+    erasure: Erasure
+    is_settled: bool
+    """Whether no running job can write anything more that is to be erased."""
 
 
 class Eraser:
@@ -67,7 +76,9 @@ class Eraser:
         self._catalogue = catalogue
         self._ownership = ownership
         self._jobs = records
-        self._redactor = Redactor(redis, store, self._uploaded)
+        self._bytes = UploadBytes(store, catalogue)
+        redactor = Redactor(redis, store, self._bytes.uploaded)
+        self._sweeper = Sweeper(store, catalogue, ownership, records, redactor, self._bytes)
         self._settle_ms = int(settle_s * 1000)
         self.records = ErasureRecords(store)
 
@@ -151,41 +162,64 @@ class Eraser:
         renewal = Periodic("lock of the eraser", LOCK_S / 3, lock.reacquire)
         renewal.start()
         try:
-            return sum(map(self._try_to_finish, self.records.pending()))
+            return self._finish_pending()
         finally:
             renewal.stop()
             # If this process was paused, another process may have the lock.
             with records_guard(), suppress(LockError):
                 lock.release()
 
-    def _try_to_finish(self, erasure: Erasure) -> bool:
-        """Sweep once for an erasure; return whether it is finished. A failure is only logged."""
+    def _finish_pending(self) -> int:
+        """Sweep once for all pending erasures; return how many are finished."""
+        finished = 0
+        resumed = list(filter(None, map(self._try_to_resume, self.records.pending())))
+        swept = self._sweeper.sweep(
+            each.erasure for each in resumed if not each.erasure.finished_ms
+        )
+        for erasure, is_settled in resumed:
+            outcome = swept.get(erasure.id, 0)
+            try:
+                if isinstance(outcome, Exception):
+                    raise outcome
+                erasure = erasure.counted(outcome)
+                if is_settled:
+                    self._finished(erasure)
+                elif outcome:
+                    self.records.save(erasure)
+                finished += is_settled
+            except Exception as error:
+                self._log_failure(erasure, error)
+        return finished
+
+    def _try_to_resume(self, erasure: Erasure) -> _Resumed | None:
+        """Hide what an interrupted erasure left; None if it is not to be swept now. A failure is
+        only logged.
+        """
         try:
-            # Read again, because the sweeps of earlier erasures may have taken long.
+            # Read again, because hiding those before it may have taken long.
             erasure = self.records.get(erasure.id)
             # Until an erasure is settled, a worker that had read the bytes may write their mask.
             since = erasure.hidden_ms or erasure.requested_ms
-            settled = wall_ms() - since >= self._settle_ms
+            is_settled = wall_ms() - since >= self._settle_ms
             if erasure.finished_ms:
                 # The process that finished it died before it deleted the pending record.
-                self.records.save(erasure)
-                return True
+                return _Resumed(erasure, is_settled=True)
             if erasure.hidden_ms is None:
-                if not settled:
-                    return False  # the process that began the erasure may still hide it
+                if not is_settled:
+                    return None  # the process that began the erasure may still hide it
                 # That process has died, or the store was unavailable.
-                erasure = self._hide(erasure, before_ms=erasure.requested_ms)
-                settled = False
-            erasure = erasure.counted(self._sweep(erasure))
+                erasure = self.records.save(self._hide(erasure, before_ms=erasure.requested_ms))
+                is_settled = False
+            if erasure.kind is Erased.JOB:
+                self._forget_job(erasure.name)
         except Exception as error:
-            raise_outage(error, self._store)
-            log.error("the erasure %s of %s is retried: %r", erasure.id, erasure.name, error)
-            return False
-        if settled:
-            self._finished(erasure)
-        else:
-            self.records.save(erasure)
-        return settled
+            self._log_failure(erasure, error)
+            return None
+        return _Resumed(erasure, is_settled)
+
+    def _log_failure(self, erasure: Erasure, error: Exception) -> None:
+        raise_outage(error, self._store)
+        log.error("the erasure %s of %s is retried: %r", erasure.id, erasure.name, error)
 
     def _divide(self, name: str, hashes: dict[str, None]) -> tuple[list[str], list[str]]:
         """Divide the hashes of a dataset's images: those that only its owner has, and the others.
@@ -232,7 +266,7 @@ class Eraser:
             if self._store.info(key).modified.timestamp() * 1000 > before_ms:
                 return 0  # it was uploaded again
         # The bytes come first: a concurrent new entry is then either found or fails its check.
-        objects = self._delete_if(partial(self._is_alone, erasure, "truths", sha256), key)
+        objects = self._bytes.delete_if(partial(self._is_alone, erasure, "truths", sha256), key)
         self._catalogue.report_damaged("truths", sha256)
         objects += self._catalogue.seen_by(owner_alone(erasure.owner)).drop_truth(sha256)
         # The owner comes last, because an upload without an owner is visible to all keys.
@@ -260,21 +294,21 @@ class Eraser:
             # All owners of an upload share its entry, so its age alone does not decide.
             if is_older and not self._has_since(erasure.owner, "images", image.sha256, before_ms):
                 objects += seen.remove(image)
-        objects += sum(map(self._delete_bytes, erasure.images))
+        objects += sum(map(self._bytes.delete_image, erasure.images))
         # The owners come last, because an upload without an owner is visible to all keys.
         self._forget_owners(erasure, before_ms)
         return objects
 
     def _entries(self, erasure: Erasure, seen: Catalogue) -> Iterator[Image]:
         """The entries to erase: those of the uploads, and those of the requested names."""
-        yield from _uploads(seen, erasure.images)
+        yield from uploads(seen, erasure.images)
         if erasure.kind is Erased.DATASET:
             yield from seen.walk(f"{erasure.name}/")
         else:
             yield from filter(None, seen.get_many([erasure.name]))
 
     def _forget_owners(self, erasure: Erasure, before_ms: float) -> None:
-        uploaded = self._uploaded(erasure.images)
+        uploaded = self._bytes.uploaded(erasure.images)
         for sha256 in erasure.images:
             # An image that was uploaded again keeps its owner.
             if sha256 not in uploaded or not self._is_alone(erasure, "images", sha256):
@@ -286,31 +320,6 @@ class Eraser:
                 self._forget_upload(owner, "images", sha256, before_ms)
         if is_dataset and next(self._catalogue.walk(f"{erasure.name}/"), None) is None:
             self._ownership.forget_dataset(erasure.name)
-
-    def _uploaded(self, hashes: Collection[str]) -> set[str]:
-        """Filter the images that are uploaded, by sha256."""
-        return {image.sha256 for image in _uploads(self._catalogue, hashes)}
-
-    def _delete_bytes(self, sha256: str) -> int:
-        """Delete the bytes of an image, unless it was uploaded again."""
-        if self._uploaded([sha256]):
-            return 0
-        thumbnails = list(self._store.keys(thumbnail_prefix(sha256)))
-        objects = delete_found(self._store, *thumbnails)
-        return objects + self._delete_if(lambda: not self._uploaded([sha256]), image_key(sha256))
-
-    def _delete_if(self, is_unused: Callable[[], bool], key: str) -> int:
-        """Delete bytes that are unused, and store them again if they were uploaded meanwhile."""
-        if not is_unused():
-            return 0
-        with suppress(ObjectNotFound):
-            content_type, data = self._store.info(key).content_type, self._store.get(key)
-            self._store.delete(key)
-            if is_unused():
-                return 1
-            # The upload found the bytes in the store before they were deleted.
-            self._store.put(key, data, content_type)
-        return 0
 
     def _check_may_delete(self, caller: Caller, image: Image) -> None:
         if caller.sees_all:
@@ -324,53 +333,6 @@ class Eraser:
                 f"{image.id} belongs to another key, or is shared by all. The key that it belongs "
                 "to deletes it, or one with the scope `admin`."
             )
-
-    # Derived objects
-    def _sweep(self, erasure: Erasure) -> int:
-        if erasure.kind is Erased.JOB:
-            self._forget_job(erasure.name)
-        # An erasure by the operator leaves the results of keys that still have the bytes.
-        references = erasure.references if erasure.owner is not None else ()
-        wanted = {*erasure.images, *references}
-        if not wanted:
-            return 0
-        gone = set(erasure.images) - self._uploaded(erasure.images)
-        objects = self._remove_other_names(erasure, gone)
-        damaged: Exception | None = None
-        for job_id in stored_job_ids(self._store):
-            # A job that is newer than the erasure may be for images that were uploaded again.
-            erased = wanted if job_id < erasure.id else gone
-            try:
-                if erasure.owner is None or erasure.owner == self._owner(job_id):
-                    objects += self._redactor.redact(job_id, erased, gone)
-            except Exception as error:
-                raise_outage(error, self._store)
-                damaged = error
-        for sha256 in gone:
-            objects += self._delete_bytes(sha256)
-        if damaged:  # raised last, so that one damaged job does not protect the others
-            raise damaged
-        return objects
-
-    def _remove_other_names(self, erasure: Erasure, gone: set[str]) -> int:
-        """Remove entries of the same bytes under other names. Returns the number of objects."""
-        references = erasure.references if erasure.kind is Erased.IMAGE else ()
-        removed = 0
-        for image in self._catalogue.walk(""):
-            is_older = image.created_at.timestamp() * 1000 < erasure.requested_ms
-            if not (image.sha256 in gone or (image.sha256 in references and is_older)):
-                continue
-            marker = self._ownership.dataset(image.dataset) if image.dataset else None
-            is_own = erasure.owner is None or (marker and marker.owner == erasure.owner)
-            if is_own and not (image.sha256 in gone and self._uploaded([image.sha256])):
-                removed += self._catalogue.remove(image)
-        return removed
-
-    def _owner(self, job_id: str) -> str | None:
-        """The owner of a job whose record may have expired in Redis."""
-        with suppress(JobNotFound, ObjectNotFound, RecordUnreadable):
-            return self._jobs.owner(job_id) or read_job_file(self._store, job_id).owner
-        return None
 
     # Jobs
 
@@ -389,11 +351,4 @@ class Eraser:
 
     def _finished(self, erasure: Erasure) -> Erasure:
         log.info("erased %s %s", erasure.kind, erasure.name)
-        return self.records.save(replace(erasure, finished_ms=wall_ms()))
-
-
-def _uploads(seen: Catalogue, hashes: Collection[str]) -> Iterator[Image]:
-    """The entries of the uploaded images among these hashes, one batch in memory at once."""
-    ids = map(uploaded_id, hashes)
-    while batch := list(islice(ids, BATCH)):
-        yield from filter(None, seen.get_many(batch))
+        return self.records.save(replace(erasure, finished_ms=erasure.finished_ms or wall_ms()))

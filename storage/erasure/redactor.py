@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any
@@ -42,14 +43,14 @@ class Redactor:
         self._uploaded = uploaded
         self._replace = redis.register_script(_REPLACE)
 
-    def redact(self, job_id: str, wanted: set[str], gone: set[str]) -> int:
+    def redact(self, job_id: str, wanted: set[str], gone: set[str]) -> Counter[str]:
         """Erase the results of the `wanted` images in a job, and the masks of those in `gone`.
 
-        Returns how many objects were deleted or rewritten.
+        Returns by sha256 how many objects were deleted or rewritten.
         """
-        hashes = dict(self._items_of(job_id, wanted))
+        hashes = dict(self._items_of(job_id, wanted)) if wanted else {}
         if not hashes:
-            return 0
+            return Counter()
         gone = gone - self._uploaded(gone & set(hashes.values()))
         # Unsealed results come first: those that are sealed meanwhile are then found in the store.
         objects = self._redact_unsealed(job_id, hashes, gone)
@@ -57,11 +58,12 @@ class Redactor:
             lines, _ = parse_sealed(self._store, key)
             found = [line for line in lines if line["index"] in hashes]
             for line in found:
-                if hashes[line["index"]] in gone:
-                    objects += self._delete_mask(line)
-            if sum(map(_redacted, found)):
+                sha256 = hashes[line["index"]]
+                if sha256 in gone:
+                    objects[sha256] += self._delete_mask(line)
+            if redacted := [hashes[line["index"]] for line in found if _redacted(line)]:
                 self._store.put(key, b"\n".join(map(_encode, lines)), JSONL)
-                objects += 1
+                objects[redacted[0]] += 1
         return objects
 
     def _items_of(self, job_id: str, wanted: set[str]) -> Iterator[tuple[int, str]]:
@@ -73,8 +75,8 @@ class Redactor:
                 if item.sha256 in wanted:
                     yield index, item.sha256
 
-    def _redact_unsealed(self, job_id: str, hashes: dict[int, str], gone: set[str]) -> int:
-        objects = 0
+    def _redact_unsealed(self, job_id: str, hashes: dict[int, str], gone: set[str]) -> Counter[str]:
+        objects: Counter[str] = Counter()
         with records_guard():
             for key in unsealed_results(self._redis, job_id):
                 for index, sha256 in hashes.items():
@@ -83,7 +85,7 @@ class Redactor:
                         continue
                     line: Line = json.loads(found)
                     if sha256 in gone:
-                        objects += self._delete_mask(line)
+                        objects[sha256] += self._delete_mask(line)
                     if _redacted(line):
                         self._replace(keys=[key], args=[index, found, _encode(line)])
         return objects

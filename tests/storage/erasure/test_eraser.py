@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -24,8 +25,9 @@ from storage.access.ownership import DATASET_OWNERS, OWNED_UPLOADS
 from storage.backends import StorageBackends
 from storage.catalogue.catalogue import Catalogue
 from storage.catalogue.uploaded_image import UploadedImage
-from storage.erasure.eraser import LOCK, LOCK_S, Eraser
-from storage.erasure.erasure import DONE, PENDING, ErasureRecords
+from storage.erasure.eraser import LOCK, LOCK_S
+from storage.erasure.erasure import DONE, PENDING, Erasure, ErasureRecords
+from storage.erasure.sweeper import Sweeper
 from storage.jobs.keys import new_job_id
 from storage.objects.keys import image_key, truth_key
 from storage.objects.local import LocalStore
@@ -219,7 +221,7 @@ def test_an_erasure_that_meets_an_error_goes_on_later(
 ) -> None:
     erase_an_image(storage)
     with monkeypatch.context() as patch:
-        patch.setattr(type(storage.eraser), "_sweep", lambda *_: 1 / 0)
+        patch.setattr(Sweeper, "_objects", lambda *_: 1 / 0)
         assert storage.eraser.sweep() == 0
     assert "is retried: ZeroDivisionError" in caplog.text
     assert storage.eraser.sweep() == 1
@@ -251,11 +253,11 @@ def test_a_sweep_renews_its_lock(
     monkeypatch.setattr("storage.erasure.eraser.LOCK_S", 1)
     erase_an_image(storage)
 
-    def sweep_slowly(*_: Any) -> int:
+    def sweep_slowly(_: Any, group: Sequence[Erasure]) -> Counter[str]:
         time.sleep(2)
-        return redis.exists(LOCK)
+        return Counter({group[0].id: redis.exists(LOCK)})
 
-    monkeypatch.setattr(Eraser, "_sweep", sweep_slowly)
+    monkeypatch.setattr(Sweeper, "_objects", sweep_slowly)
     assert storage.eraser.sweep() == 1
     [done] = storage.store.keys(DONE)
     assert json.loads(storage.store.get(done))["objects"] == 3, "the last one is the lock"
@@ -265,7 +267,7 @@ def test_a_sweep_renews_its_lock(
 def test_the_entries_of_a_large_dataset_are_never_all_in_memory(
     storage: StorageBackends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.erasure.eraser.BATCH", 2)
+    monkeypatch.setattr("storage.erasure.upload_bytes.BATCH", 2)
     uploads = [UploadedImage(f"{number:064x}", FACTS, 5) for number in range(5)]
     storage.catalogue.add_uploads(uploads)
     entries = [CatalogueEntry(name=one.sha256[-4:], sha256=one.sha256) for one in uploads]

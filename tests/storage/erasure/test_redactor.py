@@ -39,13 +39,13 @@ def test_results_that_are_sealed_meanwhile_are_emptied_in_the_store(
     redactor = Redactor(harness.redis, harness.store, lambda _: set())
     with monkeypatch.context() as patch:
         patch.setattr(Redis, "hget", read_then_seal)
-        assert redactor.redact(job_id, {image}, set()) == 1
+        assert redactor.redact(job_id, {image}, set()) == {image: 1}
     assert find_key_leaks(harness.redis) == []
     first, *others = harness.items(job_id)
     assert first.result is not None
     assert first.result.shares == {}
     assert all(item.result and item.result.shares for item in others)
-    assert redactor.redact(job_id, {image}, set()) == 0
+    assert not redactor.redact(job_id, {image}, set()).total()
 
 
 @pytest.mark.parametrize("damage", [None, "type", "x"])
@@ -63,7 +63,7 @@ def test_results_in_redis_are_found_without_a_look_at_all_keys(
             harness.redis.sadd(unsealed_key(job_id), damage)
     harness.redis.config_resetstat()
     redactor = Redactor(harness.redis, harness.store, lambda _: set())
-    assert redactor.redact(jobs[0], {manifest_item(0).sha256}, set()) == 0
+    assert not redactor.redact(jobs[0], {manifest_item(0).sha256}, set()).total()
     line = json.loads(harness.redis.hget(results_key(jobs[0], 0), "0") or b"")
     assert line["result"]["shares"] == {}
     storage.eraser.job(ANYBODY, jobs[1])
