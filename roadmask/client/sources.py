@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from roadmask.client.transport import Transport
 from roadmask.errors import ImageUnreadable, InvalidRequest, UploadTooLarge
 from roadmask.hashing import sha256_of, sha256_of_file
-from roadmask.images.icc import to_srgb
+from roadmask.images.colors.icc import to_srgb
 from roadmask.images.stems import below_common_folder
 from roadmask.schemas.ids import MAX_ID
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from roadmask import memory_limit
 from roadmask.errors import ImageUnreadable
+from roadmask.images.colors.icc import to_srgb
 from roadmask.images.decoders.bmp import decode_bmp
 from roadmask.images.decoders.heif import decode_avif, decode_heic
 from roadmask.images.decoders.opencv import decode_by_opencv, opencv
 from roadmask.images.decoders.tiff import decode_tiff
 from roadmask.images.doubts import doubts
 from roadmask.images.facts import ImageFacts
-from roadmask.images.icc import to_srgb
 from roadmask.images.mosaic import demosaicked
 from roadmask.images.samples import to_eight_bits
 from roadmask.images.sniffing import sniff
@@ -68,6 +68,8 @@ def decode_sniffed(
     """Like `decode`, for data whose facts `sniff` has returned, and with warnings."""
     divisor = 1 if least is None else _divisor(facts, least)
     samples = _samples(data, facts, max_pixels, divisor)
+    if facts.is_linear and pixels.curve is None:
+        pixels = pixels.model_copy(update={"curve": "linear"})
     size = tuple(side // divisor for side in facts.stored_size)
     if samples.shape[:2] != size or samples.shape[2:] not in ((), (3,)):
         raise ImageUnreadable(

@@ -18,6 +18,11 @@ CLIPPED = 0.1
 """Share of samples at the largest value in a clipped image."""
 FLAT = 0.15
 """Share of the range that the samples of a flat image use, at most."""
+MISSING = 0.01
+"""Share of an image that may have the grey of missing data by chance."""
+_MISSING_GREY = 128
+_BLOCK = 8
+"""Pixels of the blocks in JPEG, across and down."""
 
 
 def doubts(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> list[str]:
@@ -38,6 +43,20 @@ def doubts(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> list[str
             f"The image is of high dynamic range ({facts.hdr_curve}), and is read as sRGB: it is "
             "flat and dark. Save it as an image of standard range."
         )
+    stated = "a profile of its inks" if facts.icc_profile[16:20] == b"CMYK" else facts.stated_colors
+    if stated and not pixels.curve:
+        found.append(
+            f"The file states {stated}, which is not used. If it is linear, state the job's "
+            '`pixels.curve` as "linear"; else, if its colours look wrong, save it as sRGB.'
+        )
+    if facts.format in ("jpeg", "tiff") and facts.is_lossy:
+        share = missing_share(samples)
+        if share > MISSING:
+            found.append(
+                f"{share:.0%} of the image are the even grey that decoders show where data of a "
+                "JPEG are missing. If the picture has no such area, the file is damaged: copy it "
+                "again."
+            )
     if not is_deep:
         return found
     low, high = limits(samples, facts, pixels)
@@ -62,3 +81,16 @@ def doubts(samples: NDArray[Any], facts: ImageFacts, pixels: Pixels) -> list[str
             "State the job's `pixels.bits`, or expose less."
         )
     return found
+
+
+def missing_share(samples: NDArray[Any]) -> float:
+    """Share of the blocks of a JPEG, uint8, that are even grey: those without data."""
+
+    def is_missing(some: NDArray[Any]) -> NDArray[Any]:
+        is_grey = np.atleast_3d(some == _MISSING_GREY)
+        return np.asarray(is_grey.all(axis=2))
+
+    middle = _BLOCK // 2
+    found = float(is_missing(samples[middle::_BLOCK, middle::_BLOCK]).mean() or 0)
+    # Few photos get as far as to look at all pixels.
+    return min(found, float(is_missing(samples).mean())) if found > MISSING else 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-HDR_CURVES = {16: "PQ", 18: "HLG"}
-"""Transfer characteristics of ITU-T H.273 that sRGB does not resemble, by their number."""
 TRANSPOSED = frozenset({5, 6, 7, 8})
 """EXIF orientations that exchange width and height."""
 
@@ -26,6 +24,10 @@ class ImageFacts:
     significant_bits: int | None = None
     """Bits that the camera used of each sample, where the file says so."""
     icc_profile: bytes = field(default=b"", repr=False)
+    is_linear: bool = False
+    """Whether the file says that its samples are proportional to light."""
+    stated_colors: str = ""
+    """Colours that the file states and that are not applied, for people."""
     hdr_curve: str = ""
     """The curve of high dynamic range that the samples have by the file, PQ or HLG."""
     stated_range: tuple[float, float] | None = None

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from roadmask.errors import ImageAnimated, ImageUnreadable, UnsupportedFormat
+from roadmask.images.colors.colorimetry import HDR_CURVES, LINEAR, profile_of
 from roadmask.images.containers.file_bytes import FileBytes
-from roadmask.images.facts import HDR_CURVES, TRANSPOSED, ImageFacts, facts_of
+from roadmask.images.facts import TRANSPOSED, ImageFacts, facts_of
 
 MAX_BOXES = 20_000
 MAX_PROFILE = 2**22
@@ -73,6 +74,7 @@ class HeifImage(NamedTuple):
     depth: int
     icc_profile: bytes
     hdr_curve: str
+    is_linear: bool
 
 
 def heif_facts(file: FileBytes) -> ImageFacts:
@@ -96,6 +98,7 @@ def heif_facts(file: FileBytes) -> ImageFacts:
         significant_bits=image.depth if is_avif and 8 < image.depth <= 16 else None,
         icc_profile=image.icc_profile,
         hdr_curve=image.hdr_curve,
+        is_linear=image.is_linear,
         is_lossy=True,
         needs_sandbox=True,
     )
@@ -141,19 +144,22 @@ def _described(file: FileBytes, properties: list[Box]) -> HeifImage:
         elif box.kind == b"imir":
             axis = file.number(box.start, 1, "big", "HEIF box imir") & 1
             orientation = _FLIPS[axis].get(orientation, orientation)
-    profile, curve = b"", ""
+    profile, (primaries, transfer) = b"", (0, 0)
     # An image may have two of these: a profile, and the numbers of its colours.
     for colr in (box for box in properties if box.kind == b"colr"):
         kind = file.peek(colr.start, 4)
         if kind in (b"prof", b"rICC"):
             profile = file.peek(colr.start + 4, min(colr.end - colr.start - 4, MAX_PROFILE))
         elif kind == b"nclx":
-            curve = HDR_CURVES.get(file.number(colr.start + 6, 2, "big", "HEIF box colr"), "")
+            primaries = file.number(colr.start + 4, 2, "big", "HEIF box colr")
+            transfer = file.number(colr.start + 6, 2, "big", "HEIF box colr")
     depth = 8
     if pixi := by_kind.get(b"pixi"):
         fields = Fields(file, pixi)
         depth = fields.next(1) and fields.next(1)
-    return HeifImage(crop, orientation, depth, profile, curve)
+    curve, is_linear = HDR_CURVES.get(transfer, ""), transfer == LINEAR and not profile
+    profile = profile or profile_of(primaries, transfer)
+    return HeifImage(crop, orientation, depth, profile, curve, is_linear)
 
 
 def _crop(file: FileBytes, box: Box, width: int, height: int) -> tuple[int, int, int, int]:

@@ -22,7 +22,7 @@ _CODINGS = {0xC3: "lossless JPEG", 0xCB: "lossless JPEG", 0xF7: "JPEG-LS"}
 def jpeg_facts(file: FileBytes) -> ImageFacts:
     """The facts of a JPEG. Raises `ImageUnreadable` and `UnsupportedFormat`."""
     exif = xmp = frame = b""
-    kind = 0
+    kind, has_adobe = 0, False
     profile: dict[int, bytes] = {}
     for marker, start, length in _segments(file):
         if marker in _FRAMES and not frame:
@@ -36,6 +36,8 @@ def jpeg_facts(file: FileBytes) -> ImageFacts:
         elif marker == 0xE2 and file.peek(start, 12) == PROFILE_PREFIX and length > 14:
             data = file.read(start, length, "JPEG colour profile")
             profile[data[12]] = data[14:]
+        elif marker == 0xEE and file.peek(start, 5) == b"Adobe":
+            has_adobe = True
     if len(frame) < 6:
         raise ImageUnreadable("The JPEG has no frame: its header is cut off. Copy the file again.")
     precision, channels = frame[0], frame[5]
@@ -48,6 +50,11 @@ def jpeg_facts(file: FileBytes) -> ImageFacts:
         )
     if not (width and channels in (1, 3, 4) and len(frame) >= 6 + 3 * channels):
         raise ImageUnreadable("The JPEG's header has impossible values. Copy the file again.")
+    if channels == 4 and not has_adobe:
+        raise UnsupportedFormat(
+            "The JPEG has 4 channels and does not say what they are (no Adobe marker): CMYK, "
+            "inverted CMYK, or RGB with alpha. Save it as RGB."
+        )
     icc_profile = b"".join(profile[part] for part in sorted(profile))
     return facts_of(
         "jpeg",

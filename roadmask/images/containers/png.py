@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import struct
 import zlib
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from roadmask.errors import ImageAnimated, ImageUnreadable, UnsupportedFormat
+from roadmask.images.colors.colorimetry import HDR_CURVES, LINEAR, profile_of
 from roadmask.images.containers.exif import orientation_of
 from roadmask.images.containers.file_bytes import FileBytes
-from roadmask.images.facts import HDR_CURVES, ImageFacts, facts_of
+from roadmask.images.facts import ImageFacts, facts_of
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 50_000
@@ -23,6 +27,9 @@ _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _COLORS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_GAMMA = 0.45455
+_CHROMATICITIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+"""The gAMA and cHRM of sRGB."""
 _RAW_PROFILE = re.compile(rb"Raw profile type (?:exif|APP1)\0", re.IGNORECASE)
 
 
@@ -69,8 +76,7 @@ def png_facts(file: FileBytes) -> ImageFacts:
         16 if depth == 16 else 8,
         orientation=_orientation(file, chunks, data(b"eXIf")),
         significant_bits=max(bits) if bits and depth == 16 and 8 <= max(bits) <= 16 else None,
-        icc_profile=_profile(data(b"iCCP")),
-        hdr_curve=HDR_CURVES.get(int.from_bytes(data(b"cICP")[1:2], "big"), ""),
+        **_colors(data),
     )
 
 
@@ -152,6 +158,39 @@ def _hexadecimal(text: bytes) -> bytes:
         return bytes.fromhex(b"".join(lines).decode("ascii"))
     except ValueError:
         return b""
+
+
+def _colors(data: Callable[[bytes], bytes]) -> dict[str, Any]:
+    """What the chunks say of the colours, the first of them that does: cICP, iCCP, sRGB, gAMA."""
+    numbers = data(b"cICP")
+    # The third is that of a matrix, which PNG does not have.
+    if len(numbers) == 4 and numbers[2] == 0:
+        primaries, transfer, _, is_full_range = numbers
+        if not is_full_range:
+            raise UnsupportedFormat(
+                "The PNG has samples of the narrow range of videos (chunk cICP), which is not "
+                "supported. Save it with samples of the full range."
+            )
+        return {
+            "icc_profile": profile_of(primaries, transfer),
+            "hdr_curve": HDR_CURVES.get(transfer, ""),
+            "is_linear": transfer == LINEAR,
+        }
+    if profile := _profile(data(b"iCCP")):
+        return {"icc_profile": profile}
+    return {} if data(b"sRGB") else {"stated_colors": _stated_colors(data(b"gAMA"), data(b"cHRM"))}
+
+
+def _stated_colors(gamma: bytes, chromaticities: bytes) -> str:
+    """What gAMA and cHRM say if it is not sRGB; empty if it is."""
+    found = []
+    if len(gamma) == 4 and abs((exponent := int.from_bytes(gamma, "big") / 1e5) - _GAMMA) > 0.03:
+        found.append(f"a gamma of {exponent:.3g} (chunk gAMA)")
+    if len(chromaticities) == 32:
+        differences = np.array(struct.unpack(">8I", chromaticities)) / 1e5 - _CHROMATICITIES
+        if np.abs(differences).max() > 0.02:
+            found.append("primaries other than those of sRGB (chunk cHRM)")
+    return " and ".join(found)
 
 
 def _profile(chunk: bytes) -> bytes:

@@ -56,6 +56,9 @@ _COLORS = {
     34892: "linear raw", 51177: "depth",
 }  # fmt: skip
 _DEPTHS = {UINT: {*range(1, 17), 32, 64}, INT: {8, 16, 32, 64}, FLOAT: {16, 24, 32, 64}}
+_JPEG_END = b"\xff\xd9"
+_PADDING = 4096
+"""Bytes that writers leave behind a JPEG, at most."""
 _OME_BITS = re.compile(r"SignificantBits=\"(\d+)\"")
 
 
@@ -77,6 +80,12 @@ class TiffPage:
     extra: tuple[int, ...]
     """Kinds of the extra samples: 1 is alpha that is multiplied in, 2 is alpha that is not."""
     subsampling: tuple[int, int]
+    luma: tuple[float, float]
+    """Shares of red and blue in the luma of YCbCr."""
+    reference: tuple[float, ...]
+    """Black and white of Y, Cb and Cr, as stored samples."""
+    inks: str
+    """What the file says of its inks, for errors, if they are not CMYK of the whole range."""
     cfa: str
     """Colours of 2x2 sensor pixels, where the file has raw data of one sample."""
     stated: tuple[float, float] | None
@@ -186,6 +195,9 @@ def _page(directory: TiffDirectory, index: int) -> TiffPage:
         is_planar=directory.number(284, 1) == 2 and samples > 1,
         extra=tuple(int(value) for value in directory.integers(338)),
         subsampling=(subsampling[0], subsampling[1]) if len(subsampling) == 2 else (2, 2),
+        luma=_luma(directory),
+        reference=_reference(directory, bits[0]),
+        inks=_inks(directory, bits[0]),
         cfa=_cfa(directory) if photometric == CFA else "",
         stated=stated,
         orientation=_orientation(directory),
@@ -212,6 +224,33 @@ def _significant_bits(directory: TiffDirectory, bits: int, sample_format: int) -
     else:
         return bits if bits < 16 else None
     return stated if 8 <= stated <= bits else None
+
+
+def _luma(directory: TiffDirectory) -> tuple[float, float]:
+    stated = directory.fractions(529)
+    is_possible = len(stated) == 3 and min(stated) > 0 and abs(sum(stated) - 1) < 0.01
+    # Without it, and without a meaning, they are those of ITU-R BT.601.
+    return (stated[0], stated[2]) if is_possible else (0.299, 0.114)
+
+
+def _reference(directory: TiffDirectory, bits: int) -> tuple[float, ...]:
+    stated = directory.fractions(532)
+    highest, middle = 2**bits - 1, 2 ** (bits - 1)
+    if len(stated) == 6:
+        black, white = stated[::2], stated[1::2]
+        # Some writers state the values of 8 bits for samples of any depth.
+        if min(white) > highest / 2 and all(map(float.__lt__, black, white)):
+            return tuple(stated)
+    return (0, highest, middle, highest, middle, highest)
+
+
+def _inks(directory: TiffDirectory, bits: int) -> str:
+    if directory.number(332, 1) != 1 or directory.number(334, 4) != 4:
+        return "inks other than cyan, magenta, yellow and black"
+    dots = directory.fractions(336)
+    if set(zip(dots[::2], dots[1::2], strict=False)) <= {(0, 2**bits - 1)}:
+        return ""
+    return "inks that use a part of the range of their samples (DotRange)"
 
 
 def _cfa(directory: TiffDirectory) -> str:
@@ -250,6 +289,8 @@ def _check_kind(page: TiffPage) -> None:
     elif page.photometric in (MINISWHITE, MINISBLACK) and page.bands > 2:
         # Often RGB, whose writer did not say so: its first band alone would be another picture.
         name = f"{page.bands} bands whose colours it does not name"
+    elif page.photometric == CMYK and page.inks:
+        name = page.inks
     elif page.samples < page.colors:
         name = f"too few samples for each pixel, {page.samples}, for its colour space"
     elif page.photometric not in (RGB, MINISBLACK, CFA) and (
@@ -325,7 +366,14 @@ def _check_embedded(
     """Check that the image inside of each strip or tile is not larger than it."""
     facts_in = jpeg_facts if page.compression == JPEG else webp_facts
     for offset, length in zip(offsets.tolist(), lengths.tolist(), strict=True):
-        facts = facts_in(FileBytes(file.peek(offset, length)))
+        embedded = file.peek(offset, length)
+        if page.compression == JPEG and _JPEG_END not in embedded[-_PADDING:]:
+            # Decoders show grey for what is missing.
+            raise ImageUnreadable(
+                "A strip or tile of the TIFF holds a JPEG that is cut off. The file is damaged: "
+                "copy it again."
+            )
+        facts = facts_in(FileBytes(embedded))
         height, width = facts.stored_size
         if width > segment[0] + 16 or height > segment[1] + 16:
             raise ImageUnreadable(

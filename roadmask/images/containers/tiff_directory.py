@@ -65,6 +65,14 @@ class TiffDirectory:
         values = self.values(tag)
         return int(values[0]) if values.size and np.isfinite(values[0]) else default
 
+    def fractions(self, tag: int) -> list[float]:
+        """The values of a tag as fractions; none without it, or if one is not finite."""
+        values = self.values(tag).astype(np.float64)
+        if values.size and self.entries[tag][0] in _RATIONALS:
+            with np.errstate(all="ignore"):
+                values = values[::2] / values[1::2]
+        return values.tolist() if np.isfinite(values).all() else []
+
     def text(self, tag: int) -> str:
         """The text of a tag, empty without it."""
         return self.values(tag).tobytes()[:65_536].split(b"\0")[0].decode("latin-1").strip()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from roadmask.errors import ImageTooLarge, ImageUnreadable, UnsupportedFormat
+from roadmask.images.colors.icc import srgb_of_lab
 from roadmask.images.containers.file_bytes import FileBytes
 from roadmask.images.containers.tiff import (
     CCITT,
@@ -36,11 +37,12 @@ from roadmask.images.containers.tiff import (
 )
 from roadmask.images.containers.tiff_directory import read_directories
 from roadmask.images.decoders.missing import needs_package
-from roadmask.images.icc import srgb_of_lab
 
 Samples = NDArray[Any]
 ROWS_BYTES = 2**22
 """Rows are converted in blocks of about so many bytes, so that conversion needs little memory."""
+MAX_EXCESS = 2**27
+"""Bytes of a strip behind its pixels that are inflated, and dropped, to check it to its end."""
 ASSOCIATED_ALPHA = 1
 ORIENTATION = 274
 COLOR_MAP = 320
@@ -66,7 +68,7 @@ def decode_tiff(data: bytes, max_pixels: int) -> Samples:
     if page.photometric == CMYK:
         return _in_blocks(stored, lambda block: _rgb_of_cmyk(block, 2**bits - 1))
     if page.photometric == YCBCR and page.compression not in (JPEG, OLD_JPEG):
-        return _in_blocks(stored, lambda block: _rgb_of_ycbcr(block, 2**bits - 1))
+        return _in_blocks(stored, lambda block: _rgb_of_ycbcr(block, page))
     if page.photometric in (CIELAB, ICCLAB):
         is_signed = page.photometric == CIELAB
         return _in_blocks(stored, lambda block: _rgb_of_lab(block, is_signed=is_signed))
@@ -137,16 +139,23 @@ def _without_excess(decode: Callable[..., Any], itemsize: int) -> Callable[..., 
     """The library's `decode` of strips and tiles, for those with more data than their pixels.
 
     Some writers fill the last strip up to the height of the others. libtiff reads what it needs,
-    and imagecodecs refuses it all. No more than the pixels is inflated.
+    and imagecodecs refuses it all. No more than the pixels is kept.
     """
 
     def decode_pixels(data: bytes | None, index: int, **options: Any) -> Any:
         if data is not None:
             shape = decode(None, index)[2]
             size = math.prod(shape) * itemsize
-            inflated = zlib.decompressobj().decompress(data, size)
+            stream = zlib.decompressobj()
+            inflated = stream.decompress(data, size)
             if len(inflated) < size:
                 raise ValueError("a strip or tile has less data than its pixels")
+            excess = 0
+            while stream.unconsumed_tail and not stream.eof and excess < MAX_EXCESS:
+                # The checksum is at the end; it is an error if that is wrong.
+                excess += len(stream.decompress(stream.unconsumed_tail, ROWS_BYTES // 16))
+            if 0 < excess < MAX_EXCESS and not stream.eof:
+                raise ValueError("a strip or tile does not end where its data end")
             data = zlib.compress(inflated, 0)
         return decode(data, index, **options)
 
@@ -235,13 +244,21 @@ def _rgb_of_cmyk(block: Samples, highest: int) -> Samples:
     return np.asarray(np.rint(rgb), block.dtype)
 
 
-def _rgb_of_ycbcr(block: Samples, highest: int) -> Samples:
-    """By ITU-R BT.601, all values in use, as TIFF has it by default."""
-    luma, blue, red = (block[..., channel].astype(np.float32) for channel in range(3))
-    middle = (highest + 1) / 2
-    blue, red = blue - middle, red - middle
-    rgb = (luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue)
-    return np.asarray(np.rint(np.stack(rgb, axis=2)).clip(0, highest), block.dtype)
+def _rgb_of_ycbcr(block: Samples, page: TiffPage) -> Samples:
+    highest = 2**page.bits - 1
+    black, white = page.reference[::2], page.reference[1::2]
+    # As TIFF 6.0 has it, Cb and Cr have half of the range of Y.
+    ranges = (highest, (highest - 1) / 2, (highest - 1) / 2)
+    luma, blue, red = (
+        (block[..., channel].astype(np.float32) - low) * np.float32(full / (high - low))
+        for channel, (low, high, full) in enumerate(zip(black, white, ranges, strict=True))
+    )
+    of_red, of_blue = page.luma
+    rgb = np.empty((*luma.shape, 3), np.float32)
+    rgb[..., 0] = luma + (2 - 2 * of_red) * red
+    rgb[..., 2] = luma + (2 - 2 * of_blue) * blue
+    rgb[..., 1] = (luma - of_red * rgb[..., 0] - of_blue * rgb[..., 2]) / (1 - of_red - of_blue)
+    return np.asarray(np.rint(rgb).clip(0, highest), block.dtype)
 
 
 def _rgb_of_lab(block: Samples, *, is_signed: bool) -> NDArray[np.uint8]:

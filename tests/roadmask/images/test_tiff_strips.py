@@ -1,12 +1,15 @@
 """Strips of a TIFF that hold more, or less, than their rows need."""
 
+import io
 import struct
 import tracemalloc
 import zlib
 
+import cv2
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 
 from roadmask.errors import ImageUnreadable
 from roadmask.images.decoding import decode
@@ -90,3 +93,25 @@ def test_strips_that_were_never_written_are_refused() -> None:
 def test_other_compressions_with_too_much_say_what_it_may_be() -> None:
     with pytest.raises(ImageUnreadable, match=r"PackBits.*more than its pixels need"):
         decode(tiff_of_strips(5, b"abc", 32773), MAX_PIXELS)
+
+
+@pytest.mark.parametrize("extra", [b"", b"abc"], ids=len)
+def test_a_pixel_that_changed_is_found_by_the_checksum(extra: bytes) -> None:
+    data = bytearray(tiff_of_strips(len(RGB), extra))
+    data[len(RGB.tobytes()) // 2] ^= 1
+    with pytest.raises(ImageUnreadable, match="damaged"):
+        decode(bytes(data), MAX_PIXELS)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_jpeg_that_is_cut_off_in_its_strip_is_refused(share: float) -> None:
+    buffer = io.BytesIO()
+    smooth = cv2.GaussianBlur(RGB, (0, 0), 5)
+    tifffile.imwrite(buffer, smooth, photometric="rgb", compression="jpeg", rowsperstrip=37)
+    whole = buffer.getvalue()
+    assert decode(whole, MAX_PIXELS).shape == RGB.shape
+    with tifffile.TiffFile(io.BytesIO(whole)) as file:
+        [at], [length] = file.pages[0].dataoffsets, file.pages[0].databytecounts
+    cut = at + round(length * share)
+    with pytest.raises(ImageUnreadable, match="a JPEG that is cut off"):
+        decode(whole[:cut] + bytes(at + length - cut) + whole[at + length :], MAX_PIXELS)

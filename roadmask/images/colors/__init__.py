@@ -1,0 +1,1 @@
+"""Colours of other spaces, to sRGB."""
