@@ -26,6 +26,7 @@ from storage.access.caller import Caller
 from storage.access.dataset_marker import UNREADABLE, DatasetMarker, parse_marker, stem_of
 from storage.access.quota_holds import Hold, QuotaHolds
 from storage.access.readers import Readers
+from storage.access.upload_index import OWNED_UPLOADS, UPLOAD_NAMES, UPLOADS_OF, USAGE, UploadIndex
 from storage.connections import records_guard
 from storage.objects.keys import (
     DATASETS,
@@ -43,39 +44,6 @@ Kind = Literal["images", "truths"]
 DATASET_OWNERS = "rm:datasets"
 """Hash from the name of an owned dataset to its marker (JSON). If the marker is unreadable, the
 name may be unknown, and the stem of the marker's key stands for it."""
-OWNED_UPLOADS = "rm:uploads:owned"
-"""Hash from an owned upload (`kind/sha256`) to the number of its owners."""
-UPLOADS_OF = "rm:uploads:of:"
-"""Prefix, per owner: hash from an upload to its size in bytes."""
-UPLOAD_NAMES = "rm:uploads:names:"
-"""Prefix, per owner: hash from an upload to the name of its file."""
-USAGE = "rm:usage"
-"""Hash from an owner to the bytes of its uploads."""
-_INDEX = """
--- Note that an owner has an upload. KEYS: uploads of the owner, their filenames, all owned uploads,
--- bytes by owner, quota holds of the owner. ARGV: owner, upload, bytes, filename or ''.
-if ARGV[4] ~= '' then
-  redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
-end
-if redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3]) == 1 then
-  redis.call('HINCRBY', KEYS[3], ARGV[2], 1)
-  redis.call('HINCRBY', KEYS[4], ARGV[1], ARGV[3])
-end
-redis.call('HDEL', KEYS[5], ARGV[2])
-"""
-_FORGET = """
--- Forget that an owner has an upload. KEYS: the first 4 of the script above. ARGV: owner, upload.
-redis.call('HDEL', KEYS[2], ARGV[2])
-local size = redis.call('HGET', KEYS[1], ARGV[2])
-if size then
-  redis.call('HDEL', KEYS[1], ARGV[2])
-  -- `pcall`, because a damaged counter must not stop the removal.
-  redis.pcall('HINCRBY', KEYS[4], ARGV[1], string.format('%.0f', 0 - size))
-  if redis.call('HINCRBY', KEYS[3], ARGV[2], -1) <= 0 then
-    redis.call('HDEL', KEYS[3], ARGV[2])
-  end
-end
-"""
 BATCH = 500
 _MARKER = re.compile(rf"{OWNERS}[^/]+/(images|truths)/[0-9a-f]{{64}}\.json")
 
@@ -101,8 +69,7 @@ class Ownership:
         self._redis: Any = redis
         self._store = store
         self._holds = QuotaHolds(redis)
-        self._index_upload = redis.register_script(_INDEX)
-        self._forget_upload = redis.register_script(_FORGET)
+        self._uploads = UploadIndex(redis)
 
     # Uploads
 
@@ -143,7 +110,7 @@ class Ownership:
             with records_guard():
                 self._holds.drop(hold)
             raise
-        self._index(caller.owner, field, size, filename)
+        self._uploads.add(caller.owner, field, size, filename)
 
     def owns_upload(self, caller: Caller, kind: Kind, sha256: str) -> bool:
         """Whether the caller uploaded these bytes."""
@@ -183,9 +150,7 @@ class Ownership:
         field = f"{kind}/{sha256}"
         for each in self.owners_of(kind, sha256) if owner is None else {owner}:
             self._store.delete(upload_marker_key(each, field))
-            keys = [f"{UPLOADS_OF}{each}", f"{UPLOAD_NAMES}{each}", OWNED_UPLOADS, USAGE]
-            with records_guard():
-                self._forget_upload(keys=keys, args=[each, field])
+            self._uploads.forget(each, field)
 
     def is_lost(self, marker: str) -> bool:
         """Whether the store lacks the bytes of the upload with this marker key."""
@@ -202,7 +167,7 @@ class Ownership:
         if not self.is_lost(marker):
             # It was uploaded again before its owner was forgotten.
             self._store.put(marker, body, JSON)
-            self._index(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
+            self._uploads.add(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
 
     def forget_dataset(self, name: str) -> None:
         """Forget the owner of an erased dataset."""
@@ -223,15 +188,6 @@ class Ownership:
             f"The uploads of this key have {stored:,} bytes. With these {size:,} they would be "
             f"over its quota of {quota:,}. Delete some, or ask the operator for more."
         )
-
-    def _index(self, owner: str, field: str, size: int, filename: str | None) -> None:
-        uploads, names = f"{UPLOADS_OF}{owner}", f"{UPLOAD_NAMES}{owner}"
-        held = Hold(USAGE, owner, field).keys[1]
-        with records_guard():
-            self._index_upload(
-                keys=[uploads, names, OWNED_UPLOADS, USAGE, held],
-                args=[owner, field, size, filename or ""],
-            )
 
     # Datasets
 
@@ -357,7 +313,7 @@ class Ownership:
                         facts = UploadFacts(bytes=0)
                     if _MARKER.fullmatch(key):
                         owner, kind, sha256 = _upload_of(key)
-                        self._index(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
+                        self._uploads.add(owner, f"{kind}/{sha256}", facts.bytes, facts.filename)
 
     def restore_dataset(self, key: str) -> tuple[str, DatasetMarker]:
         """Restore a dataset's owner from the marker with this key; return its name and the marker.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage.access.ownership import USAGE
+from storage.access.upload_index import USAGE
 from storage.backends import StorageBackends
 
 

@@ -13,7 +13,8 @@ from redis.connection import Connection
 from redis.exceptions import ConnectionError
 
 from storage.access.caller import owner_alone
-from storage.access.ownership import OWNED_UPLOADS, USAGE, Ownership
+from storage.access.ownership import Ownership
+from storage.access.upload_index import OWNED_UPLOADS, USAGE
 from storage.objects.local import LocalStore
 
 ONE, TWO, THREE = map(owner_alone, ("one", "two", "three"))
@@ -73,3 +74,17 @@ def test_an_upload_of_another_key_meanwhile_keeps_its_owner(
     ownership.forget_upload("one", "images", SHA256)
     assert ownership.owners_of("images", SHA256) == {"two"}
     assert ownership.visible(THREE, "images", [SHA256]) == set()
+
+
+@pytest.mark.parametrize("damage", ["x", "1.5", ""])
+def test_a_damaged_sum_of_bytes_is_made_anew(
+    redis: Redis, ownership: Ownership, damage: str
+) -> None:
+    ownership.add_upload(ONE, "images", "a" * 64, 7)
+    redis.hset(USAGE, "one", damage)
+    ownership.add_upload(ONE, "images", "b" * 64, 5)
+    assert redis.hgetall(USAGE) == {b"one": b"12"}
+    redis.hset(USAGE, "one", damage)
+    ownership.forget_upload("one", "images", "a" * 64)
+    assert redis.hgetall(USAGE) == {b"one": b"5"}
+    assert ownership.owns_upload(ONE, "images", "b" * 64)

@@ -21,7 +21,8 @@ from roadmask.masks.codec import encode_mask
 from roadmask.schemas.images import CatalogueEntry, Image
 from roadmask.settings import Settings
 from storage.access.caller import ANYBODY, owner_alone
-from storage.access.ownership import DATASET_OWNERS, OWNED_UPLOADS
+from storage.access.ownership import DATASET_OWNERS
+from storage.access.upload_index import OWNED_UPLOADS
 from storage.backends import StorageBackends
 from storage.catalogue.catalogue import Catalogue
 from storage.catalogue.uploaded_image import UploadedImage

@@ -14,8 +14,9 @@ import pytest
 
 from roadmask.errors import Conflict, RecordsUnavailable, RoadmaskError
 from storage.access.caller import ANYBODY, owner_alone
-from storage.access.ownership import DATASET_OWNERS, UPLOADS_OF
+from storage.access.ownership import DATASET_OWNERS
 from storage.access.readers import Readers
+from storage.access.upload_index import UPLOADS_OF
 from storage.backends import StorageBackends
 from storage.jobs.archive import final_record_key
 from storage.jobs.job_file import read_job_file
