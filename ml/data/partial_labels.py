@@ -11,7 +11,7 @@ RECORD = "labels.json"
 class PartialLabels(BaseModel):
     """What a data set may teach, and how far a teacher is trusted with the rest."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     teaches: tuple[str, ...]
     """Categories whose annotation is kept."""

@@ -30,23 +30,35 @@ _Byte = Annotated[int, Field(ge=0, le=255)]
 
 
 class _Part(BaseModel):
+    """Facts that describe a model. Those that a newer version adds are ignored, so that workers of
+    both versions serve the model, and an older one after a roll-back.
+    """
+
     model_config = ConfigDict(
         frozen=True,
-        extra="forbid",
+        extra="ignore",
         validate_by_name=True,
         validate_by_alias=True,
         serialize_by_alias=True,
     )
 
 
-class Label(_Part):
+class _MaskPart(_Part):
+    """Facts that decide what the masks are, as `InputSize` and `QualityMode` do. Unknown ones are
+    refused: without them the masks would be others.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Label(_MaskPart):
     """One category of the card's taxonomy."""
 
     name: str
     color: tuple[_Byte, _Byte, _Byte]
 
 
-class Categories(_Part):
+class Categories(_MaskPart):
     """The taxonomy of the masks, written out so that the artifact needs no other file."""
 
     name: str

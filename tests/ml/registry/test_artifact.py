@@ -41,6 +41,32 @@ def test_a_missing_file_is_named(copied: Path, missing: str) -> None:
         Artifact.load(copied)
 
 
+PARTS = [(), ("provenance",), ("metrics", 0), ("calibration",)]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_a_newer_version_says_of_a_model_is_ignored(
+    artifact: Artifact, copied: Path, part: tuple[str | int, ...]
+) -> None:
+    """As older workers meet it during an upgrade, and after a roll-back."""
+    words = json.loads((copied / "card.json").read_text())
+    place = words
+    for key in part:
+        place = place[key]
+    place["of_a_newer_version"] = 1
+    (copied / "card.json").write_text(json.dumps(words))
+    assert Artifact.load(copied).card == artifact.card
+
+
+@pytest.mark.parametrize("part", ["fit", "categories"])
+def test_what_would_change_the_masks_is_refused_if_it_is_unknown(copied: Path, part: str) -> None:
+    words = json.loads((copied / "card.json").read_text())
+    words[part]["of_a_newer_version"] = 1
+    (copied / "card.json").write_text(json.dumps(words))
+    with pytest.raises(ModelNotFound, match="of_a_newer_version"):
+        Artifact.load(copied)
+
+
 def test_a_card_of_another_form_is_refused(copied: Path) -> None:
     words = json.loads((copied / "card.json").read_text())
     del words["fit"]
