@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ _BRADFORD = np.array(
 )
 
 
-@cache
+@lru_cache(maxsize=64)
 def profile_of(primaries: int, transfer: int) -> bytes:
     """The ICC profile of samples of these colour primaries and transfer characteristics.
 
